@@ -1,0 +1,1 @@
+//! One profile model, its readers and writers, readable names and flamegraphs.

@@ -1,0 +1,3 @@
+//! What a run is on disk, statistics, comparison and rendering.
+
+pub mod run;

@@ -1,0 +1,4 @@
+//! What to run: catalogue, scenario files, knobs and workloads.
+
+pub mod spec;
+pub mod workload;

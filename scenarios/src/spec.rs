@@ -1,0 +1,118 @@
+//! A scenario after reading and resolving: plain data, no spans, no I/O.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings by knob path, in the spelling a person would use (`2`, `10s`, `jemalloc`, `true`).
+///
+/// [`crate::knobs`] gives every path its type and range; values here have passed that check.
+pub type Settings = BTreeMap<String, String>;
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Unique name, `a-z`, `0-9` and `-`.
+    pub name: String,
+    /// Raised whenever results stop being comparable with earlier ones.
+    pub version: u32,
+    /// One sentence.
+    pub summary: String,
+    /// Name of the workload in the catalogue.
+    pub workload: String,
+    /// Shape of a trial.
+    pub trial: Trial,
+    /// Load of the open-loop phase.
+    pub load: Load,
+    /// Operation kinds and their weights. Never empty.
+    pub mix: Vec<Operation>,
+    /// Settings shared by every variant, knobs and `workload.*` parameters alike.
+    pub settings: Settings,
+    /// Configurations. Never empty; the first is the base of every comparison.
+    pub variants: Vec<Variant>,
+}
+
+/// Shape of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Randomised complete blocks to run unless told otherwise.
+    pub blocks: u32,
+    /// Load that is not counted.
+    pub warmup: Duration,
+    /// Closed-loop load at full concurrency.
+    pub saturated: Duration,
+}
+
+/// Load of the open-loop phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Arrival process.
+    pub arrivals: Arrivals,
+    /// Operations per second over the whole mix.
+    pub rate: f64,
+    /// Operations in the phase.
+    pub operations: u64,
+    /// Connections (networked) or clients (closed loop, in-process).
+    pub concurrency: u32,
+    /// Operations that may be in flight or queued at the hand-off.
+    pub max_in_flight: u32,
+    /// An operation not answered this long after its intended time has timed out.
+    pub timeout: Duration,
+    /// Largest 99th percentile of driver lag at which latencies still count;
+    /// the larger of this and 10 % of the median latency holds.
+    pub max_lag_p99: Duration,
+}
+
+/// Arrival process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Independent arrivals: exponential gaps. The default, since constant gaps lock onto timers.
+    Poisson,
+    /// Equal gaps.
+    Constant,
+    /// A fixed number of clients, each sending after it was answered. Labelled as such, never mixed with the others.
+    Closed,
+}
+
+/// One kind of operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Unique within the mix.
+    pub name: String,
+    /// Relative frequency, > 0.
+    pub weight: f64,
+    /// Whether `latency.*` covers it; background load is driven and counted, but not what is asked about.
+    pub measured: bool,
+    /// What to send, for networked workloads.
+    pub request: Option<Request>,
+}
+
+/// An HTTP request. `${sequence}` and `${random:N}` (0 ≤ r < N, seeded) are replaced in path and body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Method, e.g. `POST`.
+    pub method: String,
+    /// Path and query, begins with `/`.
+    pub path: String,
+    /// Extra headers.
+    pub headers: Vec<(String, String)>,
+    /// Body; JSON unless a `content-type` header says otherwise.
+    pub body: Option<String>,
+    /// Status that counts as answered.
+    pub expect_status: u16,
+    /// Text the body must contain to count as answered.
+    pub expect_body: Option<String>,
+}
+
+/// One configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Unique within the scenario.
+    pub name: String,
+    /// One sentence, may be empty.
+    pub summary: String,
+    /// Settings on top of the scenario's.
+    pub settings: Settings,
+}

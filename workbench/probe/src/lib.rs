@@ -1,0 +1,1 @@
+//! What lives inside a measured process: selectable allocator, counters, CPU profiler.
