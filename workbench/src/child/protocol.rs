@@ -1,0 +1,139 @@
+//! What parent and child say to each other: one JSON document a line, requests on the child's standard input,
+//! replies on the pipe that was its standard output.
+
+use std::collections::BTreeMap;
+
+use scenarios::spec::{Scenario, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::load::{ClosedOutcome, PhaseOutcome};
+
+/// First line to the child: what it is to become.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The scenario, resolved.
+    pub scenario: Scenario,
+    /// Settings of the variant, canonical spelling.
+    pub settings: Settings,
+    /// Seed of the block: equal for every variant in it.
+    pub seed: u64,
+    /// Only read the settings back, then end.
+    pub preflight: bool,
+}
+
+/// Later lines to the child.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Answer with [`Reply::Usage`].
+    Usage,
+    /// In-process workloads: drive a closed loop, answer with [`Reply::Closed`].
+    DriveClosed {
+        /// Seconds.
+        duration_s: f64,
+    },
+    /// In-process workloads: drive the open loop, answer with [`Reply::Open`].
+    DriveOpen,
+    /// Start the CPU profiler, answer with [`Reply::Usage`].
+    StartProfile {
+        /// Samples per second of CPU.
+        hz: i32,
+    },
+    /// Stop it, answer with [`Reply::Profile`].
+    StopProfile,
+    /// Shut down in good order, answer with [`Reply::Done`], end.
+    Stop,
+}
+
+/// Lines from the child.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Listening, or ready to be driven.
+    Ready {
+        /// Loopback port of a networked workload.
+        port: Option<u16>,
+        /// Settings read back from this process.
+        effective: Settings,
+        /// Sources of configuration that nobody asked for.
+        hidden: Vec<String>,
+    },
+    /// Totals of the process so far.
+    Usage(Usage),
+    /// A closed-loop phase ended.
+    Closed(Box<ClosedOutcome>),
+    /// The open-loop phase ended.
+    Open(Box<PhaseOutcome>),
+    /// The CPU profile.
+    Profile(Box<probe::cpu::CpuProfile>),
+    /// Shut down; the process ends next.
+    Done {
+        /// Graceful shutdown, networked workloads only.
+        drain: Option<reports::run::DrainRecord>,
+        /// Memory samples since the start.
+        memory: Vec<MemorySample>,
+    },
+    /// A setting could not be applied, or did not take.
+    Refused {
+        /// What and why.
+        message: String,
+    },
+    /// The workload gave up.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// Totals of a process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// `CLOCK_PROCESS_CPUTIME_ID`, seconds.
+    pub cpu_s: f64,
+    /// Minor page faults.
+    pub minor_faults: u64,
+    /// Major page faults.
+    pub major_faults: u64,
+    /// Voluntary context switches.
+    pub voluntary_switches: u64,
+    /// Involuntary context switches.
+    pub involuntary_switches: u64,
+    /// Bytes allocated through the Rust allocator.
+    pub allocated_bytes: u64,
+    /// Allocations through the Rust allocator.
+    pub allocations: u64,
+}
+
+impl Usage {
+    /// What was used since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            cpu_s: self.cpu_s - earlier.cpu_s,
+            minor_faults: self.minor_faults - earlier.minor_faults,
+            major_faults: self.major_faults - earlier.major_faults,
+            voluntary_switches: self.voluntary_switches - earlier.voluntary_switches,
+            involuntary_switches: self.involuntary_switches - earlier.involuntary_switches,
+            allocated_bytes: self.allocated_bytes - earlier.allocated_bytes,
+            allocations: self.allocations - earlier.allocations,
+        }
+    }
+}
+
+/// Memory of a process at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MemorySample {
+    /// `CLOCK_MONOTONIC`, nanoseconds: comparable between parent and child of one host.
+    pub at_ns: u64,
+    /// Resident set, bytes.
+    pub rss_bytes: u64,
+    /// Live bytes by our own counters.
+    pub live_bytes: u64,
+}
+
+/// Splits merged settings into `workload.*` parameters, without the prefix.
+pub fn workload_parameters(settings: &Settings) -> BTreeMap<String, String> {
+    settings
+        .iter()
+        .filter_map(|(path, value)| Some((path.strip_prefix("workload.")?.to_owned(), value.clone())))
+        .collect()
+}
