@@ -1,3 +1,4 @@
 //! What a run is on disk, statistics, comparison and rendering.
 
+pub mod render;
 pub mod run;

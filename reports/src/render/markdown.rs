@@ -1,0 +1,214 @@
+//! `report.md`: the result for a pull request or a chat.
+
+use super::table::{Row, Table};
+use super::{number, text, words};
+use crate::run::{RunSummary, Status};
+
+/// The result as GitHub-flavoured Markdown. Reads well as plain text too.
+pub fn report(summary: &RunSummary) -> String {
+    let table = Table::new(summary);
+    let mut out = format!("# {}\n\n", line(&summary.scenario));
+    if !summary.summary.is_empty() {
+        out.push_str(&format!("{}\n\n", line(&summary.summary)));
+    }
+    out.push_str(&format!("**{}**\n\n", line(&summary.verdict)));
+    if summary.status != Status::Complete {
+        out.push_str(&format!("> Status: {}\n\n", words::status(summary.status)));
+    }
+    for warning in &summary.warnings {
+        out.push_str(&format!("> Warning: {}\n", line(warning)));
+    }
+    if !summary.warnings.is_empty() {
+        out.push('\n');
+    }
+    results(&table, &mut out);
+    findings(summary, &mut out);
+    evidence(summary, &mut out);
+    settings(summary, &mut out);
+    method(summary, &table, &mut out);
+    out
+}
+
+fn results(table: &Table, out: &mut String) {
+    out.push_str("## Result\n\n");
+    if table.headline.is_empty() {
+        out.push_str("No measurements.\n\n");
+        return;
+    }
+    let compared = table.headline.iter().any(|row| row.cells.iter().any(|cell| cell.compared.is_some()));
+    if compared {
+        out.push_str(
+            "A ratio is candidate ÷ base over paired trials with its 95 % interval; `~` means nothing was shown.\n\n",
+        );
+    }
+    grid(table, &table.headline, out);
+    if !table.others.is_empty() {
+        out.push_str("<details><summary>More metrics</summary>\n\n");
+        grid(table, &table.others, out);
+        out.push_str("</details>\n\n");
+    }
+}
+
+fn grid(table: &Table, rows: &[Row], out: &mut String) {
+    out.push_str("| metric |");
+    for head in &table.variants {
+        let base = if head.base { " (base)" } else { "" };
+        out.push_str(&format!(" {}{base} |", escape(&head.name)));
+    }
+    out.push_str("\n|---|");
+    out.push_str(&"--:|".repeat(table.variants.len()));
+    out.push('\n');
+    for row in rows {
+        out.push_str(&format!("| {} |", escape(&row.metric)));
+        for cell in &row.cells {
+            out.push_str(&format!(" {}", escape(&cell.value)));
+            if let Some(compared) = &cell.compared {
+                let mut parts =
+                    vec![compared.ratio_and_interval(), format!("**{}**", words::verdict(compared.verdict))];
+                if !compared.note.is_empty() {
+                    parts.push(format!("({})", escape(&compared.note)));
+                }
+                parts.retain(|part| !part.is_empty());
+                out.push_str(&format!("<br>{}", parts.join(" ").replace('~', "\\~")));
+            }
+            out.push_str(" |");
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+}
+
+fn findings(summary: &RunSummary, out: &mut String) {
+    if summary.findings.is_empty() {
+        return;
+    }
+    let mut findings: Vec<_> = summary.findings.iter().collect();
+    findings.sort_by_key(|finding| finding.rank);
+    out.push_str("## Findings\n\n");
+    for finding in findings {
+        out.push_str(&format!("- **{}** ({}", line(&finding.title), line(&finding.variant)));
+        if let Some(culprit) = &finding.culprit {
+            out.push_str(&format!(", {}:{} in {}", line(&culprit.file), culprit.line, line(&culprit.function)));
+        }
+        out.push_str(&format!(", explains {} of the excess latency)\n", number::percent(finding.share)));
+        for evidence in &finding.evidence {
+            out.push_str(&format!("  - {}\n", line(evidence)));
+        }
+        if !finding.next.is_empty() {
+            out.push_str(&format!("  - next: {}\n", line(&finding.next)));
+        }
+    }
+    out.push('\n');
+}
+
+fn evidence(summary: &RunSummary, out: &mut String) {
+    if summary.profiles.is_empty() {
+        return;
+    }
+    out.push_str("## Evidence\n\n");
+    for profile in &summary.profiles {
+        let head = format!("- {} profile of {}: ", line(&profile.kind), line(&profile.variant));
+        out.push_str(&head);
+        match &profile.missing {
+            Some(because) => out.push_str(&format!("missing, because {}\n", line(because))),
+            None => {
+                out.push_str(&format!(
+                    "{}, {}",
+                    line(&profile.path),
+                    words::plural(profile.samples, "sample", "samples")
+                ));
+                if let Some(coverage) = profile.coverage {
+                    out.push_str(&format!(", coverage {}", number::percent(coverage)));
+                }
+                if let Some(overhead) = profile.overhead {
+                    out.push_str(&format!(", overhead {}", number::ratio(overhead)));
+                }
+                out.push_str(&format!(" ({})\n", line(&profile.source)));
+            }
+        }
+    }
+    out.push('\n');
+}
+
+fn settings(summary: &RunSummary, out: &mut String) {
+    let mut paths: Vec<&String> = summary.variants.iter().flat_map(|variant| variant.requested.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    if paths.is_empty() {
+        return;
+    }
+    out.push_str(
+        "## Settings\n\nAsked for; where the process reported another value, that follows the arrow.\n\n| setting |",
+    );
+    for variant in &summary.variants {
+        out.push_str(&format!(" {} |", line(&variant.name)));
+    }
+    out.push_str("\n|---|");
+    out.push_str(&"---|".repeat(summary.variants.len()));
+    out.push('\n');
+    for path in paths {
+        out.push_str(&format!("| {} |", line(path)));
+        for variant in &summary.variants {
+            let requested = variant.requested.get(path);
+            let effective = variant.knobs.get(path);
+            let text = match (requested, effective) {
+                (Some(asked), Some(got)) if asked != got => format!("{} → {}", line(asked), line(got)),
+                (Some(value), _) | (None, Some(value)) => line(value),
+                (None, None) => number::ABSENT.into(),
+            };
+            out.push_str(&format!(" {text} |"));
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+}
+
+fn method(summary: &RunSummary, table: &Table, out: &mut String) {
+    out.push_str("## How it was measured\n\n");
+    for head in &table.variants {
+        out.push_str(&format!("- {}: {}\n", escape(&head.name), head.trials));
+    }
+    out.push_str(&format!("- run {}, seed {}\n", line(&summary.run), summary.seed));
+    out.push_str(&format!(
+        "- {}, {}, kernel {}\n",
+        line(&summary.host.cpu),
+        words::plural(u64::from(summary.host.cpus), "CPU", "CPUs"),
+        line(&summary.host.kernel)
+    ));
+    let build = &summary.build;
+    out.push_str(&format!(
+        "- workbench {} at {} ({}, {})\n",
+        line(&build.version),
+        line(&build.commit),
+        line(&build.profile),
+        line(&build.rustc)
+    ));
+}
+
+/// Any text as one harmless inline piece.
+fn line(raw: &str) -> String {
+    escape(&text::visible(raw, 400))
+}
+
+/// Escapes everything that GitHub-flavoured Markdown or the HTML within it would act on, mentions and links included.
+fn escape(visible: &str) -> String {
+    let mut out = String::with_capacity(visible.len() + 16);
+    for character in visible.chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A backslash before a pipe or a backtick is not safe in every table or code span; a reference is.
+            '|' => out.push_str("&#124;"),
+            '`' => out.push_str("&#96;"),
+            '@' => out.push_str("&#64;"),
+            '#' => out.push_str("&#35;"),
+            '\\' | '*' | '[' | ']' | '~' | '!' | '$' => {
+                out.push('\\');
+                out.push(character);
+            }
+            c => out.push(c),
+        }
+    }
+    out.replace("://", "&#58;//").replace("__", "\\_\\_").replace("www.", "www&#46;")
+}

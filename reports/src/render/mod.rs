@@ -1,0 +1,34 @@
+//! A run as people and programs read it: terminal, HTML, Markdown, JSON.
+//!
+//! Pure functions from data to text: no I/O, no clock. Every name and message is hostile until proven otherwise;
+//! see [`text`] for what happens to them.
+
+pub mod html;
+pub mod json;
+pub mod markdown;
+mod number;
+mod table;
+pub mod terminal;
+mod text;
+mod words;
+
+use std::collections::BTreeMap;
+
+use crate::run::{Plan, RunSummary, TimelinePoint, TrialRecord};
+
+/// Everything that [`html::page`] shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Results.
+    pub summary: &'a RunSummary,
+    /// What was planned; without it the page leaves out blocks and phases.
+    pub plan: Option<&'a Plan>,
+    /// Trials in any order; shown by index.
+    pub trials: &'a [TrialRecord],
+    /// By variant: `(quantile in 0..1, seconds)` of the measured operations, from merged histograms, ascending.
+    pub curves: &'a BTreeMap<String, Vec<(f64, f64)>>,
+    /// By trial index: the open-loop phase over time.
+    pub timelines: &'a BTreeMap<u32, Vec<TimelinePoint>>,
+    /// By variant: text of the CPU flamegraph's SVG.
+    pub flamegraphs: &'a BTreeMap<String, String>,
+}

@@ -1,0 +1,90 @@
+//! Columns that line up.
+
+use super::ink::{Ink, Look};
+use crate::render::text::{columns, wrap};
+
+/// A cell: text without codes, and its look.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) text: String,
+    pub(super) look: Look,
+}
+
+impl Piece {
+    pub(super) fn new(text: impl Into<String>, look: Look) -> Self {
+        Self { text: text.into(), look }
+    }
+
+    pub(super) fn plain(text: impl Into<String>) -> Self {
+        Self::new(text, Look::Plain)
+    }
+}
+
+/// Where a column's text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// Columns between two cells.
+const GAP: usize = 2;
+
+/// Rows with aligned columns. The last column may be as long as it likes: it wraps below itself where `width` ends.
+pub(super) fn grid(rows: &[Vec<Piece>], aligns: &[Align], indent: usize, width: usize, ink: Ink) -> String {
+    let widths = widths(rows, aligns.len());
+    let mut out = String::new();
+    for row in rows {
+        let mut line = " ".repeat(indent);
+        let mut used = indent;
+        let last = row.len().saturating_sub(1);
+        for (index, piece) in row.iter().enumerate() {
+            if index > 0 {
+                line.push_str(&" ".repeat(GAP));
+                used += GAP;
+            }
+            let padding = widths[index].saturating_sub(columns(&piece.text));
+            match aligns[index] {
+                Align::Right => {
+                    line.push_str(&" ".repeat(padding));
+                    line.push_str(&ink.paint(piece.look, &piece.text));
+                }
+                Align::Left if index == last => {
+                    let room = width.saturating_sub(used).max(24);
+                    let mut lines = wrap(&piece.text, room).into_iter();
+                    line.push_str(&ink.paint(piece.look, &lines.next().unwrap_or_default()));
+                    for more in lines {
+                        line.push('\n');
+                        line.push_str(&" ".repeat(used));
+                        line.push_str(&ink.paint(piece.look, &more));
+                    }
+                }
+                Align::Left => {
+                    line.push_str(&ink.paint(piece.look, &piece.text));
+                    line.push_str(&" ".repeat(padding));
+                }
+            }
+            used += widths[index];
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Columns that [`grid`] needs before the last one.
+pub(super) fn needed(rows: &[Vec<Piece>], count: usize) -> usize {
+    let widths = widths(rows, count);
+    widths.iter().take(count.saturating_sub(1)).map(|width| width + GAP).sum()
+}
+
+fn widths(rows: &[Vec<Piece>], count: usize) -> Vec<usize> {
+    (0..count)
+        .map(|index| rows.iter().filter_map(|row| row.get(index)).map(|piece| columns(&piece.text)).max().unwrap_or(0))
+        .collect()
+}
+
+/// A paragraph, every line after the first indented by `indent` columns.
+pub(super) fn paragraph(text: &str, indent: usize, width: usize) -> String {
+    wrap(text, width.saturating_sub(indent)).join(&format!("\n{}", " ".repeat(indent)))
+}

@@ -1,0 +1,12 @@
+//! Results for a terminal.
+//!
+//! Every function returns whole lines, ending in a newline, without control characters other than the colour codes
+//! asked for; names that hold any are shown with `\u{1b}` in their place.
+
+mod ink;
+mod layout;
+mod lists;
+mod result;
+
+pub use lists::{RunLine, comparison, runs};
+pub use result::result;
