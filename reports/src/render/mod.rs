@@ -3,12 +3,16 @@
 //! Pure functions from data to text: no I/O, no clock. Every name and message is hostile until proven otherwise;
 //! see [`text`] for what happens to them.
 
+#[cfg(test)]
+mod fixture;
 pub mod html;
 pub mod json;
 pub mod markdown;
 mod number;
 mod table;
 pub mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod words;
 

@@ -30,6 +30,9 @@ pub(super) enum Align {
 /// Columns between two cells.
 const GAP: usize = 2;
 
+/// With less room than this the last cell goes below its row instead of into a thin column.
+const MIN_TAIL: usize = 24;
+
 /// Rows with aligned columns. The last column may be as long as it likes: it wraps below itself where `width` ends.
 pub(super) fn grid(rows: &[Vec<Piece>], aligns: &[Align], indent: usize, width: usize, ink: Ink) -> String {
     let widths = widths(rows, aligns.len());
@@ -50,14 +53,7 @@ pub(super) fn grid(rows: &[Vec<Piece>], aligns: &[Align], indent: usize, width: 
                     line.push_str(&ink.paint(piece.look, &piece.text));
                 }
                 Align::Left if index == last => {
-                    let room = width.saturating_sub(used).max(24);
-                    let mut lines = wrap(&piece.text, room).into_iter();
-                    line.push_str(&ink.paint(piece.look, &lines.next().unwrap_or_default()));
-                    for more in lines {
-                        line.push('\n');
-                        line.push_str(&" ".repeat(used));
-                        line.push_str(&ink.paint(piece.look, &more));
-                    }
+                    line.push_str(&tail(piece, used, indent, width, ink));
                 }
                 Align::Left => {
                     line.push_str(&ink.paint(piece.look, &piece.text));
@@ -66,10 +62,23 @@ pub(super) fn grid(rows: &[Vec<Piece>], aligns: &[Align], indent: usize, width: 
             }
             used += widths[index];
         }
-        out.push_str(line.trim_end());
-        out.push('\n');
+        for part in line.split('\n').map(str::trim_end) {
+            out.push_str(part);
+            out.push('\n');
+        }
     }
     out
+}
+
+/// The last cell, which may take several lines: below its own beginning, or below the row where too little room is left.
+fn tail(piece: &Piece, used: usize, indent: usize, width: usize, ink: Ink) -> String {
+    let room = width.saturating_sub(used);
+    let below = room < MIN_TAIL && columns(&piece.text) > room;
+    let column = if below { indent + 2 * GAP } else { used };
+    let lines = wrap(&piece.text, width.saturating_sub(column));
+    let painted: Vec<_> = lines.iter().map(|line| ink.paint(piece.look, line)).collect();
+    let gap = format!("\n{}", " ".repeat(column));
+    if below { format!("{gap}{}", painted.join(&gap)) } else { painted.join(&gap) }
 }
 
 /// Columns that [`grid`] needs before the last one.

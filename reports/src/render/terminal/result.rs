@@ -2,7 +2,7 @@
 
 use super::ink::{Ink, Look, of_status, of_verdict};
 use super::layout::{Align, Piece, grid, needed, paragraph};
-use crate::render::table::{Row, Table};
+use crate::render::table::{Head, Row, Table};
 use crate::render::{number, text, words};
 use crate::run::{RunSummary, Status};
 
@@ -18,10 +18,10 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     let table = Table::new(summary);
     let mut out = String::new();
     out.push_str(&ink.paint(Look::Bold, &text::name(&summary.scenario)));
+    out.push('\n');
     if !summary.summary.is_empty() {
-        let lead = text::columns(&text::name(&summary.scenario)) + 2;
-        let line = format!("{}  {}", " ".repeat(lead - 2), text::sentence(&summary.summary));
-        out.push_str(&paragraph(&line, 2, width)[lead - 2..]);
+        out.push_str(&ink.paint(Look::Dim, &paragraph(&text::sentence(&summary.summary), 0, width)));
+        out.push('\n');
     }
     out.push('\n');
     out.push_str(&ink.paint(Look::Bold, &paragraph(&text::sentence(&summary.verdict), 0, width)));
@@ -40,7 +40,7 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     if !summary.warnings.is_empty() {
         out.push('\n');
     }
-    out.push_str(&footer(summary, ink));
+    out.push_str(&footer(summary, &table, width, ink));
     out
 }
 
@@ -69,28 +69,28 @@ fn numbers(table: &Table, width: usize, ink: Ink) -> String {
 fn single(table: &Table, width: usize, ink: Ink) -> String {
     let mut rows = Vec::new();
     for head in &table.variants {
-        rows.push(vec![
-            Piece::new("metric", Look::Dim),
-            Piece::new(&head.name, Look::Dim),
-            Piece::new(&head.trials, Look::Dim),
-        ]);
+        rows.push(vec![Piece::new("metric", Look::Dim), Piece::new(&head.name, Look::Dim)]);
     }
     for row in &table.headline {
-        rows.push(vec![Piece::plain(&row.metric), Piece::plain(value(row, 0)), Piece::plain("")]);
+        rows.push(vec![Piece::plain(&row.metric), Piece::plain(value(row, 0))]);
     }
-    grid(&rows, &[Align::Left, Align::Right, Align::Left], 0, width, ink)
+    grid(&rows, &[Align::Left, Align::Right], 0, width, ink)
 }
 
 fn value(row: &Row, index: usize) -> &str {
     row.cells.get(index).map_or(number::ABSENT, |cell| cell.value.as_str())
 }
 
+fn heading(head: &Head) -> String {
+    if head.base { format!("{} (base)", head.name) } else { head.name.clone() }
+}
+
 /// Two variants side by side.
 fn pair(table: &Table) -> Vec<Vec<Piece>> {
     let mut rows = vec![vec![
         Piece::new("metric", Look::Dim),
-        Piece::new(&table.variants[0].name, Look::Dim),
-        Piece::new(&table.variants[1].name, Look::Dim),
+        Piece::new(heading(&table.variants[0]), Look::Dim),
+        Piece::new(heading(&table.variants[1]), Look::Dim),
         Piece::new("ratio [95 %]", Look::Dim),
         Piece::plain(""),
     ]];
@@ -178,7 +178,7 @@ fn missing_evidence(summary: &RunSummary, width: usize, ink: Ink) -> String {
     out
 }
 
-fn footer(summary: &RunSummary, ink: Ink) -> String {
+fn footer(summary: &RunSummary, table: &Table, width: usize, ink: Ink) -> String {
     let mut out = String::new();
     if summary.status != Status::Complete {
         out.push_str(&ink.paint(of_status(summary.status), words::status(summary.status)));
@@ -187,6 +187,8 @@ fn footer(summary: &RunSummary, ink: Ink) -> String {
             _ => ": a subject failed, see the report and trials/*/log.txt\n",
         });
     }
+    let trials: Vec<_> = table.variants.iter().map(|head| format!("{} {}", head.name, head.trials)).collect();
+    out.push_str(&format!("trials  {}\n", paragraph(&trials.join("; "), 8, width)));
     out.push_str(&format!("run     {}\n", text::name(&summary.run)));
     if !summary.path.is_empty() {
         // Paths are shown whole: people copy them.
