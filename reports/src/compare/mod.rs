@@ -1,0 +1,1 @@
+//! Variants against the first, and runs against each other.
