@@ -1,1 +1,13 @@
 //! What lives inside a measured process: selectable allocator, counters, CPU profiler.
+//!
+//! The crate knows neither scenarios nor runs. Its allocator and counters allocate nothing; everything else works
+//! before or after a measured phase, never within one. The few modules that need `unsafe` say why at each use.
+
+pub mod affinity;
+pub mod allocator;
+pub mod cpu;
+pub mod environment;
+pub mod jemalloc;
+pub mod mimalloc;
+pub mod runtime;
+pub mod usage;

@@ -1,0 +1,70 @@
+//! One binary, three allocators: the kind is chosen once per process by `WORKBENCH_ALLOCATOR`.
+//!
+//! ```ignore
+//! #[global_allocator]
+//! static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
+//! ```
+//!
+//! Dispatch costs 9–20 instructions for a pair of `alloc` and `dealloc`, counting another 10–20, nearly the same for
+//! each kind, so that kinds compared in one binary stay comparable.
+
+mod counters;
+mod guard;
+mod selectable;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use self::counters::{Counters, counters};
+pub use self::guard::{GuardError, verify};
+pub use self::selectable::{Selectable, kind};
+
+/// Environment variable that chooses the allocator; unset or empty means jemalloc.
+pub const VARIABLE: &str = "WORKBENCH_ALLOCATOR";
+
+/// Exit code of a process whose [`VARIABLE`] names no allocator (`EX_CONFIG` of sysexits.h).
+pub const UNKNOWN_KIND_EXIT: i32 = 78;
+
+/// An allocator that this binary contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// jemalloc 5.3, with the `_rjem_` prefix: C code keeps glibc's `malloc`.
+    Jemalloc,
+    /// mimalloc 3.
+    Mimalloc,
+    /// `malloc` of the C library.
+    System,
+}
+
+impl Kind {
+    /// Every kind, the default first.
+    pub const ALL: [Self; 3] = [Self::Jemalloc, Self::Mimalloc, Self::System];
+
+    /// Value of [`VARIABLE`] that chooses it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jemalloc => "jemalloc",
+            Self::Mimalloc => "mimalloc",
+            Self::System => "system",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no [`Kind`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an allocator: one of jemalloc, mimalloc, system")]
+pub struct UnknownKind(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownKind(name.to_owned()))
+    }
+}

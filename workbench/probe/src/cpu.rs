@@ -1,0 +1,11 @@
+//! In-process CPU profiles, by the `pprof` crate.
+
+mod build_id;
+mod mappings;
+mod merging;
+mod profile;
+mod profiler;
+mod symbols;
+
+pub use self::profile::{CpuProfile, Frame, Mapping, Sample, Symbol};
+pub use self::profiler::{MOST_HZ, ProfileError, Profiler};
