@@ -86,7 +86,7 @@ impl Node {
         drawing.hidden += hidden.iter().map(|(_, child)| child.frames()).sum::<usize>();
         if own > 0 {
             // Only hidden frames can leave a value without a stack.
-            let path = if path.is_empty() { NARROW } else { path };
+            let path = if path.is_empty() { NARROW } else { path.as_str() };
             drawing.lines.push(format!("{path} {own}"));
         }
         for (name, child) in shown {
