@@ -23,9 +23,22 @@ fn every_documented_name_is_known() {
     names.extend(["voluntary", "involuntary"].map(|n| format!("ctx_switches.{n}_per_op")));
     names.extend(
         [
-            "throughput", "capacity", "cpu_per_op", "errors", "timeouts", "unanswered", "error_rate", "allocated.max",
-            "polls.long_per_kop", "polls.blocked_per_kop", "waits.long_per_kop", "schedule_delay.p99",
-            "runqueue.delay", "driver.lag.p50", "driver.lag.p99", "driver.cpu",
+            "throughput",
+            "capacity",
+            "cpu_per_op",
+            "errors",
+            "timeouts",
+            "unanswered",
+            "error_rate",
+            "allocated.max",
+            "polls.long_per_kop",
+            "polls.blocked_per_kop",
+            "waits.long_per_kop",
+            "schedule_delay.p99",
+            "runqueue.delay",
+            "driver.lag.p50",
+            "driver.lag.p99",
+            "driver.cpu",
         ]
         .map(str::to_owned),
     );

@@ -1,0 +1,28 @@
+//! Every file name of format 1.
+
+use std::path::{Path, PathBuf};
+
+pub(crate) const RUN: &str = "run.json";
+pub(crate) const PLAN: &str = "plan.json";
+pub(crate) const SCENARIO: &str = "scenario.toml";
+pub(crate) const MACHINE: &str = "machine.json";
+pub(crate) const EVENTS: &str = "events.jsonl";
+pub(crate) const TRIALS: &str = "trials";
+pub(crate) const EVIDENCE: &str = "evidence";
+pub(crate) const TRIAL: &str = "trial.json";
+pub(crate) const LATENCY: &str = "latency.hlog";
+pub(crate) const TIMELINE: &str = "timeline.jsonl";
+pub(crate) const LOG: &str = "log.txt";
+pub(crate) const REPORT_HTML: &str = "report.html";
+pub(crate) const REPORT_MD: &str = "report.md";
+pub(crate) const CPU_FLAMEGRAPH: &str = "cpu.svg";
+
+/// Folder that holds every run of a project.
+pub(crate) const ROOT: &str = ".workbench";
+/// Folder of the runs within [`ROOT`].
+pub(crate) const RUNS: &str = "runs";
+
+/// Directory of one trial within a run.
+pub(crate) fn trial_dir(run: &Path, index: u32, slug: &str) -> PathBuf {
+    run.join(TRIALS).join(format!("{index:03}-{slug}"))
+}

@@ -1,0 +1,229 @@
+//! Loads a run directory, whole or interrupted.
+
+mod trials;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hdrhistogram::Histogram;
+
+use super::writer::variant_slugs;
+use super::{
+    Event, Machine, Metrics, Plan, RunError, RunSummary, Status, TimelinePoint, TrialKind, TrialOutcome, TrialRecord,
+    files, hlog, journal, paths, version,
+};
+
+/// Everything a report needs of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedRun {
+    /// Run id: the name of the directory.
+    pub id: String,
+    /// The directory.
+    pub path: PathBuf,
+    /// What was to run.
+    pub plan: Plan,
+    /// Where it ran.
+    pub machine: Machine,
+    /// The resolved scenario as text.
+    pub scenario_toml: String,
+    /// Everything that happened, in order.
+    pub events: Vec<Event>,
+    /// Trials that finished, by index. The outcome is that of the event log; a trial that left no record (its subject
+    /// failed) has one with nothing but its outcome.
+    pub trials: Vec<TrialRecord>,
+    /// `run.json`; absent where the run was killed before its end.
+    pub summary: Option<RunSummary>,
+    /// Merged histograms by variant: measured trials that ended well and whose driver kept up.
+    pub histograms: BTreeMap<String, VariantHistograms>,
+    /// Timelines by trial index.
+    pub timelines: BTreeMap<u32, Vec<TimelinePoint>>,
+    /// CPU flamegraphs (SVG text) by variant.
+    pub flamegraphs: BTreeMap<String, String>,
+    /// What the reader should know: warnings of the run itself, then of reading it.
+    pub warnings: Vec<String>,
+}
+
+/// The merged histograms of one variant, values in nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VariantHistograms {
+    /// Latency from the intended time over all measured operations; absent without a single one.
+    pub measured: Option<Histogram<u64>>,
+    /// Time from sending over all measured operations.
+    pub measured_service: Option<Histogram<u64>>,
+    /// By tag as the driver recorded it: `<op>`, `<op>.service`, `<op>.error`, `driver.lag`.
+    pub by_tag: BTreeMap<String, Histogram<u64>>,
+}
+
+/// Loads the run at `path`.
+///
+/// An interrupted run is whole up to its last finished trial: a torn last event is left out with a warning, and the
+/// directory of a trial that never finished is ignored.
+///
+/// # Errors
+/// [`RunError::NotARun`] where there is no plan, [`RunError::OtherFormat`] for another major format,
+/// [`RunError::Damaged`] for any other damage, naming the file, the line and the way out.
+pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
+    let plan_path = path.join(paths::PLAN);
+    let plan = files::read(&plan_path)?.ok_or_else(|| RunError::NotARun { path: path.to_owned() })?;
+    let plan: Plan = version::document(&plan, &plan_path, RESTORE)?;
+    let machine: Machine =
+        version::document(&required(&path.join(paths::MACHINE))?, &path.join(paths::MACHINE), RESTORE)?;
+    let scenario_path = path.join(paths::SCENARIO);
+    let scenario_toml = text(required(&scenario_path)?, &scenario_path)?;
+    let events_path = path.join(paths::EVENTS);
+    let log = journal::parse(&required(&events_path)?, &events_path)?;
+    let summary_path = path.join(paths::RUN);
+    let summary = match files::read(&summary_path)? {
+        Some(bytes) => {
+            Some(version::document(&bytes, &summary_path, "delete it: everything it holds can be computed again")?)
+        }
+        None => None,
+    };
+
+    let mut warnings: Vec<String> = log
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Warning { message, .. } => Some(message.clone()),
+            _ => None,
+        })
+        .collect();
+    if log.torn {
+        warnings.push("the last event was cut off while it was written; what it said is lost".to_owned());
+    }
+    let slugs = variant_slugs(&plan);
+    let loaded = trials::load(path, &plan, &slugs, &log.events)?;
+    let mut flamegraphs = BTreeMap::new();
+    for (variant, slug) in &slugs {
+        let svg = path.join(paths::EVIDENCE).join(slug).join(paths::CPU_FLAMEGRAPH);
+        if let Some(bytes) = files::read(&svg)? {
+            flamegraphs.insert(variant.clone(), text(bytes, &svg)?);
+        }
+    }
+    let id = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Ok(LoadedRun {
+        id: id.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        path: path.to_owned(),
+        plan,
+        machine,
+        scenario_toml,
+        events: log.events,
+        trials: loaded.trials,
+        summary,
+        histograms: loaded.histograms,
+        timelines: loaded.timelines,
+        flamegraphs,
+        warnings,
+    })
+}
+
+/// What to do about a damaged file that nothing can replace.
+const RESTORE: &str = "restore it from a copy of the run, or measure again";
+
+fn required(path: &Path) -> Result<Vec<u8>, RunError> {
+    files::read(path)?.ok_or_else(|| files::missing(path, RESTORE))
+}
+
+fn text(bytes: Vec<u8>, path: &Path) -> Result<String, RunError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        RunError::Damaged {
+            file: path.to_owned(),
+            line: Some(before.iter().filter(|byte| **byte == b'\n').count() + 1),
+            problem: "not UTF-8 text".to_owned(),
+            fix: RESTORE.to_owned(),
+        }
+    })
+}
+
+impl LoadedRun {
+    /// How the run ended: by its last word, [`Status::Interrupted`] where it was killed before one.
+    pub fn status(&self) -> Status {
+        match &self.summary {
+            Some(summary) => summary.status,
+            None => match self.events.last() {
+                Some(Event::RunFinished { status, .. }) => *status,
+                _ => Status::Interrupted,
+            },
+        }
+    }
+
+    /// Indexes of trials that need not run again on resuming: all that finished, but those whose subject failed.
+    pub fn done(&self) -> Vec<u32> {
+        self.trials
+            .iter()
+            .filter(|trial| !matches!(trial.outcome, TrialOutcome::SubjectFailed { .. }))
+            .map(|trial| trial.index)
+            .collect()
+    }
+
+    /// RFC 3339 time of the first start.
+    pub fn started_at(&self) -> &str {
+        let started = self.events.iter().find_map(|event| match event {
+            Event::RunStarted { at, .. } => Some(at.as_str()),
+            _ => None,
+        });
+        started.unwrap_or("")
+    }
+
+    /// RFC 3339 time of the last event.
+    pub fn finished_at(&self) -> &str {
+        match self.events.last() {
+            Some(
+                Event::RunStarted { at, .. }
+                | Event::TrialStarted { at, .. }
+                | Event::TrialFinished { at, .. }
+                | Event::Warning { at, .. }
+                | Event::RunFinished { at, .. },
+            ) => at,
+            Some(Event::Preflight { .. }) | None => self.started_at(),
+        }
+    }
+
+    /// Latency metrics of each variant from its merged histograms: `latency.p99`, `service_time.p99`,
+    /// `latency.p99[<op>]`, …, for [`crate::compare::summarise`]. Seconds.
+    pub fn merged_metrics(&self) -> BTreeMap<String, Metrics> {
+        self.histograms.iter().map(|(variant, histograms)| (variant.clone(), histograms.metrics())).collect()
+    }
+
+    /// Percentile curve (quantile, seconds) of each variant's measured operations.
+    pub fn curves(&self) -> BTreeMap<String, Vec<(f64, f64)>> {
+        let measured = |histograms: &VariantHistograms| histograms.measured.as_ref().map(hlog::curve);
+        self.histograms.iter().filter_map(|(variant, all)| Some((variant.clone(), measured(all)?))).collect()
+    }
+
+    /// Trials that measure (not evidence), in run order.
+    pub fn measured_trials(&self) -> impl Iterator<Item = &TrialRecord> {
+        self.trials.iter().filter(|trial| trial.kind == TrialKind::Measure)
+    }
+}
+
+impl VariantHistograms {
+    fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::new();
+        let mut put = |family: &str, operation: &str, histogram: &Histogram<u64>| {
+            for (quantile, value) in hlog::quantiles(histogram) {
+                metrics.insert(format!("{family}.{quantile}{operation}"), value);
+            }
+        };
+        if let Some(histogram) = &self.measured {
+            put("latency", "", histogram);
+        }
+        if let Some(histogram) = &self.measured_service {
+            put("service_time", "", histogram);
+        }
+        for (tag, histogram) in &self.by_tag {
+            if tag == "driver.lag" || tag.ends_with(".error") {
+                continue;
+            }
+            match tag.strip_suffix(".service") {
+                Some(operation) => put("service_time", &format!("[{operation}]"), histogram),
+                None => put("latency", &format!("[{tag}]"), histogram),
+            }
+        }
+        metrics
+    }
+}
+
+#[cfg(test)]
+mod tests;
