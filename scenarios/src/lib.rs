@@ -2,3 +2,4 @@
 
 pub mod spec;
 pub mod workload;
+pub mod workloads;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -134,6 +135,44 @@ impl Context {
             name: name.to_owned(),
             problem: format!("`{text}` is none of {}", choices.join(", ")),
         })
+    }
+
+    /// Reads a number that must lie in a range, with a default where the scenario is silent.
+    pub fn parameter_in<T>(&self, name: &str, default: T, range: RangeInclusive<T>) -> Result<T, WorkloadError>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+        T::Err: fmt::Display,
+    {
+        let value = self.parameter(name, default)?;
+        if range.contains(&value) {
+            return Ok(value);
+        }
+        Err(WorkloadError::Parameter {
+            name: name.to_owned(),
+            problem: format!("{value} is out of range: {} to {}", range.start(), range.end()),
+        })
+    }
+
+    /// Refuses parameters that the workload does not take, naming the nearest one that it does.
+    ///
+    /// Called first by every built-in workload: a misspelt parameter must not run the default unnoticed.
+    pub fn accept_only(&self, known: &[&str]) -> Result<(), WorkloadError> {
+        let Some(unknown) = self.parameters.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+        let nearest = known.iter().max_by(|a, b| {
+            strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)).then_with(|| b.cmp(a))
+        });
+        Err(WorkloadError::Parameter {
+            name: unknown.clone(),
+            problem: match nearest {
+                Some(nearest) => format!("not taken; did you mean `{nearest}`? Taken are {}", known.join(", ")),
+                None => "not taken; this workload takes no parameters".to_owned(),
+            },
+        })
+    }
+
+    /// Worker threads of the measured runtime.
+    pub fn workers(&self) -> usize {
+        self.runtime.metrics().num_workers()
     }
 
     /// Index of an operation of the mix by name.

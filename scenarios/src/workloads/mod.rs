@@ -1,0 +1,6 @@
+//! Built-in workloads: realistic services and allocator exercises.
+
+pub mod allocator_lab;
+pub mod drain;
+pub mod http_service;
+mod splitmix;
