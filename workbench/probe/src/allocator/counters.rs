@@ -26,16 +26,18 @@ struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Self = Self {
-        allocations: AtomicU64::new(0),
-        frees: AtomicU64::new(0),
-        reallocations: AtomicU64::new(0),
-        bytes_allocated: AtomicU64::new(0),
-        bytes_freed: AtomicU64::new(0),
-    };
+    const fn empty() -> Self {
+        Self {
+            allocations: AtomicU64::new(0),
+            frees: AtomicU64::new(0),
+            reallocations: AtomicU64::new(0),
+            bytes_allocated: AtomicU64::new(0),
+            bytes_freed: AtomicU64::new(0),
+        }
+    }
 }
 
-static SLOTS: [Slot; OWNED + 1] = [const { Slot::EMPTY }; OWNED + 1];
+static SLOTS: [Slot; OWNED + 1] = [const { Slot::empty() }; OWNED + 1];
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {

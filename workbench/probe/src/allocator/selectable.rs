@@ -1,23 +1,36 @@
 //! The global allocator that forwards to the chosen one.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use ::mimalloc::MiMalloc;
 use tikv_jemallocator::Jemalloc;
 
-use super::{Kind, UNKNOWN_KIND_EXIT, VARIABLE, counters};
+use super::{Kind, UNKNOWN_KIND_EXIT, counters};
 
 const UNDECIDED: u8 = 0;
 const JEMALLOC: u8 = 1;
 const MIMALLOC: u8 = 2;
 const SYSTEM: u8 = 3;
 
+/// [`super::VARIABLE`], as `getenv` wants it.
+const NAME: &CStr = c"WORKBENCH_ALLOCATOR";
+const _: () = {
+    let (name, variable) = (NAME.to_bytes(), super::VARIABLE.as_bytes());
+    assert!(name.len() == variable.len());
+    let mut at = 0;
+    while at < name.len() {
+        assert!(name[at] == variable[at]);
+        at += 1;
+    }
+};
+
 /// Written once, by the first allocation of the process, which comes before `main`; later changes of the environment
 /// change nothing.
 static MODE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// Allocator of the kind that [`VARIABLE`] names, with counters. A name that is no kind ends the process with
+/// Allocator of the kind that [`super::VARIABLE`] names, with counters. A name that is no kind ends the process with
 /// [`UNKNOWN_KIND_EXIT`] at its first allocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selectable;
@@ -42,15 +55,13 @@ fn mode() -> u8 {
 #[cold]
 fn decide() -> u8 {
     // `std::env` allocates and locks, and this runs inside the first allocation.
-    const NAME: &str = "WORKBENCH_ALLOCATOR\0";
-    const { assert!(NAME.len() == VARIABLE.len() + 1) };
-    // SAFETY: the name ends in NUL. The first call comes before `main`, when no thread can change the environment.
-    let value = unsafe { libc::getenv(NAME.as_ptr().cast()) };
+    // SAFETY: the first call comes before `main`, when no thread can change the environment.
+    let value = unsafe { libc::getenv(NAME.as_ptr()) };
     let mode = if value.is_null() {
         JEMALLOC
     } else {
         // SAFETY: getenv returned a NUL-terminated string that lives in the environment block.
-        let value = unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes();
+        let value = unsafe { CStr::from_ptr(value) }.to_bytes();
         match value {
             b"" | b"jemalloc" => JEMALLOC,
             b"mimalloc" => MIMALLOC,

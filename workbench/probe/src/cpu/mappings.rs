@@ -43,7 +43,28 @@ mod tests {
 7ffd00000000-7ffd00002000 r-xp 00000000 00:00 0                          [vdso]
 zz-7 r-xp 0 0 0 broken
 ";
-        insta::assert_debug_snapshot!(parse(maps), @"");
+        insta::assert_debug_snapshot!(parse(maps), @r#"
+        [
+            Mapping {
+                path: "/opt/a program/bin",
+                start: 94015239225344,
+                end: 94015240273920,
+                offset: 1048576,
+            },
+            Mapping {
+                path: "",
+                start: 139637976727552,
+                end: 139637976731648,
+                offset: 0,
+            },
+            Mapping {
+                path: "[vdso]",
+                start: 140724603453440,
+                end: 140724603461632,
+                offset: 0,
+            },
+        ]
+        "#);
     }
 
     #[test]

@@ -119,6 +119,6 @@ mod tests {
         for hz in [-1, 0, 100, 999] {
             assert!(matches!(Profiler::start(hz), Err(ProfileError::Rate { hz: refused }) if refused == hz));
         }
-        insta::assert_snapshot!(ProfileError::Rate { hz: 999 }.to_string(), @"");
+        insta::assert_snapshot!(ProfileError::Rate { hz: 999 }.to_string(), @"999 Hz is not between 1 and 99: profiling signals expire on the kernel's tick (often 250 a second), and a faster profile loses most of its samples without a word");
     }
 }

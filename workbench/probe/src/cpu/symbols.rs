@@ -71,7 +71,8 @@ mod tests {
         let address = resolve as *const () as u64;
         let symbols = resolve(address);
         let found = symbols.last().unwrap();
-        assert_eq!(found.name, "probe::cpu::symbols::resolve");
+        // Without full debug information the name comes without its path.
+        assert!(found.name.ends_with("resolve"), "{found:?}");
         assert!(found.file.as_ref().unwrap().ends_with("cpu/symbols.rs"));
         assert!(found.line.is_some_and(|line| line > 1));
     }

@@ -58,7 +58,25 @@ mod tests {
             <jemalloc>: Invalid conf pair: :nothing\n\
             <jemalloc>: Invalid conf pair: lonely\n";
         let found = parse_complaints(stderr);
-        insta::assert_debug_snapshot!(found, @"");
+        insta::assert_debug_snapshot!(found, @r#"
+        [
+            Complaint {
+                kind: UnknownOption,
+                key: "prof",
+                value: "true",
+            },
+            Complaint {
+                kind: InvalidValue,
+                key: "narenas",
+                value: "many:of:them",
+            },
+            Complaint {
+                kind: OutOfRange,
+                key: "dirty_decay_ms",
+                value: "-7",
+            },
+        ]
+        "#);
     }
 
     proptest! {

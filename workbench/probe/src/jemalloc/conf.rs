@@ -54,7 +54,7 @@ mod tests {
             background_thread: Some(true),
             tcache: Some(false),
         };
-        insta::assert_snapshot!(conf.value().unwrap(), @"");
+        insta::assert_snapshot!(conf.value().unwrap(), @"narenas:2,dirty_decay_ms:-1,muzzy_decay_ms:0,background_thread:true,tcache:false");
         assert_eq!(Conf::default().value(), None);
         assert_eq!(Conf { tcache: Some(true), ..Conf::default() }.value().as_deref(), Some("tcache:true"));
     }

@@ -73,6 +73,9 @@ mod tests {
             task.abort();
             assert!(runtime.block_on(task).is_err());
         }
-        assert_eq!(RuntimeCounters::sample(runtime.handle()).alive_tasks, 0);
+        // A task may be joined a moment before it leaves the runtime's list.
+        while RuntimeCounters::sample(runtime.handle()).alive_tasks > 0 {
+            std::thread::yield_now();
+        }
     }
 }

@@ -170,7 +170,14 @@ mod tests {
             refusal(Settings { worker_threads: Some(2), ..current }),
             refusal(Settings { lifo_slot: Some(true), ..current }),
         ];
-        insta::assert_snapshot!(refusals.join("\n"), @"");
+        insta::assert_snapshot!(refusals.join("\n"), @r"
+        runtime.worker_threads must be at least 1
+        runtime.max_blocking_threads must be at least 1
+        runtime.event_interval must be at least 1
+        runtime.global_queue_interval must be at least 1
+        runtime.worker_threads has no effect on a current_thread runtime
+        runtime.lifo_slot has no effect on a current_thread runtime
+        ");
         assert!(build(&Settings { worker_threads: Some(1), ..current }).is_ok());
     }
 

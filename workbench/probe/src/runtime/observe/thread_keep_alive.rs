@@ -25,16 +25,16 @@ pub(in crate::runtime) enum Idle {
 
 /// Lets one blocking job end and waits for its thread to do so. The timed one of the observers: a time is its subject.
 pub(in crate::runtime) fn thread_keep_alive(builder: &mut Builder, expected: Duration) -> io::Result<Idle> {
-    let (stopped, stops) = mpsc::channel();
-    builder.on_thread_stop(move || {
-        // Nobody listens once the observation is over.
-        let _ = stopped.send(Instant::now());
-    });
     let latest = expected + expected / 2 + Duration::from_millis(250);
     let watched = if expected > LONGEST_WAIT { GLANCE } else { latest };
     let mut shortest = Idle::StillThere(watched);
     for _ in 0..ATTEMPTS {
-        while stops.try_recv().is_ok() {}
+        // A channel for each attempt: threads of the one before may still be ending.
+        let (stopped, stops) = mpsc::channel();
+        builder.on_thread_stop(move || {
+            // Nobody listens once the attempt is over.
+            let _ = stopped.send(Instant::now());
+        });
         let runtime = builder.build()?;
         let idle_since = runtime.block_on(runtime.spawn_blocking(Instant::now)).map_err(io::Error::other)?;
         let stopped = stops.recv_timeout(watched);

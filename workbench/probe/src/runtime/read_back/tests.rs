@@ -78,13 +78,13 @@ fn everything_together_comes_back_as_asked() {
 fn a_current_thread_runtime_has_one_worker_and_its_own_blocking_limit() {
     let settings =
         Settings { flavor: Some(Flavor::CurrentThread), max_blocking_threads: Some(1), ..Settings::default() };
-    insta::assert_snapshot!(seen(settings), @"");
+    insta::assert_snapshot!(seen(settings), @"flavor=current_thread max_blocking_threads=1 worker_threads=1 lower bounds: []");
 }
 
 #[test]
 fn a_limit_of_blocking_threads_too_large_to_try_is_read_from_the_builder() {
     let settings = Settings { worker_threads: Some(1), max_blocking_threads: Some(700), ..Settings::default() };
-    insta::assert_snapshot!(seen(settings), @"");
+    insta::assert_snapshot!(seen(settings), @"flavor=multi_thread max_blocking_threads=700 worker_threads=1 lower bounds: []");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn beyond_the_cap_the_request_is_repeated_and_said_to_be_a_lower_bound() {
         thread_keep_alive: Some(Duration::from_secs(600)),
         ..Settings::default()
     };
-    insta::assert_snapshot!(seen(settings), @"");
+    insta::assert_snapshot!(seen(settings), @r#"event_interval=1000000 flavor=multi_thread global_queue_interval=1000000 max_blocking_threads=512 thread_keep_alive=600s worker_threads=1 lower bounds: ["event_interval", "global_queue_interval", "thread_keep_alive"]"#);
 }
 
 #[test]
