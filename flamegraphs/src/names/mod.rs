@@ -27,6 +27,10 @@ use crate::folded::{FoldError, Folded, for_each_stack, unsymbolised};
 use crate::profile::{Function, LocationId, Profile};
 use parse::Parsed;
 
+/// For [`Metadata::drop_frames`](crate::profile::Metadata::drop_frames) of what a signal-driven profiler recorded:
+/// `go tool pprof` then leaves out the handler and everything it called, as [`fold`] does. Without it each sample's
+/// leaf is the profiler's unwinder.
+pub const DROP_FRAMES: &str = "<?(pprof|backtrace)::.*|.*perf_signal_handler|__restore_rt";
 /// What frames without a home are shown as.
 pub const RUNTIME: &str = "[runtime]";
 /// HTTP plumbing.

@@ -29,8 +29,9 @@ impl Parsed {
             let trait_kind = kind::of(of_trait);
             let foreign = matches!(kind, Kind::Api | Kind::Glue) && !is_parameter(this);
             if foreign && matches!(trait_kind, Kind::Own | Kind::Web) {
-                // `<u64 as serde_core::ser::Serialize>::serialize` is serde's work.
+                // `<u64 as serde_core::ser::Serialize>::serialize` is serde's work, not the standard library's.
                 kind = trait_kind;
+                text = text.replacen(this.as_str(), of_trait, 1);
             } else if kind == Kind::Own && of_trait == "axum::handler::Handler" {
                 // The future that axum makes of a handler: name it as the handler.
                 text.clone_from(this);
