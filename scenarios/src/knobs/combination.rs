@@ -1,0 +1,32 @@
+//! Settings that are right one by one and wrong together.
+
+use super::{Condition, KNOBS, Knob, KnobError};
+use crate::spec::Settings;
+
+/// Refuses knobs that the other settings make ineffective, such as a jemalloc knob under mimalloc.
+///
+/// # Errors
+/// [`KnobError::NoEffect`] for the first one, in the order of the table.
+pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
+    for knob in KNOBS {
+        let (Some(value), Some(condition)) = (settings.get(knob.path), knob.condition) else { continue };
+        let actual = effective(settings, condition);
+        if actual == condition.value || condition.except == Some(value.as_str()) {
+            continue;
+        }
+        return Err(KnobError::NoEffect {
+            path: knob.path.to_owned(),
+            condition: condition.path,
+            actual: actual.to_owned(),
+            needed: condition.value,
+            allowed: condition.except,
+        });
+    }
+    Ok(())
+}
+
+/// What the setting is or defaults to. A default that depends on the machine counts as the needed value.
+fn effective<'a>(settings: &'a Settings, condition: Condition) -> &'a str {
+    let default = || KNOBS.iter().find(|knob: &&Knob| knob.path == condition.path).and_then(|knob| knob.default.value);
+    settings.get(condition.path).map(String::as_str).or_else(default).unwrap_or(condition.value)
+}

@@ -1,0 +1,108 @@
+//! From a path to what it names.
+
+use super::{KNOBS, Knob, KnobError};
+use crate::problem::nearest;
+
+/// What a path names.
+#[derive(Debug, Clone, Copy)]
+pub enum Setting<'a> {
+    /// A knob of the table.
+    Knob(&'static Knob),
+    /// `workload.NAME`: the name. Whether the scenario declares it is not known here.
+    Parameter(&'a str),
+    /// `env.NAME`: the name.
+    Environment(&'a str),
+}
+
+/// Environment variables that are other knobs' business, with the reason; a trailing `*` stands for anything.
+const RESERVED: [(&str, &str); 4] = [
+    ("_RJEM_MALLOC_CONF", "use the allocator.jemalloc.* knobs, which are checked and read back"),
+    ("MALLOC_CONF", "the built-in jemalloc ignores it; use the allocator.jemalloc.* knobs"),
+    ("TOKIO_WORKER_THREADS", "use runtime.worker_threads, which is checked and read back"),
+    ("WORKBENCH_*", "the workbench talks to its subjects by these variables"),
+];
+
+/// Finds what a path names.
+///
+/// # Errors
+/// [`KnobError::Unknown`] with the nearest path, [`KnobError::Group`], [`KnobError::Name`] or
+/// [`KnobError::Reserved`].
+pub fn lookup(path: &str) -> Result<Setting<'_>, KnobError> {
+    if let Some(knob) = KNOBS.iter().find(|knob| knob.path == path) {
+        return Ok(Setting::Knob(knob));
+    }
+    if let Some(name) = parameter_name(path) {
+        return if is_parameter_name(name) {
+            Ok(Setting::Parameter(name))
+        } else {
+            Err(KnobError::Name { path: path.to_owned(), expected: "parameters are snake_case" })
+        };
+    }
+    if let Some(name) = path.strip_prefix("env.") {
+        return environment(path, name);
+    }
+    Err(unknown(path))
+}
+
+/// Checks a value for the setting at `path` and returns its canonical spelling.
+///
+/// # Errors
+/// As [`lookup`] and [`Knob::check`].
+pub fn check(path: &str, value: &str) -> Result<String, KnobError> {
+    match lookup(path)? {
+        Setting::Knob(knob) => knob.check(value),
+        // Only the workload knows what its parameters take.
+        Setting::Parameter(_) => Ok(value.to_owned()),
+        Setting::Environment(_) if value.contains('\0') => Err(KnobError::Type {
+            path: path.to_owned(),
+            value: value.to_owned(),
+            expected: "a value that the environment can hold: it contains a NUL".to_owned(),
+        }),
+        Setting::Environment(_) => Ok(value.to_owned()),
+    }
+}
+
+/// The NAME of a `workload.NAME` path.
+pub fn parameter_name(path: &str) -> Option<&str> {
+    path.strip_prefix("workload.")
+}
+
+/// Whether a parameter may be called so: snake_case, so that its path needs no quoting anywhere.
+fn is_parameter_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn environment<'a>(path: &'a str, name: &'a str) -> Result<Setting<'a>, KnobError> {
+    let portable = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !portable {
+        let expected = "environment variables have letters, digits and `_`, and do not begin with a digit";
+        return Err(KnobError::Name { path: path.to_owned(), expected });
+    }
+    let reserved = RESERVED.iter().find(|(pattern, _)| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *pattern,
+    });
+    match reserved {
+        Some((_, instead)) => Err(KnobError::Reserved { path: path.to_owned(), instead }),
+        None => Ok(Setting::Environment(name)),
+    }
+}
+
+fn unknown(path: &str) -> KnobError {
+    let group = format!("{path}.");
+    let members: Vec<String> =
+        KNOBS.iter().filter(|knob| knob.path.starts_with(&group)).map(|knob| knob.path.to_owned()).collect();
+    if !members.is_empty() {
+        return KnobError::Group { path: path.to_owned(), members };
+    }
+    let by_path = nearest(path, KNOBS.iter().map(|knob| knob.path));
+    // `worker_threads` alone is a knob without its group, however far the spelling is from the whole path.
+    let by_name = || {
+        let last = path.rsplit('.').next().unwrap_or(path);
+        let mut named = KNOBS.iter().filter(|knob| knob.name() == last);
+        named.next().filter(|_| named.next().is_none()).map(|knob| knob.path)
+    };
+    KnobError::Unknown { path: path.to_owned(), nearest: by_name().or(by_path).map(str::to_owned) }
+}

@@ -1,0 +1,55 @@
+//! `load.*` and `trial.*`: settings that change the scenario itself.
+
+use std::time::Duration;
+
+use super::{KnobError, Setting, lookup, parse_duration};
+use crate::spec::{Arrivals, Load, Trial};
+
+/// Checks a `load.*` or `trial.*` value and puts it into the scenario's load or trial.
+///
+/// # Errors
+/// As [`super::check`]; [`KnobError::Unknown`] for a path that belongs to neither.
+pub fn apply_to_shape(trial: &mut Trial, load: &mut Load, path: &str, value: &str) -> Result<(), KnobError> {
+    let elsewhere = || KnobError::Unknown { path: path.to_owned(), nearest: None };
+    let Setting::Knob(knob) = lookup(path)? else { return Err(elsewhere()) };
+    let text = knob.check(value)?;
+    match knob.path {
+        "trial.blocks" => trial.blocks = whole(&text),
+        "trial.warmup" => trial.warmup = span(&text),
+        "trial.saturated" => trial.saturated = span(&text),
+        "load.arrivals" => load.arrivals = arrivals(&text),
+        "load.rate" => load.rate = text.parse().unwrap_or(load.rate),
+        "load.operations" => load.operations = u64::from(whole(&text)),
+        "load.concurrency" => load.concurrency = whole(&text),
+        "load.max_in_flight" => load.max_in_flight = whole(&text),
+        "load.timeout" => load.timeout = span(&text),
+        "load.max_lag_p99" => load.max_lag_p99 = span(&text),
+        _ => return Err(elsewhere()),
+    }
+    Ok(())
+}
+
+/// The name of an arrival process, as scenario files spell it.
+pub(crate) fn arrivals_name(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Poisson => "poisson",
+        Arrivals::Constant => "constant",
+        Arrivals::Closed => "closed",
+    }
+}
+
+fn arrivals(checked: &str) -> Arrivals {
+    match checked {
+        "closed" => Arrivals::Closed,
+        "constant" => Arrivals::Constant,
+        _ => Arrivals::Poisson,
+    }
+}
+
+fn whole(checked: &str) -> u32 {
+    checked.parse().expect("the check admits whole numbers up to 2^32 - 1 only")
+}
+
+fn span(checked: &str) -> Duration {
+    parse_duration(checked).expect("the check admits durations only")
+}
