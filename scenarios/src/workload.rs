@@ -226,3 +226,38 @@ impl ShutdownTrigger {
         self.0.send_replace(true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(parameters: &[(&str, &str)]) -> Context {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Context::new(parameters, vec![], runtime.handle().clone(), 0)
+    }
+
+    #[test]
+    fn numbers_are_read_checked_and_defaulted() {
+        let context = context(&[("ends", "8"), ("beyond", "9"), ("word", "many")]);
+        assert_eq!(context.parameter_in("silent", 3, 1..=8).unwrap(), 3);
+        assert_eq!(context.parameter_in("ends", 3, 1..=8).unwrap(), 8);
+        let beyond = context.parameter_in("beyond", 3, 1..=8).unwrap_err();
+        insta::assert_snapshot!(beyond, @"parameter `workload.beyond`: 9 is out of range: 1 to 8");
+        let word = context.parameter_in("word", 3, 1..=8).unwrap_err();
+        insta::assert_snapshot!(word, @"parameter `workload.word`: `many` is not usable: invalid digit found in string");
+    }
+
+    #[test]
+    fn unknown_parameters_are_refused_with_the_nearest_known_one() {
+        let context = context(&[("login", "pool"), ("lgoin_limit", "2")]);
+        context.accept_only(&["login", "lgoin_limit"]).unwrap();
+        insta::assert_snapshot!(context.accept_only(&["login", "login_limit"]).unwrap_err(), @"parameter `workload.lgoin_limit`: not taken; did you mean `login_limit`? Taken are login, login_limit");
+        insta::assert_snapshot!(context.accept_only(&[]).unwrap_err(), @"parameter `workload.lgoin_limit`: not taken; this workload takes no parameters");
+    }
+
+    #[test]
+    fn workers_are_those_of_the_measured_runtime() {
+        assert_eq!(context(&[]).workers(), 1);
+    }
+}

@@ -3,4 +3,6 @@
 pub mod allocator_lab;
 pub mod drain;
 pub mod http_service;
+#[cfg(test)]
+mod loopback;
 mod splitmix;

@@ -54,6 +54,11 @@ impl Handoff {
     }
 
     #[cfg(test)]
+    pub(super) fn batch(&self) -> &Sizes {
+        &self.batch
+    }
+
+    #[cfg(test)]
     pub(super) fn freed(&self) -> &Arc<Freed> {
         &self.freed
     }

@@ -29,6 +29,7 @@ mod block;
 mod growth;
 mod handoff;
 mod long_lived;
+mod mixed;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use self::block::Block;
 use self::handoff::Handoff;
 use self::long_lived::LongLived;
+use self::mixed::Mixed;
 use self::sizes::Sizes;
 use crate::workload::{BoxFuture, Call, Context, InProcess, OperationError, WorkloadError};
 
@@ -58,9 +60,6 @@ const PARAMETERS: [&str; 10] = [
 /// Bytes that one operation kind may hold at most.
 const MEMORY_LIMIT: usize = 1 << 30;
 
-/// Short-lived blocks of `mixed` alive at a time.
-const SHORT_ALIVE: usize = 16;
-
 /// The lab; see the module's description.
 #[derive(Debug)]
 pub struct AllocatorLab {
@@ -78,13 +77,6 @@ enum Operation {
     Handoff,
     Growth,
     Mixed,
-}
-
-#[derive(Debug)]
-struct Mixed {
-    short: Sizes,
-    replacements: Sizes,
-    long_lived: LongLived,
 }
 
 impl Operation {
@@ -136,7 +128,7 @@ impl AllocatorLab {
             Some(Operation::Growth) => self.growth.of(call.seed).for_each(growth::grow),
             Some(Operation::Mixed) => {
                 let mixed = self.mixed.as_ref().ok_or_else(|| not_built("mixed"))?;
-                mix(mixed, call.seed);
+                mixed.mix(call.seed);
             }
             Some(Operation::Handoff) => {
                 let handoff = self.handoff.as_ref().ok_or_else(|| not_built("handoff"))?;
@@ -190,25 +182,4 @@ fn not_built(operation: &str) -> OperationError {
 fn burst(sizes: &Sizes, seed: u64) {
     let blocks: Vec<Block> = sizes.of(seed).map(Block::touched).collect();
     drop(black_box(blocks));
-}
-
-/// Short-lived blocks, with the replacements spread evenly among them.
-#[inline(never)]
-fn mix(mixed: &Mixed, seed: u64) {
-    let mut alive: [Option<Block>; SHORT_ALIVE] = [const { None }; SHORT_ALIVE];
-    // A seed of its own: the replacements must not depend on how many short-lived blocks there are.
-    let mut replacements = mixed.replacements.of(!seed);
-    let every = (mixed.short.count / mixed.replacements.count.max(1)).max(1);
-    for (index, bytes) in mixed.short.of(seed).enumerate() {
-        alive[index % SHORT_ALIVE] = Some(Block::touched(bytes));
-        if index % every == 0
-            && let Some(bytes) = replacements.next()
-        {
-            mixed.long_lived.replace(Block::touched(bytes), seed.wrapping_add(index as u64));
-        }
-    }
-    for bytes in replacements {
-        mixed.long_lived.replace(Block::touched(bytes), seed ^ bytes as u64);
-    }
-    black_box(&alive);
 }

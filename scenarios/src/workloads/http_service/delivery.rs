@@ -122,7 +122,13 @@ mod tests {
         assert_eq!(offers, best_offers("42", 2_400));
         assert_eq!(offers.len(), KEPT);
         assert!(offers.is_sorted_by_key(|o| (o.cents, o.hours)));
-        insta::assert_debug_snapshot!(offers[0], @"");
+        insta::assert_debug_snapshot!(offers[0], @r#"
+        Offer {
+            label: "pickup point from Hamburg, 96 km",
+            cents: 404,
+            hours: 11,
+        }
+        "#);
     }
 
     #[test]

@@ -176,8 +176,31 @@ mod tests {
     #[test]
     fn promotion_then_coupon_then_tax() {
         let goods = priced(r#"{"customer":"1","coupon":"SUMMER15","lines":[{"sku":"sku-1","quantity":2}]}"#).unwrap();
-        insta::assert_debug_snapshot!(goods, @"");
-        insta::assert_debug_snapshot!(goods.totals_with_delivery(499), @"");
+        insta::assert_debug_snapshot!(goods, @r#"
+        Goods {
+            lines: [
+                PricedLine {
+                    sku: "sku-1",
+                    name: "Article 001, batch 37",
+                    quantity: 2,
+                    unit: 8018,
+                    discount: 2405,
+                    net: 13631,
+                    tax: 2590,
+                },
+            ],
+            weight_grams: 1306,
+        }
+        "#);
+        insta::assert_debug_snapshot!(goods.totals_with_delivery(499), @r#"
+        Totals {
+            net: 13631,
+            discount: 2405,
+            tax: 2590,
+            delivery: 499,
+            total: 16720,
+        }
+        "#);
     }
 
     #[test]

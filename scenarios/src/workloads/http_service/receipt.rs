@@ -52,6 +52,25 @@ mod tests {
         let goods = PriceList::new().price_goods(&serde_json::from_str(order).unwrap()).unwrap();
         let offers = best_offers("42", goods.weight_grams);
         let totals = goods.totals_with_delivery(offers[0].cents);
-        insta::assert_snapshot!(write("42", &goods, &totals, &offers), @"");
+        insta::assert_snapshot!(write("42", &goods, &totals, &offers), @r#"
+        Order of customer 42
+        ------------------------------------------------------------
+           9 x Article 001, batch 37                      80.18 EUR
+               discount                                 -119.07 EUR
+               sku-1 net                                 602.55 EUR
+           1 x Article 004, batch 59                     117.64 EUR
+               discount                                   -6.35 EUR
+               sku-4 net                                 111.29 EUR
+        ------------------------------------------------------------
+        net                                              713.84 EUR
+        tax                                              122.27 EUR
+        delivery                                           6.92 EUR
+        total                                            843.03 EUR
+        1. 11 h, pickup point from Hamburg, 96 km: 6.92 EUR
+        2. 21 h, pickup point from Cologne, 265 km: 7.12 EUR
+        3. 22 h, pickup point from Amsterdam, 275 km: 7.12 EUR
+        4. 9 h, parcel from Hamburg, 96 km: 7.17 EUR
+        5. 24 h, pickup point from Berlin, 311 km: 7.22 EUR
+        "#);
     }
 }
