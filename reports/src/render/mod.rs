@@ -3,6 +3,7 @@
 //! Pure functions from data to text: no I/O, no clock. Every name and message is hostile until proven otherwise;
 //! see [`text`] for what happens to them.
 
+mod chart;
 #[cfg(test)]
 mod fixture;
 pub mod html;

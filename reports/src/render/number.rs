@@ -83,6 +83,29 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{} %", trim_zeros(&text))
 }
 
+/// [`value`] without the zeros that a tick label does not need: `1 ms`, not `1.00 ms`.
+pub(crate) fn tick(number: f64, unit: &str) -> String {
+    let text = value(number, unit);
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(text.len());
+    format!("{}{}", trim_zeros(&text[..end]), &text[end..])
+}
+
+/// [`tick`] of a duration in seconds.
+pub(crate) fn tick_seconds(seconds: f64) -> String {
+    tick(seconds, "s")
+}
+
+/// Median, the mean of the middle two for an even count; sorts `values`. `None` without values.
+pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
 /// A ratio: `0.12×`, `1.05×`, `12.3×`.
 pub(crate) fn ratio(value: f64) -> String {
     format!("{}×", ratio_digits(value, 2))
@@ -235,6 +258,16 @@ mod tests {
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(percent(0.04), "4 %");
         assert_eq!(percent(1.5), "150 %");
+    }
+
+    #[test]
+    fn ticks_and_medians() {
+        assert_eq!(tick(0.001, "s"), "1 ms");
+        assert_eq!(tick(0.000_25, "s/op"), "250 µs/op");
+        assert_eq!(tick(1_500.0, "ops/s"), "1.5k/s");
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&mut []), None);
     }
 
     proptest! {

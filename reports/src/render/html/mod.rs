@@ -1,24 +1,81 @@
 //! `report.html`: one self-contained page.
+//!
+//! It loads nothing: styles, script and pictures are in it, and a content security policy keeps even a hostile
+//! flamegraph from asking the network for anything. Scripts only add comfort. Every text has been through
+//! [`super::text`] before it reaches the template, and askama escapes it there.
+
+mod charts;
+mod drain;
+mod driver;
+mod evidence;
+mod header;
+mod host;
+mod method;
+mod operations;
+mod result;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod variants;
+
+use askama::Template;
 
 use super::Page;
-use super::table::Table;
-use super::text::{html, name, sentence};
+use variants::Variants;
+
+/// The page as the template sees it, one field per section.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Report {
+    header: header::Header,
+    result: result::Result,
+    charts: Vec<charts::Chart>,
+    evidence: evidence::Evidence,
+    settings: settings::Settings,
+    driver: driver::Driver,
+    operations: Vec<operations::Row>,
+    drain: Vec<drain::Row>,
+    host: host::Host,
+    method: method::Method,
+}
 
 /// The page; offline, without external references.
 pub fn page(page: &Page<'_>) -> String {
-    let table = Table::new(page.summary);
-    let mut out = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><h1>{0}</h1><p>{1}</p><table>",
-        html(&name(&page.summary.scenario)),
-        html(&sentence(&page.summary.verdict))
-    );
-    for row in &table.headline {
-        out.push_str(&format!("<tr><th>{}</th>", html(&row.metric)));
-        for cell in &row.cells {
-            out.push_str(&format!("<td>{}</td>", html(&cell.value)));
-        }
-        out.push_str("</tr>");
+    let variants = Variants::new(page);
+    let charts = charts::all(page, &variants);
+    let evidence = evidence::Evidence::new(page, &variants);
+    let drain = drain::rows(&variants);
+    let mut report = Report {
+        header: header::Header::new(page),
+        result: result::Result::new(page.summary),
+        charts,
+        evidence,
+        settings: settings::Settings::new(page.summary),
+        driver: driver::Driver::new(&variants),
+        operations: operations::rows(&variants),
+        drain,
+        host: host::Host::new(page.summary),
+        method: method::Method::new(page),
+    };
+    report.header.contents = contents(&report);
+    report.render().expect("templates without fallible filters render into memory")
+}
+
+/// Sections that are on the page, in order: anchor and name.
+fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
+    let mut all = Vec::new();
+    if !report.header.findings.is_empty() {
+        all.push(("findings", "Findings"));
     }
-    out.push_str("</table></html>");
-    out
+    all.push(("result", "Result"));
+    all.extend(report.charts.iter().map(|chart| (chart.id, chart.short)));
+    if !report.evidence.is_empty() {
+        all.push(("evidence", "CPU"));
+    }
+    all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
+    if !report.drain.is_empty() {
+        all.push(("drain", "Shutdown"));
+    }
+    all.extend([("host", "Host"), ("method", "Method")]);
+    all
 }

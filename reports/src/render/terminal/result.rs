@@ -188,7 +188,7 @@ fn footer(summary: &RunSummary, table: &Table, width: usize, ink: Ink) -> String
         });
     }
     let trials: Vec<_> = table.variants.iter().map(|head| format!("{} {}", head.name, head.trials)).collect();
-    out.push_str(&format!("trials  {}\n", paragraph(&trials.join("; "), 8, width)));
+    out.push_str(&format!("from    {}\n", paragraph(&trials.join("; "), 8, width)));
     out.push_str(&format!("run     {}\n", text::name(&summary.run)));
     if !summary.path.is_empty() {
         // Paths are shown whole: people copy them.

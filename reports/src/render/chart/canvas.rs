@@ -1,0 +1,99 @@
+//! SVG elements, written one after another.
+
+use std::fmt::Write as _;
+
+use crate::render::text;
+
+/// An SVG picture in the making.
+#[derive(Debug)]
+pub(super) struct Canvas {
+    body: String,
+    width: f64,
+    height: f64,
+}
+
+/// Where a text stands relative to its point.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Canvas {
+    pub(super) fn new(width: f64, height: f64) -> Self {
+        Self { body: String::new(), width, height }
+    }
+
+    /// A straight line.
+    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let ((x1, y1), (x2, y2)) = (from, to);
+        self.add(format_args!(r#"<line class="{class}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#));
+    }
+
+    /// A line through the points; nothing for fewer than two.
+    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+        if points.len() < 2 {
+            return;
+        }
+        let mut path = String::with_capacity(points.len() * 12);
+        for (index, (x, y)) in points.iter().enumerate() {
+            write!(path, "{}{x:.1} {y:.1}", if index == 0 { 'M' } else { 'L' }).expect("writing to a String succeeds");
+        }
+        self.add(format_args!(r#"<path class="{class}" d="{path}"/>"#));
+    }
+
+    /// A circle with a text that appears on hovering.
+    pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64, title: &str) {
+        let (x, y) = at;
+        let title = text::html(title);
+        self.add(format_args!(
+            r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="{radius}"><title>{title}</title></circle>"#
+        ));
+    }
+
+    /// A cross with a text that appears on hovering.
+    pub(super) fn cross(&mut self, class: &str, at: (f64, f64), size: f64, title: &str) {
+        let (x, y) = at;
+        let (left, right, top, bottom) = (x - size, x + size, y - size, y + size);
+        let title = text::html(title);
+        self.add(format_args!(
+            r#"<path class="{class}" d="M{left:.1} {top:.1}L{right:.1} {bottom:.1}M{left:.1} {bottom:.1}L{right:.1} {top:.1}"><title>{title}</title></path>"#
+        ));
+    }
+
+    /// A rectangle.
+    pub(super) fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64)) {
+        let ((x, y), (width, height)) = (at, size);
+        self.add(format_args!(
+            r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}"/>"#
+        ));
+    }
+
+    /// Text, escaped.
+    pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, content: &str) {
+        let (x, y) = at;
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        let content = text::html(content);
+        self.add(format_args!(
+            r#"<text class="{class}" x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{content}</text>"#
+        ));
+    }
+
+    /// The picture; `label` is what a screen reader says.
+    pub(super) fn finish(self, class: &str, label: &str) -> String {
+        let (width, height, body) = (self.width, self.height, self.body);
+        let label = text::html(label);
+        format!(
+            r#"<svg class="{class}" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" width="{width}" height="{height}">{body}</svg>"#
+        )
+    }
+
+    fn add(&mut self, element: std::fmt::Arguments<'_>) {
+        self.body.write_fmt(element).expect("writing to a String succeeds");
+    }
+}
