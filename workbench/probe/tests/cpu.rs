@@ -76,7 +76,8 @@ fn a_hot_function_is_seen_with_its_thread_its_callers_and_its_lines() {
         sample.frames.iter().filter_map(|f| Some(f.symbols.last()?.name.clone())).collect()
     };
     let distinct: BTreeSet<_> = hot.iter().map(|sample| functions(sample)).collect();
-    assert!(distinct.len() < hot.len(), "{} stacks were merged by function", hot.len());
+    // Merged by function, the two numbers are nearly equal: an address at a function's very entry counts apart.
+    assert!(hot.len() >= 2 * distinct.len(), "{} stacks through {} paths", hot.len(), distinct.len());
     let lines: BTreeSet<_> = hot
         .iter()
         .flat_map(|s| &s.frames)

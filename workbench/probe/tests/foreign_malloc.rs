@@ -1,7 +1,5 @@
 //! The guard in a program whose `malloc` is not the C library's: this one defines its own.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::ffi::c_void;
 
 use probe::allocator::{GuardError, verify};
