@@ -20,9 +20,9 @@ pub use self::guard::{GuardError, verify};
 pub use self::selectable::{Selectable, kind};
 
 /// Environment variable that chooses the allocator; unset or empty means jemalloc.
-pub const VARIABLE: &str = "WORKBENCH_ALLOCATOR";
+pub const ENV: &str = "WORKBENCH_ALLOCATOR";
 
-/// Exit code of a process whose [`VARIABLE`] names no allocator (`EX_CONFIG` of sysexits.h).
+/// Exit code of a process whose [`ENV`] names no allocator (`EX_CONFIG` of sysexits.h).
 pub const UNKNOWN_KIND_EXIT: i32 = 78;
 
 /// An allocator that this binary contains.
@@ -40,7 +40,7 @@ impl Kind {
     /// Every kind, the default first.
     pub const ALL: [Self; 3] = [Self::Jemalloc, Self::Mimalloc, Self::System];
 
-    /// Value of [`VARIABLE`] that chooses it.
+    /// Value of [`ENV`] that chooses it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jemalloc => "jemalloc",

@@ -1,6 +1,6 @@
 //! jemalloc's settings and statistics.
 //!
-//! The build keeps the `_rjem_` prefix, so the environment variable is [`VARIABLE`]; plain `MALLOC_CONF` is ignored in
+//! The build keeps the `_rjem_` prefix, so the environment variable is [`ENV`]; plain `MALLOC_CONF` is ignored in
 //! silence, and jemalloc's own messages name the wrong one. Therefore settings are read back, never believed.
 
 mod complaints;
@@ -9,7 +9,7 @@ mod control;
 mod sources;
 
 pub use self::complaints::{Complaint, ComplaintKind, parse_complaints};
-pub use self::conf::{Conf, VARIABLE};
+pub use self::conf::{Conf, ENV};
 pub(crate) use self::control::owns;
 pub use self::control::{ControlError, Stats, effective, stats};
 pub use self::sources::hidden_sources;

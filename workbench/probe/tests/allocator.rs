@@ -6,7 +6,7 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::hint::black_box;
 use std::process::{Command, Output};
 
-use probe::allocator::{Counters, Kind, UNKNOWN_KIND_EXIT, VARIABLE, counters, kind, verify};
+use probe::allocator::{Counters, ENV, Kind, UNKNOWN_KIND_EXIT, counters, kind, verify};
 
 #[global_allocator]
 static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
@@ -15,7 +15,7 @@ static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
 fn child(name: &str, kind: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
-        .env(VARIABLE, kind)
+        .env(ENV, kind)
         .output()
         .unwrap()
 }
@@ -29,7 +29,7 @@ fn passes_under_each_kind(name: &str) {
 }
 
 fn chosen() -> Kind {
-    std::env::var(VARIABLE).unwrap().parse().unwrap()
+    std::env::var(ENV).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -237,8 +237,8 @@ fn jemalloc_is_the_default() {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "in_child_prints_its_kind", "--ignored", "--nocapture", "--test-threads=1"]);
         match value {
-            None => command.env_remove(VARIABLE),
-            Some(value) => command.env(VARIABLE, value),
+            None => command.env_remove(ENV),
+            Some(value) => command.env(ENV, value),
         };
         let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
         assert!(said.contains("the kind is jemalloc;"), "{said}");

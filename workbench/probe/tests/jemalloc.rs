@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::process::{Command, Output};
 
-use probe::jemalloc::{Complaint, ComplaintKind, Conf, VARIABLE, effective, hidden_sources, parse_complaints, stats};
+use probe::jemalloc::{Complaint, ComplaintKind, Conf, ENV, effective, hidden_sources, parse_complaints, stats};
 
 #[global_allocator]
 static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
@@ -14,10 +14,10 @@ fn child(conf: Option<&str>) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "in_child_options_are_printed", "--ignored", "--nocapture", "--test-threads=1"])
-        .env_remove(probe::allocator::VARIABLE)
-        .env_remove(VARIABLE);
+        .env_remove(probe::allocator::ENV)
+        .env_remove(ENV);
     if let Some(conf) = conf {
-        command.env(VARIABLE, conf);
+        command.env(ENV, conf);
     }
     command.output().unwrap()
 }

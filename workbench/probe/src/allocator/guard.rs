@@ -52,7 +52,7 @@ pub enum GuardError {
 }
 
 /// Checks that `malloc` is the C library's own, that jemalloc does not see it, and that the chosen allocator serves
-/// Rust allocations. Takes well below a millisecond and leaves no memory behind; call it at the start of a process.
+/// Rust allocations. Takes less than a millisecond and leaves no memory behind; call it at the start of a process.
 ///
 /// # Errors
 /// The first check that failed, with its evidence.

@@ -14,10 +14,10 @@ const JEMALLOC: u8 = 1;
 const MIMALLOC: u8 = 2;
 const SYSTEM: u8 = 3;
 
-/// [`super::VARIABLE`], as `getenv` wants it.
+/// [`super::ENV`], as `getenv` wants it.
 const NAME: &CStr = c"WORKBENCH_ALLOCATOR";
 const _: () = {
-    let (name, variable) = (NAME.to_bytes(), super::VARIABLE.as_bytes());
+    let (name, variable) = (NAME.to_bytes(), super::ENV.as_bytes());
     assert!(name.len() == variable.len());
     let mut at = 0;
     while at < name.len() {
@@ -30,7 +30,7 @@ const _: () = {
 /// change nothing.
 static MODE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// Allocator of the kind that [`super::VARIABLE`] names, with counters. A name that is no kind ends the process with
+/// Allocator of the kind that [`super::ENV`] names, with counters. A name that is no kind ends the process with
 /// [`UNKNOWN_KIND_EXIT`] at its first allocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selectable;

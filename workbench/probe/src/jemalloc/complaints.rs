@@ -1,5 +1,7 @@
 //! What jemalloc says on standard error about options it does not accept. It goes on regardless.
 
+use std::fmt;
+
 /// What is wrong with an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComplaintKind {
@@ -20,6 +22,22 @@ pub struct Complaint {
     pub key: String,
     /// Value as it was given; may contain colons.
     pub value: String,
+}
+
+impl fmt::Display for ComplaintKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownOption => "unknown option, or its feature is not compiled in",
+            Self::InvalidValue => "invalid value",
+            Self::OutOfRange => "value out of range",
+        })
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} ({})", self.key, self.value, self.kind)
+    }
 }
 
 /// Finds jemalloc's complaints between other lines of standard error:
@@ -77,6 +95,12 @@ mod tests {
             },
         ]
         "#);
+    }
+
+    #[test]
+    fn a_complaint_reads_as_a_sentence_part() {
+        let said = parse_complaints("<jemalloc>: Out-of-range conf value: narenas:0");
+        assert_eq!(said[0].to_string(), "narenas:0 (value out of range)");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Typed start-up options.
 
 /// Environment variable that jemalloc reads before `main`. Its options cannot be changed later.
-pub const VARIABLE: &str = "_RJEM_MALLOC_CONF";
+pub const ENV: &str = "_RJEM_MALLOC_CONF";
 
 /// Start-up options; `None` leaves jemalloc's default. Names are those of `opt.*` in jemalloc(3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Conf {
         .collect()
     }
 
-    /// Value of [`VARIABLE`]; `None` where nothing is set, and the variable should be absent.
+    /// Value of [`ENV`]; `None` where nothing is set, and the variable should be absent.
     pub fn value(&self) -> Option<String> {
         let options = self.options();
         (!options.is_empty())

@@ -157,14 +157,20 @@ impl Effective {
     }
 }
 
-/// Shortest exact spelling in one unit: `10s`, `250ms`, `30us`, `7ns`.
+/// One spelling for each duration, hours down to nanoseconds, parts of zero left out: `10s`, `1m30s`, `1s500ms`.
 fn duration_text(duration: Duration) -> String {
-    let nanoseconds = duration.as_nanos();
-    let (amount, unit) = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")]
-        .into_iter()
-        .find(|(scale, _)| nanoseconds.is_multiple_of(*scale))
-        .map_or((nanoseconds, "ns"), |(scale, unit)| (nanoseconds / scale, unit));
-    format!("{amount}{unit}")
+    let (seconds, nanoseconds) = (duration.as_secs(), u64::from(duration.subsec_nanos()));
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (nanoseconds / 1_000_000, "ms"),
+        (nanoseconds / 1_000 % 1_000, "us"),
+        (nanoseconds % 1_000, "ns"),
+    ];
+    let text: String =
+        parts.iter().filter(|(amount, _)| *amount > 0).map(|(amount, unit)| format!("{amount}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[cfg(test)]
