@@ -1,3 +1,7 @@
-//! The `workbench` command.
+//! The `workbench` command over the built-in catalogue.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    workbench::main(&workbench::Catalog::builtin())
+}

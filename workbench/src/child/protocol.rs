@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::load::{ClosedOutcome, PhaseOutcome};
+use crate::load::{ClosedOutcome, PhaseOutcome, Placement};
 
 /// First line to the child: what it is to become.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Assignment {
     pub seed: u64,
     /// Only read the settings back, then end.
     pub preflight: bool,
+    /// Where the driver runs; `None` in a preflight, which is not driven.
+    pub placement: Option<Placement>,
 }
 
 /// Later lines to the child.

@@ -1,0 +1,166 @@
+//! Hosts the workload on a runtime built from the settings, and drives it where it is in-process.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use reports::run::DrainRecord;
+use scenarios::catalog::{Catalog, Constructor};
+use scenarios::spec::Settings;
+use scenarios::workload::{Context, Drained, InProcess, Shutdown, ShutdownTrigger, WorkloadError};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinHandle;
+
+use super::ChildError;
+use super::protocol::{Assignment, workload_parameters};
+use crate::load::{self, ClosedOutcome, PhaseOutcome, Placement};
+
+/// In-flight requests get this long after shutdown is asked for.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A running workload.
+pub(super) struct Host {
+    handle: Handle,
+    work: Work,
+    assignment: Assignment,
+    /// Tells the thread that owns the runtime to give it up.
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    owner: Option<std::thread::JoinHandle<()>>,
+}
+
+enum Work {
+    InProcess(Arc<dyn InProcess>),
+    Networked { port: u16, trigger: ShutdownTrigger, serving: JoinHandle<Result<Drained, WorkloadError>> },
+}
+
+impl Host {
+    /// Builds runtime and workload, and starts serving where it is networked.
+    pub(super) fn start(
+        catalog: &Catalog,
+        assignment: &Assignment,
+        settings: &probe::runtime::Settings,
+    ) -> Result<Self, ChildError> {
+        let runtime = probe::runtime::build(settings).map_err(|e| ChildError::Setting(e.to_string()))?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        // A current-thread runtime runs only while somebody blocks on it, so both flavours get an owner thread.
+        let owner = std::thread::Builder::new().name("runtime-owner".into()).spawn(move || {
+            let _ = runtime.block_on(stopped);
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        })?;
+        let scenario = &assignment.scenario;
+        let operations = scenario.mix.iter().map(|o| o.name.clone()).collect();
+        let context =
+            Context::new(workload_parameters(&assignment.settings), operations, handle.clone(), assignment.seed);
+        let constructor = catalog.constructor(&scenario.workload).map_err(|e| ChildError::Setting(e.to_string()))?;
+        let _inside = handle.enter();
+        let refused = |e: WorkloadError| match e {
+            WorkloadError::Parameter { .. } => ChildError::Setting(e.to_string()),
+            other => ChildError::Workload(other.to_string()),
+        };
+        let work = match constructor {
+            Constructor::InProcess(build) => Work::InProcess(build(&context).map_err(refused)?),
+            Constructor::Networked(build) => {
+                let workload = build(&context).map_err(refused)?;
+                let listener = TcpListener::bind(("127.0.0.1", 0))?;
+                let port = listener.local_addr()?.port();
+                let (trigger, shutdown) = Shutdown::new(DRAIN_DEADLINE);
+                let serving = handle.spawn(workload.serve(listener, shutdown));
+                Work::Networked { port, trigger, serving }
+            }
+        };
+        drop(_inside);
+        Ok(Self { handle, work, assignment: assignment.clone(), stop: Some(stop), owner: Some(owner) })
+    }
+
+    /// Port of a networked workload.
+    pub(super) fn port(&self) -> Option<u16> {
+        match &self.work {
+            Work::InProcess(_) => None,
+            Work::Networked { port, .. } => Some(*port),
+        }
+    }
+
+    /// What can be read from the very runtime that is being measured.
+    pub(super) fn effective(&self) -> Settings {
+        let flavor = match self.handle.runtime_flavor() {
+            RuntimeFlavor::CurrentThread => "current_thread",
+            _ => "multi_thread",
+        };
+        Settings::from([
+            ("runtime.flavor".to_owned(), flavor.to_owned()),
+            ("runtime.worker_threads".to_owned(), self.handle.metrics().num_workers().to_string()),
+        ])
+    }
+
+    /// Drives a closed loop.
+    pub(super) fn drive_closed(&self, duration_s: f64) -> Result<ClosedOutcome, ChildError> {
+        let workload = self.in_process()?;
+        let spec = load::ClosedSpec::new(
+            &self.assignment.scenario,
+            self.assignment.seed,
+            Duration::from_secs_f64(duration_s.max(0.0)),
+        )
+        .placed(self.placement());
+        load::in_process::drive_closed(&self.handle, workload, &spec, &AtomicBool::new(false))
+            .map_err(|e| ChildError::Workload(e.to_string()))
+    }
+
+    /// Drives the open loop of the scenario.
+    pub(super) fn drive_open(&self) -> Result<PhaseOutcome, ChildError> {
+        let workload = self.in_process()?;
+        let spec = load::OpenSpec::new(&self.assignment.scenario, self.assignment.seed).placed(self.placement());
+        load::in_process::drive_open(&self.handle, workload, &spec, &AtomicBool::new(false))
+            .map_err(|e| ChildError::Workload(e.to_string()))
+    }
+
+    fn placement(&self) -> Placement {
+        self.assignment.placement.clone().unwrap_or(Placement::Shared)
+    }
+
+    fn in_process(&self) -> Result<Arc<dyn InProcess>, ChildError> {
+        match &self.work {
+            Work::InProcess(workload) => Ok(Arc::clone(workload)),
+            Work::Networked { .. } => {
+                Err(ChildError::Workload("a networked workload is driven from the parent".into()))
+            }
+        }
+    }
+
+    /// Drains and ends the runtime.
+    pub(super) fn stop(mut self) -> Result<Option<DrainRecord>, ChildError> {
+        let drain = match self.work {
+            Work::InProcess(_) => None,
+            Work::Networked { trigger, serving, .. } => {
+                trigger.trigger();
+                let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+                self.handle.spawn(async move {
+                    let _ = sender.send(serving.await);
+                });
+                let answer = receiver.recv_timeout(DRAIN_DEADLINE + Duration::from_secs(3)).map_err(|_| {
+                    ChildError::Workload(format!("the server did not stop within {DRAIN_DEADLINE:?} and 3 s"))
+                })?;
+                let drained = match answer {
+                    Ok(Ok(drained)) => drained,
+                    Ok(Err(e)) => return Err(ChildError::Workload(e.to_string())),
+                    Err(e) => return Err(ChildError::Workload(format!("the server task ended badly: {e}"))),
+                };
+                Some(DrainRecord {
+                    in_flight: drained.in_flight,
+                    drained: drained.drained,
+                    cut: drained.cut,
+                    deadline_s: DRAIN_DEADLINE.as_secs_f64(),
+                    took_s: drained.took.as_secs_f64(),
+                })
+            }
+        };
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(owner) = self.owner.take() {
+            let _ = owner.join();
+        }
+        Ok(drain)
+    }
+}

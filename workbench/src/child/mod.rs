@@ -1,0 +1,117 @@
+//! The measured process of a built-in scenario: the same executable, started again once per trial.
+
+mod effective;
+mod host;
+pub(crate) mod memory;
+pub mod protocol;
+mod replies;
+
+use std::io::BufRead;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use scenarios::catalog::Catalog;
+
+use self::host::Host;
+use self::memory::MemorySampler;
+use self::protocol::{Assignment, Command, Reply, Usage};
+use self::replies::Replies;
+
+/// The hidden command that makes this executable a child.
+pub const COMMAND: &str = "__child";
+
+/// Why a child cannot go on.
+#[derive(Debug, thiserror::Error)]
+enum ChildError {
+    /// The parent said something unreadable, or is gone.
+    #[error("the parent's side of the pipe: {0}")]
+    Parent(#[from] std::io::Error),
+    /// A setting could not be applied or read back.
+    #[error("{0}")]
+    Setting(String),
+    /// The workload gave up.
+    #[error("{0}")]
+    Workload(String),
+}
+
+/// Runs the child to its end.
+pub fn main(catalog: &Catalog) -> ExitCode {
+    let Ok(replies) = Replies::claim_stdout().map(Arc::new) else { return ExitCode::FAILURE };
+    let reply = match run(catalog, &replies) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(ChildError::Setting(message)) => Reply::Refused { message },
+        Err(error) => Reply::Failed { message: error.to_string() },
+    };
+    let _ = replies.send(&reply);
+    ExitCode::FAILURE
+}
+
+fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
+    let mut requests = std::io::stdin().lock().lines();
+    let Some(first) = requests.next().transpose()? else { return Ok(()) };
+    let assignment: Assignment = read(&first)?;
+    effective::confine(&assignment)?;
+    let runtime_settings = effective::runtime_settings(&assignment.settings)?;
+    let mut effective = effective::process()?;
+    effective.extend(effective::environment(&assignment.settings));
+    if assignment.preflight {
+        let read_back =
+            probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;
+        effective.extend(read_back.into_iter().map(|(name, value)| (format!("runtime.{name}"), value)));
+    }
+    let host = Host::start(catalog, &assignment, &runtime_settings)?;
+    effective.extend(host.effective());
+    let port = host.port();
+    let hidden = probe::jemalloc::hidden_sources();
+    replies.send(&Reply::Ready { port, effective, hidden })?;
+    if assignment.preflight {
+        return Ok(());
+    }
+    let memory = MemorySampler::start()?;
+    let mut profiler = None;
+    while let Some(line) = requests.next().transpose()? {
+        let reply = match read(&line)? {
+            Command::Usage => Reply::Usage(usage()?),
+            Command::DriveClosed { duration_s } => Reply::Closed(Box::new(host.drive_closed(duration_s)?)),
+            Command::DriveOpen => Reply::Open(Box::new(host.drive_open()?)),
+            Command::StartProfile { hz } => {
+                let started =
+                    probe::cpu::Profiler::start(hz).map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
+                profiler = Some(started);
+                Reply::Usage(usage()?)
+            }
+            Command::StopProfile => {
+                let profiler =
+                    profiler.take().ok_or_else(|| ChildError::Workload("no profiler is running".into()))?;
+                let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
+                Reply::Profile(Box::new(profile))
+            }
+            Command::Stop => {
+                let drain = host.stop()?;
+                replies.send(&Reply::Done { drain, memory: memory.finish() })?;
+                return Ok(());
+            }
+        };
+        replies.send(&reply)?;
+    }
+    // The parent closed the pipe without a word: it is gone, and so are we.
+    Ok(())
+}
+
+fn read<T: serde::de::DeserializeOwned>(line: &str) -> Result<T, ChildError> {
+    serde_json::from_str(line).map_err(|e| ChildError::Parent(e.into()))
+}
+
+fn usage() -> Result<Usage, ChildError> {
+    let used = probe::usage::process()?;
+    let counters = probe::allocator::counters();
+    Ok(Usage {
+        cpu_s: used.cpu_s,
+        minor_faults: used.minor_faults,
+        major_faults: used.major_faults,
+        voluntary_switches: used.voluntary_switches,
+        involuntary_switches: used.involuntary_switches,
+        allocated_bytes: counters.bytes_allocated,
+        allocations: counters.allocations,
+    })
+}

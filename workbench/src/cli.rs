@@ -1,0 +1,154 @@
+//! The command line: types only.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds out why an async service is slow, and which runtime or allocator setting fixes it, with proof.
+#[derive(Debug, Parser)]
+#[command(name = "workbench", version = crate::build_info::version_line(), arg_required_else_help = true)]
+pub struct Cli {
+    /// Say more: -v for spans of plan, trial and phase, -vv for details.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plan, measure, gather evidence, compare variants and write the report.
+    Run(Box<Run>),
+    /// List scenarios, knobs or runs.
+    List(List),
+    /// Show a run again.
+    Show(Show),
+    /// Compare the variants of a run, or describe two runs side by side.
+    Compare(Compare),
+    /// Check what this machine allows, and say how to get the rest.
+    Doctor(Doctor),
+    /// The measured process; started by `run`.
+    #[command(name = crate::child::COMMAND, hide = true)]
+    Child,
+    /// The guard that kills subjects when their parent is gone; started by `run`.
+    #[command(name = crate::subject::guard::COMMAND, hide = true)]
+    Guard,
+}
+
+/// `workbench run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Scenario name (see `list scenarios`) or path of a scenario file.
+    #[arg(default_value = "http-service")]
+    pub scenario: String,
+    /// Give a knob one value for every variant.
+    #[arg(long, value_name = "KNOB=VALUE")]
+    pub set: Vec<String>,
+    /// Run every value of a knob; repeated, every combination. Values that contain commas are separated by `;`.
+    #[arg(long, value_name = "KNOB=A,B,…")]
+    pub vary: Vec<String>,
+    /// Run only this variant of the scenario (repeat for several).
+    #[arg(long, value_name = "NAME")]
+    pub variant: Vec<String>,
+    /// Measured trials per variant (= randomised blocks).
+    #[arg(long, value_name = "N", conflicts_with = "budget")]
+    pub trials: Option<u32>,
+    /// Wall-time budget instead of a number of trials, e.g. `5m`.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub budget: Option<String>,
+    /// Evidence to gather, in trials of its own after the measured ones.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
+    pub evidence: Vec<Evidence>,
+    /// Seed of block order and arrivals; random unless given, always recorded.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// A look in a few seconds: 3 blocks of short trials; too little for a verdict.
+    #[arg(long, conflicts_with_all = ["trials", "budget"])]
+    pub quick: bool,
+    /// Print the plan and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Finish an interrupted run: the latest, or the one named.
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
+          conflicts_with_all = ["set", "vary", "variant", "trials", "budget", "seed", "quick", "dry_run"])]
+    pub resume: Option<String>,
+    /// Print one JSON document instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Kinds of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Evidence {
+    /// CPU profile and flamegraph.
+    Cpu,
+    /// None.
+    None,
+}
+
+/// `workbench list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// What to list.
+    #[arg(value_enum, default_value = "scenarios")]
+    pub what: Listing,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Things that can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// Built-in scenarios.
+    Scenarios,
+    /// Settings: range, default, what they do, and what a Go engineer would reach for.
+    Knobs,
+    /// Runs in this folder.
+    Runs,
+}
+
+/// `workbench show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// `@` (latest), `@-1` (the one before), a unique beginning of a run's name, or a path.
+    #[arg(default_value = "@")]
+    pub run: String,
+    /// The plan instead of the result.
+    #[arg(long)]
+    pub plan: bool,
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `workbench compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Run; alone, its variants are compared with its first.
+    #[arg(default_value = "@")]
+    pub a: String,
+    /// A second run. It was never interleaved with the first, so the two are only described.
+    pub b: Option<String>,
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `workbench doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,37 @@
+//! `workbench compare`.
+
+use reports::run::{Comparison, reader};
+use reports::{compare, render};
+
+use crate::cli::Compare;
+use crate::exit::{Exit, Refusal};
+use crate::ui;
+
+/// Compares the variants of one run, or describes two.
+pub(super) fn compare(flags: &Compare) -> anyhow::Result<Exit> {
+    let load = |selector: &str| -> anyhow::Result<_> {
+        let path = super::selected(selector)?;
+        reader::summary(&path).map_err(Refusal::usage)
+    };
+    let a = load(&flags.a)?;
+    let (comparisons, remark) = match &flags.b {
+        None => (a.comparisons.clone(), a.verdict.clone()),
+        Some(b) => {
+            let b = load(b)?;
+            let remark = "Two separate runs were never interleaved: the table describes them, it decides nothing.\n\
+                          For a verdict, run both as variants of one run (`--vary`).";
+            (compare::compare_runs(&a, &b), remark.to_owned())
+        }
+    };
+    if flags.json {
+        ui::result(&serde_json::to_string_pretty::<Vec<Comparison>>(&comparisons)?)?;
+        return Ok(Exit::Done);
+    }
+    if comparisons.is_empty() {
+        ui::result(&format!("{} has one variant: nothing to compare. {remark}", a.run))?;
+        return Ok(Exit::Done);
+    }
+    ui::result(&render::terminal::comparison(&comparisons, ui::color(), ui::width()))?;
+    ui::result(&remark)?;
+    Ok(Exit::Done)
+}

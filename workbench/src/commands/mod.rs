@@ -1,0 +1,46 @@
+//! One file a command. Commands read flags, call the library and print; they decide nothing.
+
+mod compare;
+mod doctor;
+mod list;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use reports::run::store::Store;
+use scenarios::catalog::Catalog;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Exit, Refusal};
+use crate::settings::{self, Place};
+use crate::ui;
+
+/// Carries out one command.
+pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
+    ui::trace_to_stderr(cli.verbose);
+    match cli.command {
+        Command::Run(flags) => run::run(&flags, catalog),
+        Command::List(flags) => list::list(&flags, catalog),
+        Command::Show(flags) => show::show(&flags),
+        Command::Compare(flags) => compare::compare(&flags),
+        Command::Doctor(flags) => doctor::doctor(&flags),
+        // Taken before dispatch: they must not touch the terminal.
+        Command::Child | Command::Guard => Ok(Exit::Done),
+    }
+}
+
+/// The runs of this folder.
+fn store() -> anyhow::Result<Store> {
+    Ok(match settings::place().context("the working directory")? {
+        Place::Given(folder) => Store::at(folder.join(".workbench")),
+        Place::Nearest(folder) => Store::discover(&folder),
+    })
+}
+
+/// The run that a selector means.
+fn selected(selector: &str) -> anyhow::Result<PathBuf> {
+    let folder = std::env::current_dir().context("the working directory")?;
+    store()?.resolve(selector, &folder).map_err(Refusal::usage)
+}

@@ -1,0 +1,205 @@
+//! Conducts a plan: trial by trial, each recorded before the next begins.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use reports::run::writer::RunWriter;
+use reports::run::{Event, Plan, PlannedTrial, Settings, Status, TrialKind, TrialOutcome};
+
+use scenarios::knobs;
+
+use crate::clock::Clock;
+use crate::events::{Happening, Listener};
+use crate::evidence;
+use crate::subject::{Subject, SubjectError, TrialData};
+
+/// How conducting ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// Every trial has an outcome.
+    Complete,
+    /// Stopped on request; finished trials are kept.
+    Interrupted,
+    /// The subject failed; finished trials are kept.
+    SubjectFailed {
+        /// One sentence.
+        reason: String,
+        /// Last lines of its standard error.
+        stderr: String,
+    },
+    /// A setting did not take.
+    Refused(String),
+}
+
+impl Ending {
+    /// What the run directory says.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Complete => Status::Complete,
+            Self::Interrupted => Status::Interrupted,
+            Self::SubjectFailed { .. } | Self::Refused(_) => Status::Failed,
+        }
+    }
+}
+
+/// What the conductor needs besides the plan.
+pub struct Stage<'a> {
+    /// Runs the trials.
+    pub subject: &'a mut dyn Subject,
+    /// Keeps them.
+    pub writer: &'a mut RunWriter,
+    /// Hears of them.
+    pub listener: &'a mut dyn Listener,
+    /// Tells the time for the record.
+    pub clock: &'a dyn Clock,
+    /// Set by a signal.
+    pub stop: &'a AtomicBool,
+}
+
+/// Runs every trial of `plan` that is not in `done` (indexes), after a preflight of every variant.
+///
+/// # Errors
+/// Only our own: a run directory that cannot be written. What subjects do wrong is an [`Ending`].
+pub fn conduct(plan: &Plan, done: &[u32], stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
+    let left: Vec<&PlannedTrial> = plan.trials.iter().filter(|t| !done.contains(&t.index)).collect();
+    stage.writer.event(&Event::RunStarted { at: stage.clock.now(), resumed: !done.is_empty() })?;
+    stage.listener.hear(&Happening::Started { left: left.len(), total: plan.trials.len() });
+    let ending = preflight(plan, stage)?;
+    let ending = match ending {
+        Some(ending) => ending,
+        None => trials(&left, stage)?,
+    };
+    stage.writer.event(&Event::RunFinished { at: stage.clock.now(), status: ending.status() })?;
+    stage.listener.hear(&Happening::Finished(ending.status()));
+    Ok(ending)
+}
+
+fn preflight(plan: &Plan, stage: &mut Stage<'_>) -> anyhow::Result<Option<Ending>> {
+    for variant in &plan.variants {
+        if stage.stop.load(Ordering::Relaxed) {
+            return Ok(Some(Ending::Interrupted));
+        }
+        let effective = match stage.subject.preflight(&variant.name) {
+            Ok(effective) => effective,
+            Err(error) => return ending_of(error, &format!("preflight of `{}`", variant.name)).map(Some),
+        };
+        if let Some(message) = disagreement(&variant.requested, &effective) {
+            return Ok(Some(Ending::Refused(format!("variant `{}`: {message}", variant.name))));
+        }
+        stage.listener.hear(&Happening::Preflight { variant: &variant.name, effective: &effective });
+        stage.writer.event(&Event::Preflight { variant: variant.name.clone(), effective })?;
+    }
+    Ok(None)
+}
+
+fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
+    for &trial in left {
+        if stage.stop.load(Ordering::Relaxed) {
+            return Ok(Ending::Interrupted);
+        }
+        stage.listener.hear(&Happening::TrialStarted(trial));
+        stage.writer.event(&Event::TrialStarted { at: stage.clock.now(), index: trial.index })?;
+        let listener = &mut *stage.listener;
+        let result = stage.subject.run(trial, &mut |phase| listener.hear(&Happening::Phase(trial, phase)));
+        match result {
+            Ok(data) => record(trial, data, stage)?,
+            Err(SubjectError::Failed { reason, stderr }) if trial.kind == TrialKind::Evidence => {
+                // A crashed profiler must not cost the measurements.
+                let because = if stderr.trim().is_empty() {
+                    reason
+                } else {
+                    format!("{reason}; its last words: {}", last_line(&stderr))
+                };
+                stage.listener.hear(&Happening::TrialFailed { trial, reason: &because });
+                finish(trial, TrialOutcome::EvidenceMissing { because }, stage)?;
+            }
+            Err(SubjectError::Failed { reason, stderr }) => {
+                stage.listener.hear(&Happening::TrialFailed { trial, reason: &reason });
+                let outcome = TrialOutcome::SubjectFailed { reason: reason.clone(), stderr: stderr.clone() };
+                finish(trial, outcome, stage)?;
+                let reason = format!("trial {} (`{}`): {reason}", trial.index, trial.variant);
+                return Ok(Ending::SubjectFailed { reason, stderr });
+            }
+            Err(error) => return ending_of(error, &format!("trial {} (`{}`)", trial.index, trial.variant)),
+        }
+    }
+    Ok(Ending::Complete)
+}
+
+fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+    let line = one_line(&data);
+    stage.writer.trial(&data.record, &data.intervals, &data.timeline, &data.log)?;
+    let mut outcome = data.record.outcome.clone();
+    match data.profile {
+        None => {}
+        Some(Ok(profile)) => {
+            if let Err(error) = evidence::write_cpu(stage.writer, &trial.variant, &profile) {
+                outcome = TrialOutcome::EvidenceMissing { because: format!("{error:#}") };
+            }
+        }
+        Some(Err(because)) => outcome = TrialOutcome::EvidenceMissing { because },
+    }
+    if let TrialOutcome::EvidenceMissing { because } = &outcome {
+        stage.listener.hear(&Happening::Warning(&format!("no CPU evidence for `{}`: {because}", trial.variant)));
+    }
+    finish(trial, outcome, stage)?;
+    stage.listener.hear(&Happening::TrialFinished { trial, result: &line });
+    Ok(())
+}
+
+fn finish(trial: &PlannedTrial, outcome: TrialOutcome, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+    stage.writer.event(&Event::TrialFinished { at: stage.clock.now(), index: trial.index, outcome })?;
+    Ok(())
+}
+
+fn ending_of(error: SubjectError, during: &str) -> anyhow::Result<Ending> {
+    Ok(match error {
+        SubjectError::Interrupted => Ending::Interrupted,
+        SubjectError::Refused(message) => Ending::Refused(format!("{during}: {message}")),
+        SubjectError::Failed { reason, stderr } => {
+            Ending::SubjectFailed { reason: format!("{during}: {reason}"), stderr }
+        }
+        error @ SubjectError::Start { .. } => {
+            Ending::SubjectFailed { reason: format!("{during}: {error}"), stderr: String::new() }
+        }
+        SubjectError::Ours(message) => anyhow::bail!("{during}: {message}"),
+    })
+}
+
+/// The first setting that was asked for and did not take, as a sentence. Allocators accept bad settings in silence;
+/// this is where that ends.
+pub fn disagreement(requested: &Settings, effective: &Settings) -> Option<String> {
+    // Parameters are the workload's own; it refuses what it cannot use when it is built.
+    requested.iter().filter(|(path, _)| !path.starts_with("workload.")).find_map(|(path, asked)| {
+        match effective.get(path) {
+            None => Some(format!("`{path}` = {asked} was asked for, and the process could not read it back")),
+            Some(found) if !equivalent(path, asked, found) => {
+                Some(format!("`{path}` = {asked} was asked for, but the process runs with {found}"))
+            }
+            Some(_) => None,
+        }
+    })
+}
+
+/// Whether two spellings of a setting mean the same, e.g. `0-1` and `0,1`.
+fn equivalent(path: &str, asked: &str, found: &str) -> bool {
+    asked == found || knobs::check(path, found).is_ok_and(|canonical| canonical == asked)
+}
+
+fn one_line(data: &TrialData) -> String {
+    let metric = |name: &str, unit: &str| {
+        data.record.metrics.get(name).map(|value| format!("{name} {}", reports::metric::format_value(*value, unit)))
+    };
+    [metric("latency.p99", "s"), metric("cpu_per_op", "s/op"), metric("capacity", "ops/s")]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+fn last_line(text: &str) -> &str {
+    text.trim_end().rsplit('\n').next().unwrap_or("")
+}
+
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! From what an evidence trial recorded to its files: the raw profile as pprof, the cleaned stacks as a flamegraph.
+
+use std::path::Path;
+
+use anyhow::Context;
+use flamegraphs::profile::{Builder, Frame, Label, Mapping, Profile, Symbols, ValueType};
+use flamegraphs::{Coverage, names, svg};
+use probe::cpu::CpuProfile;
+use reports::run::ProfileSummary;
+use reports::run::writer::RunWriter;
+
+/// Raw profile, within the evidence folder of a variant.
+const CPU_PROFILE: &str = "cpu.pb.gz";
+/// Flamegraph of the same.
+const CPU_FLAMEGRAPH: &str = "cpu.svg";
+/// What the comment that names the sampler begins with.
+const SAMPLER: &str = "sampler: ";
+
+/// Writes `cpu.pb.gz` and `cpu.svg` of a variant.
+///
+/// # Errors
+/// A profile without samples, or files that cannot be written.
+pub fn write_cpu(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> anyhow::Result<()> {
+    let profile = convert(recorded, variant).context("the CPU profile")?;
+    writer.evidence(variant, CPU_PROFILE, &flamegraphs::write::pprof(&profile))?;
+    let stacks = names::fold(&profile, 0, &names::Options::default())?;
+    let options = svg::Options {
+        title: format!("CPU of {variant}"),
+        subtitle: profile.coverage().map(|c| c.to_string()).unwrap_or_default(),
+        unit: "samples".to_owned(),
+        ..svg::Options::default()
+    };
+    let picture = svg::render(&stacks, &options)?;
+    writer.evidence(variant, CPU_FLAMEGRAPH, picture.as_bytes())?;
+    Ok(())
+}
+
+/// The probe's plain data in our profile model: every frame kept, addresses and inlined functions included.
+///
+/// # Errors
+/// A profile that does not hold together, or holds nothing.
+pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> {
+    let samples: u64 = recorded.samples.iter().map(|sample| sample.count).sum();
+    anyhow::ensure!(samples > 0, "the profiler took no sample: the process used {:.3} s of CPU", recorded.kernel_cpu_s);
+    let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
+    let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
+    for mapping in &recorded.mappings {
+        let executable = recorded.mappings.first().is_some_and(|first| first.path == mapping.path);
+        builder.mapping(Mapping {
+            start: mapping.start,
+            limit: mapping.end,
+            offset: mapping.offset,
+            file: mapping.path.clone(),
+            build_id: if executable { recorded.build_id.clone().unwrap_or_default() } else { String::new() },
+            symbols: Symbols::ALL,
+        });
+    }
+    for sample in &recorded.samples {
+        let stack: Vec<_> = sample
+            .frames
+            .iter()
+            .map(|frame| {
+                let files: Vec<String> = frame
+                    .symbols
+                    .iter()
+                    .map(|s| s.file.as_ref().map(|f| f.display().to_string()).unwrap_or_default())
+                    .collect();
+                let lines: Vec<Frame<'_>> = frame
+                    .symbols
+                    .iter()
+                    .zip(&files)
+                    .map(|(symbol, file)| Frame {
+                        function: &symbol.name,
+                        system_name: "",
+                        file,
+                        line: symbol.line.map_or(0, i64::from),
+                    })
+                    .collect();
+                builder.location(frame.address, &lines)
+            })
+            .collect();
+        let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
+        let labels = [Label::text("thread", &sample.thread), Label::text("variant", variant)];
+        builder.sample(&stack, &[count, count.saturating_mul(period)], &labels)?;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "samples of one trial")]
+    let sampled_cpu_s = samples as f64 / f64::from(recorded.hz.max(1));
+    let meta = builder.meta();
+    meta.default_sample_type = "cpu".to_owned();
+    meta.period_type = Some(ValueType::new("cpu", "nanoseconds"));
+    meta.period = period;
+    #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
+    let duration_nanos = (recorded.wall_s * 1e9) as i64;
+    meta.duration_nanos = duration_nanos;
+    meta.comments.push(format!("{SAMPLER}pprof at {} Hz in the process", recorded.hz));
+    meta.set_coverage(&Coverage { sampled_cpu_s, kernel_cpu_s: recorded.kernel_cpu_s, samples, lost: 0 });
+    Ok(builder.finish())
+}
+
+/// What `run.json` says of a variant's CPU evidence, read back from the file itself.
+pub fn summary(
+    run: &Path,
+    folder: &str,
+    variant: &str,
+    missing: Option<String>,
+    overhead: Option<f64>,
+) -> ProfileSummary {
+    let mut summary = ProfileSummary {
+        variant: variant.to_owned(),
+        kind: "cpu".to_owned(),
+        path: String::new(),
+        svg: String::new(),
+        samples: 0,
+        coverage: None,
+        source: String::new(),
+        overhead,
+        missing,
+    };
+    let relative = format!("{folder}/{CPU_PROFILE}");
+    let read = std::fs::read(run.join(&relative))
+        .map_err(|e| e.to_string())
+        .and_then(|bytes| flamegraphs::read::pprof(&bytes).map_err(|e| e.to_string()));
+    match read {
+        Ok(profile) if summary.missing.is_none() => {
+            let coverage = profile.coverage();
+            summary.samples = coverage.map_or(0, |c| c.samples);
+            summary.coverage = coverage.and_then(|c| c.ratio());
+            summary.source =
+                profile.meta.comments.iter().find_map(|c| c.strip_prefix(SAMPLER)).unwrap_or_default().to_owned();
+            summary.path = relative;
+            let svg = format!("{folder}/{CPU_FLAMEGRAPH}");
+            summary.svg = if run.join(&svg).exists() { svg } else { String::new() };
+        }
+        Ok(_) => {}
+        Err(problem) => {
+            summary.missing.get_or_insert(format!("{relative} cannot be read: {problem}"));
+        }
+    }
+    summary
+}
+
+#[cfg(test)]
+mod tests {
+    use probe::cpu::{Sample, Symbol};
+
+    use super::*;
+
+    fn recorded() -> CpuProfile {
+        let symbol =
+            |name: &str, line| Symbol { name: name.to_owned(), file: Some("src/app.rs".into()), line: Some(line) };
+        CpuProfile {
+            hz: 50,
+            wall_s: 2.0,
+            kernel_cpu_s: 0.1,
+            samples: vec![Sample {
+                thread: "worker-1".into(),
+                frames: vec![
+                    probe::cpu::Frame { address: 0x1010, symbols: vec![symbol("app::inner", 3), symbol("app::outer", 9)] },
+                    probe::cpu::Frame { address: 0x1100, symbols: vec![symbol("app::main", 20)] },
+                ],
+                count: 4,
+            }],
+            build_id: Some("abcd".into()),
+            mappings: vec![probe::cpu::Mapping { path: "/bin/app".into(), start: 0x1000, end: 0x2000, offset: 0 }],
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_recording_is_lost() {
+        let profile = convert(&recorded(), "broken").unwrap();
+        assert_eq!(profile.total(0), Some(4));
+        assert_eq!(profile.total(1), Some(80_000_000));
+        assert_eq!(profile.samples()[0].label("thread"), Some("worker-1"));
+        assert_eq!(profile.samples()[0].label("variant"), Some("broken"));
+        let leaf = profile.location(profile.samples()[0].stack[0]);
+        let lines: Vec<_> =
+            leaf.lines.iter().map(|l| (profile.function(l.function).name.as_str(), l.line)).collect();
+        assert_eq!(lines, [("app::inner", 3), ("app::outer", 9)]);
+        assert_eq!(profile.mappings()[0].build_id, "abcd");
+        let coverage = profile.coverage().unwrap();
+        assert!((coverage.ratio().unwrap() - 0.8).abs() < 1e-9, "{coverage}");
+    }
+
+    #[test]
+    fn a_profile_without_samples_is_refused() {
+        let empty = CpuProfile { samples: vec![], ..recorded() };
+        assert!(convert(&empty, "x").unwrap_err().to_string().contains("no sample"));
+    }
+}

@@ -1,0 +1,135 @@
+//! From a resolved scenario to an ordered list of trials. Pure: the same input gives the same plan.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use reports::run::{BuildInfo, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind};
+use scenarios::resolve::Variant;
+use scenarios::spec::{Arrivals, Scenario};
+use sha2::{Digest, Sha256};
+
+use crate::load::OpenSpec;
+
+/// What a plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Scenario with overrides applied.
+    pub scenario: &'a Scenario,
+    /// Variants with merged settings, the base first.
+    pub variants: &'a [Variant],
+    /// Randomised complete blocks.
+    pub blocks: u32,
+    /// Whether each variant gets an evidence trial at the end.
+    pub evidence: bool,
+    /// Seed of the order and of every arrival schedule.
+    pub seed: u64,
+    /// What will measure.
+    pub build: &'a BuildInfo,
+}
+
+/// Lays out randomised complete blocks, then one evidence trial per variant.
+///
+/// Evidence comes last: whoever interrupts a run has its measurements.
+pub fn plan(request: &Request<'_>) -> Plan {
+    let Request { scenario, variants, blocks, evidence, seed, build } = *request;
+    let mut order = ChaCha8Rng::seed_from_u64(seed);
+    let mut trials = Vec::new();
+    let mut push = |block, variant: &Variant, kind| {
+        let index = u32::try_from(trials.len() + 1).unwrap_or(u32::MAX);
+        trials.push(PlannedTrial { index, block, variant: variant.name.clone(), kind });
+    };
+    for block in 1..=blocks {
+        let mut shuffled: Vec<&Variant> = variants.iter().collect();
+        shuffled.shuffle(&mut order);
+        for variant in shuffled {
+            push(Some(block), variant, TrialKind::Measure);
+        }
+    }
+    if evidence {
+        for variant in variants {
+            push(None, variant, TrialKind::Evidence);
+        }
+    }
+    let schedule_hashes =
+        (1..=blocks).map(|block| OpenSpec::new(scenario, block_seed(seed, Some(block))).schedule().hash()).collect();
+    Plan {
+        format: FORMAT,
+        scenario: scenario.name.clone(),
+        scenario_version: scenario.version,
+        scenario_hash: hex_digest(&scenarios::file::to_toml(scenario)),
+        seed,
+        blocks,
+        variants: variants
+            .iter()
+            .map(|variant| PlannedVariant {
+                name: variant.name.clone(),
+                summary: variant.summary.clone(),
+                requested: variant.settings.clone(),
+            })
+            .collect(),
+        trials,
+        schedule_hashes,
+        phases: phases(scenario),
+        build: build.clone(),
+    }
+}
+
+/// Seed of everything random in the trials of a block: the same for every variant, so that pairs face equal work.
+/// Evidence trials share one of their own.
+pub fn block_seed(seed: u64, block: Option<u32>) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_le_bytes());
+    hash.update(block.unwrap_or(0).to_le_bytes());
+    let digest = hash.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// Blocks that fit in a budget of wall time, at least one.
+pub fn blocks_within(budget_s: f64, scenario: &Scenario, variants: usize, evidence: bool) -> u32 {
+    let trial_s = trial_seconds(&phases(scenario));
+    #[allow(clippy::cast_precision_loss, reason = "a handful of variants")]
+    let variants = variants as f64;
+    let left = budget_s - if evidence { variants * (trial_s + EVIDENCE_EXTRA_S) } else { 0.0 };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive range")]
+    let blocks = (left / (variants * trial_s)).floor().clamp(1.0, 10_000.0) as u32;
+    blocks
+}
+
+/// Start, read-back, drain and exit of a trial, measured on two cores.
+const OVERHEAD_S: f64 = 0.35;
+/// Symbolising a profile.
+const EVIDENCE_EXTRA_S: f64 = 1.5;
+
+/// Expected seconds of one trial.
+pub fn trial_seconds(phases: &Phases) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "operation counts are far below 2^52")]
+    let open = if phases.rate > 0.0 { phases.operations as f64 / phases.rate } else { 0.0 };
+    phases.warmup_s + phases.saturated_s + open + OVERHEAD_S
+}
+
+fn phases(scenario: &Scenario) -> Phases {
+    let load = &scenario.load;
+    Phases {
+        warmup_s: scenario.trial.warmup.as_secs_f64(),
+        saturated_s: scenario.trial.saturated.as_secs_f64(),
+        operations: load.operations,
+        rate: load.rate,
+        arrivals: match load.arrivals {
+            Arrivals::Poisson => "poisson",
+            Arrivals::Constant => "constant",
+            Arrivals::Closed => "closed",
+        }
+        .to_owned(),
+        concurrency: load.concurrency,
+        timeout_s: load.timeout.as_secs_f64(),
+    }
+}
+
+fn hex_digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

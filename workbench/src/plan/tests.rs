@@ -1,0 +1,69 @@
+//! Plans are pure: these tests need nothing but values.
+
+use std::collections::BTreeSet;
+
+use scenarios::catalog::Catalog;
+use scenarios::resolve::resolve;
+
+use super::*;
+
+pub(crate) fn scenario() -> Scenario {
+    Catalog::builtin().scenario("http-service").unwrap()
+}
+
+pub(crate) fn variants() -> Vec<Variant> {
+    resolve(&scenario(), &[], &[], &[]).unwrap().variants
+}
+
+fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
+    let build = BuildInfo::default();
+    plan(&Request { scenario: &scenario(), variants: &variants(), blocks, evidence, seed, build: &build })
+}
+
+#[test]
+fn the_same_seed_gives_the_same_plan_and_schedules() {
+    assert_eq!(planned(12, 3, true), planned(12, 3, true));
+    let (a, b) = (planned(12, 3, true), planned(12, 4, true));
+    assert_ne!(a.trials, b.trials);
+    assert_ne!(a.schedule_hashes, b.schedule_hashes);
+}
+
+#[test]
+fn every_block_holds_every_variant_once_and_evidence_comes_last() {
+    let plan = planned(12, 1, true);
+    assert_eq!(plan.trials.len(), 12 * 2 + 2);
+    for block in 1..=12 {
+        let names: BTreeSet<_> =
+            plan.trials.iter().filter(|t| t.block == Some(block)).map(|t| t.variant.as_str()).collect();
+        assert_eq!(names, BTreeSet::from(["broken", "fixed"]));
+    }
+    assert!(plan.trials[24..].iter().all(|t| t.kind == TrialKind::Evidence && t.block.is_none()));
+    let indexes: Vec<u32> = plan.trials.iter().map(|t| t.index).collect();
+    assert_eq!(indexes, (1..=26).collect::<Vec<_>>());
+}
+
+#[test]
+fn both_orders_occur() {
+    let plan = planned(24, 1, false);
+    let first: BTreeSet<_> = plan.trials.iter().step_by(2).map(|t| t.variant.as_str()).collect();
+    assert_eq!(first.len(), 2, "the order within blocks is random");
+}
+
+#[test]
+fn blocks_differ_in_their_arrivals_and_variants_do_not() {
+    let plan = planned(6, 9, false);
+    let distinct: BTreeSet<_> = plan.schedule_hashes.iter().collect();
+    assert_eq!(distinct.len(), 6);
+    assert_eq!(block_seed(9, Some(2)), block_seed(9, Some(2)));
+    assert_ne!(block_seed(9, Some(2)), block_seed(9, Some(3)));
+}
+
+#[test]
+fn a_budget_is_filled_and_never_empty() {
+    let scenario = scenario();
+    let few = blocks_within(1.0, &scenario, 2, true);
+    let many = blocks_within(600.0, &scenario, 2, true);
+    assert_eq!(few, 1);
+    assert!(many > 20);
+    assert!(blocks_within(600.0, &scenario, 6, true) < many);
+}

@@ -1,0 +1,132 @@
+//! Turns a run directory into its summary and its pages. Reads only what is on disk, so that an interrupted run, a
+//! resumed one and one from another machine are all treated alike.
+
+use reports::compare;
+use reports::render::{self, Page};
+use reports::run::reader::{self, LoadedRun};
+use reports::run::writer::RunWriter;
+use reports::run::{
+    Event, FORMAT, ProfileSummary, RunSummary, Settings, Status, TrialKind, TrialOutcome, VariantSummary,
+};
+
+use crate::evidence;
+
+/// Summarises the run behind `writer` and writes `report.html`, `report.md` and, last, `run.json`.
+///
+/// # Errors
+/// A run directory that cannot be read or written.
+pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyhow::Result<RunSummary> {
+    let run = reader::load(writer.path())?;
+    let summary = summarise(&run, status, finished_at);
+    let page = Page {
+        summary: &summary,
+        plan: Some(&run.plan),
+        trials: &run.trials,
+        curves: &run.curves(),
+        timelines: &run.timelines,
+        flamegraphs: &run.flamegraphs,
+    };
+    writer.report_html(&render::html::page(&page))?;
+    writer.report_md(&render::markdown::report(&summary))?;
+    writer.finish(&summary)?;
+    Ok(RunSummary { path: run.path.display().to_string(), ..summary })
+}
+
+/// Everything `run.json` says, from what the trials left.
+pub fn summarise(run: &LoadedRun, status: Status, finished_at: &str) -> RunSummary {
+    let mut variants = compare::summarise(&run.plan, &run.trials, &run.merged_metrics());
+    for variant in &mut variants {
+        add_preflight(&mut variant.knobs, &variant.name, &run.events);
+    }
+    let comparisons = compare::compare(&run.plan, &run.trials);
+    let profiles = profiles(run, &variants);
+    let mut warnings = run.warnings.clone();
+    warnings.extend(doubts(run, &variants, &profiles));
+    RunSummary {
+        format: FORMAT,
+        run: run.id.clone(),
+        path: String::new(),
+        scenario: run.plan.scenario.clone(),
+        scenario_version: run.plan.scenario_version,
+        summary: scenarios::file::parse("scenario.toml", &run.scenario_toml).map(|s| s.summary).unwrap_or_default(),
+        status,
+        started_at: run.started_at().to_owned(),
+        finished_at: finished_at.to_owned(),
+        seed: run.plan.seed,
+        build: run.plan.build.clone(),
+        host: run.machine.clone(),
+        verdict: compare::sentence(&run.plan, &variants, &comparisons),
+        warnings,
+        variants,
+        comparisons,
+        profiles,
+        findings: Vec::new(),
+    }
+}
+
+/// Settings that only the preflight child can read back (they are found by behaviour, which takes a while).
+fn add_preflight(knobs: &mut Settings, variant: &str, events: &[Event]) {
+    for event in events {
+        if let Event::Preflight { variant: name, effective } = event
+            && name == variant
+        {
+            for (path, value) in effective {
+                knobs.entry(path.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+}
+
+/// One entry per variant that was to be profiled.
+fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary> {
+    run.plan
+        .trials
+        .iter()
+        .filter(|planned| planned.kind == TrialKind::Evidence)
+        .map(|planned| {
+            let trial = run.trials.iter().find(|trial| trial.index == planned.index);
+            let missing = match trial.map(|trial| &trial.outcome) {
+                Some(TrialOutcome::Ok) => None,
+                Some(TrialOutcome::EvidenceMissing { because }) => Some(because.clone()),
+                Some(TrialOutcome::SubjectFailed { reason, .. }) => Some(reason.clone()),
+                None => Some("the run ended before its turn".to_owned()),
+            };
+            let measured = variants.iter().find(|v| v.name == planned.variant).and_then(|v| v.metrics.get("cpu_per_op"));
+            let profiled = trial.and_then(|trial| trial.metrics.get("cpu_per_op"));
+            let overhead = measured.zip(profiled).map(|(measured, profiled)| profiled / measured.value);
+            let folder = run.evidence_folder(&planned.variant);
+            evidence::summary(&run.path, &folder, &planned.variant, missing, overhead)
+        })
+        .collect()
+}
+
+/// What a reader should know before trusting the numbers.
+fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSummary]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let build = &run.plan.build;
+    if build.profile == "dev" || build.flags.iter().any(|flag| flag == "debug-assertions") {
+        doubts.push("measured by a debug build: the numbers mean nothing; use `cargo run --release`".to_owned());
+    }
+    for variant in variants {
+        let Some(rate) = variant.metrics.get("error_rate").filter(|rate| rate.value > 0.0) else { continue };
+        let percent = rate.value * 100.0;
+        doubts.push(format!("`{}`: {percent:.2} % of operations failed, timed out or went unanswered", variant.name));
+    }
+    for variant in variants.iter().filter(|v| v.driver_limited > 0) {
+        let consequence = if variant.driver_limited * 2 > variant.trials { "all its latencies are void" } else { "those latencies do not count" };
+        doubts.push(format!(
+            "`{}`: the driver could not keep up in {} of {} trials; {consequence}",
+            variant.name, variant.driver_limited, variant.trials
+        ));
+    }
+    for profile in profiles {
+        if profile.coverage.is_some_and(|coverage| coverage < flamegraphs::Coverage::LOW) {
+            doubts.push(format!("the CPU profile of `{}` saw less than 90 % of the CPU used", profile.variant));
+        }
+    }
+    let cut: u64 = run.trials.iter().filter_map(|t| t.drain.as_ref()).map(|d| d.cut).sum();
+    if cut > 0 {
+        doubts.push(format!("{cut} requests were cut when the drain deadline passed"));
+    }
+    doubts
+}

@@ -1,0 +1,38 @@
+//! The only code that reads environment variables.
+
+use std::path::PathBuf;
+
+/// A variable, where it is set and UTF-8.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Names of all variables of this process.
+pub fn variable_names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+}
+
+/// Where runs are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `WORKBENCH_DIR` is set: `.workbench` in that folder.
+    Given(PathBuf),
+    /// The nearest `.workbench` from the working directory upwards, or a new one in it.
+    Nearest(PathBuf),
+}
+
+/// Reads `WORKBENCH_DIR`, else the working directory.
+///
+/// # Errors
+/// Where the working directory is gone.
+pub fn place() -> std::io::Result<Place> {
+    match std::env::var_os("WORKBENCH_DIR") {
+        Some(path) if !path.is_empty() => Ok(Place::Given(PathBuf::from(path))),
+        _ => std::env::current_dir().map(Place::Nearest),
+    }
+}
+
+/// Whether colour is unwanted (<https://no-color.org>).
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

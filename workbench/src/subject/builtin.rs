@@ -1,0 +1,147 @@
+//! Built-in scenarios: this very executable, started again as the child, once per trial.
+
+mod conversation;
+mod driving;
+mod trial;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use reports::run::{PlannedTrial, Settings};
+use scenarios::resolve::Variant;
+use scenarios::spec::Scenario;
+
+use self::conversation::Conversation;
+use super::guard::Guard;
+use super::{Phase, Subject, SubjectError, TrialData};
+use crate::child::{self, protocol::Assignment};
+use crate::load::Placement;
+use crate::settings;
+
+/// Patience for a child to come up: reading settings back takes a few seconds at worst.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs the trials of one built-in scenario.
+pub struct BuiltinSubject<'a> {
+    scenario: &'a Scenario,
+    variants: &'a [Variant],
+    seed: u64,
+    guard: Arc<Guard>,
+    stop: Arc<AtomicBool>,
+    /// Part of the marker, so that two runs on one host do not kill each other's subjects.
+    run: String,
+}
+
+impl<'a> BuiltinSubject<'a> {
+    /// `seed` is the plan's; `run` names the run; `stop` is set by a signal.
+    pub fn new(
+        scenario: &'a Scenario,
+        variants: &'a [Variant],
+        seed: u64,
+        run: &str,
+        guard: Arc<Guard>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self { scenario, variants, seed, guard, stop, run: run.to_owned() }
+    }
+
+    fn variant(&self, name: &str) -> Result<&'a Variant, SubjectError> {
+        self.variants
+            .iter()
+            .find(|v| v.name == name)
+            .ok_or_else(|| SubjectError::Ours(format!("the plan names a variant `{name}` that the scenario lacks")))
+    }
+
+    fn start(&self, variant: &Variant, label: &str, seed: u64, placement: Option<&Placement>) -> Result<Conversation, SubjectError> {
+        let preflight = placement.is_none();
+        let marker = format!("{}-{}-{label}", self.run, std::process::id());
+        let command = command(&variant.settings, preflight)?;
+        let assignment = Assignment {
+            scenario: self.scenario.clone(),
+            settings: variant.settings.clone(),
+            seed,
+            preflight,
+            placement: placement.cloned(),
+        };
+        Conversation::start(command, &marker, &self.guard, &assignment, Arc::clone(&self.stop))
+    }
+}
+
+impl Subject for BuiltinSubject<'_> {
+    fn preflight(&mut self, variant: &str) -> Result<Settings, SubjectError> {
+        let variant = self.variant(variant)?;
+        let mut conversation = self.start(variant, &format!("preflight-{}", variant.name), self.seed, None)?;
+        let ready = conversation.ready(START_PATIENCE)?;
+        let exit = conversation.finish(Duration::from_secs(5))?;
+        let complaints = probe::jemalloc::parse_complaints(&conversation.stderr());
+        if let Some(complaint) = complaints.first() {
+            return Err(SubjectError::Refused(format!("jemalloc does not accept a setting: {complaint}")));
+        }
+        if exit.code != Some(0) {
+            return Err(conversation.failed("the preflight child", &exit));
+        }
+        Ok(ready.effective)
+    }
+
+    fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {
+        let variant = self.variant(&trial.variant)?;
+        let seed = crate::plan::block_seed(self.seed, trial.block);
+        watch(Phase::Starting);
+        let placement = placement(&variant.settings)?;
+        let conversation = self.start(variant, &format!("trial-{}", trial.index), seed, Some(&placement))?;
+        trial::run(trial, self.scenario, variant, seed, placement, conversation, &self.stop, watch)
+    }
+}
+
+/// Where the driver runs: on an allowed CPU that the subject does not get, where there is one to spare.
+fn placement(settings: &scenarios::spec::Settings) -> Result<Placement, SubjectError> {
+    let allowed: Vec<usize> = probe::affinity::get()
+        .map_err(|e| SubjectError::Ours(format!("reading this process's CPUs: {e}")))?
+        .iter()
+        .collect();
+    let Some(asked) = settings.get("cpu.affinity") else {
+        return Ok(Placement::choose(&allowed, crate::machine::cpu_quota()));
+    };
+    let subject: Vec<usize> = asked
+        .parse::<probe::affinity::Cpus>()
+        .map_err(|e| SubjectError::Refused(format!("`cpu.affinity` = {asked}: {e}")))?
+        .iter()
+        .collect();
+    Ok(match allowed.iter().rev().find(|cpu| !subject.contains(cpu)) {
+        Some(&driver) => Placement::Dedicated { driver, subject },
+        None => Placement::Shared,
+    })
+}
+
+/// The child's command line and environment: inherited allocator, tokio and Go variables are scrubbed, then ours set.
+fn command(settings: &scenarios::spec::Settings, preflight: bool) -> Result<Command, SubjectError> {
+    let executable =
+        std::env::current_exe().map_err(|e| SubjectError::Ours(format!("cannot find this executable: {e}")))?;
+    let mut command = Command::new(executable);
+    command.arg(child::COMMAND);
+    for name in settings::variable_names().iter().filter(|name| probe::environment::is_scrubbed(name)) {
+        command.env_remove(name);
+    }
+    for (path, value) in settings {
+        if let Some(name) = path.strip_prefix("env.") {
+            command.env(name, value);
+        }
+    }
+    if let Some(kind) = settings.get("allocator.kind") {
+        command.env(probe::allocator::VARIABLE, kind);
+    }
+    let mut options: Vec<String> = settings
+        .iter()
+        .filter_map(|(path, value)| Some(format!("{}:{value}", path.strip_prefix("allocator.jemalloc.")?)))
+        .collect();
+    if preflight {
+        // jemalloc goes on after a bad setting unless told to abort (design 03 §2).
+        options.insert(0, "abort_conf:true".to_owned());
+    }
+    if !options.is_empty() {
+        command.env(probe::jemalloc::VARIABLE, options.join(","));
+    }
+    Ok(command)
+}

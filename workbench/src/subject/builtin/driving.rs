@@ -1,0 +1,146 @@
+//! Driving a subject: over its socket from here, or, where the work is in-process, by asking the child to do it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reports::run::DriverRecord;
+use scenarios::spec::Scenario;
+
+use super::conversation::Conversation;
+use crate::child::protocol::{Command, Reply};
+use crate::load::http1::{self, HttpTarget};
+use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement};
+use crate::subject::SubjectError;
+
+/// A phase may take this much longer than planned (besides the timeout of its last operation) before it counts as
+/// hung.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// How the phases of one trial are driven.
+#[derive(Debug)]
+pub(super) struct Driving<'a> {
+    scenario: &'a Scenario,
+    seed: u64,
+    target: Option<HttpTarget>,
+    placement: Placement,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Driving<'a> {
+    /// `port` is that of a networked subject.
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        seed: u64,
+        port: Option<u16>,
+        placement: Placement,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let target = port.map(|port| HttpTarget::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
+        Self { scenario, seed, target, placement, stop }
+    }
+
+    /// Drives a closed loop.
+    pub(super) fn closed(
+        &self,
+        conversation: &mut Conversation,
+        duration: Duration,
+        during: &str,
+    ) -> Result<ClosedOutcome, SubjectError> {
+        let outcome = match &self.target {
+            Some(target) => {
+                let spec = ClosedSpec::new(self.scenario, self.seed, duration).placed(self.placement.clone());
+                let driven = http1::drive_closed(target, &spec, self.stop);
+                self.settle(driven, conversation, during)?
+            }
+            None => {
+                let command = Command::DriveClosed { duration_s: duration.as_secs_f64() };
+                match conversation.ask(&command, during, duration + self.scenario.load.timeout + GRACE)? {
+                    Reply::Closed(outcome) => *outcome,
+                    other => return Err(conversation.out_of_turn("closed", &other)),
+                }
+            }
+        };
+        self.interrupted()?;
+        if outcome.answered() == 0 && !duration.is_zero() {
+            let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
+            return Err(wrong(conversation, during, outcome.failed(), kinds));
+        }
+        Ok(outcome)
+    }
+
+    /// Drives the open loop.
+    pub(super) fn open(&self, conversation: &mut Conversation, during: &str) -> Result<PhaseOutcome, SubjectError> {
+        let spec = OpenSpec::new(self.scenario, self.seed).placed(self.placement.clone());
+        let outcome = match &self.target {
+            Some(target) => {
+                let driven = http1::drive_open(target, &spec, self.stop);
+                self.settle(driven, conversation, during)?
+            }
+            None => {
+                let planned = Duration::from_nanos(spec.schedule().duration_ns);
+                match conversation.ask(&Command::DriveOpen, during, planned + spec.timeout + GRACE)? {
+                    Reply::Open(outcome) => *outcome,
+                    other => return Err(conversation.out_of_turn("open", &other)),
+                }
+            }
+        };
+        self.interrupted()?;
+        if outcome.operations.iter().all(|o| o.answered == 0) {
+            let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
+            let failed = outcome.operations.iter().map(|o| o.errors + o.timeouts + o.unanswered).sum();
+            return Err(wrong(conversation, during, failed, kinds));
+        }
+        Ok(outcome)
+    }
+
+    /// The driver's record of the open loop.
+    pub(super) fn record(&self, open: &PhaseOutcome) -> DriverRecord {
+        open.driver_record(self.scenario.load.max_lag_p99)
+    }
+
+    fn interrupted(&self) -> Result<(), SubjectError> {
+        if self.stop.load(Ordering::Relaxed) { Err(SubjectError::Interrupted) } else { Ok(()) }
+    }
+
+    /// A driver that could not drive: because the subject is gone, or through its own fault.
+    fn settle<T>(
+        &self,
+        driven: Result<T, LoadError>,
+        conversation: &mut Conversation,
+        during: &str,
+    ) -> Result<T, SubjectError> {
+        match driven {
+            Ok(outcome) => Ok(outcome),
+            Err(LoadError::Request { operation, problem }) => {
+                Err(SubjectError::Refused(format!("operation `{operation}`: {problem}")))
+            }
+            Err(error @ LoadError::Unreachable { .. }) => {
+                // A dead child says more than a refused connection.
+                conversation.usage(during)?;
+                Err(SubjectError::Failed { reason: format!("during {during}: {error}"), stderr: conversation.stderr() })
+            }
+            Err(error) => Err(SubjectError::Ours(format!("during {during}: {error}"))),
+        }
+    }
+}
+
+/// Not one operation was answered as it should be: nothing was measured.
+fn wrong<'k>(
+    conversation: &mut Conversation,
+    during: &str,
+    failed: u64,
+    kinds: impl Iterator<Item = (&'k String, &'k u64)>,
+) -> SubjectError {
+    // Where the child has died meanwhile, how it died is the better story.
+    if let Err(error @ SubjectError::Failed { .. }) = conversation.usage(during) {
+        return error;
+    }
+    let commonest = kinds.max_by_key(|(_, count)| **count);
+    let why = commonest.map_or_else(
+        || "nothing came back in time".to_owned(),
+        |(kind, count)| format!("most often: {kind} ({count} times)"),
+    );
+    let reason = format!("answered none of {failed} operations during {during}; {why}");
+    SubjectError::Failed { reason, stderr: conversation.stderr() }
+}

@@ -1,0 +1,150 @@
+//! One trial of a built-in scenario: warm-up, saturated phase, open loop, shutdown.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use reports::run::{
+    DrainRecord, DriverRecord, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord,
+};
+use scenarios::resolve::Variant;
+use scenarios::spec::{Arrivals, Scenario};
+
+use super::conversation::Conversation;
+use super::driving::Driving;
+use super::{START_PATIENCE, conversation::Ready};
+use crate::child::protocol::{Command, MemorySample, Reply, Usage};
+use crate::clock::{Clock, SystemClock};
+use crate::conductor::disagreement;
+use crate::load::{ClosedOutcome, PhaseOutcome, Placement};
+use crate::noise::HostCpu;
+use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
+
+/// Signals expire on the tick: faster is a lie (design 05 §1.1).
+const PROFILE_HZ: i32 = 99;
+/// Symbolising reads the debug information of the whole executable.
+const PROFILE_PATIENCE: Duration = Duration::from_secs(60);
+/// Drain deadline of the child and the end of its runtime.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the phases left.
+struct Phases {
+    saturated: Option<(ClosedOutcome, Usage)>,
+    open: Option<PhaseOutcome>,
+    profile: Option<Result<probe::cpu::CpuProfile, String>>,
+    drain: Option<DrainRecord>,
+    memory: Vec<MemorySample>,
+}
+
+/// Runs the trial to its end; the process is gone afterwards, however it went.
+pub(super) fn run(
+    trial: &PlannedTrial,
+    scenario: &Scenario,
+    variant: &Variant,
+    seed: u64,
+    placement: Placement,
+    mut conversation: Conversation,
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(Phase),
+) -> Result<TrialData, SubjectError> {
+    let started_at = SystemClock.now();
+    let began = Instant::now();
+    let host_before = HostCpu::now();
+    let ready = conversation.ready(START_PATIENCE)?;
+    let Ready { effective, port, hidden } = ready;
+    if let Some(message) = disagreement(&cheap(&variant.settings), &effective) {
+        return Err(SubjectError::Refused(message));
+    }
+    if let Some(source) = hidden.first() {
+        tracing::warn!("jemalloc also reads {source}");
+    }
+    let driving = Driving::new(scenario, seed, port, placement, stop);
+    let phases = phases(trial, scenario, &driving, &mut conversation, watch)?;
+    let exit = conversation.finish(STOP_PATIENCE)?;
+    if exit.code != Some(0) {
+        return Err(conversation.failed("after shutting down, the process", &exit));
+    }
+
+    let driver = phases.open.as_ref().map(|open| driving.record(open)).unwrap_or_default();
+    let driver_cpu_s = if port.is_some() { driver.cpu_s } else { 0.0 };
+    let mut noise = host_before.until(&HostCpu::now(), exit.user_s + exit.system_s + driver_cpu_s);
+    noise.insert("driver_cpu_s".into(), driver.cpu_s);
+    let observed = metrics::Observed {
+        saturated: phases.saturated.as_ref().map(|(closed, usage)| (closed, *usage)),
+        open: phases.open.as_ref(),
+        memory: &phases.memory,
+    };
+    let record = TrialRecord {
+        format: FORMAT,
+        index: trial.index,
+        block: trial.block,
+        variant: trial.variant.clone(),
+        kind: trial.kind,
+        outcome: TrialOutcome::Ok,
+        started_at,
+        duration_s: began.elapsed().as_secs_f64(),
+        effective,
+        metrics: metrics::metrics(&observed, &driver),
+        operations: phases.open.as_ref().map(metrics::operations).unwrap_or_default(),
+        driver,
+        noise,
+        drain: phases.drain,
+        exit,
+    };
+    Ok(TrialData {
+        record,
+        intervals: phases.open.as_ref().map(metrics::intervals).unwrap_or_default(),
+        timeline: phases.open.as_ref().map(|open| timeline::with_memory(open, &phases.memory)).unwrap_or_default(),
+        log: conversation.stderr(),
+        profile: phases.profile,
+    })
+}
+
+fn phases(
+    trial: &PlannedTrial,
+    scenario: &Scenario,
+    driving: &Driving<'_>,
+    conversation: &mut Conversation,
+    watch: &mut dyn FnMut(Phase),
+) -> Result<Phases, SubjectError> {
+    watch(Phase::WarmUp);
+    driving.closed(conversation, scenario.trial.warmup, "the warm-up")?;
+    let profiling = trial.kind == TrialKind::Evidence;
+    if profiling {
+        conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
+    }
+    let mut saturated = None;
+    if !scenario.trial.saturated.is_zero() {
+        watch(Phase::Saturated);
+        let before = conversation.usage("the saturated phase")?;
+        let closed = driving.closed(conversation, scenario.trial.saturated, "the saturated phase")?;
+        let after = conversation.usage("the saturated phase")?;
+        saturated = Some((closed, after.since(&before)));
+    }
+    let mut open = None;
+    if scenario.load.operations > 0 && scenario.load.arrivals != Arrivals::Closed {
+        watch(Phase::Open);
+        open = Some(driving.open(conversation, "the open-loop phase")?);
+    }
+    let profile = if profiling {
+        match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
+            Reply::Profile(profile) => Some(Ok(*profile)),
+            other => return Err(conversation.out_of_turn("profile", &other)),
+        }
+    } else {
+        None
+    };
+    watch(Phase::Stopping);
+    match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {
+        Reply::Done { drain, memory } => Ok(Phases { saturated, open, profile, drain, memory }),
+        other => Err(conversation.out_of_turn("done", &other)),
+    }
+}
+
+/// Settings that every trial child reads back; the others are found by behaviour, in the preflight child, by the same
+/// code that builds this runtime.
+fn cheap(settings: &scenarios::spec::Settings) -> scenarios::spec::Settings {
+    let by_behaviour = |path: &str| {
+        path.strip_prefix("runtime.").is_some_and(|name| name != "flavor" && name != "worker_threads")
+    };
+    settings.iter().filter(|(path, _)| !by_behaviour(path)).map(|(p, v)| (p.clone(), v.clone())).collect()
+}

@@ -1,0 +1,89 @@
+//! Subjects: the processes being measured, behind one trait that the conductor drives.
+
+pub mod builtin;
+pub mod guard;
+mod metrics;
+pub mod process;
+mod reap;
+#[cfg(test)]
+pub mod simulated;
+mod stray;
+mod timeline;
+
+use reports::run::hlog::Interval;
+use reports::run::{PlannedTrial, Settings, TimelinePoint, TrialRecord};
+
+/// Something that can run trials.
+pub trait Subject {
+    /// Starts a process for this variant only to read its settings back.
+    ///
+    /// # Errors
+    /// [`SubjectError::Refused`] where a setting did not take.
+    fn preflight(&mut self, variant: &str) -> Result<Settings, SubjectError>;
+
+    /// Runs one trial from start to end.
+    ///
+    /// # Errors
+    /// Whatever kept the trial from a result. The process is gone in any case.
+    fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError>;
+}
+
+/// What a trial is doing, for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Starting the process.
+    Starting,
+    /// Uncounted load.
+    WarmUp,
+    /// Closed loop at full concurrency.
+    Saturated,
+    /// Open loop at the asked rate.
+    Open,
+    /// Shutting down.
+    Stopping,
+}
+
+/// Everything a trial leaves.
+#[derive(Debug)]
+pub struct TrialData {
+    /// The record for `trial.json`.
+    pub record: TrialRecord,
+    /// Histograms for `latency.hlog`.
+    pub intervals: Vec<Interval>,
+    /// Lines for `timeline.jsonl`.
+    pub timeline: Vec<TimelinePoint>,
+    /// The subject's standard error.
+    pub log: String,
+    /// CPU profile of an evidence trial, or why there is none.
+    pub profile: Option<Result<probe::cpu::CpuProfile, String>>,
+}
+
+/// Why a trial has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum SubjectError {
+    /// The program could not be started.
+    #[error("cannot start `{program}`: {source}")]
+    Start {
+        /// Program.
+        program: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// It crashed, hung, printed garbage or answered wrongly.
+    #[error("{reason}")]
+    Failed {
+        /// One sentence.
+        reason: String,
+        /// Last lines of its standard error.
+        stderr: String,
+    },
+    /// A setting could not be applied or did not take: the user's input is at fault.
+    #[error("{0}")]
+    Refused(String),
+    /// A person or a signal asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// Our own failure.
+    #[error("{0}")]
+    Ours(String),
+}

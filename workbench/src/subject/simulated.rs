@@ -1,0 +1,73 @@
+//! A subject without a process, a clock or a wait: for tests of everything around it.
+
+use reports::run::{
+    DriverRecord, ExitRecord, FORMAT, Metrics, OperationRecord, PlannedTrial, Settings, TrialKind, TrialOutcome,
+    TrialRecord,
+};
+
+use super::{Phase, Subject, SubjectError, TrialData};
+
+/// What a simulated trial does.
+pub(crate) type Behaviour = Box<dyn FnMut(&PlannedTrial) -> Result<Metrics, SubjectError>>;
+
+/// A subject whose every trial is a function call.
+pub(crate) struct SimulatedSubject {
+    /// Settings that each preflight reports.
+    pub(crate) effective: Settings,
+    /// Metrics or failure of each trial.
+    pub(crate) behaviour: Behaviour,
+    /// Trials that ran, in order.
+    pub(crate) ran: Vec<(u32, String)>,
+}
+
+impl SimulatedSubject {
+    /// Every trial yields what `behaviour` says.
+    pub(crate) fn new(behaviour: impl FnMut(&PlannedTrial) -> Result<Metrics, SubjectError> + 'static) -> Self {
+        Self { effective: Settings::new(), behaviour: Box::new(behaviour), ran: Vec::new() }
+    }
+}
+
+impl Subject for SimulatedSubject {
+    fn preflight(&mut self, _variant: &str) -> Result<Settings, SubjectError> {
+        Ok(self.effective.clone())
+    }
+
+    fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {
+        for phase in [Phase::Starting, Phase::WarmUp, Phase::Saturated, Phase::Open, Phase::Stopping] {
+            watch(phase);
+        }
+        let metrics = (self.behaviour)(trial)?;
+        self.ran.push((trial.index, trial.variant.clone()));
+        let operations = vec![OperationRecord {
+            name: "orders".into(),
+            measured: true,
+            scheduled: 2000,
+            sent: 2000,
+            answered: 2000,
+            ..OperationRecord::default()
+        }];
+        Ok(TrialData {
+            record: TrialRecord {
+                format: FORMAT,
+                index: trial.index,
+                block: trial.block,
+                variant: trial.variant.clone(),
+                kind: trial.kind,
+                outcome: TrialOutcome::Ok,
+                started_at: "2026-01-01T00:00:00.000Z".into(),
+                duration_s: 1.0,
+                effective: self.effective.clone(),
+                metrics,
+                operations,
+                driver: DriverRecord::default(),
+                noise: Metrics::new(),
+                drain: None,
+                exit: ExitRecord::default(),
+            },
+            intervals: Vec::new(),
+            timeline: Vec::new(),
+            log: String::new(),
+            profile: (trial.kind == TrialKind::Evidence).then(|| Err("simulated".to_owned())),
+        })
+    }
+}
