@@ -96,6 +96,7 @@ const SYMBOLS: &[(&str, Kind)] = &[
     ("perf_signal_handler", Profiler),
     ("rust_begin_unwind", Api),
     ("rust_eh_personality", Api),
+    ("rust_panic", Api),
     ("start_thread", Glue),
 ];
 

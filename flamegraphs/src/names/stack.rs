@@ -96,7 +96,10 @@ impl<'a> Stack<'a> {
     }
 
     fn open(&mut self, name: Cow<'a, str>) {
-        self.out.push(Cow::Owned(format!("task {name}")));
+        let frame = format!("task {name}");
+        if self.out.last().is_none_or(|last| *last != frame) {
+            self.out.push(Cow::Owned(frame));
+        }
         self.task = Some(name);
         self.unknown_task = false;
         self.at_root = false;
@@ -111,14 +114,22 @@ impl<'a> Stack<'a> {
         self.run.add(frame);
     }
 
+    /// A frame that is shown: all are, where plumbing is not folded.
     fn own(&mut self, frame: &'a Parsed) {
         self.pass();
+        if frame.kind != Kind::Own {
+            self.push(&frame.text);
+            return;
+        }
         if self.unknown_task {
             self.open(Cow::Borrowed(&frame.text));
         }
         // The future of `task app::serve` is `app::serve` itself.
-        let is_task =
-            self.task.take().is_some_and(|name| name.strip_prefix("blocking ").unwrap_or(&name) == frame.text);
+        let last = self.out.last().and_then(|last| last.strip_prefix("task "));
+        let is_task = self
+            .task
+            .take()
+            .is_some_and(|name| last == Some(&*name) && name.strip_prefix("blocking ").unwrap_or(&name) == frame.text);
         if !is_task {
             self.push(&frame.text);
         }

@@ -92,19 +92,24 @@ pub enum PprofError {
 /// # Errors
 /// On anything that is not a whole, consistent profile of at most [`MAX_BYTES`].
 pub fn pprof(bytes: &[u8]) -> Result<Profile, PprofError> {
+    within(bytes, MAX_BYTES)
+}
+
+/// [`pprof`] with another limit.
+fn within(bytes: &[u8], limit: u64) -> Result<Profile, PprofError> {
     if bytes.is_empty() {
         return Err(PprofError::Empty);
     }
     let unpacked;
     let raw = if bytes.starts_with(&[0x1f, 0x8b]) {
-        unpacked = unpack(bytes)?;
+        unpacked = unpack(bytes, limit)?;
         unpacked.as_slice()
     } else {
         bytes
     };
     match raw.len() as u64 {
         0 => Err(PprofError::Empty),
-        size if size > MAX_BYTES => Err(PprofError::TooLarge),
+        size if size > limit => Err(PprofError::TooLarge),
         _ => {
             let message = proto::Profile::decode(raw).map_err(|error| PprofError::Protobuf(error.to_string()))?;
             Reader::new(&message)?.profile(&message)
@@ -112,9 +117,9 @@ pub fn pprof(bytes: &[u8]) -> Result<Profile, PprofError> {
     }
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, PprofError> {
+fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, PprofError> {
     let mut raw = Vec::new();
-    match MultiGzDecoder::new(bytes).take(MAX_BYTES + 1).read_to_end(&mut raw) {
+    match MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut raw) {
         Ok(_) => Ok(raw),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(PprofError::Truncated),
         Err(error) => Err(PprofError::Gzip(error.to_string())),
@@ -284,3 +289,6 @@ impl Reader {
         Ok(labels)
     }
 }
+
+#[cfg(test)]
+mod tests;

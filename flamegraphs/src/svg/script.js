@@ -23,7 +23,7 @@
         box.setAttribute("x", Math.max(0, width - 330));
         box.setAttribute("y", 8);
         box.setAttribute("width", Math.min(260, width));
-        box.setAttribute("height", 26);
+        box.setAttribute("height", 30);
         input.setAttribute("id", "finder");
         input.setAttribute("type", "text");
         input.setAttribute("placeholder", "search: name or regular expression");

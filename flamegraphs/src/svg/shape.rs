@@ -1,6 +1,7 @@
 //! The stacks as a tree that fits on a picture: safe names, no frame too narrow to see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use crate::folded::Folded;
 
@@ -23,15 +24,19 @@ pub(super) struct Drawing {
 struct Node {
     own: u64,
     total: u64,
-    children: BTreeMap<String, Node>,
+    children: BTreeMap<Rc<str>, Node>,
 }
 
 impl Drawing {
     /// `None` where the stacks hold no value.
     pub(super) fn new(stacks: &Folded, min_width_percent: f64) -> Option<Self> {
         let mut root = Node::default();
+        let mut safe: HashMap<&str, Rc<str>> = HashMap::new();
         for (stack, value) in stacks.iter() {
-            root.add(&stack, value);
+            root.add(
+                stack.iter().map(|&name| Rc::clone(safe.entry(name).or_insert_with(|| frame_name(name).into()))),
+                value,
+            );
         }
         if root.total == 0 {
             return None;
@@ -63,16 +68,13 @@ impl Drawing {
 }
 
 impl Node {
-    fn add(&mut self, stack: &[&str], value: u64) {
+    fn add(&mut self, stack: impl Iterator<Item = Rc<str>>, value: u64) {
         let mut node = self;
         node.total = node.total.saturating_add(value);
-        for (at, name) in stack.iter().enumerate() {
-            let name = if at + 1 == DEEPEST { DEEPER.to_owned() } else { frame_name(name) };
+        for (depth, name) in stack.enumerate().take(DEEPEST) {
+            let name = if depth + 1 == DEEPEST { DEEPER.into() } else { name };
             node = node.children.entry(name).or_default();
             node.total = node.total.saturating_add(value);
-            if at + 1 == DEEPEST {
-                break;
-            }
         }
         node.own = node.own.saturating_add(value);
     }
@@ -90,7 +92,7 @@ impl Node {
             drawing.lines.push(format!("{path} {own}"));
         }
         for (name, child) in shown {
-            drawing.names.push(name.clone());
+            drawing.names.push(name.to_string());
             let length = path.len();
             if length > 0 {
                 path.push(';');
