@@ -1,7 +1,10 @@
 //! What to run: catalogue, scenario files, knobs and workloads.
 
+pub mod catalog;
+pub mod file;
 pub mod knobs;
 pub mod problem;
+pub mod resolve;
 pub mod spec;
 pub mod workload;
 pub mod workloads;

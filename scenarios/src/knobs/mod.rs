@@ -26,6 +26,7 @@ pub use self::error::KnobError;
 pub use self::kind::Kind;
 pub use self::path::{Setting, check, lookup, parameter_name};
 pub use self::shape::apply_to_shape;
+pub(crate) use self::shape::arrivals_name;
 pub use self::table::KNOBS;
 
 /// One setting: what it is, what it takes, what it does and how it is read back.

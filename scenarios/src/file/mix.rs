@@ -1,0 +1,176 @@
+//! `[[mix]]`: the operations and their requests.
+
+use super::document::{Field, Section};
+use super::{fields, placeholders};
+use crate::catalog::WorkloadKind;
+use crate::problem::{Problem, shown};
+use crate::spec::{Operation, Request};
+use toml::de::DeValue;
+
+const KEYS: &[&str] =
+    &["operation", "weight", "background", "method", "path", "headers", "body", "expect_status", "expect_body"];
+
+/// Keys that only make sense with a `path`.
+const REQUEST_KEYS: &[&str] = &["method", "headers", "body", "expect_status", "expect_body"];
+
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// Reads the mix; `None` where a problem was reported.
+pub(super) fn read(root: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Vec<Operation>> {
+    let field = root.required("mix")?;
+    let entries = root.sections("mix", "[[mix]]");
+    if let DeValue::Array(items) = field.value
+        && items.is_empty()
+    {
+        field.problem("the mix is empty", Some("add `[[mix]]` with `operation` and `weight`".to_owned()));
+    }
+    let operations: Vec<Option<Operation>> = entries.iter().map(|entry| operation(entry, kind)).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for field in entries.iter().filter_map(|entry| entry.get("operation")) {
+        let Some(name) = field.value.as_str() else { continue };
+        if names.contains(&name) {
+            field.problem(format!("operation `{}` is in the mix twice", shown(name)), None);
+            return None;
+        }
+        names.push(name);
+    }
+    let operations: Vec<Operation> = operations.into_iter().collect::<Option<_>>()?;
+    if !operations.is_empty() && operations.iter().all(|operation| !operation.measured) {
+        let message = "every operation is `background`: there is nothing to measure";
+        root.report.add(Problem::new(message, field.key_span));
+        return None;
+    }
+    (!operations.is_empty()).then_some(operations)
+}
+
+fn operation(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Operation> {
+    entry.allow_only(KEYS);
+    let name = entry.required("operation").and_then(|field| fields::word(&field));
+    let weight = entry.required("weight").and_then(|field| weight(&field));
+    let background = entry.get("background").map_or(Some(false), |field| fields::boolean(&field));
+    let request = request(entry, kind);
+    Some(Operation { name: name?, weight: weight?, measured: !background?, request: request? })
+}
+
+fn weight(field: &Field<'_>) -> Option<f64> {
+    let weight = fields::number(field)?;
+    if weight <= 0.0 {
+        field.problem(format!("`weight` = {weight} must be more than 0"), None);
+        return None;
+    }
+    Some(weight)
+}
+
+/// `Some(None)` for an entry that rightly has no request.
+fn request(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Option<Request>> {
+    let Some(path) = entry.get("path") else {
+        if let Some(stray) = REQUEST_KEYS.iter().find_map(|key| entry.get(key)) {
+            let message = format!("`{}` without `path`", stray.key);
+            stray.key_problem(message, Some("a request needs a `path`, such as \"/orders\"".to_owned()));
+            return None;
+        }
+        if kind == Some(WorkloadKind::Networked) {
+            let message = "missing field `path` in [[mix]]: this workload is driven by requests";
+            entry.report.add(Problem::new(message, entry.span.clone()));
+            return None;
+        }
+        return Some(None);
+    };
+    if kind == Some(WorkloadKind::InProcess) {
+        let help = "name the operation and its weight only".to_owned();
+        path.key_problem("this workload runs in the process and takes no requests", Some(help));
+        return None;
+    }
+    let body = entry.get("body").map(|field| templated(&field));
+    let method = method(entry, body.is_some());
+    let headers = entry.get("headers").map_or(Some(Vec::new()), |field| headers(&field));
+    let path = request_path(&path);
+    let expect_status = entry.get("expect_status").map_or(Some(200), |field| fields::integer(&field, 200, 599));
+    let expect_body = entry.get("expect_body").map(|field| fields::text(&field).map(str::to_owned));
+    Some(Some(Request {
+        method: method?,
+        path: path?,
+        headers: headers?,
+        body: optional(body)?,
+        expect_status: u16::try_from(expect_status?).ok()?,
+        expect_body: optional(expect_body)?,
+    }))
+}
+
+fn method(entry: &Section<'_>, has_body: bool) -> Option<String> {
+    let Some(field) = entry.get("method") else {
+        if has_body {
+            let body = entry.get("body")?;
+            let help = "add `method = \"POST\"`".to_owned();
+            body.key_problem("a request with a `body` needs a `method`", Some(help));
+            return None;
+        }
+        return Some("GET".to_owned());
+    };
+    let method = fields::text(&field)?;
+    if !METHODS.contains(&method) {
+        let upper = method.to_ascii_uppercase();
+        let help = METHODS.contains(&upper.as_str()).then(|| format!("write \"{upper}\""));
+        field.problem(format!("`method` = `{}` is none of {}", shown(method), METHODS.join(", ")), help);
+        return None;
+    }
+    if has_body && matches!(method, "GET" | "HEAD") {
+        field.problem(format!("a {method} request has no body"), Some("write \"POST\"".to_owned()));
+        return None;
+    }
+    Some(method.to_owned())
+}
+
+fn request_path(field: &Field<'_>) -> Option<String> {
+    let path = templated(field)?;
+    if !path.starts_with('/') {
+        field.problem("`path` must begin with `/`", None);
+        return None;
+    }
+    // A blank would end the request target, and a line feed would begin a header.
+    if !path.bytes().all(|b| b.is_ascii_graphic()) || path.contains('#') {
+        let help = "percent-encode blanks, `#` and whatever is not ASCII".to_owned();
+        field.problem("`path` has characters that a request line cannot carry", Some(help));
+        return None;
+    }
+    Some(path)
+}
+
+/// Text with placeholders.
+fn templated(field: &Field<'_>) -> Option<String> {
+    let text = fields::text(field)?;
+    placeholders::check(field, text).then(|| text.to_owned())
+}
+
+fn headers(field: &Field<'_>) -> Option<Vec<(String, String)>> {
+    let DeValue::Array(items) = field.value else {
+        field.wrong_type("an array of strings", Some("for example [\"accept: text/html\"]".to_owned()));
+        return None;
+    };
+    items.iter().map(|item| header(&Field { value: item.get_ref(), span: item.span(), ..field.clone() })).collect()
+}
+
+fn header(field: &Field<'_>) -> Option<(String, String)> {
+    let text = fields::text(field)?;
+    let is_token = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    match text.split_once(':').map(|(name, value)| (name.trim(), value.trim())) {
+        Some((name, value)) if is_token(name) && !value.chars().any(char::is_control) => {
+            Some((name.to_owned(), value.to_owned()))
+        }
+        _ => {
+            let message = format!("`{}` is not a header", shown(text));
+            field.problem(message, Some("write \"name: value\"".to_owned()));
+            None
+        }
+    }
+}
+
+/// Absent is fine, present and wrong is not.
+fn optional<T>(field: Option<Option<T>>) -> Option<Option<T>> {
+    match field {
+        None => Some(None),
+        Some(value) => value.map(Some),
+    }
+}

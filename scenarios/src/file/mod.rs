@@ -1,0 +1,164 @@
+//! Scenario files: TOML text to [`Scenario`] and back.
+//!
+//! ```toml
+//! name = "http-service"
+//! version = 1
+//! summary = "A web shop whose logins hash passwords."
+//! workload = "http-service"
+//!
+//! [trial]                    # every key has a default
+//! blocks = 12
+//! warmup = "200ms"
+//! saturated = "500ms"
+//!
+//! [load]
+//! arrivals = "poisson"       # poisson | constant | closed
+//! rate = 1000                # the only key without a default; not needed where arrivals are closed
+//!
+//! [[mix]]
+//! operation = "orders"
+//! weight = 39
+//! method = "POST"            # GET where there is no body
+//! path = "/orders"
+//! headers = ["x-shop: 7"]
+//! body = '{"customer":"${random:1000}","lines":[{"sku":"sku-${sequence}","quantity":2}]}'
+//! expect_status = 201        # 200 unless said otherwise
+//! expect_body = "total"
+//! background = false         # true: driven and counted, but not what latencies are about
+//!
+//! [knobs]                    # for every variant; nested tables or dotted keys
+//! runtime.worker_threads = 2
+//!
+//! [workload_parameters]      # every parameter that may be set, with its default
+//! login = "inline"
+//!
+//! [[variant]]                # without any there is one, called `default`
+//! name = "fixed"
+//! summary = "Passwords are hashed in the blocking pool."
+//! [variant.set]
+//! workload.login = "pool"
+//! ```
+//!
+//! All problems of a file are reported at once, each with its line and column.
+
+mod document;
+mod fields;
+mod mix;
+mod placeholders;
+mod settings;
+mod shape;
+mod variants;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use self::write::to_toml;
+
+use self::document::{Report, Section};
+use crate::catalog::WorkloadKind;
+use crate::problem::{Problems, listed, nearest, shown};
+use crate::spec::Scenario;
+
+/// A scenario file that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read.
+    #[error("cannot read scenario file {}: {source}", path.display())]
+    Io {
+        /// Path as given.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file was read and is wrong.
+    #[error("{0}")]
+    Problems(#[from] Problems),
+}
+
+/// Reads a scenario; `file` is the name that messages give it.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn parse(file: &str, text: &str) -> Result<Scenario, Problems> {
+    parse_with(file, text, None)
+}
+
+/// As [`parse`]; `workload` must also be one of `workloads`, and the mix must suit it: requests for networked
+/// workloads, none for in-process ones.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn parse_for(file: &str, text: &str, workloads: &[(&str, WorkloadKind)]) -> Result<Scenario, Problems> {
+    parse_with(file, text, Some(workloads))
+}
+
+/// Reads a scenario from a file, as [`parse_for`].
+///
+/// # Errors
+/// [`ReadError`], which names the path.
+pub fn read(path: &Path, workloads: &[(&str, WorkloadKind)]) -> Result<Scenario, ReadError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    Ok(parse_for(&path.to_string_lossy(), &text, workloads)?)
+}
+
+fn parse_with(file: &str, text: &str, workloads: Option<&[(&str, WorkloadKind)]>) -> Result<Scenario, Problems> {
+    let report = Report::new(text);
+    let root = document::parse(&report);
+    let scenario = root.as_ref().and_then(|root| scenario(&Section::root(root, &report), workloads));
+    drop(root);
+    match (scenario, report.into_problems()) {
+        (Some(scenario), problems) if problems.is_empty() => Ok(scenario),
+        (_, problems) => Err(Problems { file: file.to_owned(), source: text.to_owned(), problems }),
+    }
+}
+
+const TOP: &[&str] =
+    &["name", "version", "summary", "workload", "trial", "load", "mix", "knobs", "workload_parameters", "variant"];
+
+/// `None` where a problem was reported; reading goes on after one, so that others are found too.
+fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> Option<Scenario> {
+    root.allow_only(TOP);
+    let name = root.required("name").and_then(|field| fields::slug(&field));
+    let version = root.required("version").and_then(|field| fields::integer(&field, 1, i128::from(u32::MAX)));
+    let summary = root.required("summary").and_then(|field| fields::line(&field));
+    let workload = root.required("workload").and_then(|field| fields::slug(&field).map(|text| (text, field)));
+    let kind = workload.as_ref().and_then(|(name, field)| workload_kind(name, field, workloads));
+    let shape = shape::read(root);
+    let mix = mix::read(root, kind);
+    let settings = settings::shared(root);
+    let variants = variants::read(root, &settings);
+    let (trial, load) = shape?;
+    Some(Scenario {
+        name: name?,
+        version: u32::try_from(version?).ok()?,
+        summary: summary?,
+        workload: workload?.0,
+        trial,
+        load,
+        mix: mix?,
+        settings,
+        variants: variants?,
+    })
+}
+
+fn workload_kind(
+    name: &str,
+    field: &document::Field<'_>,
+    workloads: Option<&[(&str, WorkloadKind)]>,
+) -> Option<WorkloadKind> {
+    let workloads = workloads?;
+    let known = workloads.iter().find(|(known, _)| *known == name);
+    if known.is_none() {
+        let names: Vec<&str> = workloads.iter().map(|(name, _)| *name).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if names.is_empty() => "the catalogue is empty".to_owned(),
+            None => format!("there are {}", listed(&names)),
+        };
+        field.problem(format!("unknown workload `{}`", shown(name)), Some(help));
+    }
+    known.map(|(_, kind)| *kind)
+}

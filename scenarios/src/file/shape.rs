@@ -1,0 +1,81 @@
+//! `[trial]` and `[load]`: their keys are the knobs `trial.*` and `load.*`.
+
+use std::time::Duration;
+
+use super::document::{Report, Section};
+use super::fields;
+use crate::knobs::{Acts, KNOBS, Knob, apply_to_shape};
+use crate::problem::Problem;
+use crate::spec::{Arrivals, Load, Trial};
+
+/// Reads both; `None` where a problem was reported.
+pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
+    let (mut trial, mut load) = defaults();
+    let trial_read = match root.section("trial", "[trial]") {
+        Some(section) => apply(&section, Acts::Trial, &mut trial, &mut load),
+        None => root.get("trial").is_none(),
+    };
+    let Some(section) = root.required("load").and_then(|field| field.as_section("[load]")) else { return None };
+    let load_read = apply(&section, Acts::Load, &mut trial, &mut load);
+    let rate_given = section.get("rate").is_some();
+    if load.arrivals != Arrivals::Closed && !rate_given {
+        section.required("rate");
+    }
+    if load.operations == 0 && trial.saturated.is_zero() {
+        nothing_to_measure(root.report, &section);
+        return None;
+    }
+    (trial_read && load_read && (rate_given || load.arrivals == Arrivals::Closed)).then_some((trial, load))
+}
+
+/// Reads the keys of one section; false where a problem was reported.
+fn apply(section: &Section<'_>, acts: Acts, trial: &mut Trial, load: &mut Load) -> bool {
+    let knobs: Vec<&Knob> = KNOBS.iter().filter(|knob| knob.acts == acts).collect();
+    let names: Vec<&str> = knobs.iter().map(|knob| knob.name()).collect();
+    section.allow_only(&names);
+    let mut all_read = true;
+    for field in section.fields() {
+        let Some(knob) = knobs.iter().find(|knob| knob.name() == field.key) else { continue };
+        // The value was checked by `fields::knob`, so that the second check cannot fail.
+        all_read &=
+            fields::knob(&field, knob).is_some_and(|value| apply_to_shape(trial, load, knob.path, &value).is_ok());
+    }
+    all_read
+}
+
+fn nothing_to_measure(report: &Report<'_>, section: &Section<'_>) {
+    let message = "nothing to measure: `operations` is 0 and `saturated` is 0s";
+    report.add(Problem::new(message, section.span.clone()));
+}
+
+/// What holds where the file is silent; equal to the defaults that the knob table states (there is a test).
+pub(super) fn defaults() -> (Trial, Load) {
+    let trial = Trial { blocks: 12, warmup: Duration::from_millis(200), saturated: Duration::from_millis(500) };
+    let load = Load {
+        arrivals: Arrivals::Poisson,
+        // Every arrival process but `closed` needs a rate of its own, and `closed` uses none.
+        rate: 0.0,
+        operations: 2000,
+        concurrency: 32,
+        max_in_flight: 4096,
+        timeout: Duration::from_secs(2),
+        max_lag_p99: Duration::from_micros(50),
+    };
+    (trial, load)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_knob_table() {
+        let (mut trial, mut load) = defaults();
+        for knob in KNOBS.iter().filter(|knob| !knob.acts_on_subject()) {
+            if let Some(value) = knob.default.value {
+                apply_to_shape(&mut trial, &mut load, knob.path, value).unwrap();
+                assert_eq!((&trial, &load), (&defaults().0, &defaults().1), "{}", knob.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! From a scenario and the command line's wishes to the variants that run.
+//!
+//! Later wins: scenario < variant < `--set` < `--vary`. Where `--vary` names a setting that distinguishes the
+//! scenario's own variants, the grid takes their place; else it multiplies them. `load.*` and `trial.*` change the
+//! scenario itself, for every variant alike.
+
+mod error;
+mod flags;
+mod grid;
+#[cfg(test)]
+mod tests;
+
+pub use self::error::ResolveError;
+pub use self::flags::{FlagError, parse_set, parse_vary};
+
+use crate::knobs::{self, KnobError, Setting, apply_to_shape, check_combination, lookup, parameter_name};
+use crate::problem::nearest;
+use crate::spec::{Arrivals, Scenario, Settings, Variant};
+
+/// A scenario as it will run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// With every override applied: resolving it again, without any, gives the same. Its variants hold what
+    /// they add to the scenario's settings.
+    pub scenario: Scenario,
+    /// The variants that run, each with all of its settings. Never empty; the first is the base.
+    pub variants: Vec<Variant>,
+}
+
+/// Applies `--set` (path, value), `--vary` (path, values) and `--variant` (names; none means all).
+///
+/// # Errors
+/// [`ResolveError`], fit for a person.
+pub fn resolve(
+    scenario: &Scenario,
+    sets: &[(String, String)],
+    vary: &[(String, Vec<String>)],
+    only: &[String],
+) -> Result<Resolved, ResolveError> {
+    let mut scenario = scenario.clone();
+    scenario.variants = selected(scenario.variants, only)?;
+    let original = merged(&scenario);
+    for (path, value) in sets {
+        set(&mut scenario, path, value)?;
+    }
+    check_shape(&scenario)?;
+    refuse_new_twins(&original, &merged(&scenario), sets)?;
+    let axes = grid::axes(&scenario, vary)?;
+    scenario.variants = grid::spread(scenario.variants, &axes)?;
+    let variants = merged(&scenario);
+    for variant in &variants {
+        check_combination(&variant.settings)
+            .map_err(|problem| ResolveError::Variant { variant: variant.name.clone(), problem })?;
+    }
+    Ok(Resolved { scenario, variants })
+}
+
+/// Keeps the variants named, in the scenario's order: the base stays the base.
+fn selected(variants: Vec<Variant>, only: &[String]) -> Result<Vec<Variant>, ResolveError> {
+    let names: Vec<String> = variants.iter().map(|variant| variant.name.clone()).collect();
+    if let Some(unknown) = only.iter().find(|name| !names.contains(name)) {
+        let nearest = nearest(unknown, names.iter().map(String::as_str)).map(str::to_owned);
+        return Err(ResolveError::UnknownVariant { name: unknown.clone(), nearest, known: names });
+    }
+    Ok(variants.into_iter().filter(|variant| only.is_empty() || only.contains(&variant.name)).collect())
+}
+
+/// One `--set`: into the scenario, over every variant.
+fn set(scenario: &mut Scenario, path: &str, value: &str) -> Result<(), ResolveError> {
+    if let Setting::Knob(knob) = lookup(path)?
+        && !knob.acts_on_subject()
+    {
+        return Ok(apply_to_shape(&mut scenario.trial, &mut scenario.load, path, value)?);
+    }
+    let value = checked(scenario, path, value)?;
+    for variant in &mut scenario.variants {
+        variant.settings.remove(path);
+    }
+    scenario.settings.insert(path.to_owned(), value);
+    Ok(())
+}
+
+/// The canonical spelling of a value. A parameter must be one that the scenario declares.
+fn checked(scenario: &Scenario, path: &str, value: &str) -> Result<String, KnobError> {
+    let value = knobs::check(path, value)?;
+    match parameter_name(path) {
+        Some(name) if !scenario.settings.contains_key(path) => {
+            let declared: Vec<&str> = scenario.settings.keys().filter_map(|path| parameter_name(path)).collect();
+            Err(KnobError::UnknownParameter {
+                name: name.to_owned(),
+                nearest: nearest(name, declared.iter().copied()).map(str::to_owned),
+                known: declared.iter().map(|name| format!("workload.{name}")).collect(),
+            })
+        }
+        _ => Ok(value),
+    }
+}
+
+/// What `--set` may have broken in the load.
+fn check_shape(scenario: &Scenario) -> Result<(), ResolveError> {
+    let (trial, load) = (&scenario.trial, &scenario.load);
+    if load.operations == 0 && trial.saturated.is_zero() {
+        return Err(ResolveError::NothingToMeasure);
+    }
+    if load.arrivals != Arrivals::Closed && load.rate <= 0.0 {
+        return Err(ResolveError::NoRate);
+    }
+    Ok(())
+}
+
+/// The variants with all of their settings.
+fn merged(scenario: &Scenario) -> Vec<Variant> {
+    let all = |own: &Settings| {
+        let mut settings = scenario.settings.clone();
+        settings.extend(own.clone());
+        settings
+    };
+    let variants = scenario.variants.iter();
+    variants.map(|variant| Variant { settings: all(&variant.settings), ..variant.clone() }).collect()
+}
+
+/// Two variants that were different and are no longer would be measured for nothing. Two that are equal in the file
+/// are meant to be: they show the noise.
+fn refuse_new_twins(before: &[Variant], after: &[Variant], sets: &[(String, String)]) -> Result<(), ResolveError> {
+    for (index, first) in after.iter().enumerate() {
+        for (later, second) in after.iter().enumerate().skip(index + 1) {
+            if first.settings == second.settings && before[index].settings != before[later].settings {
+                let paths = sets.iter().map(|(path, _)| path.clone());
+                let differ = |path: &String| before[index].settings.get(path) != before[later].settings.get(path);
+                return Err(ResolveError::Twins {
+                    first: first.name.clone(),
+                    second: second.name.clone(),
+                    paths: paths.filter(differ).collect(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
