@@ -1,11 +1,13 @@
 //! A run as people and programs read it: terminal, HTML, Markdown, JSON.
 //!
 //! Pure functions from data to text: no I/O, no clock. Every name and message is hostile until proven otherwise;
-//! see [`text`] for what happens to them.
+//! see the `text` module for what happens to them.
 
 mod chart;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod hostile;
 pub mod html;
 pub mod json;
 pub mod markdown;
@@ -20,6 +22,11 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::run::{Plan, RunSummary, TimelinePoint, TrialRecord};
+
+/// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
+pub fn printable(text: &str) -> String {
+    text::sentence(text)
+}
 
 /// Everything that [`html::page`] shows.
 #[derive(Debug, Clone, Copy)]

@@ -29,7 +29,7 @@ pub(crate) struct Head {
 pub(crate) struct Row {
     /// Name, harmless.
     pub(crate) metric: String,
-    /// One sentence, empty for unknown metrics.
+    /// A few words, empty for unknown metrics.
     pub(crate) help: &'static str,
     /// One per variant.
     pub(crate) cells: Vec<Cell>,

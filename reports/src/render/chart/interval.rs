@@ -14,7 +14,7 @@ pub(crate) fn reach(intervals: impl Iterator<Item = [f64; 3]>) -> f64 {
     intervals.flatten().map(|value| value.max(value.recip())).fold(1.1, f64::max).min(LIMIT) * 1.04
 }
 
-/// A bar from `low` to `high` with a dot at `ratio` on a log scale from 1/`reach` to `reach`; the line in the middle is 1.0.
+/// A bar from `low` to `high` with a stroke at `ratio` on a log scale from 1/`reach` to `reach`; the line in the middle is 1.0.
 pub(crate) fn svg([low, ratio, high]: [f64; 3], reach: f64, verdict_class: &str, label: &str) -> String {
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let middle = HEIGHT / 2.0;
@@ -24,14 +24,14 @@ pub(crate) fn svg([low, ratio, high]: [f64; 3], reach: f64, verdict_class: &str,
     canvas.line("one", (WIDTH / 2.0, 0.0), (WIDTH / 2.0, HEIGHT));
     // A bar thinner than two pixels would not be seen.
     let width = (x(high) - x(low)).max(2.0);
-    canvas.rect("bar", (x(low), middle - 3.0), (width, 6.0));
+    canvas.rect("bar", (x(low), middle - 4.0), (width, 8.0));
     for (end, outside, step) in [(x(low), low * reach < 1.0, -5.0), (x(high), high > reach, 5.0)] {
         if outside {
             canvas.path("arrow", &[(end, middle - 4.0), (end + step, middle), (end, middle + 4.0)]);
         }
     }
     if (reach.recip()..=reach).contains(&ratio) {
-        canvas.dot("mid", (x(ratio), middle), 4.0, label);
+        canvas.line("mid", (x(ratio), middle - 6.0), (x(ratio), middle + 6.0));
     }
     canvas.finish(&format!("interval {verdict_class}"), label)
 }

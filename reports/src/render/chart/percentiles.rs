@@ -32,7 +32,7 @@ fn nines(quantile: f64) -> f64 {
 pub(crate) fn svg(series: &[Series<Curve>], width: f64) -> Option<String> {
     let roomy = width > 600.0;
     let height = if roomy { 360.0 } else { 300.0 };
-    let right = if roomy { width - 150.0 } else { width - 14.0 };
+    let right = if roomy { width - 150.0 } else { width - 26.0 };
     let plot = Plot { left: 64.0, right, top: 30.0, bottom: height - 46.0 };
     let x = Scale::linear(nines(0.5), nines(0.9999), plot.left, plot.right);
     let shown: Vec<Series<Curve>> = series.iter().map(shown).collect();

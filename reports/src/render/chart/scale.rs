@@ -36,13 +36,19 @@ impl Scale {
 
     /// Round values to label, four to nine of them where the range allows.
     pub(super) fn ticks(&self) -> Vec<f64> {
-        if self.log { self.log_ticks() } else { self.linear_ticks() }
+        if !self.log {
+            return self.linear_ticks();
+        }
+        let ticks = self.log_ticks();
+        // Within a fraction of a decade powers of ten say nothing.
+        if ticks.len() < 3 { self.linear_ticks() } else { ticks }
     }
 
     fn log_ticks(&self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
         let steps: &[f64] = match decades {
-            d if d <= 1.1 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
+            d if d <= 0.7 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
+            d if d <= 1.1 => &[1.0, 2.0, 3.0, 5.0, 7.0],
             d if d <= 2.6 => &[1.0, 2.0, 5.0],
             d if d <= 3.6 => &[1.0, 3.0],
             _ => &[1.0],
@@ -86,6 +92,12 @@ mod tests {
         let scale = Scale::log_over([0.001, 0.1].into_iter(), 0.0, 100.0).expect("positive values");
         let ticks: Vec<_> = scale.ticks().iter().map(|tick| (tick * 1e6).round()).collect();
         assert_eq!(ticks, [1000.0, 2000.0, 5000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0]);
+    }
+
+    #[test]
+    fn a_narrow_log_scale_still_has_ticks() {
+        let scale = Scale::log_over([40e-6, 42e-6].into_iter(), 0.0, 100.0).expect("positive values");
+        assert!(scale.ticks().len() >= 3, "{:?}", scale.ticks());
     }
 
     #[test]

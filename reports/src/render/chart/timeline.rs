@@ -14,25 +14,28 @@ type Pick = fn(&TimelinePoint) -> Option<f64>;
 
 const PANELS: [(&str, Pick); 2] = [("p50", |point| point.p50), ("p99", |point| point.p99)];
 
+/// Pixels between the panels.
+const GAP: f64 = 16.0;
+
 /// The chart of every variant's trials, or nothing where no point has a latency.
 pub(crate) fn svg(series: &[Series<Vec<&[TimelinePoint]>>], width: f64) -> Option<String> {
     let panel = if width > 600.0 { 190.0 } else { 160.0 };
-    let height = 2.0 * panel + 56.0;
+    let height = 2.0 * panel + GAP + 34.0;
     let all = || series.iter().flat_map(|series| series.data.iter().flat_map(|trial| trial.iter()));
     let (_, last) = bounds(all().map(|point| point.at_s))?;
     let mut canvas = Canvas::new(width, height);
     let mut drawn = false;
     for (row, (name, pick)) in PANELS.iter().enumerate() {
-        let top = row as f64 * (panel + 8.0) + 28.0;
-        let plot = Plot { left: 64.0, right: width - 14.0, top, bottom: top + panel - 40.0 };
+        let top = row as f64 * (panel + GAP) + 28.0;
+        let plot = Plot { left: 64.0, right: width - 14.0, top, bottom: top + panel - 44.0 };
         let x = Scale::linear(0.0, last, plot.left, plot.right);
-        let Some(y) = Scale::log_over(all().filter_map(|point| pick(point)), plot.bottom - 6.0, plot.top) else {
+        let Some(y) = Scale::log_over(all().filter_map(*pick), plot.bottom - 6.0, plot.top) else {
             continue;
         };
         drawn = true;
         plot.title(&mut canvas, &format!("{name} latency"));
         plot.rows(&mut canvas, &y, number::tick_seconds);
-        let ticks: Vec<_> = x.ticks().iter().map(|tick| (x.at(*tick), number::tick_seconds(*tick))).collect();
+        let ticks: Vec<_> = x.ticks().iter().map(|tick| (x.at(*tick), number::tick(*tick, "1"))).collect();
         plot.columns(&mut canvas, &ticks, false);
         let at = |points: &[(f64, f64)]| points.iter().map(|(s, v)| (x.at(*s), y.at(*v))).collect::<Vec<_>>();
         for series in series {
@@ -48,7 +51,7 @@ pub(crate) fn svg(series: &[Series<Vec<&[TimelinePoint]>>], width: f64) -> Optio
         failures(&mut canvas, series, &x, &plot);
     }
     let bottom = (width / 2.0, height - 6.0);
-    canvas.text("head", bottom, Anchor::Middle, "since the phase began");
+    canvas.text("head", bottom, Anchor::Middle, "seconds since the phase began");
     drawn.then(|| canvas.finish("chart", "Median and 99th percentile latency over time, one line per variant"))
 }
 

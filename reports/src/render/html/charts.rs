@@ -1,11 +1,11 @@
 //! Percentiles, timeline and trial order.
 
 use super::variants::{Variant, Variants};
-use crate::render::Page;
 use crate::render::chart::dots::{self, Dot};
 use crate::render::chart::percentiles::{self, Curve};
 use crate::render::chart::{Series, WIDTHS, timeline};
-use crate::run::{TimelinePoint, TrialKind, TrialOutcome};
+use crate::render::{Page, text, words};
+use crate::run::{TimelinePoint, TrialKind, TrialOutcome, VariantSummary};
 
 /// Operations that must lie beyond a quantile for it to be trusted (design 01, "Enough data").
 const OPERATIONS_BEYOND: f64 = 20.0;
@@ -19,6 +19,8 @@ pub(super) struct Chart {
     pub(super) how: &'static str,
     pub(super) legend: Vec<Entry>,
     pub(super) pictures: Vec<Picture>,
+    /// What is left out and why, may be empty.
+    pub(super) note: String,
 }
 
 /// A variant in a legend.
@@ -53,6 +55,7 @@ pub(super) fn all(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Chart> {
                   start; a line is dotted where fewer than 20 operations lie beyond, and a lower line is better.",
             legend: legend(),
             pictures: percentile_curves(page, variants),
+            note: void(page),
         },
         Chart {
             id: "timeline",
@@ -62,6 +65,7 @@ pub(super) fn all(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Chart> {
                   a bump in all trials belongs to the service, in one trial to chance.",
             legend: legend(),
             pictures: timelines(page, variants),
+            note: void(page),
         },
         Chart {
             id: "trials",
@@ -71,16 +75,46 @@ pub(super) fn all(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Chart> {
                   the machine, which pairing cancels, and hollow dots were driver-limited.",
             legend: legend(),
             pictures: trial_dots(page, variants),
+            note: String::new(),
         },
     ];
     charts.retain(|chart| !chart.pictures.is_empty());
     charts
 }
 
-fn percentile_curves(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Picture> {
-    let series: Vec<_> = variants
-        .all
+/// Whether the latencies of a variant are void: more than half of its trials were driver-limited (design 01).
+fn is_void(variant: &VariantSummary) -> bool {
+    variant.driver_limited * 2 > variant.trials
+}
+
+/// Names the variants that latency charts leave out.
+fn void(page: &Page<'_>) -> String {
+    let left_out: Vec<_> = page
+        .summary
+        .variants
         .iter()
+        .filter(|variant| is_void(variant))
+        .map(|variant| {
+            format!(
+                "{} is not drawn: the driver could not keep up in {} of {}.",
+                text::name(&variant.name),
+                variant.driver_limited,
+                words::plural(u64::from(variant.trials), "trial", "trials")
+            )
+        })
+        .collect();
+    left_out.join(" ")
+}
+
+/// Variants whose latencies count.
+fn valid<'v, 'a>(page: &Page<'_>, variants: &'v Variants<'a>) -> Vec<&'v Variant<'a>> {
+    let void = |variant: &&Variant<'_>| page.summary.variants.get(variant.index).is_some_and(is_void);
+    variants.all.iter().filter(|variant| !void(variant)).collect()
+}
+
+fn percentile_curves(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Picture> {
+    let series: Vec<_> = valid(page, variants)
+        .into_iter()
         .filter_map(|variant| {
             let points = page.curves.get(variant.raw)?.clone();
             Some(Series {
@@ -107,9 +141,8 @@ fn trusted(variant: &Variant<'_>) -> f64 {
 }
 
 fn timelines(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Picture> {
-    let series: Vec<Series<Vec<&[TimelinePoint]>>> = variants
-        .all
-        .iter()
+    let series: Vec<Series<Vec<&[TimelinePoint]>>> = valid(page, variants)
+        .into_iter()
         .map(|variant| Series {
             name: variant.name.clone(),
             index: variant.index,

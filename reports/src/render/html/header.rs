@@ -52,7 +52,8 @@ impl Header {
         Self {
             scenario: text::name(&summary.scenario),
             summary: text::sentence(&summary.summary),
-            verdict: text::sentence(&summary.verdict),
+            // A number and its percent sign stay on one line.
+            verdict: text::sentence(&summary.verdict).replace(" %", "\u{a0}%"),
             status: words::status(summary.status),
             status_class: match summary.status {
                 Status::Complete => "complete",

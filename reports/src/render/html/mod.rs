@@ -2,7 +2,7 @@
 //!
 //! It loads nothing: styles, script and pictures are in it, and a content security policy keeps even a hostile
 //! flamegraph from asking the network for anything. Scripts only add comfort. Every text has been through
-//! [`super::text`] before it reaches the template, and askama escapes it there.
+//! the `text` module before it reaches the template, and askama escapes it there.
 
 mod charts;
 mod drain;

@@ -12,6 +12,8 @@ const ROOMY: usize = 2;
 pub(super) struct Result {
     pub(super) table: Table,
     pub(super) compared: bool,
+    /// Whether any variant says what it is.
+    pub(super) described: bool,
     pub(super) roomy: bool,
     pub(super) how: String,
     pub(super) more: String,
@@ -41,7 +43,8 @@ impl Result {
         };
         how.push_str(&measured(summary));
         let more = words::plural(table.others.len() as u64, "more metric", "more metrics");
-        Self { compared, roomy: table.variants.len() <= ROOMY, how, more, reach, table }
+        let described = table.variants.iter().any(|head| !head.summary.is_empty());
+        Self { compared, described, roomy: table.variants.len() <= ROOMY, how, more, reach, table }
     }
 
     /// Rows shown at once, then those behind a click.
