@@ -91,6 +91,18 @@ impl Folded {
         self.stacks.values().fold(0, |sum, value| sum.saturating_add(*value))
     }
 
+    /// Names by id.
+    #[cfg(feature = "svg")]
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Stacks of ids, root first.
+    #[cfg(feature = "svg")]
+    pub(crate) fn by_id(&self) -> impl Iterator<Item = (&[u32], u64)> {
+        self.stacks.iter().map(|(stack, value)| (stack.as_slice(), *value))
+    }
+
     fn id(&mut self, name: &str) -> u32 {
         if let Some(id) = self.ids.get(name) {
             return *id;

@@ -1,7 +1,6 @@
-//! The stacks as a tree that fits on a picture: safe names, no frame too narrow to see.
+//! The stacks as they fit on a picture: safe names, no frame too narrow to see.
 
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
 use crate::folded::Folded;
 
@@ -20,35 +19,29 @@ pub(super) struct Drawing {
     hidden: usize,
 }
 
-#[derive(Default)]
-struct Node {
-    own: u64,
-    total: u64,
-    children: BTreeMap<Rc<str>, Node>,
-}
+/// A stack of positions in the sorted names, root first, with its value.
+type Stack = (Vec<u32>, u64);
 
 impl Drawing {
     /// `None` where the stacks hold no value.
     pub(super) fn new(stacks: &Folded, min_width_percent: f64) -> Option<Self> {
-        let mut root = Node::default();
-        let mut safe: HashMap<&str, Rc<str>> = HashMap::new();
-        for (stack, value) in stacks.iter() {
-            root.add(
-                stack.iter().map(|&name| Rc::clone(safe.entry(name).or_insert_with(|| frame_name(name).into()))),
-                value,
-            );
-        }
-        if root.total == 0 {
+        let total = stacks.total();
+        if total == 0 {
             return None;
         }
-        // inferno could leave out narrow frames itself, but would not say how many, and get them all as text.
-        let least = min_width_percent / 100.0 * root.total as f64;
-        let mut drawing = Self { lines: Vec::new(), names: Vec::new(), hidden: 0 };
-        root.write(&mut String::new(), least, &mut drawing);
-        drawing.names.push(NARROW.to_owned());
-        drawing.names.sort();
-        drawing.names.dedup();
-        Some(drawing)
+        let (names, sorted) = safe_and_sorted(stacks);
+        let mut writer = Writer {
+            names: &names,
+            // inferno could leave out narrow frames itself, but would not say how many, and get them all as text.
+            least: min_width_percent / 100.0 * total as f64,
+            path: String::new(),
+            lines: Vec::new(),
+            hidden: 0,
+        };
+        writer.write(&sorted, 0);
+        let (lines, hidden) = (writer.lines, writer.hidden);
+        let names = names.into_iter().chain([NARROW.to_owned()]).collect();
+        Some(Self { lines, names, hidden })
     }
 
     /// Folded lines, parents before children, siblings by name.
@@ -56,7 +49,7 @@ impl Drawing {
         &self.lines
     }
 
-    /// Each name once.
+    /// Each name that may be drawn.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
@@ -67,45 +60,77 @@ impl Drawing {
     }
 }
 
-impl Node {
-    fn add(&mut self, stack: impl Iterator<Item = Rc<str>>, value: u64) {
-        let mut node = self;
-        node.total = node.total.saturating_add(value);
-        for (depth, name) in stack.enumerate().take(DEEPEST) {
-            let name = if depth + 1 == DEEPEST { DEEPER.into() } else { name };
-            node = node.children.entry(name).or_default();
-            node.total = node.total.saturating_add(value);
-        }
-        node.own = node.own.saturating_add(value);
+/// Safe names, sorted, and the stacks of them, sorted: every frame is then a range of stacks, and no tree is needed.
+fn safe_and_sorted(stacks: &Folded) -> (Vec<String>, Vec<Stack>) {
+    let mut safe: BTreeMap<String, u32> = BTreeMap::from([(DEEPER.to_owned(), 0)]);
+    let originals: Vec<String> = stacks.names().iter().map(|name| frame_name(name)).collect();
+    safe.extend(originals.iter().map(|name| (name.clone(), 0)));
+    for (rank, position) in safe.values_mut().zip(0..) {
+        *rank = position;
     }
-
-    /// Depth is bounded by [`DEEPEST`], so is this recursion.
-    fn write(&self, path: &mut String, least: f64, drawing: &mut Drawing) {
-        // What hidden children hold is the parent's: widths stay true.
-        let (shown, hidden): (Vec<_>, Vec<_>) =
-            self.children.iter().partition(|(_, child)| child.total as f64 >= least);
-        let own = hidden.iter().fold(self.own, |sum, (_, child)| sum.saturating_add(child.total));
-        drawing.hidden += hidden.iter().map(|(_, child)| child.frames()).sum::<usize>();
-        if own > 0 {
-            // Only hidden frames can leave a value without a stack.
-            let path = if path.is_empty() { NARROW } else { path.as_str() };
-            drawing.lines.push(format!("{path} {own}"));
-        }
-        for (name, child) in shown {
-            drawing.names.push(name.to_string());
-            let length = path.len();
-            if length > 0 {
-                path.push(';');
+    let ranks: Vec<u32> = originals.iter().map(|name| safe[name]).collect();
+    let mut sorted: Vec<Stack> = stacks
+        .by_id()
+        .map(|(stack, value)| {
+            let mut stack: Vec<u32> = stack.iter().take(DEEPEST).map(|id| ranks[*id as usize]).collect();
+            if stack.len() == DEEPEST {
+                stack[DEEPEST - 1] = safe[DEEPER];
             }
-            path.push_str(name);
-            child.write(path, least, drawing);
-            path.truncate(length);
+            (stack, value)
+        })
+        .collect();
+    sorted.sort();
+    (safe.into_keys().collect(), sorted)
+}
+
+struct Writer<'a> {
+    names: &'a [String],
+    /// Least value of a frame that is drawn.
+    least: f64,
+    /// Names down to the frame at hand, joined.
+    path: String,
+    lines: Vec<String>,
+    hidden: usize,
+}
+
+impl Writer<'_> {
+    /// Writes stacks that agree in their first `depth` frames. Depth is bounded by [`DEEPEST`], so is this recursion.
+    fn write(&mut self, stacks: &[Stack], depth: usize) {
+        let ends = stacks.partition_point(|(stack, _)| stack.len() == depth);
+        let children = || stacks[ends..].chunk_by(|(one, _), (next, _)| one[depth] == next[depth]);
+        let least = self.least;
+        // What narrow children hold is the parent's: widths stay true.
+        let mut own = sum(&stacks[..ends]);
+        for narrow in children().filter(|child| (sum(child) as f64) < least) {
+            own = own.saturating_add(sum(narrow));
+            self.hidden += frames_below(narrow, depth);
+        }
+        if own > 0 {
+            // Only narrow root frames can leave a value without a stack.
+            let path = if depth == 0 { NARROW } else { &self.path };
+            self.lines.push(format!("{path} {own}"));
+        }
+        for child in children().filter(|child| sum(child) as f64 >= least) {
+            let length = self.path.len();
+            if depth > 0 {
+                self.path.push(';');
+            }
+            self.path.push_str(&self.names[child[0].0[depth] as usize]);
+            self.write(child, depth + 1);
+            self.path.truncate(length);
         }
     }
+}
 
-    fn frames(&self) -> usize {
-        1 + self.children.values().map(Node::frames).sum::<usize>()
-    }
+fn sum(stacks: &[Stack]) -> u64 {
+    stacks.iter().fold(0, |sum, (_, value)| sum.saturating_add(*value))
+}
+
+/// Distinct frames deeper than `depth` in sorted stacks: each stack adds those that the one before does not have.
+fn frames_below(stacks: &[Stack], depth: usize) -> usize {
+    let first = stacks.first().map_or(0, |(stack, _)| stack.len() - depth);
+    let shared = |one: &[u32], next: &[u32]| one.iter().zip(next).take_while(|(a, b)| a == b).count();
+    first + stacks.windows(2).map(|pair| pair[1].0.len() - shared(&pair[0].0, &pair[1].0)).sum::<usize>()
 }
 
 /// A name as inferno's line format can hold it.

@@ -235,3 +235,30 @@ fn twenty_thousand_deep_stacks_never_become_one_text() {
     assert!(svg.len() < 8_000_000, "{}", svg.len());
     assert!(frames(&svg).iter().any(|frame| frame.contains("100%")));
 }
+
+proptest::proptest! {
+    #[test]
+    fn every_value_is_drawn_and_every_frame_is_drawn_or_counted(
+        lines in proptest::collection::vec((proptest::collection::vec("[ab] ?[ab]?", 1..6), 1_u64..50), 1..30),
+        percent in 0.0..60.0_f64,
+    ) {
+        let mut folded = Folded::new();
+        let mut prefixes = std::collections::BTreeSet::new();
+        for (stack, value) in &lines {
+            let stack: Vec<String> = stack.iter().map(|name| name.trim().to_owned()).collect();
+            folded.add(&stack, *value);
+            prefixes.extend((1..=stack.len()).map(|depth| stack[..depth].to_vec()));
+        }
+        let drawing = shape::Drawing::new(&folded, percent).unwrap();
+        let mut drawn = std::collections::BTreeSet::new();
+        let mut sum = 0;
+        for line in drawing.lines() {
+            let (stack, value) = line.rsplit_once(' ').unwrap();
+            sum += value.parse::<u64>().unwrap();
+            let stack: Vec<&str> = stack.split(';').filter(|name| *name != "[too narrow to draw]").collect();
+            drawn.extend((1..=stack.len()).map(|depth| stack[..depth].join(";")));
+        }
+        proptest::prop_assert_eq!(sum, folded.total());
+        proptest::prop_assert_eq!(drawn.len() + drawing.hidden().unwrap_or(0), prefixes.len());
+    }
+}
