@@ -47,6 +47,6 @@ pub fn compare_metrics(plan: &Plan, trials: &[TrialRecord], names: &[String]) ->
 }
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

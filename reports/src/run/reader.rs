@@ -192,6 +192,12 @@ impl LoadedRun {
         self.histograms.iter().filter_map(|(variant, all)| Some((variant.clone(), measured(all)?))).collect()
     }
 
+    /// Folder of a variant's evidence, within the run.
+    pub fn evidence_folder(&self, variant: &str) -> String {
+        let slug = variant_slugs(&self.plan).remove(variant).unwrap_or_default();
+        format!("{}/{slug}", paths::EVIDENCE)
+    }
+
     /// Trials that measure (not evidence), in run order.
     pub fn measured_trials(&self) -> impl Iterator<Item = &TrialRecord> {
         self.trials.iter().filter(|trial| trial.kind == TrialKind::Measure)

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
-use super::{Event, Machine, Plan, RunError, RunSummary, TimelinePoint, TrialRecord, files, paths, slugs, version};
+use super::{
+    Event, FORMAT, Machine, Plan, RunError, RunSummary, TimelinePoint, TrialRecord, files, paths, slugs, version,
+};
 
 /// Where the files of one trial go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct RunName<'a> {
     pub letters: &'a str,
 }
 
-/// An open run directory.
+/// An open run directory. Every document that it writes states [`FORMAT`], whatever the value given says.
 #[derive(Debug)]
 pub struct RunWriter {
     id: String,
@@ -74,11 +76,11 @@ impl RunWriter {
             let folder = path.join(folder);
             fs::create_dir(&folder).map_err(RunError::io("create", &folder))?;
         }
-        files::json(&path.join(paths::MACHINE), machine)?;
+        files::json(&path.join(paths::MACHINE), &Machine { format: FORMAT, ..machine.clone() })?;
         files::write(&path.join(paths::SCENARIO), scenario_toml.as_bytes())?;
         let journal = Journal::create(path.join(paths::EVENTS))?;
         // A directory is a run once it has a plan.
-        files::json(&path.join(paths::PLAN), plan)?;
+        files::json(&path.join(paths::PLAN), &Plan { format: FORMAT, ..plan.clone() })?;
         Ok(Self { id, path, slugs: variant_slugs(plan), journal })
     }
 
@@ -160,7 +162,7 @@ impl RunWriter {
         files::write(&paths.latency, &latency)?;
         files::json_lines(&paths.timeline, timeline)?;
         files::write(&paths.log, log.as_bytes())?;
-        files::json(&paths.trial, record)
+        files::json(&paths.trial, &TrialRecord { format: FORMAT, ..record.clone() })
     }
 
     /// Writes an evidence file of a variant; returns its path within the run, for [`super::ProfileSummary`].
@@ -204,7 +206,7 @@ impl RunWriter {
     /// # Errors
     /// [`RunError::Io`].
     pub fn finish(&mut self, summary: &RunSummary) -> Result<(), RunError> {
-        let summary = RunSummary { path: String::new(), ..summary.clone() };
+        let summary = RunSummary { format: FORMAT, path: String::new(), ..summary.clone() };
         files::json(&self.path.join(paths::RUN), &summary)
     }
 

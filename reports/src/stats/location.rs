@@ -45,6 +45,7 @@ fn walsh(differences: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::approx_constant, reason = "a rating of 3.14, not π")]
     fn depression() -> Vec<f64> {
         let first = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30];
         let second = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29];
