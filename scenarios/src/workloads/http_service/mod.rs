@@ -10,13 +10,16 @@
 //! Anything that is not the JSON asked for is 400. Users are `user-0` to `user-{users - 1}`; all of
 //! them have the password [`PASSWORD`], each with a salt of its own.
 //!
+//! At the defaults a login costs some 18 ms of CPU and 4 MiB while it lasts; more memory would cross
+//! jemalloc's `oversize_threshold` of 8 MiB and measure page faults instead. An order costs some 65 µs.
+//!
 //! | parameter | default | range | meaning |
 //! |---|---|---|---|
 //! | `login` | `inline` | `inline`, `pool` | verify passwords on the async worker, or in the blocking pool |
 //! | `login_limit` | available cores − 1, at least 1 | 1–1024 | hashes at a time in the pool |
 //! | `argon2_memory_kib` | 4096 | 8–1048576 | argon2id memory, KiB |
-//! | `argon2_passes` | 4 | 1–1000 | argon2id passes over that memory |
-//! | `users` | 8 | 1–256 | each costs one hash at start |
+//! | `argon2_passes` | 14 | 1–1000 | argon2id passes over that memory |
+//! | `users` | 4 | 1–256 | each costs one hash at start |
 //! | `store_capacity` | 8192 | 16–1000000 | orders kept, about 2 KiB each; the oldest make room |
 
 mod accounts;
@@ -69,9 +72,9 @@ impl HttpService {
         context.accept_only(&PARAMETERS)?;
         let hashing = Hashing {
             memory_kib: context.parameter_in("argon2_memory_kib", 4096, 8..=1024 * 1024)?,
-            passes: context.parameter_in("argon2_passes", 4, 1..=1000)?,
+            passes: context.parameter_in("argon2_passes", 14, 1..=1000)?,
         };
-        let users = context.parameter_in("users", 8, 1..=256)?;
+        let users = context.parameter_in("users", 4, 1..=256)?;
         Ok(Arc::new(Self {
             verification: Verification::from_parameters(context)?,
             orders: OrderStore::new(context.parameter_in("store_capacity", 8192, 16..=1_000_000)?),
