@@ -1,6 +1,7 @@
 //! The selectable allocator under each of its kinds: this binary is started again with the kind in its environment.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test harness reports there")]
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::hint::black_box;
@@ -11,20 +12,67 @@ use probe::allocator::{Counters, ENV, Kind, UNKNOWN_KIND_EXIT, counters, kind, v
 #[global_allocator]
 static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
 
-/// Runs the ignored test `name` alone, in a process whose environment chooses `kind`.
-fn child(name: &str, kind: &str) -> Output {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
-        .env(ENV, kind)
-        .output()
-        .unwrap()
+/// Names the check that a process started by this one is to run.
+const CHECK: &str = "PROBE_CHECK";
+
+const TESTS: &[(&str, fn())] = &[
+    ("each_kind_is_chosen_and_passes_the_guard", || passes_under_each_kind("the_guard_passes")),
+    ("each_kind_counts_exactly", || passes_under_each_kind("counts_are_exact")),
+    ("counts_of_finished_threads_stay", || passes_under_each_kind("finished_threads_stay_counted")),
+    ("blocks_are_aligned_zeroed_and_keep_their_contents", || passes_under_each_kind("random_operations")),
+    ("an_unknown_kind_ends_the_process_before_main", an_unknown_kind_ends_the_process_before_main),
+    ("jemalloc_is_the_default", jemalloc_is_the_default),
+    ("mimalloc_counts_what_it_commits", mimalloc_counts_what_it_commits),
+];
+
+const CHECKS: &[(&str, fn())] = &[
+    ("the_guard_passes", the_guard_passes),
+    ("counts_are_exact", counts_are_exact),
+    ("finished_threads_stay_counted", finished_threads_stay_counted),
+    ("random_operations", random_operations),
+    ("jemalloc_serves", jemalloc_serves),
+    ("mimalloc_commits", mimalloc_commits),
+];
+
+/// Instead of the usual harness, whose own thread allocates while a test counts.
+fn main() {
+    if let Ok(name) = std::env::var(CHECK) {
+        let (_, check) = CHECKS.iter().find(|(known, _)| *known == name).unwrap();
+        return check();
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let list = arguments.iter().any(|argument| argument == "--list");
+    let ignored_only = arguments.iter().any(|argument| argument == "--ignored");
+    let exact = arguments.iter().any(|argument| argument == "--exact");
+    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| {
+        let matches = |filter: &&String| if exact { name == **filter } else { name.contains(filter.as_str()) };
+        !ignored_only && (filters.is_empty() || filters.iter().any(matches))
+    };
+    for (name, test) in TESTS.iter().filter(|(name, _)| wanted(name)) {
+        if list {
+            println!("{name}: test");
+        } else {
+            test();
+            println!("test {name} ... ok");
+        }
+    }
 }
 
-fn passes_under_each_kind(name: &str) {
+/// Runs a check alone, in a process whose environment chooses the kind, or says nothing of it.
+fn child(check: &str, kind: Option<&str>) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(CHECK, check).env_remove(ENV);
+    if let Some(kind) = kind {
+        command.env(ENV, kind);
+    }
+    command.output().unwrap()
+}
+
+fn passes_under_each_kind(check: &str) {
     for kind in Kind::ALL {
-        let output = child(name, kind.name());
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.contains("1 passed"), "{kind}: {said}");
+        let output = child(check, Some(kind.name()));
+        assert!(output.status.success(), "{kind}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -32,14 +80,7 @@ fn chosen() -> Kind {
     std::env::var(ENV).unwrap().parse().unwrap()
 }
 
-#[test]
-fn each_kind_is_chosen_and_passes_the_guard() {
-    passes_under_each_kind("in_child_the_guard_passes");
-}
-
-#[test]
-#[ignore = "runs in a child of its own"]
-fn in_child_the_guard_passes() {
+fn the_guard_passes() {
     assert_eq!(kind(), chosen());
     verify().unwrap();
     // Nothing of the guard's probes stays behind.
@@ -49,20 +90,13 @@ fn in_child_the_guard_passes() {
     assert_eq!((used.allocations, used.bytes_allocated), (used.frees, used.bytes_freed));
 }
 
-#[test]
-fn each_kind_counts_exactly() {
-    passes_under_each_kind("in_child_counts_are_exact");
-}
-
 fn counted(work: impl FnOnce()) -> Counters {
     let before = counters();
     work();
     counters() - before
 }
 
-#[test]
-#[ignore = "runs in a child of its own"]
-fn in_child_counts_are_exact() {
+fn counts_are_exact() {
     const BOXES: u64 = 1000;
     let mut boxes: Vec<Box<[u8; 256]>> = Vec::with_capacity(1000);
     let filled = counted(|| boxes.extend((0..BOXES).map(|_| black_box(Box::new([1; 256])))));
@@ -86,14 +120,7 @@ fn in_child_counts_are_exact() {
     assert_eq!(zeroed, expected);
 }
 
-#[test]
-fn counts_of_finished_threads_stay() {
-    passes_under_each_kind("in_child_counts_of_finished_threads_stay");
-}
-
-#[test]
-#[ignore = "runs in a child of its own"]
-fn in_child_counts_of_finished_threads_stay() {
+fn finished_threads_stay_counted() {
     const THREADS: usize = 20;
     const BLOCK: u64 = 1 << 20;
     let used = counted(|| {
@@ -108,11 +135,6 @@ fn in_child_counts_of_finished_threads_stay() {
     assert!((blocks..blocks + BLOCK).contains(&used.bytes_allocated), "{used:?}");
     assert!((blocks..blocks + BLOCK).contains(&used.bytes_freed), "{used:?}");
     assert!(counters().live_bytes() < BLOCK);
-}
-
-#[test]
-fn blocks_are_aligned_zeroed_and_keep_their_contents() {
-    passes_under_each_kind("in_child_random_operations");
 }
 
 /// A block with a pattern of its own.
@@ -170,9 +192,7 @@ impl Random {
     }
 }
 
-#[test]
-#[ignore = "runs in a child of its own"]
-fn in_child_random_operations() {
+fn random_operations() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut live: Vec<Block> = Vec::with_capacity(128);
     let before = counters();
@@ -220,9 +240,8 @@ fn in_child_random_operations() {
     assert!(used.allocations > 1_000 && resized > 1_000, "{used:?}");
 }
 
-#[test]
 fn an_unknown_kind_ends_the_process_before_main() {
-    let output = child("in_child_the_guard_passes", "jemaloc");
+    let output = child("the_guard_passes", Some("jemaloc"));
     assert_eq!(output.status.code(), Some(UNKNOWN_KIND_EXIT));
     assert!(output.stdout.is_empty());
     insta::assert_snapshot!(
@@ -231,36 +250,24 @@ fn an_unknown_kind_ends_the_process_before_main() {
     );
 }
 
-#[test]
 fn jemalloc_is_the_default() {
-    for value in [None, Some("")] {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "in_child_prints_its_kind", "--ignored", "--nocapture", "--test-threads=1"]);
-        match value {
-            None => command.env_remove(ENV),
-            Some(value) => command.env(ENV, value),
-        };
-        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
-        assert!(said.contains("the kind is jemalloc;"), "{said}");
+    for kind in [None, Some("")] {
+        let output = child("jemalloc_serves", kind);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
-#[test]
-#[ignore = "runs in a child of its own"]
-fn in_child_prints_its_kind() {
+fn jemalloc_serves() {
+    assert_eq!(kind(), Kind::Jemalloc);
     verify().unwrap();
-    println!("the kind is {};", kind());
 }
 
-#[test]
 fn mimalloc_counts_what_it_commits() {
-    let output = child("in_child_mimalloc_counts_what_it_commits", "mimalloc");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = child("mimalloc_commits", Some("mimalloc"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
-#[ignore = "runs in a child of its own"]
-fn in_child_mimalloc_counts_what_it_commits() {
+fn mimalloc_commits() {
     let block = black_box(vec![1_u8; 64 << 20]);
     let stats = probe::mimalloc::stats();
     assert!(stats.committed >= 64 << 20 && stats.peak_committed >= stats.committed, "{stats:?}");
