@@ -32,7 +32,8 @@ pub(super) fn collect(
     if base_values.iter().chain(&candidate_values).all(|value| *value == 0.0) {
         return None;
     }
-    let log_ratios = voided(metric, [(base, &base_trials), (candidate, &candidate_trials)])
+    let log_ratios = unmeasured([(base, &base_trials), (candidate, &candidate_trials)])
+        .or_else(|| voided(metric, [(base, &base_trials), (candidate, &candidate_trials)]))
         .or_else(|| absent(name, [(base, &base_values), (candidate, &candidate_values)]))
         .or_else(|| no_ratio(name, metric, [(base, &base_values), (candidate, &candidate_values)]))
         .map_or_else(|| pair(&base_trials, &candidate_trials, name, metric), Err);
@@ -72,6 +73,12 @@ pub(super) fn value(trial: &TrialRecord, name: &str) -> Option<f64> {
         }
     });
     value.filter(|value| value.is_finite())
+}
+
+/// Said once for all metrics, so that the sentence can name them together.
+fn unmeasured(sides: [(&str, &Vec<&TrialRecord>); 2]) -> Option<String> {
+    let (variant, _) = sides.into_iter().find(|(_, trials)| trials.is_empty())?;
+    Some(format!("no trial of `{variant}` ended well"))
 }
 
 /// More than half of a variant's trials limited by the driver: its latency says nothing about it.

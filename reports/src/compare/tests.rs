@@ -135,6 +135,8 @@ fn a_limited_driver_voids_latency_only() {
     limit(&mut trials, 5);
     let comparisons = compare(&plan, &trials);
     assert_eq!((of(&comparisons, "latency.p99").pairs, of(&comparisons, "capacity").pairs), (7, 12));
+    limit(&mut trials, 6);
+    assert_eq!(of(&compare(&plan, &trials), "latency.p99").pairs, 6, "half is not more than half");
     limit(&mut trials, 7);
     let comparisons = compare(&plan, &trials);
     let p99 = of(&comparisons, "latency.p99");
@@ -207,6 +209,19 @@ fn failures_are_counted_and_never_averaged() {
     assert_eq!((fixed.trials, fixed.failed), (11, 1));
     assert!(fixed.metrics["capacity"].value < 1e5);
     assert!(say(&plan, &trials).ends_with("`fixed` failed in 1 of 12 trials."), "{}", say(&plan, &trials));
+}
+
+#[test]
+fn a_variant_that_always_fails() {
+    let (plan, mut trials) = typical();
+    metrics_of(&mut trials, "fixed", |trial| {
+        trial.outcome = TrialOutcome::SubjectFailed { reason: "crashed".into(), stderr: String::new() };
+    });
+    assert_eq!(
+        say(&plan, &trials),
+        "`fixed` against `broken`: latency.p99 (orders), capacity, cpu_per_op and rss.max: cannot tell (no trial of `fixed` \
+         ended well). `fixed` failed in 12 of 12 trials."
+    );
 }
 
 #[test]

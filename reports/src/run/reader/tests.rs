@@ -87,6 +87,7 @@ fn everything_comes_back() {
     assert_eq!(run.flamegraphs, [("fixed".to_owned(), "<svg/>".to_owned())].into());
     assert_eq!(run.timelines.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(run.warnings, ["noisy host"]);
+    assert_eq!(run.evidence_folder("fixed"), "evidence/fixed");
     assert_eq!(run.trials[2].metrics["capacity"], 3.0);
     assert!(run.summary.is_some());
 }
