@@ -51,6 +51,14 @@ fn builtin_workloads_take_what_their_scenarios_declare() {
 }
 
 #[test]
+fn logins_know_the_password() {
+    let scenario = Catalog::builtin().scenario("http-service").unwrap();
+    let login = scenario.mix.iter().find(|operation| operation.name == "login").unwrap();
+    let body = login.request.as_ref().and_then(|request| request.body.as_deref()).unwrap();
+    assert!(body.contains(&format!("\"password\":\"{}\"", crate::workloads::http_service::PASSWORD)), "{body}");
+}
+
+#[test]
 fn an_unknown_scenario_names_the_nearest_and_all() {
     let catalog = Catalog::builtin();
     insta::assert_snapshot!(message(catalog.scenario("http-servise").unwrap_err()));

@@ -51,10 +51,15 @@ impl<'a> Report<'a> {
     }
 }
 
+/// The parser's words for a key that occurs twice.
+const DUPLICATE: &str = "duplicate key";
+
 /// Parses the text. Where it is no TOML, only that is reported: the rest would be guesswork.
 pub(super) fn parse<'a>(report: &Report<'a>) -> Option<Spanned<DeTable<'a>>> {
     let (root, errors) = DeTable::parse_recoverable(report.text);
-    for error in &errors {
+    // After another error the parser takes headings for what they are not, and calls them duplicates.
+    let misled = errors.iter().any(|error| error.message() != DUPLICATE);
+    for error in errors.iter().filter(|error| !misled || error.message() != DUPLICATE) {
         let span = error.span().unwrap_or(report.text.len()..report.text.len());
         report.add(Problem::new(format!("not valid TOML: {}", error.message()), span));
     }
@@ -125,6 +130,10 @@ impl<'a> Section<'a> {
             .iter()
             .filter_map(|item| {
                 let entry = Field { value: item.get_ref(), span: item.span(), ..field.clone() };
+                if !entry.value.is_table() {
+                    entry.wrong_type("an array of tables", Some(format!("write `{title}` above its keys")));
+                    return None;
+                }
                 entry.as_section(title)
             })
             .collect()

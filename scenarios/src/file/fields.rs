@@ -102,8 +102,7 @@ pub(super) fn knob(field: &Field<'_>, knob: &Knob) -> Option<String> {
     match knob.check(&given) {
         Ok(canonical) => Some(canonical),
         Err(error) => {
-            let help = error.nearest().map(|nearest| format!("write \"{nearest}\""));
-            field.problem(error.to_string(), help);
+            field.problem(error.to_string(), None);
             None
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
         Some(section) => apply(&section, Acts::Trial, &mut trial, &mut load),
         None => root.get("trial").is_none(),
     };
-    let Some(section) = root.required("load").and_then(|field| field.as_section("[load]")) else { return None };
+    let section = root.required("load").and_then(|field| field.as_section("[load]"))?;
     let load_read = apply(&section, Acts::Load, &mut trial, &mut load);
     let rate_given = section.get("rate").is_some();
     if load.arrivals != Arrivals::Closed && !rate_given {

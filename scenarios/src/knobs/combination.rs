@@ -26,7 +26,7 @@ pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
 }
 
 /// What the setting is or defaults to. A default that depends on the machine counts as the needed value.
-fn effective<'a>(settings: &'a Settings, condition: Condition) -> &'a str {
+fn effective(settings: &Settings, condition: Condition) -> &str {
     let default = || KNOBS.iter().find(|knob: &&Knob| knob.path == condition.path).and_then(|knob| knob.default.value);
     settings.get(condition.path).map(String::as_str).or_else(default).unwrap_or(condition.value)
 }

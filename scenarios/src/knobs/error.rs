@@ -6,7 +6,7 @@ use crate::problem::{listed, shown};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KnobError {
     /// No such path.
-    #[error("unknown knob `{}`{}", shown(path), suggestion(nearest.as_deref()))]
+    #[error("unknown knob `{}`{}", shown(path), suggestion_or(nearest.as_deref(), ": `workbench list knobs` shows all"))]
     Unknown {
         /// As given.
         path: String,
@@ -40,7 +40,7 @@ pub enum KnobError {
         expected: &'static str,
     },
     /// An environment variable that a knob sets.
-    #[error("`{path}` would act behind the plan's back: {instead}")]
+    #[error("`{path}` cannot be set: {instead}")]
     Reserved {
         /// As given.
         path: String,
@@ -48,7 +48,7 @@ pub enum KnobError {
         instead: &'static str,
     },
     /// Not of the knob's type.
-    #[error("`{path}` = {} is not {expected}", shown(value))]
+    #[error("`{path}` = {} is not {expected}", spelled(value))]
     Type {
         /// Knob.
         path: String,
@@ -58,7 +58,7 @@ pub enum KnobError {
         expected: String,
     },
     /// Of the right type, too small or too large.
-    #[error("`{path}` = {} is out of range: {range}", shown(value))]
+    #[error("`{path}` = {} is out of range: {range}", spelled(value))]
     Range {
         /// Knob.
         path: String,
@@ -69,7 +69,7 @@ pub enum KnobError {
     },
     /// None of the words it takes.
     #[error(
-        "`{path}` = {} is none of {}{}", shown(value), choices.join(", "), suggestion(nearest.as_deref())
+        "`{path}` = {} is none of {}{}", spelled(value), choices.join(", "), suggestion(nearest.as_deref())
     )]
     Choice {
         /// Knob.
@@ -122,8 +122,16 @@ impl KnobError {
     }
 }
 
+fn spelled(value: &str) -> String {
+    if value.is_empty() { "(empty)".to_owned() } else { shown(value) }
+}
+
 fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!(": did you mean `{nearest}`?"))
+    suggestion_or(nearest, "")
+}
+
+fn suggestion_or(nearest: Option<&str>, otherwise: &str) -> String {
+    nearest.map_or_else(|| otherwise.to_owned(), |nearest| format!(": did you mean `{nearest}`?"))
 }
 
 fn declared(nearest: Option<&str>, known: &[String]) -> String {

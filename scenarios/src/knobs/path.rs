@@ -19,7 +19,7 @@ const RESERVED: [(&str, &str); 4] = [
     ("_RJEM_MALLOC_CONF", "use the allocator.jemalloc.* knobs, which are checked and read back"),
     ("MALLOC_CONF", "the built-in jemalloc ignores it; use the allocator.jemalloc.* knobs"),
     ("TOKIO_WORKER_THREADS", "use runtime.worker_threads, which is checked and read back"),
-    ("WORKBENCH_*", "the workbench talks to its subjects by these variables"),
+    ("WORKBENCH_*", "the workbench talks to its subjects by such variables"),
 ];
 
 /// Finds what a path names.
@@ -97,12 +97,13 @@ fn unknown(path: &str) -> KnobError {
     if !members.is_empty() {
         return KnobError::Group { path: path.to_owned(), members };
     }
-    let by_path = nearest(path, KNOBS.iter().map(|knob| knob.path));
-    // `worker_threads` alone is a knob without its group, however far the spelling is from the whole path.
-    let by_name = || {
-        let last = path.rsplit('.').next().unwrap_or(path);
-        let mut named = KNOBS.iter().filter(|knob| knob.name() == last);
-        named.next().filter(|_| named.next().is_none()).map(|knob| knob.path)
-    };
-    KnobError::Unknown { path: path.to_owned(), nearest: by_name().or(by_path).map(str::to_owned) }
+    let nearest = by_go_name(path).or_else(|| nearest(path, KNOBS.iter().map(|knob| knob.path)));
+    KnobError::Unknown { path: path.to_owned(), nearest: nearest.map(str::to_owned) }
+}
+
+/// The knob for what a Go engineer calls `GOMAXPROCS`, as `GOMAXPROCS` or `go.gomaxprocs`.
+fn by_go_name(path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix("go.").unwrap_or(path);
+    let named = |knob: &&Knob| knob.go.is_some_and(|go| go.name != "none" && go.name.eq_ignore_ascii_case(name));
+    KNOBS.iter().find(named).map(|knob| knob.path)
 }

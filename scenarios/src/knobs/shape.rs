@@ -18,7 +18,7 @@ pub fn apply_to_shape(trial: &mut Trial, load: &mut Load, path: &str, value: &st
         "trial.warmup" => trial.warmup = span(&text),
         "trial.saturated" => trial.saturated = span(&text),
         "load.arrivals" => load.arrivals = arrivals(&text),
-        "load.rate" => load.rate = text.parse().unwrap_or(load.rate),
+        "load.rate" => load.rate = text.parse().expect("the check admits finite numbers only"),
         "load.operations" => load.operations = u64::from(whole(&text)),
         "load.concurrency" => load.concurrency = whole(&text),
         "load.max_in_flight" => load.max_in_flight = whole(&text),

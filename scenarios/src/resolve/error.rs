@@ -15,7 +15,7 @@ pub enum ResolveError {
         /// Name of the variant.
         variant: String,
         /// What is wrong.
-        problem: KnobError,
+        problem: Box<KnobError>,
     },
     /// No such variant.
     #[error("unknown variant `{}`{}", shown(name), alternatives(nearest.as_deref(), known))]
@@ -79,7 +79,7 @@ pub enum ResolveError {
         most: usize,
     },
     /// Two variants would have one name.
-    #[error("two variants would be named `{}`: rename one in the scenario", shown(name))]
+    #[error("two variants would be named `{}`: vary over values that look more different", shown(name))]
     SameName {
         /// The name.
         name: String,

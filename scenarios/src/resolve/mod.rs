@@ -50,7 +50,7 @@ pub fn resolve(
     let variants = merged(&scenario);
     for variant in &variants {
         check_combination(&variant.settings)
-            .map_err(|problem| ResolveError::Variant { variant: variant.name.clone(), problem })?;
+            .map_err(|problem| ResolveError::Variant { variant: variant.name.clone(), problem: Box::new(problem) })?;
     }
     Ok(Resolved { scenario, variants })
 }

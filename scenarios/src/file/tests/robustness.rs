@@ -1,0 +1,208 @@
+//! No text makes the reader panic, and what it writes it reads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::super::{parse, to_toml};
+use super::RIGHT;
+use crate::knobs::{KNOBS, Kind, duration_text};
+use crate::spec::{Arrivals, Load, Operation, Request, Scenario, Settings, Trial, Variant};
+
+const FILES: [&str; 3] =
+    [RIGHT, include_str!("../../../catalog/http-service.toml"), include_str!("../../../catalog/allocator-lab.toml")];
+
+/// Reads and, where that fails, writes the messages; both must not panic.
+fn survives(text: &str) {
+    if let Err(problems) = parse("any.toml", text) {
+        assert!(!problems.problems.is_empty());
+        let shown = problems.render(false);
+        assert!(shown.starts_with("error: "), "{shown}");
+        assert!(!problems.render(true).is_empty());
+    }
+}
+
+fn cut(text: &str, at: usize) -> usize {
+    text.floor_char_boundary(at.min(text.len()))
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_survived(text in any::<String>()) {
+        survives(&text);
+    }
+
+    #[test]
+    fn anything_like_toml_is_survived(text in "([a-z\\[\\]=\"'{}.,#\\\\ \n\r\t0-9_$:éß日\u{202e}-]|\\[\\[mix\\]\\]\n|\\[knobs\\]\n){0,200}") {
+        survives(&text);
+    }
+
+    #[test]
+    fn truncated_files_are_survived(file in select(&FILES), at in 0_usize..4000) {
+        survives(&file[..cut(file, at)]);
+    }
+
+    #[test]
+    fn mutated_files_are_survived(
+        file in select(&FILES),
+        at in 0_usize..4000,
+        length in 0_usize..40,
+        insert in prop_oneof![
+            any::<String>(),
+            "[\"'\\[\\]{}=.\n\r\\\\0-9a-z-]{0,12}",
+            select(&["[", "]]", "\"\"\"", "= 1\n", "\u{feff}", "\u{0}", "\r", "9e999", "-0", "nan", "{}", "[[mix]]\n"])
+                .prop_map(str::to_owned),
+        ],
+    ) {
+        let start = cut(file, at);
+        let end = cut(file, start + length);
+        survives(&format!("{}{insert}{}", &file[..start], &file[end..]));
+    }
+
+    #[test]
+    fn what_is_written_is_read(scenario in scenarios()) {
+        let text = to_toml(&scenario);
+        match parse("written.toml", &text) {
+            Ok(read) => prop_assert_eq!(read, scenario),
+            Err(problems) => prop_assert!(false, "{problems}\n{text}"),
+        }
+    }
+}
+
+fn durations(most: Duration) -> impl Strategy<Value = Duration> {
+    let most = u64::try_from(most.as_micros()).unwrap();
+    (1_000_u64.min(most)..=most).prop_map(Duration::from_micros)
+}
+
+/// Text on one line, with all that TOML must quote.
+fn lines() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9 \"'\\\\#=\\[\\]é日😀.,]{0,24}"
+}
+
+/// Any text but `${`, which begins a placeholder.
+fn bodies() -> impl Strategy<Value = String> {
+    (any::<String>(), select(&["", "${sequence}", "${random:7}", "\r\n'''\"\"\"\\"]))
+        .prop_map(|(text, tail)| text.replace("${", "") + tail)
+}
+
+fn values(kind: Kind) -> BoxedStrategy<String> {
+    match kind {
+        Kind::Integer { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
+        Kind::Milliseconds { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
+        Kind::Number { max, .. } => (0.001..max).prop_map(|n| n.to_string()).boxed(),
+        Kind::Boolean => any::<bool>().prop_map(|b| b.to_string()).boxed(),
+        Kind::Duration { max, .. } => durations(max).prop_map(duration_text).boxed(),
+        Kind::Choice(words) => select(words).prop_map(str::to_owned).boxed(),
+        Kind::CpuSet => select(&["0", "0-1", "1,3-5"]).prop_map(str::to_owned).boxed(),
+    }
+}
+
+/// Knobs that never depend on others, and environment variables.
+fn knob_settings() -> impl Strategy<Value = Settings> {
+    let knobs: Vec<_> = KNOBS.iter().filter(|knob| knob.acts_on_subject() && knob.condition.is_none()).collect();
+    let knob = select(knobs)
+        .prop_filter("the flavour and the allocator decide over others", |knob| {
+            !matches!(knob.path, "runtime.flavor" | "allocator.kind")
+        })
+        .prop_flat_map(|knob| values(knob.kind).prop_map(move |value| (knob.path.to_owned(), value)));
+    let variable = ("env\\.[A-V][A-Z0-9_]{0,8}", "[ -~\n\té]{0,16}")
+        .prop_filter("a reserved name", |(name, _)| crate::knobs::lookup(name).is_ok());
+    vec(prop_oneof![knob, variable], 0..6).prop_map(|settings| settings.into_iter().collect())
+}
+
+fn parameters() -> impl Strategy<Value = BTreeMap<String, String>> {
+    btree_map("workload\\.[a-z][a-z0-9_]{0,8}", prop_oneof!["-?[0-9]{1,20}", "true|false|1.5|", lines()], 0..4)
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let header = ("[A-Za-z-]{1,8}", "[!-~]([ -~]{0,8}[!-~])?");
+    let with_body = select(&["POST", "PUT", "PATCH", "DELETE"]).prop_map(str::to_owned);
+    let target = "/[a-z0-9/?=&%.]{0,12}(\\$\\{sequence\\}|\\$\\{random:5\\})?";
+    (with_body, target, vec(header, 0..3), option::of(bodies()), 200_u16..600, option::of(any::<String>())).prop_map(
+        |(method, path, headers, body, expect_status, expect_body)| Request {
+            method,
+            path,
+            headers,
+            body,
+            expect_status,
+            expect_body,
+        },
+    )
+}
+
+fn mixes() -> impl Strategy<Value = Vec<Operation>> {
+    let operation = (0.001_f64..1e6, any::<bool>(), option::of(requests()));
+    (btree_map("[a-zA-Z0-9._-]{1,8}", operation, 1..4)).prop_map(|operations| {
+        let mut mix: Vec<Operation> = operations
+            .into_iter()
+            .map(|(name, (weight, measured, request))| Operation { name, weight, measured, request })
+            .collect();
+        mix[0].measured = true;
+        mix
+    })
+}
+
+fn variants(shared: &Settings) -> impl Strategy<Value = Vec<Variant>> + use<> {
+    let declared: Vec<String> = shared.keys().filter(|path| path.starts_with("workload.")).cloned().collect();
+    let parameter = if declared.is_empty() {
+        Just(Settings::new()).boxed()
+    } else {
+        btree_map(select(declared), lines(), 0..2).boxed()
+    };
+    let settings = (knob_settings(), parameter).prop_map(|(mut knobs, parameters)| {
+        knobs.extend(parameters);
+        knobs
+    });
+    btree_map("[a-z]([a-z0-9=, .+\"'é-]{0,10}[a-z])?", (lines(), settings), 1..4).prop_map(|variants| {
+        let variant = |(name, (summary, settings))| Variant { name, summary, settings };
+        variants.into_iter().map(variant).collect()
+    })
+}
+
+fn loads() -> impl Strategy<Value = Load> {
+    let arrivals = select(&[Arrivals::Poisson, Arrivals::Constant, Arrivals::Closed]);
+    let spans = (durations(Duration::from_secs(3600)), durations(Duration::from_secs(1)));
+    (arrivals, 0.001_f64..1e7, 1_u64..1_000_000_000, 1_u32..65_536, 1_u32..1_048_577, spans).prop_map(
+        |(arrivals, rate, operations, concurrency, max_in_flight, (timeout, max_lag_p99))| Load {
+            arrivals,
+            rate,
+            operations,
+            concurrency,
+            max_in_flight,
+            timeout,
+            max_lag_p99,
+        },
+    )
+}
+
+fn scenarios() -> impl Strategy<Value = Scenario> {
+    let hour = Duration::from_secs(3600);
+    let trial = (1_u32..10_000, durations(hour), durations(hour)).prop_map(|(blocks, warmup, saturated)| Trial {
+        blocks,
+        warmup,
+        saturated,
+    });
+    let settings = (knob_settings(), parameters()).prop_map(|(mut knobs, parameters)| {
+        knobs.extend(parameters);
+        knobs
+    });
+    let names = ("[a-z0-9-]{1,12}", 1_u32.., lines(), "[a-z0-9-]{1,12}");
+    (names, trial, loads(), mixes(), settings).prop_flat_map(|(names, trial, load, mix, settings)| {
+        let (name, version, summary, workload) = names;
+        variants(&settings).prop_map(move |variants| Scenario {
+            name: name.clone(),
+            version,
+            summary: summary.clone(),
+            workload: workload.clone(),
+            trial: trial.clone(),
+            load: load.clone(),
+            mix: mix.clone(),
+            settings: settings.clone(),
+            variants,
+        })
+    })
+}
