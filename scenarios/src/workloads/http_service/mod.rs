@@ -19,7 +19,7 @@
 //! | `login_limit` | available cores − 1, at least 1 | 1–1024 | hashes at a time in the pool |
 //! | `argon2_memory_kib` | 4096 | 8–1048576 | argon2id memory, KiB |
 //! | `argon2_passes` | 14 | 1–1000 | argon2id passes over that memory |
-//! | `users` | 4 | 1–256 | each costs one hash at start |
+//! | `users` | 8 | 1–256 | each costs one hash at start |
 //! | `store_capacity` | 8192 | 16–1000000 | orders kept, about 2 KiB each; the oldest make room |
 
 mod accounts;
@@ -74,7 +74,7 @@ impl HttpService {
             memory_kib: context.parameter_in("argon2_memory_kib", 4096, 8..=1024 * 1024)?,
             passes: context.parameter_in("argon2_passes", 14, 1..=1000)?,
         };
-        let users = context.parameter_in("users", 4, 1..=256)?;
+        let users = context.parameter_in("users", 8, 1..=256)?;
         Ok(Arc::new(Self {
             verification: Verification::from_parameters(context)?,
             orders: OrderStore::new(context.parameter_in("store_capacity", 8192, 16..=1_000_000)?),
