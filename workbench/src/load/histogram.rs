@@ -1,0 +1,84 @@
+//! The one shape of histogram used here, and how it travels: V2-deflate in base64, as in `.hlog` files.
+
+use std::io::Cursor;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
+
+use super::base64;
+
+/// Smallest value told apart, nanoseconds.
+const LOWEST_NS: u64 = 1_000;
+/// Largest value; beyond it values saturate.
+const HIGHEST_NS: u64 = 60_000_000_000;
+
+/// Empty: nanoseconds, 1 µs to 60 s, 3 digits (about 150 KiB).
+pub(super) fn new() -> Histogram<u64> {
+    Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, 3).expect("constant bounds that the crate accepts")
+}
+
+/// A histogram as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Encoded(String);
+
+impl Encoded {
+    /// Packs a histogram.
+    pub fn new(histogram: &Histogram<u64>) -> Self {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(histogram, &mut bytes)
+            .expect("writing to memory, with counts that fit 63 bits");
+        Self(base64::encode(&bytes))
+    }
+
+    /// Unpacks it; `None` where the text is none of ours.
+    pub fn decode(&self) -> Option<Histogram<u64>> {
+        let bytes = base64::decode(&self.0)?;
+        let decoded: Histogram<u64> = Deserializer::new().deserialize(&mut Cursor::new(bytes)).ok()?;
+        // The reader allows any bounds; ours are needed for adding one to another.
+        let mut histogram = new();
+        histogram.add(decoded).ok()?;
+        Some(histogram)
+    }
+}
+
+/// For `#[serde(with = "histogram::text")]`.
+pub(super) mod text {
+    use hdrhistogram::Histogram;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::Encoded;
+
+    pub(in crate::load) fn serialize<S: Serializer>(histogram: &Histogram<u64>, to: S) -> Result<S::Ok, S::Error> {
+        Encoded::new(histogram).serialize(to)
+    }
+
+    pub(in crate::load) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Histogram<u64>, D::Error> {
+        Encoded::deserialize(from)?.decode().ok_or_else(|| D::Error::custom("not a histogram in base64"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_histogram_survives_the_pipe(values in prop::collection::vec(0_u64..100_000_000_000, 0..200)) {
+            let mut histogram = new();
+            for value in values {
+                histogram.saturating_record(value);
+            }
+            prop_assert_eq!(Encoded::new(&histogram).decode(), Some(histogram));
+        }
+
+        #[test]
+        fn garbage_is_refused_without_panic(text in "[A-Za-z0-9+/]{0,64}") {
+            prop_assert_eq!(Encoded(text).decode(), None);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The closed loop over HTTP: warm-up and saturation.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hdrhistogram::Histogram;
+
+use super::HttpTarget;
+use super::engine::{Completion, Engine};
+use crate::load::clock::{Clock, MonotonicClock, thread_cpu_s};
+use crate::load::pacer::{Pacing, STOP_CHECK_NS};
+use crate::load::slots::{Ending, Failure};
+use crate::load::{ClosedOperation, ClosedOutcome, ClosedSpec, LoadError, driver_thread, histogram};
+
+/// One operation kind.
+struct Tallied {
+    answered: u64,
+    timeouts: u64,
+    unanswered: u64,
+    errors: BTreeMap<String, u64>,
+    latency: Histogram<u64>,
+}
+
+/// Runs `spec.concurrency` connections for `spec.duration`, each sending as soon as it was answered, then waits for what
+/// is in flight, up to the timeout. Where no connection is left, every failed attempt to make one counts as an error.
+///
+/// # Errors
+/// A request that cannot be sent, a server that cannot be reached at all, or a failure of the driver itself.
+pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -> Result<ClosedOutcome, LoadError> {
+    let deck = spec.deck();
+    let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4);
+    let tallied =
+        || Tallied { answered: 0, timeouts: 0, unanswered: 0, errors: BTreeMap::new(), latency: histogram::new() };
+    let mut tallies: Vec<Tallied> = spec.operations.iter().map(|_| tallied()).collect();
+    driver_thread::run(&spec.placement, move |_| {
+        // Sockets decide when to send, so there is nothing to be early for: it never spins.
+        let mut engine = Engine::connect(target, &spec.operations, spec.concurrency, spec.seed, Pacing::Sleep)?;
+        let before_s = thread_cpu_s();
+        let started_ns = MonotonicClock.now_ns();
+        let end_ns = started_ns.saturating_add(nanoseconds(spec.duration));
+        let mut last_answer_ns = 0;
+        let mut sequence = 0;
+        let mut now_ns = started_ns;
+        let interrupted = loop {
+            let over = now_ns >= end_ns;
+            while !over && engine.has_idle() {
+                let deadline_ns = MonotonicClock.now_ns().saturating_add(nanoseconds(spec.timeout));
+                engine.start(sequence, deck.at(sequence), deadline_ns);
+                sequence += 1;
+            }
+            for _ in 0..if over { 0 } else { engine.refusals() } {
+                *tallies[deck.at(sequence)].errors.entry(Failure::Refused.label(&[])).or_default() += 1;
+                sequence += 1;
+            }
+            for completion in engine.completions() {
+                if tallies[completion.job.operation].count(completion) {
+                    last_answer_ns = completion.finished_ns;
+                }
+            }
+            if over && engine.busy() == 0 {
+                break false;
+            }
+            if stop.load(Ordering::Relaxed) {
+                break true;
+            }
+            let until_ns = if !over && engine.has_idle() { 0 } else { now_ns + STOP_CHECK_NS };
+            engine.step(if over { until_ns } else { until_ns.min(end_ns) })?;
+            now_ns = MonotonicClock.now_ns();
+        };
+        for operation in engine.in_flight() {
+            tallies[operation].unanswered += 1;
+        }
+        let over_ns = if interrupted { now_ns } else { end_ns };
+        #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a trial are below 2^52")]
+        Ok(ClosedOutcome {
+            elapsed_s: (over_ns.max(last_answer_ns) - started_ns) as f64 * 1e-9,
+            operations: spec.operations.iter().zip(tallies).map(|(o, tallied)| tallied.into_operation(o)).collect(),
+            driver_cpu_s: thread_cpu_s() - before_s,
+            driver_cpu_in_process_s: 0.0,
+            interrupted,
+        })
+    })
+}
+
+impl Tallied {
+    /// Counts one request; `true` where it was rightly answered.
+    fn count(&mut self, over: Completion) -> bool {
+        let took_ns = over.finished_ns.saturating_sub(over.job.sent_ns);
+        match over.ending {
+            Ending::Answered => {
+                self.answered += 1;
+                self.latency.saturating_record(took_ns);
+                return true;
+            }
+            Ending::TimedOut => {
+                self.timeouts += 1;
+                self.latency.saturating_record(took_ns);
+            }
+            Ending::Error(failure) => *self.errors.entry(failure.label(&[])).or_default() += 1,
+            Ending::Shed => self.unanswered += 1,
+        }
+        false
+    }
+
+    fn into_operation(self, operation: &crate::load::Operation) -> ClosedOperation {
+        ClosedOperation {
+            name: operation.name.clone(),
+            measured: operation.measured,
+            answered: self.answered,
+            errors: self.errors.values().sum(),
+            timeouts: self.timeouts,
+            unanswered: self.unanswered,
+            error_kinds: self.errors,
+            latency: self.latency,
+        }
+    }
+}

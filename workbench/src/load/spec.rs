@@ -1,0 +1,153 @@
+//! What a phase is to do, taken from a scenario.
+
+use std::time::Duration;
+
+use scenarios::spec::{Arrivals, Request, Scenario};
+
+use super::placement::Placement;
+use super::schedule::{Schedule, shares};
+use super::seeded::{Generator, Stream, mixed};
+
+/// One kind of operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// Name in the mix.
+    pub name: String,
+    /// Whether `latency.*` covers it.
+    pub measured: bool,
+    /// Relative frequency.
+    pub weight: f64,
+    /// What to send, for networked workloads.
+    pub request: Option<Request>,
+}
+
+/// An open-loop phase: operations are due by the schedule, whatever the subject does.
+///
+/// With [`Arrivals::Closed`] a fixed number of clients sends as many operations instead, each when its last one was
+/// answered; intended and sending time are the same then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenSpec {
+    /// The mix.
+    pub operations: Vec<Operation>,
+    /// Arrival process.
+    pub arrivals: Arrivals,
+    /// Operations per second.
+    pub rate: f64,
+    /// Operations in all.
+    pub count: usize,
+    /// Connections; clients where arrivals are closed.
+    pub concurrency: usize,
+    /// Operations that may be in flight or waiting to be sent.
+    pub max_in_flight: usize,
+    /// From the intended time.
+    pub timeout: Duration,
+    /// Seed of arrivals, order and calls: equal for every variant of a block.
+    pub seed: u64,
+    /// Where the driver thread runs.
+    pub placement: Placement,
+}
+
+/// A closed-loop phase: `concurrency` clients, each sending as soon as it was answered. For warm-up and saturation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClosedSpec {
+    /// The mix.
+    pub operations: Vec<Operation>,
+    /// Clients.
+    pub concurrency: usize,
+    /// Nothing is sent after this long; what is in flight then is waited for.
+    pub duration: Duration,
+    /// From the time of sending.
+    pub timeout: Duration,
+    /// Seed of order and calls.
+    pub seed: u64,
+    /// Where the driver thread runs.
+    pub placement: Placement,
+}
+
+/// Operations of a closed loop in order: a deck with the exact share of each kind, dealt again and again.
+#[derive(Debug, Clone)]
+pub(super) struct Deck(Vec<u16>);
+
+/// Small enough to lie in the first-level cache, large enough for a share of 0.1 %.
+const DECK: usize = 4096;
+
+impl OpenSpec {
+    /// The open-loop phase of a scenario, with the driver on shared CPUs.
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let load = &scenario.load;
+        Self {
+            operations: operations(scenario),
+            arrivals: load.arrivals,
+            rate: load.rate,
+            count: usize::try_from(load.operations).unwrap_or(usize::MAX),
+            concurrency: load.concurrency.max(1) as usize,
+            max_in_flight: load.max_in_flight.max(1) as usize,
+            timeout: load.timeout,
+            seed: mixed(seed, 1),
+            placement: Placement::Shared,
+        }
+    }
+
+    /// The same phase with the driver elsewhere.
+    #[must_use]
+    pub fn placed(self, placement: Placement) -> Self {
+        Self { placement, ..self }
+    }
+
+    /// Lays out the arrivals. Pure.
+    pub fn schedule(&self) -> Schedule {
+        let weights: Vec<f64> = self.operations.iter().map(|o| o.weight).collect();
+        Schedule::new(self.arrivals, self.rate, self.count, &weights, self.seed)
+    }
+}
+
+impl ClosedSpec {
+    /// A closed-loop phase over a scenario's mix, with the driver on shared CPUs.
+    ///
+    /// Calls are seeded differently from those of the open-loop phase: the keys it will ask for must not be in every
+    /// cache already because the warm-up asked for just these.
+    pub fn new(scenario: &Scenario, seed: u64, duration: Duration) -> Self {
+        Self {
+            operations: operations(scenario),
+            concurrency: scenario.load.concurrency.max(1) as usize,
+            duration,
+            timeout: scenario.load.timeout,
+            seed: mixed(seed, 2),
+            placement: Placement::Shared,
+        }
+    }
+
+    /// The same phase with the driver elsewhere.
+    #[must_use]
+    pub fn placed(self, placement: Placement) -> Self {
+        Self { placement, ..self }
+    }
+
+    pub(super) fn deck(&self) -> Deck {
+        let mut deck = Vec::with_capacity(DECK);
+        let weights: Vec<f64> = self.operations.iter().map(|o| o.weight).collect();
+        for (operation, share) in (0_u16..).zip(shares(DECK, &weights)) {
+            deck.extend(std::iter::repeat_n(operation, share));
+        }
+        Generator::new(self.seed, Stream::Order).shuffle(&mut deck);
+        Deck(deck)
+    }
+}
+
+impl Deck {
+    /// Which operation comes at a position.
+    #[allow(clippy::cast_possible_truncation, reason = "a remainder below the deck's length")]
+    pub(super) fn at(&self, sequence: u64) -> usize {
+        usize::from(self.0[(sequence % self.0.len() as u64) as usize])
+    }
+}
+
+fn operations(scenario: &Scenario) -> Vec<Operation> {
+    let operation = |o: &scenarios::spec::Operation| Operation {
+        name: o.name.clone(),
+        measured: o.measured,
+        weight: o.weight,
+        request: o.request.clone(),
+    };
+    scenario.mix.iter().map(operation).collect()
+}
