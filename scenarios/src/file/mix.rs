@@ -13,6 +13,12 @@ const KEYS: &[&str] =
 /// Keys that only make sense with a `path`.
 const REQUEST_KEYS: &[&str] = &["method", "headers", "body", "expect_status", "expect_body"];
 
+/// Headers that frame the message, which is the driver's business.
+const FRAMING: &[&str] = &["content-length", "transfer-encoding", "trailer"];
+
+/// Weights are shares: what is a billion times rarer never happens in a trial, and larger ones lose precision.
+const MOST_WEIGHT: f64 = 1e9;
+
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Reads the mix; `None` where a problem was reported.
@@ -54,8 +60,8 @@ fn operation(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Operatio
 
 fn weight(field: &Field<'_>) -> Option<f64> {
     let weight = fields::number(field)?;
-    if weight <= 0.0 {
-        field.problem(format!("`weight` = {weight} must be more than 0"), None);
+    if weight <= 0.0 || weight > MOST_WEIGHT {
+        field.problem(format!("`weight` = {weight} is out of range: more than 0, at most {MOST_WEIGHT}"), None);
         return None;
     }
     Some(weight)
@@ -86,7 +92,7 @@ fn request(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Option<Req
     let headers = entry.get("headers").map_or(Some(Vec::new()), |field| headers(&field));
     let path = request_path(&path);
     let expect_status = entry.get("expect_status").map_or(Some(200), |field| fields::integer(&field, 200, 599));
-    let expect_body = entry.get("expect_body").map(|field| fields::text(&field).map(str::to_owned));
+    let expect_body = entry.get("expect_body").map(|field| expected_body(&field, method.as_deref()));
     Some(Some(Request {
         method: method?,
         path: path?,
@@ -119,6 +125,14 @@ fn method(entry: &Section<'_>, has_body: bool) -> Option<String> {
         return None;
     }
     Some(method.to_owned())
+}
+
+fn expected_body(field: &Field<'_>, method: Option<&str>) -> Option<String> {
+    if method == Some("HEAD") {
+        field.key_problem("the answer to a HEAD request has no body", None);
+        return None;
+    }
+    fields::text(field).map(str::to_owned)
 }
 
 fn request_path(field: &Field<'_>) -> Option<String> {
@@ -156,6 +170,10 @@ fn header(field: &Field<'_>) -> Option<(String, String)> {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
     match text.split_once(':').map(|(name, value)| (name.trim(), value.trim())) {
+        Some((name, _)) if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) => {
+            field.problem(format!("the header `{name}` is set by the driver"), None);
+            None
+        }
         Some((name, value)) if is_token(name) && !value.chars().any(char::is_control) => {
             Some((name.to_owned(), value.to_owned()))
         }
