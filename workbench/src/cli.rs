@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Finds out why an async service is slow, and which runtime or allocator setting fixes it, with proof.
 #[derive(Debug, Parser)]
 #[command(name = "workbench", version = crate::build_info::version_line(), arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Say more: -v for spans of plan, trial and phase, -vv for details.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
@@ -16,7 +16,7 @@ pub struct Cli {
 
 /// Commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Plan, measure, gather evidence, compare variants and write the report.
     Run(Box<Run>),
     /// List scenarios, knobs or runs.
@@ -37,7 +37,7 @@ pub enum Command {
 
 /// `workbench run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// Scenario name (see `list scenarios`) or path of a scenario file.
     #[arg(default_value = "http-service")]
     pub scenario: String,
@@ -79,7 +79,7 @@ pub struct Run {
 
 /// Kinds of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Evidence {
+pub(crate) enum Evidence {
     /// CPU profile and flamegraph.
     Cpu,
     /// None.
@@ -88,7 +88,7 @@ pub enum Evidence {
 
 /// `workbench list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     /// What to list.
     #[arg(value_enum, default_value = "scenarios")]
     pub what: Listing,
@@ -99,7 +99,7 @@ pub struct List {
 
 /// Things that can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Listing {
+pub(crate) enum Listing {
     /// Built-in scenarios.
     Scenarios,
     /// Settings: range, default, what they do, and what a Go engineer would reach for.
@@ -110,7 +110,7 @@ pub enum Listing {
 
 /// `workbench show`.
 #[derive(Debug, Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// `@` (latest), `@-1` (the one before), a unique beginning of a run's name, or a path.
     #[arg(default_value = "@")]
     pub run: String,
@@ -124,7 +124,7 @@ pub struct Show {
 
 /// `workbench compare`.
 #[derive(Debug, Args)]
-pub struct Compare {
+pub(crate) struct Compare {
     /// Run; alone, its variants are compared with its first.
     #[arg(default_value = "@")]
     pub a: String,
@@ -137,7 +137,7 @@ pub struct Compare {
 
 /// `workbench doctor`.
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

@@ -87,6 +87,7 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
     let sampled_cpu_s = samples as f64 / f64::from(recorded.hz.max(1));
     let meta = builder.meta();
     meta.default_sample_type = "cpu".to_owned();
+    meta.drop_frames = names::DROP_FRAMES.to_owned();
     meta.period_type = Some(ValueType::new("cpu", "nanoseconds"));
     meta.period = period;
     #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]

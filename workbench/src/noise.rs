@@ -7,14 +7,14 @@ const USER_HZ: f64 = 100.0;
 
 /// CPU seconds of the whole host so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct HostCpu {
+pub(crate) struct HostCpu {
     busy_s: f64,
     steal_s: f64,
 }
 
 impl HostCpu {
     /// Reads `/proc/stat`; zeroes where it cannot be read.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         std::fs::read_to_string("/proc/stat").ok().and_then(|text| Self::parse(&text)).unwrap_or_default()
     }
 
@@ -27,7 +27,7 @@ impl HostCpu {
     }
 
     /// Covariates between `self` and `later`, given the CPU seconds that subject and driver used themselves.
-    pub fn until(&self, later: &Self, ours_s: f64) -> BTreeMap<String, f64> {
+    pub(crate) fn until(&self, later: &Self, ours_s: f64) -> BTreeMap<String, f64> {
         BTreeMap::from([
             ("other_busy_s".to_owned(), (later.busy_s - self.busy_s - ours_s).max(0.0)),
             ("steal_s".to_owned(), (later.steal_s - self.steal_s).max(0.0)),

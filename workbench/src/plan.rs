@@ -4,8 +4,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use reports::run::{BuildInfo, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind};
-use scenarios::resolve::Variant;
-use scenarios::spec::{Arrivals, Scenario};
+use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
 
 use crate::load::OpenSpec;

@@ -1,12 +1,14 @@
 //! Turns a run directory into its summary and its pages. Reads only what is on disk, so that an interrupted run, a
 //! resumed one and one from another machine are all treated alike.
 
+use std::path::Path;
+
 use reports::compare;
 use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    Event, FORMAT, ProfileSummary, RunSummary, Settings, Status, TrialKind, TrialOutcome, VariantSummary,
+    Event, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Status, TrialKind, TrialOutcome, VariantSummary,
 };
 
 use crate::evidence;
@@ -32,6 +34,19 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
     Ok(RunSummary { path: run.path.display().to_string(), ..summary })
 }
 
+/// The summary of the run at `path`: what `run.json` says, or, where the run was killed before it was written, what its
+/// finished trials say.
+///
+/// # Errors
+/// A run directory that cannot be read.
+pub fn of(path: &Path) -> Result<RunSummary, RunError> {
+    let mut run = reader::load(path)?;
+    Ok(match run.summary.take() {
+        Some(summary) => summary,
+        None => summarise(&run, run.status(), run.finished_at()),
+    })
+}
+
 /// Everything `run.json` says, from what the trials left.
 pub fn summarise(run: &LoadedRun, status: Status, finished_at: &str) -> RunSummary {
     let mut variants = compare::summarise(&run.plan, &run.trials, &run.merged_metrics());
@@ -55,7 +70,7 @@ pub fn summarise(run: &LoadedRun, status: Status, finished_at: &str) -> RunSumma
         seed: run.plan.seed,
         build: run.plan.build.clone(),
         host: run.machine.clone(),
-        verdict: compare::sentence(&run.plan, &variants, &comparisons),
+        verdict: compare::sentence(&variants, &comparisons),
         warnings,
         variants,
         comparisons,

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// Where the handlers cannot be installed.
-pub fn stop_on_interrupt() -> std::io::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_on_interrupt() -> std::io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         // Order matters: the conditional one looks at the flag before the other sets it.

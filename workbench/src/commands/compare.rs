@@ -1,17 +1,17 @@
 //! `workbench compare`.
 
-use reports::run::{Comparison, reader};
+use reports::run::Comparison;
 use reports::{compare, render};
 
 use crate::cli::Compare;
 use crate::exit::{Exit, Refusal};
-use crate::ui;
+use crate::{report, ui};
 
 /// Compares the variants of one run, or describes two.
 pub(super) fn compare(flags: &Compare) -> anyhow::Result<Exit> {
     let load = |selector: &str| -> anyhow::Result<_> {
         let path = super::selected(selector)?;
-        reader::summary(&path).map_err(Refusal::usage)
+        report::of(&path).map_err(Refusal::usage)
     };
     let a = load(&flags.a)?;
     let (comparisons, remark) = match &flags.b {

@@ -1,6 +1,7 @@
 //! `workbench list`.
 
 use reports::render::terminal;
+use reports::run::Status;
 use scenarios::catalog::Catalog;
 use scenarios::knobs;
 
@@ -22,7 +23,6 @@ pub(super) fn list(flags: &List, catalog: &Catalog) -> anyhow::Result<Exit> {
 fn scenarios(catalog: &Catalog, json: bool) -> anyhow::Result<String> {
     let scenarios = catalog
         .names()
-        .into_iter()
         .map(|name| catalog.scenario(name))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Refusal::usage)?;
@@ -51,7 +51,8 @@ fn knobs(json: bool) -> anyhow::Result<String> {
     let mut text = String::from("Settings for --set KNOB=VALUE and --vary KNOB=A,B,…; every value is read back from the process.\n");
     for row in rows {
         text.push_str(&format!("\n{}  ({}; default {})\n", row.path, row.range, row.default));
-        for (label, prose) in [("", &row.doc), ("Go: ", &row.go), ("needs: ", &row.needs), ("read back: ", &row.read_back)]
+        let go = if row.go.is_empty() { String::new() } else { format!("{}. {}", row.go, row.go_difference) };
+        for (label, prose) in [("", row.doc.to_owned()), ("Go: ", go), ("Needs: ", row.needs.clone()), ("Read back: ", row.read_back.to_owned())]
         {
             if !prose.is_empty() {
                 text.push_str(&wrapped(&format!("{label}{prose}"), width, "    "));
@@ -95,7 +96,12 @@ fn runs(json: bool) -> anyhow::Result<String> {
     }
     let lines: Vec<_> = entries
         .iter()
-        .map(|e| terminal::RunLine { run: &e.id, scenario: &e.scenario, status: e.status, verdict: &e.verdict })
+        .map(|e| terminal::RunLine {
+            id: &e.id,
+            scenario: &e.scenario,
+            status: e.status.unwrap_or(Status::Failed),
+            verdict: &e.verdict,
+        })
         .collect();
     Ok(terminal::runs(&lines, ui::color(), ui::width()))
 }

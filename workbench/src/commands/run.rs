@@ -40,7 +40,7 @@ pub(super) fn run(flags: &Run, catalog: &Catalog) -> anyhow::Result<Exit> {
                 ui::result(&dry_run(&plan, flags.json)?)?;
                 return Ok(Exit::Done);
             }
-            let scenario_toml = scenarios::file::to_toml(&resolved.as_scenario());
+            let scenario_toml = scenarios::file::to_toml(&resolved.scenario);
             let name = RunName { stamp: &SystemClock.stamp(), letters: &letters() };
             let writer = RunWriter::create(super::store()?.root(), name, &plan, &scenario_toml, &machine::read())?;
             Job { resolved, plan, writer, done: Vec::new() }
@@ -115,7 +115,8 @@ fn resumed(selector: &str) -> anyhow::Result<Job> {
         return Err(Refusal::usage(format!("{} is complete: nothing to resume; see it with `workbench show {}`", run.id, run.id)));
     }
     let scenario = scenarios::file::parse("scenario.toml", &run.scenario_toml).map_err(Refusal::usage)?;
-    let resolved = Resolved::from_scenario(scenario);
+    // A resolved scenario resolves to itself.
+    let resolved = resolve::resolve(&scenario, &[], &[], &[]).map_err(Refusal::usage)?;
     let writer = RunWriter::reopen(&path)?;
     Ok(Job { resolved, plan: run.plan, writer, done })
 }
@@ -184,8 +185,9 @@ fn failure(reason: &str, stderr: &str) -> String {
     if lines.is_empty() {
         return format!("subject failed: {reason} (it said nothing on standard error)");
     }
-    let tail = lines[lines.len().saturating_sub(12)..].join("\n    ");
-    format!("subject failed: {reason}\n  its last words:\n    {}", render::printable(&tail))
+    let last = &lines[lines.len().saturating_sub(12)..];
+    let tail = last.iter().map(|line| render::printable(line)).collect::<Vec<_>>().join("\n    ");
+    format!("subject failed: {reason}\n  its last words:\n    {tail}")
 }
 
 fn dry_run(plan: &Plan, json: bool) -> anyhow::Result<String> {

@@ -5,7 +5,7 @@ use reports::run::{Plan, TrialKind, reader};
 
 use crate::cli::Show;
 use crate::exit::{Exit, Refusal};
-use crate::ui;
+use crate::{report, ui};
 
 /// Prints a run's result, or its plan.
 pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
@@ -14,7 +14,7 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
         let plan = reader::load(&path).map_err(Refusal::usage)?.plan;
         if flags.json { serde_json::to_string_pretty(&plan)? } else { plan_text(&plan) }
     } else {
-        let mut summary = reader::summary(&path).map_err(Refusal::usage)?;
+        let mut summary = report::of(&path).map_err(Refusal::usage)?;
         summary.path = path.display().to_string();
         if flags.json {
             render::json::document(&summary)

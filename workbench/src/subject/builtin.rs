@@ -10,8 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reports::run::{PlannedTrial, Settings};
-use scenarios::resolve::Variant;
-use scenarios::spec::Scenario;
+use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
 use super::guard::Guard;
@@ -130,7 +129,7 @@ fn command(settings: &scenarios::spec::Settings, preflight: bool) -> Result<Comm
         }
     }
     if let Some(kind) = settings.get("allocator.kind") {
-        command.env(probe::allocator::VARIABLE, kind);
+        command.env(probe::allocator::ENV, kind);
     }
     let mut options: Vec<String> = settings
         .iter()
@@ -141,7 +140,7 @@ fn command(settings: &scenarios::spec::Settings, preflight: bool) -> Result<Comm
         options.insert(0, "abort_conf:true".to_owned());
     }
     if !options.is_empty() {
-        command.env(probe::jemalloc::VARIABLE, options.join(","));
+        command.env(probe::jemalloc::ENV, options.join(","));
     }
     Ok(command)
 }

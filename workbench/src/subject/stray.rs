@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::process::MARKER;
 
 /// Ids of live processes whose environment has `WORKBENCH_SUBJECT=<marker>`. Zombies have no environment.
-pub fn marked(marker: &str) -> Vec<Pid> {
+pub(crate) fn marked(marker: &str) -> Vec<Pid> {
     let wanted = format!("{MARKER}={marker}");
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     entries
@@ -20,7 +20,7 @@ pub fn marked(marker: &str) -> Vec<Pid> {
 }
 
 /// Kills every process that carries the marker, again and again until none is found (they may be forking).
-pub fn kill_marked(marker: &str) {
+pub(crate) fn kill_marked(marker: &str) {
     for _ in 0..100 {
         let found = marked(marker);
         if found.is_empty() {

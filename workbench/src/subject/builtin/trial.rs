@@ -4,10 +4,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use reports::run::{
-    DrainRecord, DriverRecord, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord,
+    DrainRecord, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord,
 };
-use scenarios::resolve::Variant;
-use scenarios::spec::{Arrivals, Scenario};
+use scenarios::spec::{Arrivals, Scenario, Variant};
 
 use super::conversation::Conversation;
 use super::driving::Driving;
