@@ -168,8 +168,7 @@ fn ending_of(error: SubjectError, during: &str) -> anyhow::Result<Ending> {
 /// The first setting that was asked for and did not take, as a sentence. Allocators accept bad settings in silence;
 /// this is where that ends.
 pub fn disagreement(requested: &Settings, effective: &Settings) -> Option<String> {
-    // Parameters are the workload's own; it refuses what it cannot use when it is built.
-    requested.iter().filter(|(path, _)| !path.starts_with("workload.")).find_map(|(path, asked)| {
+    requested.iter().find_map(|(path, asked)| {
         match effective.get(path) {
             None => Some(format!("`{path}` = {asked} was asked for, and the process could not read it back")),
             Some(found) if !equivalent(path, asked, found) => {

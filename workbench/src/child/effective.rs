@@ -5,7 +5,7 @@ use probe::allocator::Kind;
 use scenarios::spec::Settings;
 
 use super::ChildError;
-use super::protocol::Assignment;
+use super::protocol::{Assignment, workload_parameters};
 use crate::load::Placement;
 
 /// Confines this process to the CPUs asked for, or to those that the driver leaves it.
@@ -66,6 +66,11 @@ pub(super) fn process() -> Result<Settings, ChildError> {
     let affinity = probe::affinity::get().map_err(|e| ChildError::Setting(format!("cpu.affinity: {e}")))?;
     effective.insert("cpu.affinity".into(), affinity.to_string());
     Ok(effective)
+}
+
+/// `workload.*` settings as the workload is given them; it refuses what it cannot use when it is built.
+pub(super) fn parameters(settings: &Settings) -> Settings {
+    workload_parameters(settings).into_iter().map(|(name, value)| (format!("workload.{name}"), value)).collect()
 }
 
 /// `env.*` settings as this process sees them.

@@ -54,6 +54,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     let runtime_settings = effective::runtime_settings(&assignment.settings)?;
     let mut effective = effective::process()?;
     effective.extend(effective::environment(&assignment.settings));
+    effective.extend(effective::parameters(&assignment.settings));
     if assignment.preflight {
         let read_back =
             probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;

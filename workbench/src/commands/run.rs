@@ -1,7 +1,6 @@
 //! `workbench run`.
 
 use std::hash::{BuildHasher, Hasher};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -145,7 +144,7 @@ fn carry_out(flags: &Run, job: Job, stop: &Arc<AtomicBool>) -> anyhow::Result<Ex
     progress.clear();
     let ending = ending?;
     let summary = report::write(&mut writer, ending.status(), &clock.now())?;
-    conclude(flags, &ending, &summary, &path)
+    conclude(flags, &ending, &summary)
 }
 
 fn announce(plan: &Plan, done: &[u32]) {
@@ -161,12 +160,11 @@ fn announce(plan: &Plan, done: &[u32]) {
     ));
 }
 
-fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary, path: &Path) -> anyhow::Result<Exit> {
+fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Result<Exit> {
     if flags.json {
         ui::result(&render::json::document(summary))?;
     } else {
         ui::result(&render::terminal::result(summary, ui::color(), ui::width()))?;
-        ui::result(&format!("report: {}", path.join("report.html").display()))?;
     }
     match ending {
         Ending::Complete => Ok(Exit::Done),

