@@ -18,7 +18,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 /// Reads it back; `None` where the text is not base64.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 4 != 0 {
+    if !digits.len().is_multiple_of(4) {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);

@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_histogram_survives_the_pipe(values in prop::collection::vec(0_u64..100_000_000_000, 0..200)) {
+        fn a_histogram_survives_the_pipe(values in prop::collection::vec(1_000_u64..100_000_000_000, 0..200)) {
             let mut histogram = new();
             for value in values {
                 histogram.saturating_record(value);

@@ -13,6 +13,8 @@ mod base64;
 mod bucketed;
 mod clock;
 mod driver_thread;
+#[cfg(test)]
+mod fixture;
 mod histogram;
 mod hlog;
 pub mod http1;

@@ -55,6 +55,7 @@ impl Slots {
         Self((0..count).map(|_| Slot::default()).collect())
     }
 
+    #[cfg(test)]
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Slot> {
         self.0.iter()
     }

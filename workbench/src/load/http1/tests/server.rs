@@ -1,0 +1,85 @@
+//! Small servers that behave and misbehave: a thread for every connection.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::load::http1::HttpTarget;
+
+/// A listening server; its threads end with the test process.
+pub(super) struct Server {
+    address: SocketAddr,
+    request_lines: Arc<Mutex<Vec<String>>>,
+}
+
+/// An answer with a length.
+pub(super) fn answer(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+impl Server {
+    /// Answers each request (head, body) with these bytes and waits for the next.
+    pub(super) fn start(respond: impl Fn(&str, &[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::start_with(move |head, body| (respond(head, body), true))
+    }
+
+    /// The same; closes the connection where the second part is false.
+    pub(super) fn start_with(respond: impl Fn(&str, &[u8]) -> (Vec<u8>, bool) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let request_lines = Arc::new(Mutex::new(Vec::new()));
+        let (respond, lines) = (Arc::new(respond), Arc::clone(&request_lines));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (respond, lines) = (Arc::clone(&respond), Arc::clone(&lines));
+                std::thread::spawn(move || {
+                    let mut stream = BufReader::new(stream.unwrap());
+                    while let Some((head, body)) = read_request(&mut stream) {
+                        lines.lock().unwrap().push(head.lines().next().unwrap().to_owned());
+                        let (bytes, go_on) = respond(&head, &body);
+                        if stream.get_mut().write_all(&bytes).is_err() || !go_on {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, request_lines }
+    }
+
+    /// Accepts so many connections, stops listening, and closes each of them on its first request.
+    pub(super) fn vanishing(connections: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let streams: Vec<TcpStream> = listener.incoming().take(connections).map(Result::unwrap).collect();
+            drop(listener);
+            for stream in streams {
+                std::thread::spawn(move || read_request(&mut BufReader::new(stream)));
+            }
+        });
+        Self { address, request_lines: Arc::default() }
+    }
+
+    pub(super) fn target(&self) -> HttpTarget {
+        HttpTarget::new(self.address)
+    }
+
+    /// First lines of the requests so far.
+    pub(super) fn request_lines(&self) -> Vec<String> {
+        self.request_lines.lock().unwrap().clone()
+    }
+}
+
+fn read_request(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
