@@ -60,6 +60,7 @@ pub struct Stage<'a> {
 /// # Errors
 /// Only our own: a run directory that cannot be written. What subjects do wrong is an [`Ending`].
 pub fn conduct(plan: &Plan, done: &[u32], stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
+    let _span = tracing::info_span!("plan", scenario = %plan.scenario, trials = plan.trials.len()).entered();
     let left: Vec<&PlannedTrial> = plan.trials.iter().filter(|t| !done.contains(&t.index)).collect();
     stage.writer.event(&Event::RunStarted { at: stage.clock.now(), resumed: !done.is_empty() })?;
     stage.listener.hear(&Happening::Started { left: left.len(), total: plan.trials.len() });
@@ -96,6 +97,8 @@ fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Endin
         if stage.stop.load(Ordering::Relaxed) {
             return Ok(Ending::Interrupted);
         }
+        let _span =
+            tracing::info_span!("trial", index = trial.index, variant = %trial.variant, kind = ?trial.kind).entered();
         stage.listener.hear(&Happening::TrialStarted(trial));
         stage.writer.event(&Event::TrialStarted { at: stage.clock.now(), index: trial.index })?;
         let listener = &mut *stage.listener;
@@ -132,6 +135,7 @@ fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyho
     match data.profile {
         None => {}
         Some(Ok(profile)) => {
+            let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
             if let Err(error) = evidence::write_cpu(stage.writer, &trial.variant, &profile) {
                 outcome = TrialOutcome::EvidenceMissing { because: format!("{error:#}") };
             }
@@ -168,14 +172,12 @@ fn ending_of(error: SubjectError, during: &str) -> anyhow::Result<Ending> {
 /// The first setting that was asked for and did not take, as a sentence. Allocators accept bad settings in silence;
 /// this is where that ends.
 pub fn disagreement(requested: &Settings, effective: &Settings) -> Option<String> {
-    requested.iter().find_map(|(path, asked)| {
-        match effective.get(path) {
-            None => Some(format!("`{path}` = {asked} was asked for, and the process could not read it back")),
-            Some(found) if !equivalent(path, asked, found) => {
-                Some(format!("`{path}` = {asked} was asked for, but the process runs with {found}"))
-            }
-            Some(_) => None,
+    requested.iter().find_map(|(path, asked)| match effective.get(path) {
+        None => Some(format!("`{path}` = {asked} was asked for, and the process could not read it back")),
+        Some(found) if !equivalent(path, asked, found) => {
+            Some(format!("`{path}` = {asked} was asked for, but the process runs with {found}"))
         }
+        Some(_) => None,
     })
 }
 
@@ -198,7 +200,6 @@ fn one_line(data: &TrialData) -> String {
 fn last_line(text: &str) -> &str {
     text.trim_end().rsplit('\n').next().unwrap_or("")
 }
-
 
 #[cfg(test)]
 mod tests;

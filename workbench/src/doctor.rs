@@ -114,8 +114,18 @@ fn cores(around: &Surroundings) -> Check {
     let Machine { cpus, threads_per_core, .. } = around.machine;
     let found = format!("{cpus} usable CPUs, {threads_per_core} threads per core ({})", around.machine.cpu);
     match cpus {
-        0 | 1 => check("cores", Health::Bad, found, "give this machine or container at least 2 CPUs: the load driver and the subject would share one"),
-        2 => check("cores", Health::Notice, found, "with 3 or more CPUs the load driver gets a core of its own; with 2 it shares, and says so in every run"),
+        0 | 1 => check(
+            "cores",
+            Health::Bad,
+            found,
+            "give this machine or container at least 2 CPUs: the load driver and the subject would share one",
+        ),
+        2 => check(
+            "cores",
+            Health::Notice,
+            found,
+            "with 3 or more CPUs the load driver gets a core of its own; with 2 it shares, and says so in every run",
+        ),
         _ => check("cores", Health::Good, found, ""),
     }
 }
@@ -135,7 +145,12 @@ fn quota(around: &Surroundings) -> Check {
 fn load(around: &Surroundings) -> Check {
     let found = format!("load average {:.2} over the last minute", around.load_1m);
     if around.load_1m > f64::from(around.machine.cpus) * 0.5 {
-        check("quiet host", Health::Notice, found, "intervals get wider on a busy host: see who it is with `top`, or run more blocks with `--trials`")
+        check(
+            "quiet host",
+            Health::Notice,
+            found,
+            "intervals get wider on a busy host: see who it is with `top`, or run more blocks with `--trials`",
+        )
     } else {
         check("quiet host", Health::Good, found, "")
     }
@@ -145,24 +160,50 @@ fn clock(around: &Surroundings) -> Check {
     let source = &around.machine.clocksource;
     let found = if source.is_empty() { "clock source unknown".to_owned() } else { format!("clock source {source}") };
     match source.as_str() {
-        "tsc" | "kvm-clock" | "arch_sys_counter" | "hyperv_clocksource_tsc_page" => check("clock", Health::Good, found, ""),
-        _ => check("clock", Health::Notice, found, "reading the time is a system call here; if the hardware allows: `echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource`"),
+        "tsc" | "kvm-clock" | "arch_sys_counter" | "hyperv_clocksource_tsc_page" => {
+            check("clock", Health::Good, found, "")
+        }
+        _ => check(
+            "clock",
+            Health::Notice,
+            found,
+            "reading the time is a system call here; if the hardware allows: `echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource`",
+        ),
     }
 }
 
 fn tick(around: &Surroundings) -> Check {
     match around.machine.tick_hz {
-        Some(hz) => check("kernel tick", Health::Good, format!("{hz} Hz: signal profilers cannot sample faster; we ask for 99 Hz"), ""),
+        Some(hz) => check(
+            "kernel tick",
+            Health::Good,
+            format!("{hz} Hz: signal profilers cannot sample faster; we ask for 99 Hz"),
+            "",
+        ),
         None => check("kernel tick", Health::Notice, "unknown", "a kernel with CLOCK_MONOTONIC_COARSE tells it"),
     }
 }
 
 fn perf(around: &Surroundings) -> Check {
     match around.perf_paranoid {
-        None => check("perf events", Health::Notice, "this kernel has none", "a kernel built with CONFIG_PERF_EVENTS; until then profiles come from inside the process"),
-        Some(level) if around.perf_privileged => check("perf events", Health::Good, format!("allowed (root; perf_event_paranoid {level})"), ""),
-        Some(level) if level <= 2 => check("perf events", Health::Good, format!("own processes allowed (perf_event_paranoid {level})"), ""),
-        Some(level) => check("perf events", Health::Bad, format!("refused (perf_event_paranoid {level})"), "sudo sysctl kernel.perf_event_paranoid=2"),
+        None => check(
+            "perf events",
+            Health::Notice,
+            "this kernel has none",
+            "a kernel built with CONFIG_PERF_EVENTS; until then profiles come from inside the process",
+        ),
+        Some(level) if around.perf_privileged => {
+            check("perf events", Health::Good, format!("allowed (root; perf_event_paranoid {level})"), "")
+        }
+        Some(level) if level <= 2 => {
+            check("perf events", Health::Good, format!("own processes allowed (perf_event_paranoid {level})"), "")
+        }
+        Some(level) => check(
+            "perf events",
+            Health::Bad,
+            format!("refused (perf_event_paranoid {level})"),
+            "sudo sysctl kernel.perf_event_paranoid=2",
+        ),
     }
 }
 
@@ -170,7 +211,12 @@ fn kernel_symbols(around: &Surroundings) -> Check {
     match around.kptr_restrict {
         Some(0) => check("kernel symbols", Health::Good, "visible", ""),
         Some(1) if around.perf_privileged => check("kernel symbols", Health::Good, "visible to root", ""),
-        Some(level) => check("kernel symbols", Health::Notice, format!("hidden (kptr_restrict {level})"), "sudo sysctl kernel.kptr_restrict=0"),
+        Some(level) => check(
+            "kernel symbols",
+            Health::Notice,
+            format!("hidden (kptr_restrict {level})"),
+            "sudo sysctl kernel.kptr_restrict=0",
+        ),
         None => check("kernel symbols", Health::Notice, "unknown", "mount /proc"),
     }
 }
@@ -179,14 +225,24 @@ fn cgroups(around: &Surroundings) -> Check {
     match around.cgroup {
         2 => check("cgroups", Health::Good, "version 2", ""),
         1 => check("cgroups", Health::Good, "version 1", ""),
-        _ => check("cgroups", Health::Notice, "no CPU controller", "throttling cannot be seen; `mount -t cgroup2 none /sys/fs/cgroup` as root"),
+        _ => check(
+            "cgroups",
+            Health::Notice,
+            "no CPU controller",
+            "throttling cannot be seen; `mount -t cgroup2 none /sys/fs/cgroup` as root",
+        ),
     }
 }
 
 fn build_profile(around: &Surroundings) -> Check {
     let build = &around.build;
     if build.flags.iter().any(|f| f == "debug-assertions") || build.profile == "dev" {
-        check("build profile", Health::Bad, format!("{} build with debug assertions: nothing it measures means anything", build.profile), "cargo run --release -- doctor")
+        check(
+            "build profile",
+            Health::Bad,
+            format!("{} build with debug assertions: nothing it measures means anything", build.profile),
+            "cargo run --release -- doctor",
+        )
     } else {
         check("build profile", Health::Good, format!("{} build of commit {}", build.profile, build.commit), "")
     }
@@ -207,13 +263,23 @@ fn build_flag(around: &Surroundings, flag: &'static str, gives: &str) -> Check {
 
 fn allocator(around: &Surroundings) -> Check {
     if let Some(complaint) = &around.allocator_guard {
-        return check("allocators", Health::Bad, complaint.clone(), "some dependency enables `unprefixed_malloc_on_supported_platforms` or mimalloc's `override`: find it with `cargo tree -e features -i tikv-jemalloc-sys`");
+        return check(
+            "allocators",
+            Health::Bad,
+            complaint.clone(),
+            "some dependency enables `unprefixed_malloc_on_supported_platforms` or mimalloc's `override`: find it with `cargo tree -e features -i tikv-jemalloc-sys`",
+        );
     }
     if around.hidden_allocator_sources.is_empty() {
         check("allocators", Health::Good, "jemalloc, mimalloc and system are told apart", "")
     } else {
         let sources = around.hidden_allocator_sources.join(", ");
-        check("allocators", Health::Notice, format!("jemalloc also reads {sources}"), "remove it, or know that it changes every run")
+        check(
+            "allocators",
+            Health::Notice,
+            format!("jemalloc also reads {sources}"),
+            "remove it, or know that it changes every run",
+        )
     }
 }
 
@@ -222,7 +288,12 @@ fn environment(around: &Surroundings) -> Check {
         check("environment", Health::Good, "nothing that would change a subject", "")
     } else {
         let names = around.inherited.join(", ");
-        check("environment", Health::Notice, format!("{names} set here, kept from every subject"), format!("unset {}; to test such a setting use --set", around.inherited.join(" ")))
+        check(
+            "environment",
+            Health::Notice,
+            format!("{names} set here, kept from every subject"),
+            format!("unset {}; to test such a setting use --set", around.inherited.join(" ")),
+        )
     }
 }
 
@@ -232,8 +303,20 @@ mod tests {
 
     fn healthy() -> Surroundings {
         Surroundings {
-            machine: Machine { cpus: 8, threads_per_core: 2, cpu: "Some CPU".into(), clocksource: "tsc".into(), tick_hz: Some(250), ..Machine::default() },
-            build: BuildInfo { profile: "release".into(), commit: "abc".into(), flags: vec!["tokio_unstable".into(), "frame-pointers".into(), "line-tables".into()], ..BuildInfo::default() },
+            machine: Machine {
+                cpus: 8,
+                threads_per_core: 2,
+                cpu: "Some CPU".into(),
+                clocksource: "tsc".into(),
+                tick_hz: Some(250),
+                ..Machine::default()
+            },
+            build: BuildInfo {
+                profile: "release".into(),
+                commit: "abc".into(),
+                flags: vec!["tokio_unstable".into(), "frame-pointers".into(), "line-tables".into()],
+                ..BuildInfo::default()
+            },
             perf_paranoid: Some(2),
             perf_privileged: false,
             kptr_restrict: Some(0),
@@ -255,7 +338,13 @@ mod tests {
     #[test]
     fn every_shortcoming_comes_with_a_fix() {
         let sick = Surroundings {
-            machine: Machine { cpus: 1, cpu_quota: Some(0.5), clocksource: "hpet".into(), tick_hz: None, ..Machine::default() },
+            machine: Machine {
+                cpus: 1,
+                cpu_quota: Some(0.5),
+                clocksource: "hpet".into(),
+                tick_hz: None,
+                ..Machine::default()
+            },
             build: BuildInfo { profile: "dev".into(), flags: vec!["debug-assertions".into()], ..BuildInfo::default() },
             perf_paranoid: Some(3),
             perf_privileged: false,

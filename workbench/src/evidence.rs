@@ -156,7 +156,10 @@ mod tests {
             samples: vec![Sample {
                 thread: "worker-1".into(),
                 frames: vec![
-                    probe::cpu::Frame { address: 0x1010, symbols: vec![symbol("app::inner", 3), symbol("app::outer", 9)] },
+                    probe::cpu::Frame {
+                        address: 0x1010,
+                        symbols: vec![symbol("app::inner", 3), symbol("app::outer", 9)],
+                    },
                     probe::cpu::Frame { address: 0x1100, symbols: vec![symbol("app::main", 20)] },
                 ],
                 count: 4,
@@ -174,8 +177,7 @@ mod tests {
         assert_eq!(profile.samples()[0].label("thread"), Some("worker-1"));
         assert_eq!(profile.samples()[0].label("variant"), Some("broken"));
         let leaf = profile.location(profile.samples()[0].stack[0]);
-        let lines: Vec<_> =
-            leaf.lines.iter().map(|l| (profile.function(l.function).name.as_str(), l.line)).collect();
+        let lines: Vec<_> = leaf.lines.iter().map(|l| (profile.function(l.function).name.as_str(), l.line)).collect();
         assert_eq!(lines, [("app::inner", 3), ("app::outer", 9)]);
         assert_eq!(profile.mappings()[0].build_id, "abcd");
         let coverage = profile.coverage().unwrap();

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod report;
 pub mod settings;
 mod signals;
+mod spans;
 pub mod subject;
 pub mod ui;
 

@@ -106,7 +106,8 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
                 Some(TrialOutcome::SubjectFailed { reason, .. }) => Some(reason.clone()),
                 None => Some("the run ended before its turn".to_owned()),
             };
-            let measured = variants.iter().find(|v| v.name == planned.variant).and_then(|v| v.metrics.get("cpu_per_op"));
+            let measured =
+                variants.iter().find(|v| v.name == planned.variant).and_then(|v| v.metrics.get("cpu_per_op"));
             let profiled = trial.and_then(|trial| trial.metrics.get("cpu_per_op"));
             let overhead = measured.zip(profiled).map(|(measured, profiled)| profiled / measured.value);
             let folder = run.evidence_folder(&planned.variant);
@@ -128,7 +129,11 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
         doubts.push(format!("`{}`: {percent:.2} % of operations failed, timed out or went unanswered", variant.name));
     }
     for variant in variants.iter().filter(|v| v.driver_limited > 0) {
-        let consequence = if variant.driver_limited * 2 > variant.trials { "all its latencies are void" } else { "those latencies do not count" };
+        let consequence = if variant.driver_limited * 2 > variant.trials {
+            "all its latencies are void"
+        } else {
+            "those latencies do not count"
+        };
         doubts.push(format!(
             "`{}`: the driver could not keep up in {} of {} trials; {consequence}",
             variant.name, variant.driver_limited, variant.trials

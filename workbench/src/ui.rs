@@ -81,7 +81,8 @@ impl Progress {
             None,
             if terminal { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() },
         );
-        if let Ok(style) = ProgressStyle::with_template("{spinner} [{elapsed_precise}] {bar:24} {pos}/{len} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} [{elapsed_precise}] {bar:24} {pos}/{len} {wide_msg}")
+        {
             bar.set_style(style);
         }
         Self { bar, terminal, done: 0 }
@@ -151,16 +152,4 @@ impl Listener for Progress {
             Happening::Finished(_) => {}
         }
     }
-}
-
-/// Sends the library's spans and events to standard error, as loudly as asked.
-pub fn trace_to_stderr(verbosity: u8) {
-    let level = match verbosity {
-        0 => return,
-        1 => tracing::Level::INFO,
-        2 => tracing::Level::DEBUG,
-        _ => tracing::Level::TRACE,
-    };
-    // A second call (a library user's own subscriber) keeps the first.
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).try_init();
 }

@@ -293,6 +293,9 @@ pub struct DriverRecord {
     pub placement: String,
     /// `hybrid` (sleep, then spin) or `sleep`.
     pub pacing: String,
+    /// What the thread got from the scheduler, e.g. `slice 0.1 ms, nice -10`.
+    #[serde(default)]
+    pub priority: String,
     /// Intended start to hand-over, seconds.
     pub lag_p50: f64,
     /// 99th percentile of the same.

@@ -185,6 +185,15 @@ impl RunWriter {
         Ok(format!("{}/{slug}/{file}", paths::EVIDENCE))
     }
 
+    /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn log(&self) -> Result<fs::File, RunError> {
+        let path = self.path.join(paths::LOG);
+        fs::OpenOptions::new().create(true).append(true).open(&path).map_err(RunError::io("open", path))
+    }
+
     /// Writes `report.html`.
     ///
     /// # Errors

@@ -53,9 +53,9 @@ impl Host {
         let operations = scenario.mix.iter().map(|o| o.name.clone()).collect();
         let context =
             Context::new(workload_parameters(&assignment.settings), operations, handle.clone(), assignment.seed);
-        let constructor = catalog.constructor(&scenario.workload).ok_or_else(|| {
-            ChildError::Setting(format!("this program has no workload `{}`", scenario.workload))
-        })?;
+        let constructor = catalog
+            .constructor(&scenario.workload)
+            .ok_or_else(|| ChildError::Setting(format!("this program has no workload `{}`", scenario.workload)))?;
         let _inside = handle.enter();
         let refused = |e: WorkloadError| match e {
             WorkloadError::Parameter { .. } => ChildError::Setting(e.to_string()),

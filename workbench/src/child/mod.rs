@@ -56,8 +56,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     effective.extend(effective::environment(&assignment.settings));
     effective.extend(effective::parameters(&assignment.settings));
     if assignment.preflight {
-        let read_back =
-            probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;
+        let read_back = probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;
         effective.extend(read_back.into_iter().map(|(name, value)| (format!("runtime.{name}"), value)));
     }
     let host = Host::start(catalog, &assignment, &runtime_settings)?;
@@ -82,8 +81,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 Reply::Usage(usage()?)
             }
             Command::StopProfile => {
-                let profiler =
-                    profiler.take().ok_or_else(|| ChildError::Workload("no profiler is running".into()))?;
+                let profiler = profiler.take().ok_or_else(|| ChildError::Workload("no profiler is running".into()))?;
                 let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
                 Reply::Profile(Box::new(profile))
             }

@@ -21,11 +21,8 @@ pub(super) fn list(flags: &List, catalog: &Catalog) -> anyhow::Result<Exit> {
 }
 
 fn scenarios(catalog: &Catalog, json: bool) -> anyhow::Result<String> {
-    let scenarios = catalog
-        .names()
-        .map(|name| catalog.scenario(name))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Refusal::usage)?;
+    let scenarios =
+        catalog.names().map(|name| catalog.scenario(name)).collect::<Result<Vec<_>, _>>().map_err(Refusal::usage)?;
     if json {
         return Ok(serde_json::to_string_pretty(&scenarios)?);
     }
@@ -48,12 +45,18 @@ fn knobs(json: bool) -> anyhow::Result<String> {
         return Ok(serde_json::to_string_pretty(&rows)?);
     }
     let width = ui::width();
-    let mut text = String::from("Settings for --set KNOB=VALUE and --vary KNOB=A,B,…; every value is read back from the process.\n");
+    let mut text = String::from(
+        "Settings for --set KNOB=VALUE and --vary KNOB=A,B,…; every value is read back from the process.\n",
+    );
     for row in rows {
         text.push_str(&format!("\n{}  ({}; default {})\n", row.path, row.range, row.default));
         let go = if row.go.is_empty() { String::new() } else { format!("{}. {}", row.go, row.go_difference) };
-        for (label, prose) in [("", row.doc.to_owned()), ("Go: ", go), ("Needs: ", row.needs.clone()), ("Read back: ", row.read_back.to_owned())]
-        {
+        for (label, prose) in [
+            ("", row.doc.to_owned()),
+            ("Go: ", go),
+            ("Needs: ", row.needs.clone()),
+            ("Read back: ", row.read_back.to_owned()),
+        ] {
             if !prose.is_empty() {
                 text.push_str(&wrapped(&format!("{label}{prose}"), width, "    "));
             }

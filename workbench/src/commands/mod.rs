@@ -15,13 +15,15 @@ use scenarios::catalog::Catalog;
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Refusal};
 use crate::settings::{self, Place};
-use crate::ui;
+use crate::spans;
 
 /// Carries out one command.
 pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
-    ui::trace_to_stderr(cli.verbose);
+    if !matches!(cli.command, Command::Run(_)) {
+        spans::subscribe(cli.verbose, None);
+    }
     match cli.command {
-        Command::Run(flags) => run::run(&flags, catalog),
+        Command::Run(flags) => run::run(&flags, cli.verbose, catalog),
         Command::List(flags) => list::list(&flags, catalog),
         Command::Show(flags) => show::show(&flags),
         Command::Compare(flags) => compare::compare(&flags),

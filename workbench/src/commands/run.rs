@@ -18,7 +18,7 @@ use crate::conductor::{Ending, Stage, conduct};
 use crate::exit::{Exit, Refusal};
 use crate::subject::builtin::BuiltinSubject;
 use crate::subject::guard::Guard;
-use crate::{build_info, machine, plan, report, signals, ui};
+use crate::{build_info, machine, plan, report, signals, spans, ui};
 
 /// What is to be run, new or continued.
 struct Job {
@@ -29,7 +29,7 @@ struct Job {
 }
 
 /// Plans, measures, reports.
-pub(super) fn run(flags: &Run, catalog: &Catalog) -> anyhow::Result<Exit> {
+pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
     let stop = signals::stop_on_interrupt()?;
     let job = match &flags.resume {
         Some(selector) => resumed(selector)?,
@@ -45,13 +45,15 @@ pub(super) fn run(flags: &Run, catalog: &Catalog) -> anyhow::Result<Exit> {
             Job { resolved, plan, writer, done: Vec::new() }
         }
     };
+    spans::subscribe(verbosity, Some(job.writer.log()?));
     carry_out(flags, job, &stop)
 }
 
 /// Resolves flags and scenario into a plan.
 fn planned(flags: &Run, catalog: &Catalog) -> anyhow::Result<(Resolved, Plan)> {
     let scenario = catalog.load(&flags.scenario).map_err(Refusal::usage)?;
-    let sets = flags.set.iter().map(|s| resolve::parse_set(s)).collect::<Result<Vec<_>, _>>().map_err(Refusal::usage)?;
+    let sets =
+        flags.set.iter().map(|s| resolve::parse_set(s)).collect::<Result<Vec<_>, _>>().map_err(Refusal::usage)?;
     let vary =
         flags.vary.iter().map(|s| resolve::parse_vary(s)).collect::<Result<Vec<_>, _>>().map_err(Refusal::usage)?;
     let mut resolved = resolve::resolve(&scenario, &sets, &vary, &flags.variant).map_err(Refusal::usage)?;
@@ -62,13 +64,15 @@ fn planned(flags: &Run, catalog: &Catalog) -> anyhow::Result<(Resolved, Plan)> {
     let mut blocks = resolved.scenario.trial.blocks;
     if let Some(trials) = flags.trials {
         if trials == 0 {
-            return Err(Refusal::usage("`--trials` = 0 is out of range: at least 1; 12 is the least for a firm verdict"));
+            return Err(Refusal::usage(
+                "`--trials` = 0 is out of range: at least 1; 12 is the least for a firm verdict",
+            ));
         }
         blocks = trials;
     }
     if let Some(budget) = &flags.budget {
-        let budget = scenarios::knobs::parse_duration(budget)
-            .map_err(|e| Refusal::usage(format!("`--for` = {budget}: {e}")))?;
+        let budget =
+            scenarios::knobs::parse_duration(budget).map_err(|e| Refusal::usage(format!("`--for` = {budget}: {e}")))?;
         blocks = plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), evidence);
     }
     let build = build_info::read();
@@ -111,7 +115,10 @@ fn resumed(selector: &str) -> anyhow::Result<Job> {
     }
     let done = run.done();
     if done.len() == run.plan.trials.len() {
-        return Err(Refusal::usage(format!("{} is complete: nothing to resume; see it with `workbench show {}`", run.id, run.id)));
+        return Err(Refusal::usage(format!(
+            "{} is complete: nothing to resume; see it with `workbench show {}`",
+            run.id, run.id
+        )));
     }
     let scenario = scenarios::file::parse("scenario.toml", &run.scenario_toml).map_err(Refusal::usage)?;
     // A resolved scenario resolves to itself.
@@ -169,7 +176,10 @@ fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Resul
     match ending {
         Ending::Complete => Ok(Exit::Done),
         Ending::Interrupted => {
-            ui::remark(&format!("interrupted; finished trials are saved: `workbench run --resume {}` goes on", summary.run));
+            ui::remark(&format!(
+                "interrupted; finished trials are saved: `workbench run --resume {}` goes on",
+                summary.run
+            ));
             Ok(Exit::Interrupted)
         }
         Ending::SubjectFailed { reason, stderr } => Err(Refusal::subject(failure(reason, stderr))),

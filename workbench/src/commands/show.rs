@@ -43,7 +43,11 @@ pub(super) fn plan_text(plan: &Plan) -> String {
     ));
     for variant in &plan.variants {
         let settings: Vec<String> = variant.requested.iter().map(|(path, value)| format!("{path}={value}")).collect();
-        text.push_str(&format!("variant {}: {}\n", render::printable(&variant.name), render::printable(&settings.join(" "))));
+        text.push_str(&format!(
+            "variant {}: {}\n",
+            render::printable(&variant.name),
+            render::printable(&settings.join(" "))
+        ));
     }
     for block in 1..=plan.blocks {
         let order: Vec<String> = plan

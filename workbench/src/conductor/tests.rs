@@ -60,8 +60,7 @@ fn rig(plan: &Plan) -> Rig {
 
 fn go(plan: &Plan, done: &[u32], rig: &mut Rig, subject: &mut SimulatedSubject, stop: &AtomicBool) -> (Ending, Heard) {
     let mut heard = Heard::default();
-    let mut stage =
-        Stage { subject, writer: &mut rig.writer, listener: &mut heard, clock: &FrozenClock, stop };
+    let mut stage = Stage { subject, writer: &mut rig.writer, listener: &mut heard, clock: &FrozenClock, stop };
     (conduct(plan, done, &mut stage).unwrap(), heard)
 }
 
@@ -75,7 +74,7 @@ fn measured(trial: &PlannedTrial) -> Metrics {
 fn every_trial_runs_once_in_the_order_of_the_plan_and_is_on_disk() {
     let plan = plan_of(3, false);
     let mut rig = rig(&plan);
-    let mut subject = SimulatedSubject::new(|trial| Ok(measured(trial)));
+    let mut subject = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
     let (ending, heard) = go(&plan, &[], &mut rig, &mut subject, &AtomicBool::new(false));
     assert!(matches!(ending, Ending::Complete));
     let expected: Vec<_> = plan.trials.iter().map(|t| (t.index, t.variant.clone())).collect();
@@ -92,7 +91,7 @@ fn an_interrupted_run_is_resumed_where_it_stopped() {
     let mut rig = rig(&plan);
     let stop = std::sync::Arc::new(AtomicBool::new(false));
     let trigger = std::sync::Arc::clone(&stop);
-    let mut subject = SimulatedSubject::new(move |trial| {
+    let mut subject = SimulatedSubject::new(&plan, move |trial| {
         trigger.store(trial.index == 3, Ordering::Relaxed);
         Ok(measured(trial))
     });
@@ -103,7 +102,7 @@ fn an_interrupted_run_is_resumed_where_it_stopped() {
 
     stop.store(false, Ordering::Relaxed);
     rig.writer = RunWriter::reopen(&rig.path).unwrap();
-    let mut rest = SimulatedSubject::new(|trial| Ok(measured(trial)));
+    let mut rest = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
     let (ending, _) = go(&plan, &done, &mut rig, &mut rest, &stop);
     assert!(matches!(ending, Ending::Complete));
     let indexes: Vec<u32> = rest.ran.iter().map(|(index, _)| *index).collect();
@@ -115,7 +114,7 @@ fn an_interrupted_run_is_resumed_where_it_stopped() {
 fn a_failing_subject_ends_the_run_and_loses_nothing_before_it() {
     let plan = plan_of(2, false);
     let mut rig = rig(&plan);
-    let mut subject = SimulatedSubject::new(|trial| match trial.index {
+    let mut subject = SimulatedSubject::new(&plan, |trial| match trial.index {
         3 => Err(SubjectError::Failed { reason: "was ended by SIGABRT".into(), stderr: "oh no\n".into() }),
         _ => Ok(measured(trial)),
     });
@@ -133,8 +132,10 @@ fn a_failing_subject_ends_the_run_and_loses_nothing_before_it() {
 fn a_crashed_profiler_costs_the_evidence_and_nothing_else() {
     let plan = plan_of(1, true);
     let mut rig = rig(&plan);
-    let mut subject = SimulatedSubject::new(|trial| match trial.kind {
-        TrialKind::Evidence => Err(SubjectError::Failed { reason: "was ended by SIGSEGV".into(), stderr: String::new() }),
+    let mut subject = SimulatedSubject::new(&plan, |trial| match trial.kind {
+        TrialKind::Evidence => {
+            Err(SubjectError::Failed { reason: "was ended by SIGSEGV".into(), stderr: String::new() })
+        }
         TrialKind::Measure => Ok(measured(trial)),
     });
     let (ending, _) = go(&plan, &[], &mut rig, &mut subject, &AtomicBool::new(false));
@@ -151,7 +152,7 @@ fn a_setting_that_did_not_take_stops_the_run_before_any_trial() {
     let mut plan = plan;
     plan.variants[0].requested.insert("allocator.kind".into(), "system".into());
     let mut rig = rig(&plan);
-    let mut subject = SimulatedSubject::new(|trial| Ok(measured(trial)));
+    let mut subject = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
     subject.effective.insert("allocator.kind".into(), "jemalloc".into());
     let (ending, _) = go(&plan, &[], &mut rig, &mut subject, &AtomicBool::new(false));
     let Ending::Refused(message) = ending else { panic!("{ending:?}") };
@@ -163,7 +164,7 @@ fn a_setting_that_did_not_take_stops_the_run_before_any_trial() {
 fn a_simulated_difference_gets_its_verdict() {
     let plan = plan_of(12, false);
     let mut rig = rig(&plan);
-    let mut subject = SimulatedSubject::new(|trial| Ok(measured(trial)));
+    let mut subject = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
     let (ending, _) = go(&plan, &[], &mut rig, &mut subject, &AtomicBool::new(false));
     let summary = crate::report::write(&mut rig.writer, ending.status(), "2026-01-01T00:01:00Z").unwrap();
     let cpu = summary.comparisons.iter().find(|c| c.metric == "cpu_per_op").unwrap();

@@ -146,6 +146,7 @@ impl PhaseOutcome {
         DriverRecord {
             placement: self.driver.placement.clone(),
             pacing: self.driver.pacing.clone(),
+            priority: self.driver.priority.clone(),
             lag_p50: seconds(lag.value_at_quantile(0.5)),
             lag_p99: seconds(lag.value_at_quantile(0.99)),
             lag_max: seconds(lag.max()),

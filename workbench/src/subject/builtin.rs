@@ -53,7 +53,13 @@ impl<'a> BuiltinSubject<'a> {
             .ok_or_else(|| SubjectError::Ours(format!("the plan names a variant `{name}` that the scenario lacks")))
     }
 
-    fn start(&self, variant: &Variant, label: &str, seed: u64, placement: Option<&Placement>) -> Result<Conversation, SubjectError> {
+    fn start(
+        &self,
+        variant: &Variant,
+        label: &str,
+        seed: u64,
+        placement: Option<&Placement>,
+    ) -> Result<Conversation, SubjectError> {
         let preflight = placement.is_none();
         let marker = format!("{}-{}-{label}", self.run, std::process::id());
         let command = command(&variant.settings, preflight)?;

@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named() {
-        let error =
-            SubjectProcess::start(Command::new("/no/such/program"), "t-missing", &Guard::without_process()).unwrap_err();
+        let error = SubjectProcess::start(Command::new("/no/such/program"), "t-missing", &Guard::without_process())
+            .unwrap_err();
         assert!(error.to_string().contains("/no/such/program"), "{error}");
     }
 

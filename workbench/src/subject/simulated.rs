@@ -1,7 +1,9 @@
 //! A subject without a process, a clock or a wait: for tests of everything around it.
 
+use std::collections::BTreeMap;
+
 use reports::run::{
-    DriverRecord, ExitRecord, FORMAT, Metrics, OperationRecord, PlannedTrial, Settings, TrialKind, TrialOutcome,
+    DriverRecord, ExitRecord, FORMAT, Metrics, OperationRecord, Plan, PlannedTrial, Settings, TrialKind, TrialOutcome,
     TrialRecord,
 };
 
@@ -12,7 +14,9 @@ pub(crate) type Behaviour = Box<dyn FnMut(&PlannedTrial) -> Result<Metrics, Subj
 
 /// A subject whose every trial is a function call.
 pub(crate) struct SimulatedSubject {
-    /// Settings that each preflight reports.
+    /// Settings that each variant asks for; they take.
+    pub(crate) requested: BTreeMap<String, Settings>,
+    /// Settings that a preflight reports instead.
     pub(crate) effective: Settings,
     /// Metrics or failure of each trial.
     pub(crate) behaviour: Behaviour,
@@ -21,15 +25,21 @@ pub(crate) struct SimulatedSubject {
 }
 
 impl SimulatedSubject {
-    /// Every trial yields what `behaviour` says.
-    pub(crate) fn new(behaviour: impl FnMut(&PlannedTrial) -> Result<Metrics, SubjectError> + 'static) -> Self {
-        Self { effective: Settings::new(), behaviour: Box::new(behaviour), ran: Vec::new() }
+    /// Every trial of the plan yields what `behaviour` says.
+    pub(crate) fn new(
+        plan: &Plan,
+        behaviour: impl FnMut(&PlannedTrial) -> Result<Metrics, SubjectError> + 'static,
+    ) -> Self {
+        let requested = plan.variants.iter().map(|v| (v.name.clone(), v.requested.clone())).collect();
+        Self { requested, effective: Settings::new(), behaviour: Box::new(behaviour), ran: Vec::new() }
     }
 }
 
 impl Subject for SimulatedSubject {
-    fn preflight(&mut self, _variant: &str) -> Result<Settings, SubjectError> {
-        Ok(self.effective.clone())
+    fn preflight(&mut self, variant: &str) -> Result<Settings, SubjectError> {
+        let mut effective = self.requested.get(variant).cloned().unwrap_or_default();
+        effective.extend(self.effective.clone());
+        Ok(effective)
     }
 
     fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {

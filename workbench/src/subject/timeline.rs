@@ -8,8 +8,7 @@ use crate::load::PhaseOutcome;
 /// The points of the open loop, each with the largest resident set sampled within it.
 pub(super) fn with_memory(open: &PhaseOutcome, memory: &[MemorySample]) -> Vec<TimelinePoint> {
     let mut points = open.timeline.clone();
-    let ends: Vec<f64> =
-        points.iter().skip(1).map(|p| p.at_s).chain([open.elapsed_s.max(f64::MIN_POSITIVE)]).collect();
+    let ends: Vec<f64> = points.iter().skip(1).map(|p| p.at_s).chain([open.elapsed_s.max(f64::MIN_POSITIVE)]).collect();
     for (point, end) in points.iter_mut().zip(ends) {
         point.rss_bytes = memory
             .iter()

@@ -137,7 +137,10 @@ impl Conversation {
     pub(super) fn out_of_turn(&self, due: &str, reply: &Reply) -> SubjectError {
         let mut shown = format!("{reply:?}");
         shown.truncate(shown.char_indices().nth(80).map_or(shown.len(), |(at, _)| at));
-        SubjectError::Failed { reason: format!("answered out of turn: `{due}` was due, not {shown}"), stderr: self.stderr() }
+        SubjectError::Failed {
+            reason: format!("answered out of turn: `{due}` was due, not {shown}"),
+            stderr: self.stderr(),
+        }
     }
 
     /// The last 64 KiB of its standard error.

@@ -3,9 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use reports::run::{
-    DrainRecord, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord,
-};
+use reports::run::{DrainRecord, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord};
 use scenarios::spec::{Arrivals, Scenario, Variant};
 
 use super::conversation::Conversation;
@@ -106,7 +104,7 @@ fn phases(
     watch: &mut dyn FnMut(Phase),
 ) -> Result<Phases, SubjectError> {
     watch(Phase::WarmUp);
-    driving.closed(conversation, scenario.trial.warmup, "the warm-up")?;
+    tracing::info_span!("warm-up").in_scope(|| driving.closed(conversation, scenario.trial.warmup, "the warm-up"))?;
     let profiling = trial.kind == TrialKind::Evidence;
     if profiling {
         conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
@@ -115,14 +113,16 @@ fn phases(
     if !scenario.trial.saturated.is_zero() {
         watch(Phase::Saturated);
         let before = conversation.usage("the saturated phase")?;
-        let closed = driving.closed(conversation, scenario.trial.saturated, "the saturated phase")?;
+        let closed = tracing::info_span!("saturated phase")
+            .in_scope(|| driving.closed(conversation, scenario.trial.saturated, "the saturated phase"))?;
         let after = conversation.usage("the saturated phase")?;
         saturated = Some((closed, after.since(&before)));
     }
     let mut open = None;
     if scenario.load.operations > 0 && scenario.load.arrivals != Arrivals::Closed {
         watch(Phase::Open);
-        open = Some(driving.open(conversation, "the open-loop phase")?);
+        let span = tracing::info_span!("open-loop phase");
+        open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
     }
     let profile = if profiling {
         match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
@@ -142,8 +142,7 @@ fn phases(
 /// Settings that every trial child reads back; the others are found by behaviour, in the preflight child, by the same
 /// code that builds this runtime.
 fn cheap(settings: &scenarios::spec::Settings) -> scenarios::spec::Settings {
-    let by_behaviour = |path: &str| {
-        path.strip_prefix("runtime.").is_some_and(|name| name != "flavor" && name != "worker_threads")
-    };
+    let by_behaviour =
+        |path: &str| path.strip_prefix("runtime.").is_some_and(|name| name != "flavor" && name != "worker_threads");
     settings.iter().filter(|(path, _)| !by_behaviour(path)).map(|(p, v)| (p.clone(), v.clone())).collect()
 }
