@@ -1,22 +1,31 @@
 //! Run directories: the only code that knows their file names.
 //!
 //! [`writer`] makes them, [`reader`] loads them, [`store`] finds them, [`hlog`] keeps the histograms in between. The
-//! format is that of [`record`](self); other major versions are refused by name.
+//! format is [`FORMAT`]; other major versions are refused by name.
 
-mod base64;
 mod error;
+mod event;
 mod files;
 pub mod hlog;
+mod host;
 mod journal;
 mod paths;
+mod planned;
 pub mod reader;
 mod record;
 mod slug;
 pub mod store;
+mod summary;
+mod trial;
 mod version;
 pub mod writer;
 
 pub use error::RunError;
+pub use event::Event;
+pub use host::{BuildInfo, Machine};
+pub use planned::{Phases, Plan, PlannedTrial, PlannedVariant};
 pub use reader::{LoadedRun, load};
-pub use record::*;
+pub use record::{FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;
+pub use summary::{Comparison, Culprit, Finding, MetricValue, ProfileSummary, RunSummary, VariantSummary, Verdict};
+pub use trial::{DrainRecord, DriverRecord, ExitRecord, OperationRecord, TimelinePoint, TrialRecord};

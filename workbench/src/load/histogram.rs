@@ -2,11 +2,11 @@
 
 use std::io::Cursor;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
-
-use super::base64;
 
 /// Smallest value told apart, nanoseconds.
 const LOWEST_NS: u64 = 1_000;
@@ -30,12 +30,12 @@ impl Encoded {
         V2DeflateSerializer::new()
             .serialize(histogram, &mut bytes)
             .expect("writing to memory, with counts that fit 63 bits");
-        Self(base64::encode(&bytes))
+        Self(STANDARD.encode(&bytes))
     }
 
     /// Unpacks it; `None` where the text is none of ours.
     pub fn decode(&self) -> Option<Histogram<u64>> {
-        let bytes = base64::decode(&self.0)?;
+        let bytes = STANDARD.decode(&self.0).ok()?;
         let decoded: Histogram<u64> = Deserializer::new().deserialize(&mut Cursor::new(bytes)).ok()?;
         // The reader allows any bounds; ours are needed for adding one to another.
         let mut histogram = new();

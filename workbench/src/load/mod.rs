@@ -9,7 +9,6 @@
 //! both from one OS thread of their own, since timers of an async runtime are late by a millisecond or two.
 
 mod agenda;
-mod base64;
 mod bucketed;
 mod clock;
 mod driver_thread;

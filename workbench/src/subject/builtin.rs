@@ -96,7 +96,9 @@ impl Subject for BuiltinSubject<'_> {
         watch(Phase::Starting);
         let placement = placement(&variant.settings)?;
         let conversation = self.start(variant, &format!("trial-{}", trial.index), seed, Some(&placement))?;
-        trial::run(trial, self.scenario, variant, seed, placement, conversation, &self.stop, watch)
+        let setup =
+            trial::Setup { trial, scenario: self.scenario, variant, seed, placement: &placement, stop: &self.stop };
+        trial::run(&setup, conversation, watch)
     }
 }
 

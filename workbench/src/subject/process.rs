@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -25,7 +25,6 @@ pub const MARKER: &str = "WORKBENCH_SUBJECT";
 /// A running subject.
 #[derive(Debug)]
 pub struct SubjectProcess {
-    child: Child,
     group: Pid,
     marker: String,
     pidfd: OwnedFd,
@@ -84,7 +83,6 @@ impl SubjectProcess {
         let stderr_reader = std::thread::spawn(move || keep_tail(stderr_pipe, &kept));
         Ok(Self {
             stdin: child.stdin.take(),
-            child,
             group,
             marker: marker.to_owned(),
             pidfd,
@@ -94,11 +92,6 @@ impl SubjectProcess {
             guard: Arc::clone(guard),
             exit: None,
         })
-    }
-
-    /// Process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Writes one line to standard input. A closed pipe is not an error here: the next read tells what happened.

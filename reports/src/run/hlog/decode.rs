@@ -5,11 +5,17 @@
 
 use std::io::Read;
 
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 
-use crate::run::base64;
+/// Padding may be missing, as some writers of interval logs leave it out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// First bytes of an uncompressed and of a compressed V2 histogram.
 const V2: u32 = 0x1c84_9313;
@@ -23,7 +29,7 @@ const MOST: u64 = 1 << 52;
 
 /// Decodes a base64 V2 histogram, compressed or not.
 pub(super) fn histogram(text: &str) -> Result<Histogram<u64>, String> {
-    let bytes = base64::decode(text).ok_or("the histogram is not base64")?;
+    let bytes = BASE64.decode(text).map_err(|_| "the histogram is not base64")?;
     let plain = inflate(bytes)?;
     check(&plain)?;
     Deserializer::new()

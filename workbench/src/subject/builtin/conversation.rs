@@ -50,11 +50,6 @@ impl Conversation {
         Ok(Self { process, stop })
     }
 
-    /// Process id.
-    pub(super) fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Waits until the child is ready.
     pub(super) fn ready(&mut self, patience: Duration) -> Result<Ready, SubjectError> {
         match self.hear("starting", patience)? {

@@ -32,17 +32,30 @@ struct Phases {
     memory: Vec<MemorySample>,
 }
 
+/// What one trial is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setup<'a> {
+    /// Its place in the plan.
+    pub(super) trial: &'a PlannedTrial,
+    /// Scenario with overrides applied.
+    pub(super) scenario: &'a Scenario,
+    /// Configuration.
+    pub(super) variant: &'a Variant,
+    /// Seed of the block.
+    pub(super) seed: u64,
+    /// Where the driver runs.
+    pub(super) placement: &'a Placement,
+    /// Set by a signal.
+    pub(super) stop: &'a AtomicBool,
+}
+
 /// Runs the trial to its end; the process is gone afterwards, however it went.
 pub(super) fn run(
-    trial: &PlannedTrial,
-    scenario: &Scenario,
-    variant: &Variant,
-    seed: u64,
-    placement: Placement,
+    setup: &Setup<'_>,
     mut conversation: Conversation,
-    stop: &AtomicBool,
     watch: &mut dyn FnMut(Phase),
 ) -> Result<TrialData, SubjectError> {
+    let Setup { trial, scenario, variant, seed, placement, stop } = *setup;
     let started_at = SystemClock.now();
     let began = Instant::now();
     let host_before = HostCpu::now();
@@ -54,7 +67,7 @@ pub(super) fn run(
     if let Some(source) = hidden.first() {
         tracing::warn!("jemalloc also reads {source}");
     }
-    let driving = Driving::new(scenario, seed, port, placement, stop);
+    let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
     let phases = phases(trial, scenario, &driving, &mut conversation, watch)?;
     let exit = conversation.finish(STOP_PATIENCE)?;
     if exit.code != Some(0) {

@@ -1,0 +1,75 @@
+//! `plan.json`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BuildInfo, Settings, TrialKind};
+
+/// `plan.json`: what will run, in which order. A pure function of scenario, settings and seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`FORMAT`](super::FORMAT).
+    pub format: u32,
+    /// Scenario name.
+    pub scenario: String,
+    /// Version the scenario file states; runs of different versions are never compared.
+    pub scenario_version: u32,
+    /// Hash of the resolved scenario (hex).
+    pub scenario_hash: String,
+    /// Seed of block order and arrivals.
+    pub seed: u64,
+    /// Randomised complete blocks.
+    pub blocks: u32,
+    /// Variants in the order they were given; the first is the base of every comparison.
+    pub variants: Vec<PlannedVariant>,
+    /// Trials in the order they run.
+    pub trials: Vec<PlannedTrial>,
+    /// Hash of each distinct arrival schedule by block number (hex); every variant of a block gets the same one.
+    pub schedule_hashes: Vec<String>,
+    /// What one trial consists of.
+    pub phases: Phases,
+    /// Fingerprint of the workbench binary that planned it; a resumed run must match.
+    pub build: BuildInfo,
+}
+
+/// One configuration to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedVariant {
+    /// Unique within the plan.
+    pub name: String,
+    /// One sentence for people, may be empty.
+    pub summary: String,
+    /// Settings asked for, by knob path.
+    pub requested: Settings,
+}
+
+/// One start-to-end of a subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedTrial {
+    /// 1-based position in the plan.
+    pub index: u32,
+    /// 1-based block; `None` for evidence trials.
+    pub block: Option<u32>,
+    /// Name of the variant.
+    pub variant: String,
+    /// Measure or evidence.
+    pub kind: TrialKind,
+}
+
+/// The phases of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Seconds of load that are not counted.
+    pub warmup_s: f64,
+    /// Seconds of closed-loop load at full concurrency (`capacity`, `cpu_per_op`).
+    pub saturated_s: f64,
+    /// Operations of the open-loop phase (latency); 0 where the phase is off.
+    pub operations: u64,
+    /// Asked rate of the open-loop phase, operations per second.
+    pub rate: f64,
+    /// Arrival process: `poisson`, `constant` or `closed`.
+    pub arrivals: String,
+    /// Concurrent clients (connections, or operations in flight).
+    pub concurrency: u32,
+    /// Seconds after which an operation counts as timed out.
+    pub timeout_s: f64,
+}

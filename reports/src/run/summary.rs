@@ -1,0 +1,193 @@
+//! `run.json` and the `--json` document.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BuildInfo, Machine, Settings, Status};
+
+/// `run.json` and the `--json` document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// [`FORMAT`](super::FORMAT).
+    pub format: u32,
+    /// Run id: `<utc date-time>-<scenario>-<4 letters>`.
+    pub run: String,
+    /// Where it lies; empty in `run.json`, since a run may be moved. Filled in for `--json`.
+    #[serde(default)]
+    pub path: String,
+    /// Scenario name.
+    pub scenario: String,
+    /// Scenario version.
+    pub scenario_version: u32,
+    /// One sentence about the scenario.
+    #[serde(default)]
+    pub summary: String,
+    /// How the run ended.
+    pub status: Status,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339.
+    pub finished_at: String,
+    /// Seed.
+    pub seed: u64,
+    /// What measured.
+    pub build: BuildInfo,
+    /// Where.
+    pub host: Machine,
+    /// One sentence a person can act on.
+    pub verdict: String,
+    /// What the reader should know before trusting the numbers.
+    pub warnings: Vec<String>,
+    /// Results per variant.
+    pub variants: Vec<VariantSummary>,
+    /// Every variant against the first.
+    pub comparisons: Vec<Comparison>,
+    /// Evidence files.
+    pub profiles: Vec<ProfileSummary>,
+    /// Named causes; later issues fill them.
+    pub findings: Vec<Finding>,
+}
+
+/// Results of one variant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct VariantSummary {
+    /// Name.
+    pub name: String,
+    /// One sentence, may be empty.
+    #[serde(default)]
+    pub summary: String,
+    /// Effective settings, read back.
+    pub knobs: Settings,
+    /// Settings asked for (what makes this variant differ).
+    #[serde(default)]
+    pub requested: Settings,
+    /// Measured trials that ended well.
+    pub trials: u32,
+    /// Of these, trials whose driver could not keep up.
+    pub driver_limited: u32,
+    /// Measured trials whose subject failed.
+    pub failed: u32,
+    /// Names of the operations that `latency.*` covers.
+    pub measured_operations: Vec<String>,
+    /// Latencies come from merged histograms, everything else is the median over trials.
+    pub metrics: BTreeMap<String, MetricValue>,
+}
+
+/// A number with its unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricValue {
+    /// Value.
+    pub value: f64,
+    /// Unit: `s`, `B`, `ops/s`, `1`, `ops`, `B/op`, …
+    pub unit: String,
+}
+
+/// What a comparison concluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Shown to be better.
+    Improved,
+    /// Shown to be worse.
+    Regressed,
+    /// Shown to be within the stated margin.
+    Same,
+    /// Nothing was shown.
+    CannotTell,
+    /// Must not be compared; `why` says so.
+    NotComparable,
+}
+
+/// One metric of one variant against the base.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Base variant.
+    pub base: String,
+    /// Candidate variant.
+    pub candidate: String,
+    /// Metric name.
+    pub metric: String,
+    /// Operations behind a latency metric.
+    #[serde(default)]
+    pub operations: Vec<String>,
+    /// Hodges–Lehmann estimate of candidate ÷ base. Absent without pairs.
+    pub ratio: Option<f64>,
+    /// Lower end of the 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Pairs used.
+    pub pairs: u32,
+    /// Two-sided signed-rank p.
+    pub p: Option<f64>,
+    /// The same after Holm over every variant and metric of the run.
+    pub p_adjusted: Option<f64>,
+    /// Verdict.
+    pub verdict: Verdict,
+    /// Smallest relative change that these pairs would have shown with 95 % power, e.g. 0.04.
+    pub detectable: Option<f64>,
+    /// For `cannot_tell`: pairs that would be needed to see the minimum effect of this metric.
+    pub pairs_needed: Option<u32>,
+    /// For `same`: the margin, e.g. 0.03.
+    pub margin: Option<f64>,
+    /// Why there is no verdict.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+/// One evidence file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProfileSummary {
+    /// Variant.
+    pub variant: String,
+    /// `cpu`, `heap`, `wait`.
+    pub kind: String,
+    /// Path within the run directory; empty where missing.
+    pub path: String,
+    /// Flamegraph within the run directory; empty where missing.
+    pub svg: String,
+    /// Samples.
+    pub samples: u64,
+    /// Sampled CPU ÷ CPU the kernel counted.
+    pub coverage: Option<f64>,
+    /// Who sampled, e.g. `pprof 99 Hz in the process`.
+    pub source: String,
+    /// The evidence trial's `cpu_per_op` ÷ the measured trials' median: what profiling cost.
+    pub overhead: Option<f64>,
+    /// Where evidence is missing: why.
+    #[serde(default)]
+    pub missing: Option<String>,
+}
+
+/// A named cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Variant.
+    pub variant: String,
+    /// Slug of the mechanism.
+    pub rule: String,
+    /// 1 is the most important.
+    pub rank: u32,
+    /// One line.
+    pub title: String,
+    /// Part of the excess latency explained, 0 to 1.
+    pub share: f64,
+    /// Where.
+    pub culprit: Option<Culprit>,
+    /// Evidence, one sentence each.
+    pub evidence: Vec<String>,
+    /// Command to run next.
+    pub next: String,
+}
+
+/// A place in a program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Culprit {
+    /// Function.
+    pub function: String,
+    /// Source file.
+    pub file: String,
+    /// Line.
+    pub line: u32,
+}
