@@ -17,7 +17,7 @@ pub(super) enum Ending {
 }
 
 /// What went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Failure {
     /// A status that was not expected.
     Status(u16),

@@ -151,3 +151,69 @@ fn operations(scenario: &Scenario) -> Vec<Operation> {
     };
     scenario.mix.iter().map(operation).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use scenarios::spec::{Load, Trial};
+
+    use super::super::fixture;
+    use super::*;
+
+    fn scenario() -> Scenario {
+        let operation = |name: &str, weight| scenarios::spec::Operation {
+            name: name.into(),
+            weight,
+            measured: name == "order",
+            request: None,
+        };
+        Scenario {
+            name: "shop".into(),
+            version: 1,
+            summary: String::new(),
+            workload: "shop".into(),
+            trial: Trial { blocks: 1, warmup: Duration::ZERO, saturated: Duration::ZERO },
+            load: Load {
+                arrivals: Arrivals::Poisson,
+                rate: 500.0,
+                operations: 100,
+                concurrency: 0,
+                max_in_flight: 0,
+                timeout: Duration::from_secs(2),
+                max_lag_p99: Duration::from_millis(1),
+            },
+            mix: vec![operation("order", 9.0), operation("login", 1.0)],
+            settings: BTreeMap::new(),
+            variants: vec![],
+        }
+    }
+
+    #[test]
+    fn a_scenario_becomes_a_phase() {
+        let spec = OpenSpec::new(&scenario(), 7);
+        assert_eq!((spec.rate, spec.count, spec.concurrency, spec.max_in_flight), (500.0, 100, 1, 1));
+        assert_eq!((spec.operations[0].measured, spec.operations[1].measured), (true, false));
+        let logins = spec.schedule().operations.iter().filter(|&&o| o == 1).count();
+        assert_eq!((spec.schedule().len(), logins), (100, 10));
+        assert_eq!(spec.schedule(), OpenSpec::new(&scenario(), 7).schedule());
+        assert_ne!(spec.schedule(), OpenSpec::new(&scenario(), 8).schedule());
+    }
+
+    #[test]
+    fn the_loops_of_a_trial_ask_for_different_things() {
+        let closed = ClosedSpec::new(&scenario(), 7, Duration::from_secs(1));
+        assert_ne!(closed.seed, OpenSpec::new(&scenario(), 7).seed);
+        let elsewhere = Placement::Dedicated { driver: 1, subject: vec![0] };
+        assert_eq!(closed.placed(elsewhere.clone()).placement, elsewhere);
+    }
+
+    #[test]
+    fn a_deck_holds_the_exact_share_and_is_dealt_again() {
+        let deck = fixture::closed().deck();
+        let dealt: Vec<usize> = (0..2 * DECK as u64).map(|n| deck.at(n)).collect();
+        assert_eq!(dealt[..DECK], dealt[DECK..]);
+        assert_eq!(dealt[..DECK].iter().filter(|&&o| o == 1).count(), DECK / 4);
+        assert!(dealt[..100].contains(&1), "shuffled");
+    }
+}

@@ -17,7 +17,7 @@ struct Tallied {
     answered: u64,
     timeouts: u64,
     unanswered: u64,
-    errors: BTreeMap<String, u64>,
+    errors: BTreeMap<Failure, u64>,
     latency: Histogram<u64>,
 }
 
@@ -34,7 +34,7 @@ pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -
     let mut tallies: Vec<Tallied> = spec.operations.iter().map(|_| tallied()).collect();
     driver_thread::run(&spec.placement, move |_| {
         // Sockets decide when to send, so there is nothing to be early for: it never spins.
-        let mut engine = Engine::connect(target, &spec.operations, spec.concurrency, spec.seed, Pacing::Sleep)?;
+        let mut engine = Engine::connect(target, &spec.operations, spec.concurrency, spec.seed, Pacing::Sleep, stop)?;
         let before_s = thread_cpu_s();
         let started_ns = MonotonicClock.now_ns();
         let end_ns = started_ns.saturating_add(nanoseconds(spec.duration));
@@ -49,7 +49,7 @@ pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -
                 sequence += 1;
             }
             for _ in 0..if over { 0 } else { engine.refusals() } {
-                *tallies[deck.at(sequence)].errors.entry(Failure::Refused.label(&[])).or_default() += 1;
+                *tallies[deck.at(sequence)].errors.entry(Failure::Refused).or_default() += 1;
                 sequence += 1;
             }
             for completion in engine.completions() {
@@ -96,7 +96,7 @@ impl Tallied {
                 self.timeouts += 1;
                 self.latency.saturating_record(took_ns);
             }
-            Ending::Error(failure) => *self.errors.entry(failure.label(&[])).or_default() += 1,
+            Ending::Error(failure) => *self.errors.entry(failure).or_default() += 1,
             Ending::Shed => self.unanswered += 1,
         }
         false
@@ -110,7 +110,7 @@ impl Tallied {
             errors: self.errors.values().sum(),
             timeouts: self.timeouts,
             unanswered: self.unanswered,
-            error_kinds: self.errors,
+            error_kinds: self.errors.into_iter().map(|(failure, count)| (failure.label(&[]), count)).collect(),
             latency: self.latency,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::HttpTarget;
 use super::connection::{Connection, Job, Sent, State};
@@ -49,13 +50,14 @@ pub(super) struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// Compiles the requests and makes every connection that can be made.
+    /// Compiles the requests and makes every connection that can be made; stops early where `stop` is set.
     pub(super) fn connect(
         target: &'a HttpTarget,
         operations: &[Operation],
         connections: usize,
         seed: u64,
         pacing: Pacing,
+        stop: &AtomicBool,
     ) -> Result<Self, LoadError> {
         let templates = operations.iter().map(|o| Template::compile(o, &target.host)).collect::<Result<_, _>>()?;
         let mut engine = Self {
@@ -80,14 +82,16 @@ impl<'a> Engine<'a> {
         for index in 0..connections {
             engine.open(index, started_ns);
         }
-        while engine.connections.iter().any(|c| c.state == State::Connecting) {
-            let now_ns = MonotonicClock.now_ns();
-            if now_ns > started_ns + CONNECT_NS {
-                break;
-            }
+        let mut now_ns = started_ns;
+        let stopped = || stop.load(Ordering::Relaxed);
+        while engine.connections.iter().any(|c| c.state == State::Connecting)
+            && now_ns < started_ns + CONNECT_NS
+            && !stopped()
+        {
             engine.step(now_ns + STOP_CHECK_NS)?;
+            now_ns = MonotonicClock.now_ns();
         }
-        if engine.established == 0 {
+        if engine.established == 0 && !stopped() {
             let source = engine.last_refusal.take().unwrap_or_else(|| io::ErrorKind::TimedOut.into());
             return Err(LoadError::Unreachable { target: target.address.to_string(), source });
         }

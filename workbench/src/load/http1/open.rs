@@ -31,7 +31,7 @@ pub fn drive_open(target: &HttpTarget, spec: &OpenSpec, stop: &AtomicBool) -> Re
     let timeout_ns = u64::try_from(spec.timeout.as_nanos()).unwrap_or(u64::MAX / 4);
     let closed = spec.arrivals == Arrivals::Closed;
     driver_thread::run(&spec.placement, |seat| {
-        let mut engine = Engine::connect(target, &spec.operations, spec.concurrency, spec.seed, seat.pacing)?;
+        let mut engine = Engine::connect(target, &spec.operations, spec.concurrency, spec.seed, seat.pacing, stop)?;
         let before_s = thread_cpu_s();
         let started_ns = MonotonicClock.now_ns() + if closed { 0 } else { LEAD_NS };
         let mut agenda = Agenda::new(&schedule, &slots, started_ns, timeout_ns, closed);

@@ -116,7 +116,7 @@ fn a_connection_that_closes_between_requests_is_replaced_without_an_error() {
     let server = Server::start_with(|_, _| (answer("200 OK", "bye"), false));
     let target = server.target();
     let operations = fixture::open(0).operations;
-    let mut engine = Engine::connect(&target, &operations, 1, 1, Pacing::Sleep).unwrap();
+    let mut engine = Engine::connect(&target, &operations, 1, 1, Pacing::Sleep, &GO).unwrap();
     for sequence in 0..3 {
         while !engine.has_idle() {
             engine.step(MonotonicClock.now_ns() + 1_000_000).unwrap();
@@ -277,7 +277,15 @@ fn a_request_to_stop_is_heeded() {
     let spec = ClosedSpec { duration: Duration::from_secs(1000), ..fixture::closed() };
     let outcome = drive_closed(&server.target(), &spec, &stop).unwrap();
     assert!(outcome.interrupted);
-    assert_eq!(outcome.operations.iter().map(|o| o.unanswered).sum::<u64>(), 4);
+    assert_eq!(outcome.answered(), 0);
+}
+
+#[test]
+fn a_schedule_without_operations_ends_at_once() {
+    let server = Server::start(|_, _| vec![]);
+    let outcome = open(&server, &fixture::open(0));
+    assert_eq!((outcome.driver.asked, outcome.operations[0].scheduled), (0, 0));
+    assert_eq!(crate::load::driver_limited(&outcome, Duration::ZERO), None);
 }
 
 #[test]
