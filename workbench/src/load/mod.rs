@@ -15,7 +15,6 @@ mod driver_thread;
 #[cfg(test)]
 mod fixture;
 mod histogram;
-mod hlog;
 pub mod http1;
 pub mod in_process;
 mod limit;
