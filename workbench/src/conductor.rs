@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reports::run::writer::RunWriter;
-use reports::run::{Event, Plan, PlannedTrial, Settings, Status, TrialKind, TrialOutcome};
+use reports::run::{Event, Plan, PlannedTrial, Settings, Status, TrialOutcome};
 
 use scenarios::knobs;
 
@@ -105,7 +105,7 @@ fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Endin
         let result = stage.subject.run(trial, &mut |phase| listener.hear(&Happening::Phase(trial, phase)));
         match result {
             Ok(data) => record(trial, data, stage)?,
-            Err(SubjectError::Failed { reason, stderr }) if trial.kind == TrialKind::Evidence => {
+            Err(SubjectError::Failed { reason, stderr }) if trial.kind.evidence().is_some() => {
                 // A crashed profiler must not cost the measurements.
                 let because = if stderr.trim().is_empty() {
                     reason
@@ -132,18 +132,18 @@ fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyho
     let line = one_line(&data);
     stage.writer.trial(&data.record, &data.intervals, &data.timeline, &data.log)?;
     let mut outcome = data.record.outcome.clone();
-    match data.profile {
+    match data.recorded {
         None => {}
-        Some(Ok(profile)) => {
+        Some(Ok(recorded)) => {
             let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
-            if let Err(error) = evidence::write_cpu(stage.writer, &trial.variant, &profile) {
+            if let Err(error) = evidence::write(stage.writer, &trial.variant, &recorded) {
                 outcome = TrialOutcome::EvidenceMissing { because: format!("{error:#}") };
             }
         }
         Some(Err(because)) => outcome = TrialOutcome::EvidenceMissing { because },
     }
     if let TrialOutcome::EvidenceMissing { because } = &outcome {
-        stage.listener.hear(&Happening::Warning(&format!("no CPU evidence for `{}`: {because}", trial.variant)));
+        stage.listener.hear(&Happening::Warning(&format!("evidence of `{}` is missing: {because}", trial.variant)));
     }
     finish(trial, outcome, stage)?;
     stage.listener.hear(&Happening::TrialFinished { trial, result: &line });

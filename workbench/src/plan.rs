@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use reports::run::{BuildInfo, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind};
+use reports::run::{BuildInfo, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind};
 use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
 
@@ -18,15 +18,15 @@ pub struct Request<'a> {
     pub variants: &'a [Variant],
     /// Randomised complete blocks.
     pub blocks: u32,
-    /// Whether each variant gets an evidence trial at the end.
-    pub evidence: bool,
+    /// Evidence to gather at the end: a trial of each variant for each kind.
+    pub evidence: &'a [EvidenceKind],
     /// Seed of the order and of every arrival schedule.
     pub seed: u64,
     /// What will measure.
     pub build: &'a BuildInfo,
 }
 
-/// Lays out randomised complete blocks, then one evidence trial per variant.
+/// Lays out randomised complete blocks, then the evidence trials.
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
@@ -44,9 +44,9 @@ pub fn plan(request: &Request<'_>) -> Plan {
             push(Some(block), variant, TrialKind::Measure);
         }
     }
-    if evidence {
+    for kind in evidence {
         for variant in variants {
-            push(None, variant, TrialKind::Evidence);
+            push(None, variant, TrialKind::Evidence(*kind));
         }
     }
     let schedule_hashes =
@@ -85,12 +85,12 @@ pub fn block_seed(seed: u64, block: Option<u32>) -> u64 {
     u64::from_le_bytes(first)
 }
 
-/// Blocks that fit in a budget of wall time, at least one.
-pub fn blocks_within(budget_s: f64, scenario: &Scenario, variants: usize, evidence: bool) -> u32 {
+/// Blocks that fit in a budget of wall time beside this many kinds of evidence, at least one.
+pub fn blocks_within(budget_s: f64, scenario: &Scenario, variants: usize, evidence: usize) -> u32 {
     let trial_s = trial_seconds(&phases(scenario));
-    #[allow(clippy::cast_precision_loss, reason = "a handful of variants")]
-    let variants = variants as f64;
-    let left = budget_s - if evidence { variants * (trial_s + EVIDENCE_EXTRA_S) } else { 0.0 };
+    #[allow(clippy::cast_precision_loss, reason = "a handful of each")]
+    let (variants, evidence) = (variants as f64, evidence as f64);
+    let left = budget_s - evidence * variants * (trial_s + EVIDENCE_EXTRA_S);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive range")]
     let blocks = (left / (variants * trial_s)).floor().clamp(1.0, 10_000.0) as u32;
     blocks

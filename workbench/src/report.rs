@@ -8,7 +8,8 @@ use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    Event, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Status, TrialKind, TrialOutcome, VariantSummary,
+    Event, EvidenceKind, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Status, TrialKind, TrialOutcome,
+    VariantSummary,
 };
 
 use crate::evidence;
@@ -97,7 +98,7 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
     run.plan
         .trials
         .iter()
-        .filter(|planned| planned.kind == TrialKind::Evidence)
+        .filter(|planned| planned.kind == TrialKind::Evidence(EvidenceKind::Cpu))
         .map(|planned| {
             let trial = run.trials.iter().find(|trial| trial.index == planned.index);
             let missing = match trial.map(|trial| &trial.outcome) {
@@ -111,7 +112,7 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
             let profiled = trial.and_then(|trial| trial.metrics.get("cpu_per_op"));
             let overhead = measured.zip(profiled).map(|(measured, profiled)| profiled / measured.value);
             let folder = run.evidence_folder(&planned.variant);
-            evidence::summary(&run.path, &folder, &planned.variant, missing, overhead)
+            evidence::cpu::summary(&run.path, &folder, &planned.variant, missing, overhead)
         })
         .collect()
 }

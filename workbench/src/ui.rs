@@ -122,7 +122,7 @@ impl Listener for Progress {
             Happening::Preflight { variant, .. } => self.bar.set_message(format!("settings of {variant} read back")),
             Happening::TrialStarted(trial) => self.bar.set_message(format!("{} starting", trial.variant)),
             Happening::Phase(trial, phase) => {
-                let kind = if trial.kind == TrialKind::Evidence { "evidence, " } else { "" };
+                let kind = if trial.kind.evidence().is_some() { "evidence, " } else { "" };
                 let phase = match phase {
                     Phase::Starting => "starting",
                     Phase::WarmUp => "warm-up",

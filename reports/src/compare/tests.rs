@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 
 use super::fixture::{plan, run, trials};
 use super::*;
-use crate::run::{Metrics, TrialKind, TrialOutcome, TrialRecord, VariantSummary, Verdict};
+use crate::run::{EvidenceKind, Metrics, TrialKind, TrialOutcome, TrialRecord, VariantSummary, Verdict};
 
 const TWO: [&str; 2] = ["broken", "fixed"];
 
@@ -200,7 +200,7 @@ fn failures_are_counted_and_never_averaged() {
     failed.outcome = TrialOutcome::SubjectFailed { reason: "crashed".into(), stderr: String::new() };
     failed.metrics.insert("capacity".into(), 1e9);
     let mut evidence = trials[3].clone();
-    (evidence.kind, evidence.block) = (TrialKind::Evidence, None);
+    (evidence.kind, evidence.block) = (TrialKind::Evidence(EvidenceKind::Cpu), None);
     evidence.metrics.insert("capacity".into(), 1e9);
     trials.push(evidence);
     let comparisons = compare(&plan, &trials);

@@ -110,7 +110,7 @@ pub(crate) fn status(status: Status) -> &'static str {
 pub(crate) fn kind(kind: TrialKind) -> &'static str {
     match kind {
         TrialKind::Measure => "measured",
-        TrialKind::Evidence => "evidence",
+        TrialKind::Evidence(_) => "evidence",
     }
 }
 

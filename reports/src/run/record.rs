@@ -34,8 +34,35 @@ pub enum Status {
 pub enum TrialKind {
     /// Clean: nothing attached.
     Measure,
-    /// Profiled: explains, is never measured.
-    Evidence,
+    /// With one agent attached: explains, is never measured. A measured trial has no place for an agent.
+    Evidence(EvidenceKind),
+}
+
+impl TrialKind {
+    /// What the trial gathers, where it is there to explain.
+    pub fn evidence(self) -> Option<EvidenceKind> {
+        match self {
+            Self::Measure => None,
+            Self::Evidence(kind) => Some(kind),
+        }
+    }
+}
+
+/// What an evidence trial gathers: one kind a trial, since each disturbs the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceKind {
+    /// Where CPU time goes.
+    Cpu,
+}
+
+impl EvidenceKind {
+    /// `cpu`: in file names, flags and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+        }
+    }
 }
 
 /// How a trial ended.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use reports::render;
 use reports::run::reader;
 use reports::run::writer::{RunName, RunWriter};
-use reports::run::{Plan, RunSummary};
+use reports::run::{EvidenceKind, Plan, RunSummary};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{self, Resolved};
 
@@ -57,7 +57,7 @@ fn planned(flags: &Run, catalog: &Catalog) -> anyhow::Result<(Resolved, Plan)> {
     let vary =
         flags.vary.iter().map(|s| resolve::parse_vary(s)).collect::<Result<Vec<_>, _>>().map_err(Refusal::usage)?;
     let mut resolved = resolve::resolve(&scenario, &sets, &vary, &flags.variant).map_err(Refusal::usage)?;
-    let evidence = !flags.evidence.contains(&Evidence::None);
+    let evidence = kinds(&flags.evidence)?;
     if flags.quick {
         quicken(&mut resolved);
     }
@@ -73,18 +73,35 @@ fn planned(flags: &Run, catalog: &Catalog) -> anyhow::Result<(Resolved, Plan)> {
     if let Some(budget) = &flags.budget {
         let budget =
             scenarios::knobs::parse_duration(budget).map_err(|e| Refusal::usage(format!("`--for` = {budget}: {e}")))?;
-        blocks = plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), evidence);
+        blocks = plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), evidence.len());
     }
     let build = build_info::read();
     let plan = plan::plan(&plan::Request {
         scenario: &resolved.scenario,
         variants: &resolved.variants,
         blocks,
-        evidence,
+        evidence: &evidence,
         seed: flags.seed.unwrap_or_else(random),
         build: &build,
     });
     Ok((resolved, plan))
+}
+
+/// Kinds of evidence asked for, each once.
+fn kinds(asked: &[Evidence]) -> anyhow::Result<Vec<EvidenceKind>> {
+    if asked.contains(&Evidence::None) && asked.iter().any(|kind| *kind != Evidence::None) {
+        return Err(Refusal::usage("`--evidence none` goes with no other kind"));
+    }
+    let mut kinds: Vec<EvidenceKind> = asked
+        .iter()
+        .filter_map(|kind| match kind {
+            Evidence::Cpu => Some(EvidenceKind::Cpu),
+            Evidence::None => None,
+        })
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
 }
 
 /// `--quick`: three blocks of a quarter of the load.

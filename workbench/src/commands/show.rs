@@ -1,7 +1,7 @@
 //! `workbench show`.
 
 use reports::render;
-use reports::run::{Plan, TrialKind, reader};
+use reports::run::{Plan, reader};
 
 use crate::cli::Show;
 use crate::exit::{Exit, Refusal};
@@ -61,7 +61,7 @@ pub(super) fn plan_text(plan: &Plan) -> String {
     let evidence: Vec<String> = plan
         .trials
         .iter()
-        .filter(|trial| trial.kind == TrialKind::Evidence)
+        .filter(|trial| trial.kind.evidence().is_some())
         .map(|trial| render::printable(&trial.variant))
         .collect();
     if !evidence.is_empty() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use reports::run::reader;
 use reports::run::writer::RunName;
-use reports::run::{BuildInfo, Machine, Metrics};
+use reports::run::{BuildInfo, EvidenceKind, Machine, Metrics, TrialKind};
 
 use super::*;
 use crate::plan::tests::{scenario, variants};
@@ -33,6 +33,7 @@ impl Listener for Heard {
 }
 
 fn plan_of(blocks: u32, evidence: bool) -> Plan {
+    let evidence: &[EvidenceKind] = if evidence { &[EvidenceKind::Cpu] } else { &[] };
     crate::plan::plan(&crate::plan::Request {
         scenario: &scenario(),
         variants: &variants(),
@@ -133,7 +134,7 @@ fn a_crashed_profiler_costs_the_evidence_and_nothing_else() {
     let plan = plan_of(1, true);
     let mut rig = rig(&plan);
     let mut subject = SimulatedSubject::new(&plan, |trial| match trial.kind {
-        TrialKind::Evidence => {
+        TrialKind::Evidence(_) => {
             Err(SubjectError::Failed { reason: "was ended by SIGSEGV".into(), stderr: String::new() })
         }
         TrialKind::Measure => Ok(measured(trial)),

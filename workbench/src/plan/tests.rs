@@ -17,6 +17,7 @@ pub(crate) fn variants() -> Vec<Variant> {
 
 fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
     let build = BuildInfo::default();
+    let evidence: &[EvidenceKind] = if evidence { &[EvidenceKind::Cpu] } else { &[] };
     plan(&Request { scenario: &scenario(), variants: &variants(), blocks, evidence, seed, build: &build })
 }
 
@@ -37,7 +38,7 @@ fn every_block_holds_every_variant_once_and_evidence_comes_last() {
             plan.trials.iter().filter(|t| t.block == Some(block)).map(|t| t.variant.as_str()).collect();
         assert_eq!(names, BTreeSet::from(["broken", "fixed"]));
     }
-    assert!(plan.trials[24..].iter().all(|t| t.kind == TrialKind::Evidence && t.block.is_none()));
+    assert!(plan.trials[24..].iter().all(|t| t.kind == TrialKind::Evidence(EvidenceKind::Cpu) && t.block.is_none()));
     let indexes: Vec<u32> = plan.trials.iter().map(|t| t.index).collect();
     assert_eq!(indexes, (1..=26).collect::<Vec<_>>());
 }
@@ -61,9 +62,9 @@ fn blocks_differ_in_their_arrivals_and_variants_do_not() {
 #[test]
 fn a_budget_is_filled_and_never_empty() {
     let scenario = scenario();
-    let few = blocks_within(1.0, &scenario, 2, true);
-    let many = blocks_within(600.0, &scenario, 2, true);
+    let few = blocks_within(1.0, &scenario, 2, 1);
+    let many = blocks_within(600.0, &scenario, 2, 1);
     assert_eq!(few, 1);
     assert!(many > 20);
-    assert!(blocks_within(600.0, &scenario, 6, true) < many);
+    assert!(blocks_within(600.0, &scenario, 6, 1) < many);
 }

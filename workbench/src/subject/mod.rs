@@ -13,6 +13,8 @@ mod timeline;
 use reports::run::hlog::Interval;
 use reports::run::{PlannedTrial, Settings, TimelinePoint, TrialRecord};
 
+use crate::evidence::Recorded;
+
 /// Something that can run trials.
 pub trait Subject {
     /// Starts a process for this variant only to read its settings back.
@@ -54,8 +56,8 @@ pub struct TrialData {
     pub timeline: Vec<TimelinePoint>,
     /// The subject's standard error.
     pub log: String,
-    /// CPU profile of an evidence trial, or why there is none.
-    pub profile: Option<Result<probe::cpu::CpuProfile, String>>,
+    /// What an evidence trial recorded, or why nothing.
+    pub recorded: Option<Result<Recorded, String>>,
 }
 
 /// Why a trial has no result.

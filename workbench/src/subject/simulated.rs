@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use reports::run::{
-    DriverRecord, ExitRecord, FORMAT, Metrics, OperationRecord, Plan, PlannedTrial, Settings, TrialKind, TrialOutcome,
-    TrialRecord,
+    DriverRecord, ExitRecord, FORMAT, Metrics, OperationRecord, Plan, PlannedTrial, Settings, TrialOutcome, TrialRecord,
 };
 
 use super::{Phase, Subject, SubjectError, TrialData};
@@ -77,7 +76,7 @@ impl Subject for SimulatedSubject {
             intervals: Vec::new(),
             timeline: Vec::new(),
             log: String::new(),
-            profile: (trial.kind == TrialKind::Evidence).then(|| Err("simulated".to_owned())),
+            recorded: trial.kind.evidence().map(|_| Err("simulated".to_owned())),
         })
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::compare::fixture::{plan, run, trial};
 use crate::run::hlog::Interval;
 use crate::run::writer::{RunName, RunWriter};
-use crate::run::{PlannedTrial, TrialKind};
+use crate::run::{EvidenceKind, PlannedTrial, TrialKind};
 
 fn interval(tag: &str, millis: &[u64]) -> Interval {
     let mut histogram = Histogram::new_with_bounds(1_000, 60_000_000_000, 3).unwrap();
@@ -25,7 +25,12 @@ fn finished(index: u32, outcome: TrialOutcome) -> Event {
 /// Two blocks of two variants and an evidence trial of the second, whose profiler crashed after the first trial failed.
 fn written(folder: &Path) -> PathBuf {
     let mut plan = plan(&["broken", "fixed"], 2);
-    plan.trials.push(PlannedTrial { index: 5, block: None, variant: "fixed".into(), kind: TrialKind::Evidence });
+    plan.trials.push(PlannedTrial {
+        index: 5,
+        block: None,
+        variant: "fixed".into(),
+        kind: TrialKind::Evidence(EvidenceKind::Cpu),
+    });
     let name = RunName { stamp: "20260102-030405", letters: "abcd" };
     let mut writer = RunWriter::create(folder, name, &plan, "name = \"x\"\n", &run("", Vec::new()).host).unwrap();
     writer.event(&Event::RunStarted { at: "2026-01-01T00:00:00Z".into(), resumed: false }).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use reports::run::{DrainRecord, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord};
+use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord};
 use scenarios::spec::{Arrivals, Scenario, Variant};
 
 use super::conversation::Conversation;
@@ -12,6 +12,7 @@ use super::{START_PATIENCE, conversation::Ready};
 use crate::child::protocol::{Command, MemorySample, Reply, Usage};
 use crate::clock::{Clock, SystemClock};
 use crate::conductor::disagreement;
+use crate::evidence::Recorded;
 use crate::load::{ClosedOutcome, PhaseOutcome, Placement};
 use crate::noise::HostCpu;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
@@ -27,7 +28,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 struct Phases {
     saturated: Option<(ClosedOutcome, Usage)>,
     open: Option<PhaseOutcome>,
-    profile: Option<Result<probe::cpu::CpuProfile, String>>,
+    recorded: Option<Recorded>,
     drain: Option<DrainRecord>,
     memory: Vec<MemorySample>,
 }
@@ -105,7 +106,7 @@ pub(super) fn run(
         intervals: phases.open.as_ref().map(metrics::intervals).unwrap_or_default(),
         timeline: phases.open.as_ref().map(|open| timeline::with_memory(open, &phases.memory)).unwrap_or_default(),
         log: conversation.stderr(),
-        profile: phases.profile,
+        recorded: phases.recorded.map(Ok),
     })
 }
 
@@ -118,7 +119,7 @@ fn phases(
 ) -> Result<Phases, SubjectError> {
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up").in_scope(|| driving.closed(conversation, scenario.trial.warmup, "the warm-up"))?;
-    let profiling = trial.kind == TrialKind::Evidence;
+    let profiling = trial.kind == TrialKind::Evidence(EvidenceKind::Cpu);
     if profiling {
         conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
     }
@@ -137,9 +138,9 @@ fn phases(
         let span = tracing::info_span!("open-loop phase");
         open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
     }
-    let profile = if profiling {
+    let recorded = if profiling {
         match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
-            Reply::Profile(profile) => Some(Ok(*profile)),
+            Reply::Profile(profile) => Some(Recorded::Cpu(*profile)),
             other => return Err(conversation.out_of_turn("profile", &other)),
         }
     } else {
@@ -147,7 +148,7 @@ fn phases(
     };
     watch(Phase::Stopping);
     match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {
-        Reply::Done { drain, memory } => Ok(Phases { saturated, open, profile, drain, memory }),
+        Reply::Done { drain, memory } => Ok(Phases { saturated, open, recorded, drain, memory }),
         other => Err(conversation.out_of_turn("done", &other)),
     }
 }

@@ -1,4 +1,4 @@
-//! From what an evidence trial recorded to its files: the raw profile as pprof, the cleaned stacks as a flamegraph.
+//! CPU evidence: the raw profile as pprof, the cleaned stacks as a flamegraph.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ const SAMPLER: &str = "sampler: ";
 ///
 /// # Errors
 /// A profile without samples, or files that cannot be written.
-pub fn write_cpu(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> anyhow::Result<()> {
+pub fn write(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> anyhow::Result<()> {
     let profile = convert(recorded, variant).context("the CPU profile")?;
     writer.evidence(variant, CPU_PROFILE, &flamegraphs::write::pprof(&profile))?;
     let stacks = names::fold(&profile, 0, &names::Options::default())?;

@@ -1,0 +1,22 @@
+//! Evidence: what a trial with an agent attached recorded, turned into the files that explain. One file a kind.
+
+pub mod cpu;
+
+use reports::run::writer::RunWriter;
+
+/// What one evidence trial recorded.
+#[derive(Debug)]
+pub enum Recorded {
+    /// Where CPU time went.
+    Cpu(probe::cpu::CpuProfile),
+}
+
+/// Writes the files of a variant's evidence.
+///
+/// # Errors
+/// A recording that says nothing, or files that cannot be written.
+pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyhow::Result<()> {
+    match recorded {
+        Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
+    }
+}
