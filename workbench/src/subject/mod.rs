@@ -2,6 +2,7 @@
 
 pub mod builtin;
 pub mod guard;
+pub mod last_words;
 mod metrics;
 pub mod process;
 mod reap;
@@ -39,7 +40,7 @@ pub enum Phase {
     WarmUp,
     /// Closed loop at full concurrency.
     Saturated,
-    /// Open loop at the asked rate.
+    /// Open loop at the asked rate, or a closed loop of as many operations where the scenario says so.
     Open,
     /// Shutting down.
     Stopping,

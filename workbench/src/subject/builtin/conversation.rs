@@ -88,12 +88,12 @@ impl Conversation {
                 Line::Text(text) => return self.understand(&text, during),
                 Line::Closed => {
                     let exit = self.process.finish(END_PATIENCE)?;
-                    return Err(self.failed(&format!("while {during}, the process"), &exit));
+                    return Err(self.failed(&format!("{}, the process", when(during)), &exit));
                 }
                 Line::Late if Instant::now() < deadline => {}
                 Line::Late => {
                     self.process.kill();
-                    let reason = format!("hung: no answer for {patience:?} while {during}; it was killed");
+                    let reason = format!("hung: no answer for {patience:?} {}; it was killed", when(during));
                     return Err(SubjectError::Failed { reason, stderr: self.stderr() });
                 }
             }
@@ -105,14 +105,14 @@ impl Conversation {
             Ok(Reply::Refused { message }) => Err(SubjectError::Refused(message)),
             Ok(Reply::Failed { message }) => {
                 let _ = self.process.finish(END_PATIENCE);
-                let reason = format!("while {during}: {message}");
+                let reason = format!("{}: {message}", when(during));
                 Err(SubjectError::Failed { reason, stderr: self.stderr() })
             }
             Ok(reply) => Ok(reply),
             Err(_) => {
                 self.process.kill();
                 let shown: String = text.chars().take(80).collect();
-                let reason = format!("while {during}, it printed garbage where a reply was due: {:?}", shown);
+                let reason = format!("{}, it printed garbage where a reply was due: {shown:?}", when(during));
                 Err(SubjectError::Failed { reason, stderr: self.stderr() })
             }
         }
@@ -147,6 +147,12 @@ impl Conversation {
     pub(super) fn finish(&mut self, patience: Duration) -> Result<ExitRecord, SubjectError> {
         self.process.finish(patience)
     }
+}
+
+/// "during the warm-up", but "while starting".
+fn when(during: &str) -> String {
+    let preposition = if during.starts_with("the ") { "during" } else { "while" };
+    format!("{preposition} {during}")
 }
 
 #[cfg(test)]

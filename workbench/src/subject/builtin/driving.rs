@@ -78,8 +78,8 @@ impl<'a> Driving<'a> {
                 self.settle(driven, conversation, during)?
             }
             None => {
-                let planned = Duration::from_nanos(spec.schedule().duration_ns);
-                match conversation.ask(&Command::DriveOpen, during, planned + spec.timeout + GRACE)? {
+                let patience = Duration::from_nanos(spec.schedule().duration_ns) + spec.timeout + GRACE;
+                match conversation.ask(&Command::DriveOpen, during, patience)? {
                     Reply::Open(outcome) => *outcome,
                     other => return Err(conversation.out_of_turn("open", &other)),
                 }
@@ -135,6 +135,10 @@ fn wrong<'k>(
     // Where the child has died meanwhile, how it died is the better story.
     if let Err(error @ SubjectError::Failed { .. }) = conversation.usage(during) {
         return error;
+    }
+    if failed == 0 {
+        let reason = format!("answered nothing during {during}: not one operation ended before the timeout");
+        return SubjectError::Failed { reason, stderr: conversation.stderr() };
     }
     let commonest = kinds.max_by_key(|(_, count)| **count);
     let why = commonest.map_or_else(

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord};
-use scenarios::spec::{Arrivals, Scenario, Variant};
+use scenarios::spec::{Scenario, Variant};
 
 use super::conversation::Conversation;
 use super::driving::Driving;
@@ -133,7 +133,7 @@ fn phases(
         saturated = Some((closed, after.since(&before)));
     }
     let mut open = None;
-    if scenario.load.operations > 0 && scenario.load.arrivals != Arrivals::Closed {
+    if scenario.load.operations > 0 {
         watch(Phase::Open);
         let span = tracing::info_span!("open-loop phase");
         open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
