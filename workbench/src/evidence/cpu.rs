@@ -59,6 +59,8 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
         let stack: Vec<_> = sample
             .frames
             .iter()
+            // Unwinders end a stack with address 0, which is no frame.
+            .filter(|frame| frame.address != 0)
             .map(|frame| {
                 let files: Vec<String> = frame
                     .symbols
@@ -161,6 +163,7 @@ mod tests {
                         symbols: vec![symbol("app::inner", 3), symbol("app::outer", 9)],
                     },
                     probe::cpu::Frame { address: 0x1100, symbols: vec![symbol("app::main", 20)] },
+                    probe::cpu::Frame { address: 0, symbols: vec![] },
                 ],
                 count: 4,
             }],
@@ -176,6 +179,7 @@ mod tests {
         assert_eq!(profile.total(1), Some(80_000_000));
         assert_eq!(profile.samples()[0].label("thread"), Some("worker-1"));
         assert_eq!(profile.samples()[0].label("variant"), Some("broken"));
+        assert_eq!(profile.samples()[0].stack.len(), 2, "the end of the stack is no frame");
         let leaf = profile.location(profile.samples()[0].stack[0]);
         let lines: Vec<_> = leaf.lines.iter().map(|l| (profile.function(l.function).name.as_str(), l.line)).collect();
         assert_eq!(lines, [("app::inner", 3), ("app::outer", 9)]);
