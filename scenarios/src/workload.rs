@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::problem::nearest;
+
 /// A boxed future, as trait objects need it.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
@@ -133,7 +135,10 @@ impl Context {
         let Some(text) = self.parameters.get(name) else { return Ok(choices[0]) };
         choices.iter().find(|c| *c == text).copied().ok_or_else(|| WorkloadError::Parameter {
             name: name.to_owned(),
-            problem: format!("`{text}` is none of {}", choices.join(", ")),
+            problem: match nearest(text, choices.iter().copied()) {
+                Some(nearest) => format!("`{text}` is none of {}: did you mean `{nearest}`?", choices.join(", ")),
+                None => format!("`{text}` is none of {}", choices.join(", ")),
+            },
         })
     }
 

@@ -19,6 +19,9 @@ use crate::load::{self, ClosedOutcome, PhaseOutcome, Placement};
 /// In-flight requests get this long after shutdown is asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
+/// And the server this much longer to come to its end.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
 /// A running workload.
 pub(super) struct Host {
     handle: Handle,
@@ -96,6 +99,24 @@ impl Host {
         ])
     }
 
+    /// Whether a server still serves; where it ended unasked, why.
+    pub(super) fn check(&mut self) -> Result<(), ChildError> {
+        let Work::Networked { serving, .. } = &mut self.work else { return Ok(()) };
+        if !serving.is_finished() {
+            return Ok(());
+        }
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let ended = std::mem::replace(serving, self.handle.spawn(std::future::pending()));
+        self.handle.spawn(async move {
+            let _ = sender.send(ended.await);
+        });
+        Err(ChildError::Workload(match receiver.recv_timeout(STOP_GRACE) {
+            Ok(Ok(Err(error))) => format!("the server gave up: {error}"),
+            Ok(Err(error)) => format!("the server task ended badly: {error}"),
+            Ok(Ok(Ok(_))) | Err(_) => "the server ended before it was asked to".to_owned(),
+        }))
+    }
+
     /// Drives a closed loop.
     pub(super) fn drive_closed(&self, duration_s: f64) -> Result<ClosedOutcome, ChildError> {
         let workload = self.in_process()?;
@@ -140,8 +161,10 @@ impl Host {
                 self.handle.spawn(async move {
                     let _ = sender.send(serving.await);
                 });
-                let answer = receiver.recv_timeout(DRAIN_DEADLINE + Duration::from_secs(3)).map_err(|_| {
-                    ChildError::Workload(format!("the server did not stop within {DRAIN_DEADLINE:?} and 3 s"))
+                let answer = receiver.recv_timeout(DRAIN_DEADLINE + STOP_GRACE).map_err(|_| {
+                    ChildError::Workload(format!(
+                        "the server was still running {STOP_GRACE:?} after the {DRAIN_DEADLINE:?} it has for draining"
+                    ))
                 })?;
                 let drained = match answer {
                     Ok(Ok(drained)) => drained,

@@ -59,7 +59,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
         let read_back = probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;
         effective.extend(read_back.into_iter().map(|(name, value)| (format!("runtime.{name}"), value)));
     }
-    let host = Host::start(catalog, &assignment, &runtime_settings)?;
+    let mut host = Host::start(catalog, &assignment, &runtime_settings)?;
     effective.extend(host.effective());
     let port = host.port();
     let hidden = probe::jemalloc::hidden_sources();
@@ -71,7 +71,10 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     let mut profiler = None;
     while let Some(line) = requests.next().transpose()? {
         let reply = match read(&line)? {
-            Command::Usage => Reply::Usage(usage()?),
+            Command::Usage => {
+                host.check()?;
+                Reply::Usage(usage()?)
+            }
             Command::DriveClosed { duration_s } => Reply::Closed(Box::new(host.drive_closed(duration_s)?)),
             Command::DriveOpen => Reply::Open(Box::new(host.drive_open()?)),
             Command::StartProfile { hz } => {

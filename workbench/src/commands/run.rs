@@ -18,6 +18,7 @@ use crate::conductor::{Ending, Stage, conduct};
 use crate::exit::{Exit, Refusal};
 use crate::subject::builtin::BuiltinSubject;
 use crate::subject::guard::Guard;
+use crate::subject::last_words::last_words;
 use crate::{build_info, machine, plan, report, signals, spans, ui};
 
 /// What is to be run, new or continued.
@@ -206,12 +207,11 @@ fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Resul
 
 /// The reason and the last lines that the subject said.
 fn failure(reason: &str, stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.trim_end().lines().collect();
+    let lines = last_words(stderr);
     if lines.is_empty() {
         return format!("subject failed: {reason} (it said nothing on standard error)");
     }
-    let last = &lines[lines.len().saturating_sub(12)..];
-    let tail = last.iter().map(|line| render::printable(line)).collect::<Vec<_>>().join("\n    ");
+    let tail = lines.into_iter().map(render::printable).collect::<Vec<_>>().join("\n    ");
     format!("subject failed: {reason}\n  its last words:\n    {tail}")
 }
 
