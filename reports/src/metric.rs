@@ -22,6 +22,8 @@ pub enum Better {
 pub struct Metric {
     /// Name as it stands in JSON, limits and reports.
     pub name: &'static str,
+    /// The same in a few words for people: `p99 latency`.
+    pub words: &'static str,
     /// SI unit of its values: `s`, `s/op`, `B`, `B/op`, `ops/s`, `ops`, `1`, `1/op`, `1/kop`.
     pub unit: &'static str,
     /// Direction of improvement.
@@ -49,6 +51,15 @@ pub fn split(name: &str) -> (&str, Option<&str>) {
     match name.strip_suffix(']').and_then(|head| head.split_once('[')) {
         Some((base, operation)) if !base.is_empty() && !operation.is_empty() => (base, Some(operation)),
         _ => (name, None),
+    }
+}
+
+/// A metric in words, `p99 latency of login` for `latency.p99[login]`; an unknown name as it is.
+pub fn words(name: &str) -> String {
+    match (lookup(name), split(name).1) {
+        (Some(metric), Some(operation)) => format!("{} of {operation}", metric.words),
+        (Some(metric), None) => metric.words.to_owned(),
+        (None, _) => name.to_owned(),
     }
 }
 

@@ -49,7 +49,7 @@ fn shown_and_not_shown() {
     assert!(cpu.pairs_needed.unwrap() > 12 && cpu.detectable.unwrap() > 0.03);
     assert_eq!(cpu.margin, None);
     assert_eq!(comparisons.len(), 4, "metrics without values are left out");
-    assert_snapshot!(say(&plan, &trials), @"`fixed` lowers latency.p99 (orders) to 0.12× [0.11, 0.13] of `broken`, but raises rss.max to 1.58× [1.45, 1.73] (worse); capacity (could have seen ±15 %) and cpu_per_op (could have seen ±12 %): no difference shown.");
+    assert_snapshot!(say(&plan, &trials), @"`fixed` lowers p99 latency of orders from 96.4 ms to 11.3 ms (0.12× [0.11, 0.13]), but raises peak memory from 45 MiB to 75.1 MiB (1.58× [1.45, 1.73], worse); no difference shown in capacity and CPU per op.");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn same_needs_a_tight_interval() {
     assert_eq!((cpu.verdict, cpu.margin, cpu.pairs_needed), (Verdict::Same, Some(0.03), None));
     let allocations = of(&comparisons, "alloc.count_per_op");
     assert_eq!((allocations.verdict, allocations.ratio, allocations.p), (Verdict::Same, Some(1.0), Some(1.0)));
-    assert_snapshot!(say(&plan, &trials), @"`fixed` against `broken`: cpu_per_op (within ±3 %) and alloc.count_per_op (within ±1 %): the same.");
+    assert_snapshot!(say(&plan, &trials), @"`fixed` against `broken`: the same: CPU per op (±3 %) and allocations per op (±1 %).");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn one_variant_is_described() {
     let plan = plan(&["default"], 12);
     let trials = trials(&plan, &[("latency.p99", &[0.1]), ("capacity", &[9_000.0])], 0.1, 0.05);
     assert!(compare(&plan, &trials).is_empty());
-    assert_snapshot!(say(&plan, &trials), @"`default`: latency.p99 (orders) 97.4 ms, capacity 8912 ops/s (12 trials); one variant, so nothing is compared.");
+    assert_snapshot!(say(&plan, &trials), @"`default`: p99 latency of orders 97.4 ms, capacity 8.91k ops/s (12 trials); one variant, so nothing is compared.");
     assert_snapshot!(say(&plan, &[]), @"`default`: no trial ended well, so there is nothing to report.");
 }
 
@@ -89,7 +89,7 @@ fn few_pairs_say_so() {
     assert!((cpu.ratio.unwrap() - 0.5).abs() < 0.02);
     assert_eq!(cpu.pairs_needed, Some(6));
     assert_eq!(cpu.why.as_deref(), Some("5 pairs: fewer than 6 can never show a difference"));
-    assert_snapshot!(say(&plan, &few), @"`fixed` against `broken`: cpu_per_op: cannot tell (5 pairs: fewer than 6 can never show a difference).");
+    assert_snapshot!(say(&plan, &few), @"`fixed` against `broken`: no difference shown in CPU per op (5 pairs: fewer than 6 can never show a difference).");
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn a_variant_that_always_fails() {
     });
     assert_eq!(
         say(&plan, &trials),
-        "`fixed` against `broken`: latency.p99 (orders), capacity, cpu_per_op and rss.max: cannot tell (no trial of `fixed` \
-         ended well). `fixed` failed in 12 of 12 trials."
+        "`fixed` against `broken`: no verdict on p99 latency of orders, capacity, CPU per op and peak memory (no trial of \
+         `fixed` ended well); `fixed` failed in 12 of 12 trials."
     );
 }
 
@@ -293,7 +293,7 @@ fn everything_at_once_in_one_sentence() {
     ];
     let mut trials = trials(&plan, &metrics, 0.3, 0.03);
     metrics_of(&mut trials, "mimalloc", |trial| trial.driver.limited = Some("lag".into()));
-    assert_snapshot!(say(&plan, &trials), @"`mimalloc` lowers cpu_per_op to 0.90× [0.89, 0.91] and raises capacity to 1.10× [1.08, 1.11] of `jemalloc`; latency.p99 (orders): cannot tell (the load driver could not keep up in 12 of 12 trials of `mimalloc`, which voids its latencies). `system` raises latency.p99 (orders) to 1.30× [1.27, 1.33] and lowers capacity to 0.77× [0.76, 0.78] of `jemalloc` (worse); cpu_per_op (within ±3 %): the same.");
+    assert_snapshot!(say(&plan, &trials), @"Against `jemalloc`, `mimalloc` raises capacity (1.10× [1.08, 1.11]) and lowers CPU per op (0.90× [0.89, 0.91]). `system` raises p99 latency of orders (1.30× [1.27, 1.33], worse) and lowers capacity (0.77× [0.76, 0.78], worse). No verdict on p99 latency of `mimalloc` (the load driver could not keep up in 12 of 12 trials of `mimalloc`, which voids its latencies).");
 }
 
 fn two_runs() -> [RunSummaryPair; 1] {

@@ -16,7 +16,9 @@ pub fn format_value(value: f64, unit: &str) -> String {
         "s" => seconds(value) + &per,
         "B" => bytes(value) + &per,
         "1" => digits(value) + &per,
-        _ => format!("{} {unit}", thousands(value)),
+        // Counts stay whole for longer than rates.
+        "ops/s" => format!("{} {unit}", thousands(value, 999.5)),
+        _ => format!("{} {unit}", thousands(value, 9_999.5)),
     }
 }
 
@@ -45,12 +47,13 @@ fn bytes(value: f64) -> String {
     format!("{} {unit}", digits(scaled))
 }
 
-fn thousands(value: f64) -> String {
+/// `k` begins at `least`.
+fn thousands(value: f64, least: f64) -> String {
     let size = value.abs();
     match size {
         _ if size >= 999.5e6 => digits(value / 1e9) + "G",
         _ if size >= 999.5e3 => digits(value / 1e6) + "M",
-        _ if size >= 9_999.5 => digits(value / 1e3) + "k",
+        _ if size >= least => digits(value / 1e3) + "k",
         _ => digits(value),
     }
 }

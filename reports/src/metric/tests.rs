@@ -5,7 +5,8 @@ fn names_are_unique_and_effects_sane() {
     for (position, metric) in METRICS.iter().enumerate() {
         assert!(!METRICS[..position].iter().any(|earlier| earlier.name == metric.name), "{} twice", metric.name);
         assert!(metric.minimum_effect > 0.0 && metric.minimum_effect < 1.0, "{}", metric.name);
-        assert!(!metric.about.is_empty());
+        assert!(!metric.about.is_empty() && !metric.words.is_empty());
+        assert!(!METRICS[..position].iter().any(|earlier| earlier.words == metric.words), "{} twice", metric.words);
         assert!(metric.quantile.is_none() || metric.latency, "{}", metric.name);
         assert!(!(metric.compared && metric.better == Better::Neither), "{} has no better direction", metric.name);
     }
@@ -58,6 +59,13 @@ fn operations_qualify_latencies_only() {
 }
 
 #[test]
+fn names_in_words() {
+    assert_eq!(words("latency.p99"), "p99 latency");
+    assert_eq!(words("latency.p99[login]"), "p99 latency of login");
+    assert_eq!(words("no.such"), "no.such");
+}
+
+#[test]
 fn nearest_names() {
     assert_eq!(nearest("latency.p999"), Some("latency.p99_9"));
     assert_eq!(nearest("latencyp99[login]"), Some("latency.p99"));
@@ -91,6 +99,8 @@ fn values_for_people() {
         (1023.9, "B", "1 KiB"),
         (512.0, "B/op", "512 B/op"),
         (12_345.0, "ops/s", "12.3k ops/s"),
+        (8_912.0, "ops/s", "8.91k ops/s"),
+        (987.0, "ops/s", "987 ops/s"),
         (2_000.0, "ops", "2000 ops"),
         (0.0123, "1", "0.0123"),
         (3.0, "1/op", "3/op"),

@@ -13,7 +13,7 @@ pub(crate) fn value(value: f64, unit: &str) -> String {
     match unit {
         "s" => seconds(value),
         "B" => bytes(value),
-        "ops/s" => format!("{}/s", scaled(value, THOUSANDS, "")),
+        "ops/s" => format!("{} ops/s", scaled(value, THOUSANDS, "")),
         "ops" => count(value),
         "1" | "" => significant(value),
         _ => match unit.split_once('/') {
@@ -223,9 +223,9 @@ mod tests {
             (4_718_592.0, "B", "4.50 MiB"),
             (512.0, "B", "512 B"),
             (1_600.0, "B/op", "1.56 KiB/op"),
-            (12_345.0, "ops/s", "12.3k/s"),
-            (987.0, "ops/s", "987/s"),
-            (0.0, "ops/s", "0/s"),
+            (12_345.0, "ops/s", "12.3k ops/s"),
+            (987.0, "ops/s", "987 ops/s"),
+            (0.0, "ops/s", "0 ops/s"),
             (12_345.0, "ops", "12,345"),
             (12_345.5, "ops", "12,345.5"),
             (3.0, "1", "3"),
@@ -264,7 +264,7 @@ mod tests {
     fn ticks_and_medians() {
         assert_eq!(tick(0.001, "s"), "1 ms");
         assert_eq!(tick(0.000_25, "s/op"), "250 µs/op");
-        assert_eq!(tick(1_500.0, "ops/s"), "1.5k/s");
+        assert_eq!(tick(1_500.0, "ops/s"), "1.5k ops/s");
         assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&mut []), None);
