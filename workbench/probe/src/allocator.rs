@@ -15,7 +15,7 @@ mod selectable;
 use std::fmt;
 use std::str::FromStr;
 
-pub use self::counters::{Counters, counters};
+pub use self::counters::{Allocated, Counters, allocated_by_this_thread, counters};
 pub use self::guard::{GuardError, verify};
 pub use self::selectable::{Selectable, kind};
 

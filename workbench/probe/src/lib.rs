@@ -10,4 +10,5 @@ pub mod environment;
 pub mod jemalloc;
 pub mod mimalloc;
 pub mod runtime;
+pub mod tasks;
 pub mod usage;

@@ -7,4 +7,4 @@ mod settings;
 
 pub use self::counters::RuntimeCounters;
 pub use self::read_back::{Effective, ReadBackError, read_back};
-pub use self::settings::{BuildError, Flavor, Settings, build};
+pub use self::settings::{BuildError, Flavor, Settings, build, build_recorded};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::tasks::{self, InstallError, Recorder};
+
 /// Scheduler of a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Flavor {
@@ -86,6 +88,16 @@ pub enum BuildError {
 /// A setting that is out of range, would be ignored, or is not in this build; or the operating system refused.
 pub fn build(settings: &Settings) -> Result<Runtime, BuildError> {
     Ok(builder(settings)?.build()?)
+}
+
+/// As [`build`], with hooks that record tasks: for runs that explain, never for runs that measure.
+///
+/// # Errors
+/// As [`build`]. Where only the hooks are unavailable there is a runtime, and the reason in place of the recorder.
+pub fn build_recorded(settings: &Settings) -> Result<(Runtime, Result<Recorder, InstallError>), BuildError> {
+    let mut builder = builder(settings)?;
+    let recorder = tasks::install(&mut builder);
+    Ok((builder.build()?, recorder))
 }
 
 /// The builder behind [`build`]; probes of [`super::read_back`] add hooks to it and nothing else.

@@ -1,0 +1,67 @@
+//! Hooks in, records out.
+
+#[cfg(tokio_unstable)]
+mod hooks;
+mod merge;
+#[cfg_attr(not(tokio_unstable), expect(dead_code, reason = "only hooks take a seat"))]
+mod seats;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::runtime::Builder;
+
+use self::seats::Shared;
+use super::record::SiteRecord;
+
+/// Why tasks cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InstallError {
+    /// tokio has task hooks only in builds with `--cfg tokio_unstable`.
+    #[error("task hooks are unavailable: needs tokio_unstable (build with RUSTFLAGS=\"--cfg tokio_unstable\")")]
+    Unavailable,
+}
+
+/// Records the tasks of one runtime. Spawns and ends are counted from the beginning, so that the tasks alive are
+/// known; everything else between [`Recorder::start`] and [`Recorder::stop`].
+#[derive(Debug)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+/// Puts the hooks into the builder of one runtime, in place of any task hooks it had, and asks tokio to track schedule
+/// latency. Nothing is recorded before [`Recorder::start`].
+///
+/// # Errors
+/// A build without `--cfg tokio_unstable`; the builder is as it was.
+pub fn install(builder: &mut Builder) -> Result<Recorder, InstallError> {
+    #[cfg(tokio_unstable)]
+    {
+        let shared = Arc::new(Shared::new());
+        hooks::install(builder, &shared);
+        Ok(Recorder { shared })
+    }
+    #[cfg(not(tokio_unstable))]
+    {
+        let _ = builder;
+        Err(InstallError::Unavailable)
+    }
+}
+
+impl Recorder {
+    /// Begins, or goes on, recording.
+    pub fn start(&self) {
+        self.shared.recording.store(true, Relaxed);
+    }
+
+    /// Polls that begin from now on are not recorded. One that is in progress counts when it ends.
+    pub fn stop(&self) {
+        self.shared.recording.store(false, Relaxed);
+    }
+
+    /// Every site with something to say, the one with the most busy time first. While tasks run, the figures of a site
+    /// are each right but not of one instant; a poll is counted a moment after what it did can be seen.
+    pub fn snapshot(&self) -> Vec<SiteRecord> {
+        merge::records(&self.shared)
+    }
+}

@@ -1,0 +1,142 @@
+//! The ledgers of all threads as records.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::seats::Shared;
+use crate::tasks::ledger::{Ledger, Sums};
+use crate::tasks::record::{Kind, SiteRecord};
+use crate::tasks::sites::SITES;
+
+/// Sums over threads.
+#[derive(Default)]
+struct Total {
+    ever_spawned: u64,
+    ever_finished: u64,
+    spawned: u64,
+    finished: u64,
+    polls: u64,
+    busy: u64,
+    longest_poll: u64,
+    long_polls: u64,
+    stalls: u64,
+    in_poll: u64,
+    bytes: u64,
+    allocations: u64,
+    latency: u64,
+    worst_latency: u64,
+}
+
+/// Records by file, line and column: one place in the source may have several addresses.
+pub(super) fn records(shared: &Shared) -> Vec<SiteRecord> {
+    let mut totals: BTreeMap<(&str, u32, u32), Total> = BTreeMap::new();
+    let ledgers = shared.all();
+    let now = shared.now();
+    for site in 0..SITES {
+        let mut total = Total::default();
+        for ledger in &ledgers {
+            total.add(ledger.of(site));
+            total.look(ledger, site, now);
+        }
+        if total.is_silent() {
+            continue;
+        }
+        let key = shared.sites.location(site).map_or(("", 0, 0), |at| (at.file(), at.line(), at.column()));
+        totals.entry(key).or_default().merge(&total);
+    }
+    let mut records: Vec<_> = totals.into_iter().map(|(key, total)| total.record(key)).collect();
+    // Stable, so that equals stay in the order of the source.
+    records.sort_by(|a, b| b.busy_s.total_cmp(&a.busy_s));
+    records
+}
+
+impl Total {
+    fn add(&mut self, sums: &Sums) {
+        let of = |sum: &AtomicU64| sum.load(Relaxed);
+        self.merge(&Self {
+            // Ends are read before spawns, so that a task never seems to end before it was spawned.
+            ever_finished: of(&sums.ever_finished),
+            ever_spawned: of(&sums.ever_spawned),
+            finished: of(&sums.finished),
+            spawned: of(&sums.spawned),
+            polls: of(&sums.polls),
+            busy: of(&sums.busy),
+            longest_poll: of(&sums.longest_poll),
+            long_polls: of(&sums.long_polls),
+            stalls: of(&sums.stalls),
+            in_poll: 0,
+            bytes: of(&sums.bytes),
+            allocations: of(&sums.allocations),
+            latency: of(&sums.latency),
+            worst_latency: of(&sums.worst_latency),
+        });
+    }
+
+    /// A poll that has not ended says how long it has been going on.
+    fn look(&mut self, ledger: &Ledger, site: usize, now: u64) {
+        if let Some((polled, began)) = ledger.in_poll()
+            && polled == site
+        {
+            self.in_poll += 1;
+            self.longest_poll = self.longest_poll.max(now.saturating_sub(began));
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ever_spawned += other.ever_spawned;
+        self.ever_finished += other.ever_finished;
+        self.spawned += other.spawned;
+        self.finished += other.finished;
+        self.polls += other.polls;
+        self.busy += other.busy;
+        self.longest_poll = self.longest_poll.max(other.longest_poll);
+        self.long_polls += other.long_polls;
+        self.stalls += other.stalls;
+        self.in_poll += other.in_poll;
+        self.bytes += other.bytes;
+        self.allocations += other.allocations;
+        self.latency += other.latency;
+        self.worst_latency = self.worst_latency.max(other.worst_latency);
+    }
+
+    /// Blocking jobs are never announced, only their end is.
+    fn kind(&self) -> Kind {
+        if self.ever_spawned == 0 { Kind::Blocking } else { Kind::Task }
+    }
+
+    fn alive(&self) -> u64 {
+        // Several threads are read one after the other, and a site of both tasks and blocking jobs has more ends.
+        self.ever_spawned.saturating_sub(self.ever_finished)
+    }
+
+    /// Nothing of the recording, and nothing that lives.
+    fn is_silent(&self) -> bool {
+        self.spawned == 0 && self.finished == 0 && self.polls == 0 && self.in_poll == 0 && self.alive() == 0
+    }
+
+    fn record(&self, (file, line, column): (&str, u32, u32)) -> SiteRecord {
+        SiteRecord {
+            file: file.to_owned(),
+            line,
+            column,
+            kind: self.kind(),
+            spawned: self.spawned,
+            finished: self.finished,
+            alive: self.alive(),
+            polls: self.polls,
+            busy_s: seconds(self.busy),
+            longest_poll_s: seconds(self.longest_poll),
+            long_polls: self.long_polls,
+            stalls: self.stalls,
+            in_poll: self.in_poll,
+            bytes: self.bytes,
+            allocations: self.allocations,
+            schedule_latency_s: seconds(self.latency),
+            worst_schedule_latency_s: seconds(self.worst_latency),
+        }
+    }
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
