@@ -10,13 +10,17 @@
 
 mod counters;
 mod guard;
+#[doc(hidden)]
+pub mod layers;
 mod selectable;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use self::counters::{Allocated, Counters, allocated_by_this_thread, counters};
+pub(crate) use self::guard::is_installed;
 pub use self::guard::{GuardError, verify};
+pub(crate) use self::selectable::observe;
 pub use self::selectable::{Selectable, kind};
 
 /// Environment variable that chooses the allocator; unset or empty means jemalloc.

@@ -7,5 +7,8 @@ mod profile;
 mod profiler;
 mod symbols;
 
+pub(crate) use self::build_id::build_id;
+pub(crate) use self::mappings::executable_mappings;
 pub use self::profile::{CpuProfile, Frame, Mapping, Sample, Symbol};
 pub use self::profiler::{MOST_HZ, ProfileError, Profiler};
+pub(crate) use self::symbols::Symbols;

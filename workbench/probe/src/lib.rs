@@ -7,6 +7,7 @@ pub mod affinity;
 pub mod allocator;
 pub mod cpu;
 pub mod environment;
+pub mod heap;
 pub mod jemalloc;
 pub mod mimalloc;
 pub mod runtime;

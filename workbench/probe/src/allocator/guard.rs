@@ -73,9 +73,14 @@ pub fn verify() -> Result<(), GuardError> {
 }
 
 fn installed() -> Result<(), GuardError> {
+    if is_installed() { Ok(()) } else { Err(GuardError::NotInstalled) }
+}
+
+/// True where [`super::Selectable`] serves this program's allocations.
+pub(crate) fn is_installed() -> bool {
     let before = counters();
     drop(black_box(Box::new([0_u8; 64])));
-    if (counters() - before).allocations == 0 { Err(GuardError::NotInstalled) } else { Ok(()) }
+    (counters() - before).allocations > 0
 }
 
 fn malloc_is_the_c_librarys() -> Result<(), GuardError> {

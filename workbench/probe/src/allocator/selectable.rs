@@ -1,18 +1,17 @@
 //! The global allocator that forwards to the chosen one.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use ::mimalloc::MiMalloc;
-use tikv_jemallocator::Jemalloc;
+use super::{Kind, UNKNOWN_KIND_EXIT, layers};
 
-use super::{Kind, UNKNOWN_KIND_EXIT, counters};
-
-const UNDECIDED: u8 = 0;
-const JEMALLOC: u8 = 1;
-const MIMALLOC: u8 = 2;
-const SYSTEM: u8 = 3;
+pub(super) const UNDECIDED: u8 = 0;
+pub(super) const JEMALLOC: u8 = 1;
+pub(super) const MIMALLOC: u8 = 2;
+pub(super) const SYSTEM: u8 = 3;
+/// Allocations are watched by the heap sampler; which allocator serves them stands in [`KIND`].
+const WATCHED: u8 = 4;
 
 /// [`super::ENV`], as `getenv` wants it.
 const NAME: &CStr = c"WORKBENCH_ALLOCATOR";
@@ -26,9 +25,13 @@ const _: () = {
     }
 };
 
-/// Written once, by the first allocation of the process, which comes before `main`; later changes of the environment
-/// change nothing.
-static MODE: AtomicU8 = AtomicU8::new(UNDECIDED);
+/// The allocator of this process. Written once, by the first allocation, which comes before `main`; later changes of the
+/// environment change nothing.
+pub(super) static KIND: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// Where the next allocation goes: [`KIND`], or [`WATCHED`]. One load and the comparisons that choose the allocator
+/// anyway: what is undecided or watched costs nothing while nothing is.
+pub(super) static ROUTE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
 /// Allocator of the kind that [`super::ENV`] names, with counters. A name that is no kind ends the process with
 /// [`UNKNOWN_KIND_EXIT`] at its first allocation.
@@ -37,18 +40,24 @@ pub struct Selectable;
 
 /// The kind in force. Decides it where nothing has been allocated through [`Selectable`] yet.
 pub fn kind() -> Kind {
-    match mode() {
+    match decided() {
         MIMALLOC => Kind::Mimalloc,
         SYSTEM => Kind::System,
         _ => Kind::Jemalloc,
     }
 }
 
+/// Sends allocations through the heap sampler, or past it.
+pub(crate) fn observe(watched: bool) {
+    let kind = decided();
+    ROUTE.store(if watched { WATCHED } else { kind }, Relaxed);
+}
+
 #[inline]
-fn mode() -> u8 {
-    match MODE.load(Relaxed) {
+pub(super) fn decided() -> u8 {
+    match KIND.load(Relaxed) {
         UNDECIDED => decide(),
-        mode => mode,
+        kind => kind,
     }
 }
 
@@ -69,10 +78,13 @@ fn decide() -> u8 {
             unknown => refuse(unknown),
         }
     };
-    match MODE.compare_exchange(UNDECIDED, mode, Relaxed, Relaxed) {
+    let mode = match KIND.compare_exchange(UNDECIDED, mode, Relaxed, Relaxed) {
         Ok(_) => mode,
         Err(earlier) => earlier,
-    }
+    };
+    // Only from undecided: the sampler may have been started meanwhile.
+    let _ = ROUTE.compare_exchange(UNDECIDED, mode, Relaxed, Relaxed);
+    mode
 }
 
 /// Says what is wrong without allocating, and ends the process without running anything else of it.
@@ -85,68 +97,29 @@ fn refuse(value: &[u8]) -> ! {
     unsafe { libc::_exit(UNKNOWN_KIND_EXIT) }
 }
 
-// SAFETY: each method forwards to one allocator that upholds the contract, always the same one for the whole process
-// because MODE never changes once set; a block exists only after `alloc` or `alloc_zeroed` decided it. Counting
-// neither allocates nor unwinds.
+// SAFETY: see `layers`; a method forwards everything it is promised.
 unsafe impl GlobalAlloc for Selectable {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises about `layout` are those that each allocator asks for.
-        let block = unsafe {
-            match mode() {
-                MIMALLOC => MiMalloc.alloc(layout),
-                SYSTEM => System.alloc(layout),
-                _ => Jemalloc.alloc(layout),
-            }
-        };
-        if !block.is_null() {
-            counters::allocated(layout.size());
-        }
-        block
+        // SAFETY: the caller's promises are those that are asked for.
+        unsafe { layers::alloc::<true, true, false>(layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as in `alloc`.
-        let block = unsafe {
-            match mode() {
-                MIMALLOC => MiMalloc.alloc_zeroed(layout),
-                SYSTEM => System.alloc_zeroed(layout),
-                _ => Jemalloc.alloc_zeroed(layout),
-            }
-        };
-        if !block.is_null() {
-            counters::allocated(layout.size());
-        }
-        block
+        // SAFETY: as above.
+        unsafe { layers::alloc::<true, true, true>(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        counters::freed(layout.size());
-        // SAFETY: `block` came from this very allocator: MODE was set before it existed, and has not changed.
-        unsafe {
-            match MODE.load(Relaxed) {
-                MIMALLOC => MiMalloc.dealloc(block, layout),
-                SYSTEM => System.dealloc(block, layout),
-                _ => Jemalloc.dealloc(block, layout),
-            }
-        }
+        // SAFETY: as above.
+        unsafe { layers::dealloc::<true, true>(block, layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: as in `dealloc`.
-        let moved = unsafe {
-            match MODE.load(Relaxed) {
-                MIMALLOC => MiMalloc.realloc(block, layout, new_size),
-                SYSTEM => System.realloc(block, layout, new_size),
-                _ => Jemalloc.realloc(block, layout, new_size),
-            }
-        };
-        if !moved.is_null() {
-            counters::reallocated(layout.size(), new_size);
-        }
-        moved
+        // SAFETY: as above.
+        unsafe { layers::realloc::<true, true>(block, layout, new_size) }
     }
 }

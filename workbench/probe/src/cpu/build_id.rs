@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 
 /// Hex digits of the build id; `None` where the program was linked without one.
-pub(super) fn build_id() -> Option<String> {
+pub(crate) fn build_id() -> Option<String> {
     let mut found = None;
     // SAFETY: the callback only uses the data pointer as what it is: `found`, which outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(first_object), (&raw mut found).cast()) };

@@ -5,7 +5,7 @@ use std::io;
 use super::profile::Mapping;
 
 /// Reads `/proc/self/maps`.
-pub(super) fn executable_mappings() -> io::Result<Vec<Mapping>> {
+pub(crate) fn executable_mappings() -> io::Result<Vec<Mapping>> {
     Ok(parse(&std::fs::read_to_string("/proc/self/maps")?))
 }
 

@@ -10,7 +10,7 @@ const HANDLER: &str = "perf_signal_handler";
 
 /// Resolves each address once.
 #[derive(Debug, Default)]
-pub(super) struct Symbols {
+pub(crate) struct Symbols {
     known: HashMap<u64, Vec<Symbol>>,
 }
 
@@ -33,6 +33,24 @@ impl Symbols {
                 Frame { address, symbols: self.at(address).to_vec() }
             })
             .collect()
+    }
+
+    /// Frames of a stack of return addresses, leaf first, from the first one behind all functions that are `ours`;
+    /// where the compiler inlined ours into a caller, that frame begins with the caller.
+    pub(crate) fn callers(&mut self, return_addresses: &[u64], ours: fn(&str) -> bool) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = return_addresses
+            .iter()
+            .map(|address| address.saturating_sub(1))
+            .map(|address| Frame { address, symbols: self.at(address).to_vec() })
+            .collect();
+        let last = frames.iter().rposition(|frame| frame.symbols.iter().any(|symbol| ours(&symbol.name)));
+        if let Some(last) = last {
+            let symbols = &mut frames[last].symbols;
+            let own = symbols.iter().rposition(|symbol| ours(&symbol.name)).map_or(0, |at| at + 1);
+            symbols.drain(..own);
+            frames.drain(..last + usize::from(frames[last].symbols.is_empty()));
+        }
+        frames
     }
 
     fn is_handler(&mut self, return_address: u64) -> bool {

@@ -1,0 +1,118 @@
+//! Sampled blocks that are live, by address. Any thread may add and remove; nobody waits.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use super::PAGE;
+
+/// Places; a power of two. At the default rate they hold blocks that stand for 32 GiB.
+const PLACES: usize = 1 << 16;
+/// Places that one address may take: all are looked at, so that a free needs no marks of what was there once.
+const WINDOW: usize = 16;
+
+const FREE: usize = 0;
+/// Taken, address not yet known to others. No block is at address 1.
+const TAKEN: usize = 1;
+
+/// Addresses and what is known of each, apart: a search reads addresses alone.
+static ADDRESSES: [AtomicUsize; PLACES] = [const { AtomicUsize::new(FREE) }; PLACES];
+static BLOCKS: [AtomicU64; PLACES] = [const { AtomicU64::new(0) }; PLACES];
+/// Blocks in the table: a free of a page-aligned block looks no further while there are none.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A sampled block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Profile that it belongs to.
+    pub(super) generation: u32,
+    /// Position of its stack.
+    pub(super) stack: u32,
+}
+
+fn window(address: usize) -> usize {
+    // Fibonacci hashing of the page number.
+    let mixed = ((address / PAGE) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    // 12 bits of window number.
+    const { assert!(PLACES / WINDOW == 1 << 12) };
+    (mixed >> 52) as usize * WINDOW
+}
+
+/// Remembers a block before its address is given to anyone else; false where its window is full.
+pub(super) fn insert(address: usize, block: Block) -> bool {
+    let start = window(address);
+    for at in start..start + WINDOW {
+        let free = ADDRESSES[at].load(Relaxed) == FREE;
+        if free && ADDRESSES[at].compare_exchange(FREE, TAKEN, Acquire, Relaxed).is_ok() {
+            BLOCKS[at].store(u64::from(block.generation) << 32 | u64::from(block.stack), Relaxed);
+            COUNT.fetch_add(1, Relaxed);
+            ADDRESSES[at].store(address, Release);
+            return true;
+        }
+    }
+    false
+}
+
+/// Where the block at `address` is remembered. Its owner asks, so it can neither come nor go meanwhile.
+fn find(address: usize) -> Option<usize> {
+    if COUNT.load(Relaxed) == 0 {
+        // Whoever has the address has it from the thread that inserted it, and so sees its count as well.
+        return None;
+    }
+    let start = window(address);
+    (start..start + WINDOW).find(|&at| ADDRESSES[at].load(Acquire) == address)
+}
+
+/// True where the block is a sampled one. Only its owner may ask.
+pub(super) fn contains(address: usize) -> bool {
+    find(address).is_some()
+}
+
+/// Forgets a block before it is given back. Only its owner may do so.
+pub(super) fn remove(address: usize) -> Option<Block> {
+    let at = find(address)?;
+    let block = BLOCKS[at].load(Relaxed);
+    ADDRESSES[at].store(FREE, Release);
+    COUNT.fetch_sub(1, Relaxed);
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+    Some(Block { generation: (block >> 32) as u32, stack: block as u32 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // One test: the table is the process's.
+    #[test]
+    fn blocks_are_found_until_removed_and_a_full_window_refuses() {
+        let base = 0x7000_0000_0000;
+        // Page-aligned addresses of one window.
+        let same: Vec<usize> =
+            (0..).map(|page| base + page * PAGE).filter(|&a| window(a) == window(base)).take(WINDOW + 1).collect();
+        for (stack, &address) in (0..).zip(&same[..WINDOW]) {
+            assert!(insert(address, Block { generation: 3, stack }));
+        }
+        assert!(!insert(same[WINDOW], Block { generation: 3, stack: 99 }));
+        assert!(!contains(same[WINDOW]));
+        // From the middle: those behind it are still found, and its place is used again.
+        assert_eq!(remove(same[5]), Some(Block { generation: 3, stack: 5 }));
+        assert_eq!(remove(same[5]), None);
+        assert!(insert(same[WINDOW], Block { generation: 4, stack: u32::MAX }));
+        assert_eq!(remove(same[WINDOW]), Some(Block { generation: 4, stack: u32::MAX }));
+        for address in same.iter().take(WINDOW).filter(|a| **a != same[5]) {
+            assert!(contains(*address) && remove(*address).is_some());
+        }
+
+        std::thread::scope(|scope| {
+            for thread in 0..4_u32 {
+                scope.spawn(move || {
+                    for round in 0..20_000_usize {
+                        let address = base + (round % 700 * 4 + thread as usize) * PAGE;
+                        if insert(address, Block { generation: 1, stack: thread }) {
+                            assert_eq!(remove(address), Some(Block { generation: 1, stack: thread }));
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(COUNT.load(Relaxed), 0);
+    }
+}
