@@ -296,6 +296,24 @@ fn everything_at_once_in_one_sentence() {
     assert_snapshot!(say(&plan, &trials), @"Against `jemalloc`, `mimalloc` raises capacity (1.10× [1.08, 1.11]) and lowers CPU per op (0.90× [0.89, 0.91]). `system` raises p99 latency of orders (1.30× [1.27, 1.33], worse) and lowers capacity (0.77× [0.76, 0.78], worse). No verdict on p99 latency of `mimalloc` (the load driver could not keep up in 12 of 12 trials of `mimalloc`, which voids its latencies).");
 }
 
+#[test]
+fn many_candidates_stay_short() {
+    let plan = plan(&["a", "b", "c", "d"], 12);
+    let metrics: [(&str, &[f64]); 5] = [
+        ("latency.p99", &[0.010, 0.010, 0.005, 0.010]),
+        ("latency.p50", &[0.001, 0.001, 0.0005, 0.001]),
+        ("capacity", &[9_000.0, 9_000.0, 18_000.0, 9_000.0]),
+        ("cpu_per_op", &[40e-6, 40e-6, 80e-6, 40e-6]),
+        ("rss.max", &[40e6, 40e6, 80e6, 40e6]),
+    ];
+    let some = trials(&plan, &metrics, 0.3, 0.05);
+    assert_snapshot!(say(&plan, &some), @"Against `a`, `c` lowers p99 latency of orders (0.49× [0.48, 0.51]) and p50 latency (0.50× [0.48, 0.51]), but raises CPU per op (1.98× [1.92, 2.04], worse), and changes 2 more. No difference shown for `b` and `d`.");
+    let few = super::fixture::plan(&["a", "b", "c"], 3);
+    let mut few_trials = trials(&few, &metrics[..3], 0.3, 0.05);
+    metrics_of(&mut few_trials, "a", |trial| trial.driver.limited = Some("lag".into()));
+    assert_snapshot!(say(&few, &few_trials), @"Against `a`, no difference shown for any other variant (3 pairs: fewer than 6 can never show a difference). No verdict on p99 latency and p50 latency (the load driver could not keep up in 3 of 3 trials of `a`, which voids its latencies).");
+}
+
 fn two_runs() -> [RunSummaryPair; 1] {
     let (plan, trials) = typical();
     let variants = summarise(&plan, &trials, &Default::default());

@@ -261,6 +261,7 @@ const ATTRIBUTES: &[&str] = &[
     "id",
     "href",
     "scope",
+    "colspan",
     "style",
     "title",
     "sandbox",

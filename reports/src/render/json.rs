@@ -1,21 +1,56 @@
 //! The machine-readable result.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::text::is_invisible;
-use crate::run::RunSummary;
+use crate::run::{RunSummary, SiteRecord};
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
 ///
 /// Names are those of [`RunSummary`], units SI. Characters that would drive a terminal or reorder text appear as
 /// `\uXXXX`; a parser returns them unchanged. Numbers that JSON cannot hold (NaN, infinities) become `null`.
 pub fn document(summary: &RunSummary) -> String {
+    pretty(summary)
+}
+
+/// Tasks by spawn site, of every variant whose tasks were to be recorded; `missing` says why there are none.
+pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>) -> String {
+    let gathered = summary.profiles.iter().filter(|profile| profile.kind == "tasks");
+    pretty(&Tasks {
+        format: summary.format,
+        run: &summary.run,
+        tasks: gathered
+            .map(|profile| VariantTasks {
+                variant: &profile.variant,
+                missing: profile.missing.as_deref(),
+                sites: tasks.get(&profile.variant).map(Vec::as_slice).unwrap_or_default(),
+            })
+            .collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct Tasks<'a> {
+    format: u32,
+    run: &'a str,
+    tasks: Vec<VariantTasks<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantTasks<'a> {
+    variant: &'a str,
+    missing: Option<&'a str>,
+    sites: &'a [SiteRecord],
+}
+
+fn pretty(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, Visible(PrettyFormatter::new()));
-    summary.serialize(&mut serializer).expect("writing to memory succeeds and every map of a summary has text keys");
+    value.serialize(&mut serializer).expect("writing to memory succeeds and every map of a summary has text keys");
     bytes.push(b'\n');
     String::from_utf8(bytes).expect("serde_json writes UTF-8")
 }

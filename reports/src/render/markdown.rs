@@ -42,6 +42,12 @@ fn results(table: &Table, out: &mut String) {
         );
     }
     grid(table, &table.headline, out);
+    for (index, note) in table.notes.0.iter().enumerate() {
+        out.push_str(&format!("- note {}: {}\n", index + 1, escape(note)));
+    }
+    if !table.notes.0.is_empty() {
+        out.push('\n');
+    }
     if !table.others.is_empty() {
         out.push_str("<details><summary>More metrics</summary>\n\n");
         grid(table, &table.others, out);
@@ -59,14 +65,17 @@ fn grid(table: &Table, rows: &[Row], out: &mut String) {
     out.push_str(&"--:|".repeat(table.variants.len()));
     out.push('\n');
     for row in rows {
-        out.push_str(&format!("| {} |", escape(&row.metric)));
+        out.push_str(&format!("| {} |", escape(&row.title())));
         for cell in &row.cells {
             out.push_str(&format!(" {}", escape(&cell.value)));
             if let Some(compared) = &cell.compared {
                 let mut parts =
                     vec![compared.ratio_and_interval(), format!("**{}**", words::verdict(compared.verdict))];
-                if !compared.note.is_empty() {
-                    parts.push(format!("({})", escape(&compared.note)));
+                let note = compared.note.map(|number| format!("note {number}")).unwrap_or_default();
+                let behind: Vec<_> =
+                    [compared.detail.clone(), note].into_iter().filter(|part| !part.is_empty()).collect();
+                if !behind.is_empty() {
+                    parts.push(format!("({})", behind.join(", ")));
                 }
                 parts.retain(|part| !part.is_empty());
                 out.push_str(&format!("<br>{}", parts.join(" ").replace('~', "\\~")));

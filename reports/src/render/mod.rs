@@ -13,6 +13,7 @@ pub mod json;
 pub mod markdown;
 mod number;
 mod table;
+mod tasks;
 pub mod terminal;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use crate::run::{Plan, RunSummary, TimelinePoint, TrialRecord};
+use crate::run::{Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
@@ -43,4 +44,6 @@ pub struct Page<'a> {
     pub timelines: &'a BTreeMap<u32, Vec<TimelinePoint>>,
     /// By variant: text of the CPU flamegraph's SVG.
     pub flamegraphs: &'a BTreeMap<String, String>,
+    /// By variant: what tasks did, by spawn site.
+    pub tasks: &'a BTreeMap<String, Vec<SiteRecord>>,
 }

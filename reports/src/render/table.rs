@@ -1,6 +1,9 @@
 //! The result table as data: metrics in reading order, one cell per variant. Every renderer prints this one.
 
+use std::collections::BTreeMap;
+
 use super::{number, text, words};
+use crate::metric;
 use crate::run::{Comparison, RunSummary, VariantSummary, Verdict};
 
 /// Metrics × variants.
@@ -11,6 +14,26 @@ pub(crate) struct Table {
     pub(crate) headline: Vec<Row>,
     /// Every other metric.
     pub(crate) others: Vec<Row>,
+    /// Reasons that cells refer to by number.
+    pub(crate) notes: Notes,
+    /// Pairs that would show the smallest change worth acting on, by metric in words, where that was not shown.
+    pub(crate) needed: Vec<(String, String)>,
+}
+
+/// Each distinct reason once, numbered from 1 in the order of their first mention; harmless.
+#[derive(Debug, Default)]
+pub(crate) struct Notes(pub(crate) Vec<String>);
+
+impl Notes {
+    /// The number of a reason.
+    pub(crate) fn number(&mut self, reason: &str) -> usize {
+        let reason = text::sentence(reason);
+        let known = self.0.iter().position(|note| *note == reason);
+        known.unwrap_or_else(|| {
+            self.0.push(reason);
+            self.0.len() - 1
+        }) + 1
+    }
 }
 
 /// One column.
@@ -27,12 +50,33 @@ pub(crate) struct Head {
 
 /// One metric.
 pub(crate) struct Row {
-    /// Name, harmless.
+    /// Name as in JSON and limits, harmless.
     pub(crate) metric: String,
-    /// A few words, empty for unknown metrics.
+    /// The same in words, harmless.
+    pub(crate) words: String,
+    /// How to read it, empty for unknown metrics.
     pub(crate) help: &'static str,
     /// One per variant.
     pub(crate) cells: Vec<Cell>,
+}
+
+impl Row {
+    /// Whether the words say anything that the name does not.
+    pub(crate) fn has_words(&self) -> bool {
+        self.words != self.metric
+    }
+
+    /// `p99 latency (latency.p99)`.
+    pub(crate) fn title(&self) -> String {
+        if self.has_words() { format!("{} ({})", self.words, self.metric) } else { self.metric.clone() }
+    }
+
+    /// The value that every one of several variants has, where nothing was compared.
+    pub(crate) fn shared(&self) -> Option<&str> {
+        let first = self.cells.first()?;
+        let alike = self.cells.iter().all(|cell| cell.compared.is_none() && cell.value == first.value);
+        (alike && self.cells.len() > 2).then_some(first.value.as_str())
+    }
 }
 
 /// One metric of one variant.
@@ -53,8 +97,12 @@ pub(crate) struct Compared {
     pub(crate) ratio: String,
     /// `[0.09, 0.16]`, empty where there is none.
     pub(crate) interval: String,
-    /// What stands behind the verdict, harmless, may be empty.
-    pub(crate) note: String,
+    /// `±4 %`, may be empty; see [`words::reach`].
+    pub(crate) reach: String,
+    /// The same in words, may be empty.
+    pub(crate) detail: String,
+    /// Number of the reason in [`Notes`].
+    pub(crate) note: Option<usize>,
     /// `24 pairs`.
     pub(crate) pairs: String,
     /// Ratio and interval for drawing, where all three are finite and positive.
@@ -62,8 +110,8 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
-    /// Puts a comparison into words.
-    pub(crate) fn new(comparison: &Comparison) -> Self {
+    /// Puts a comparison into words, its reason into the notes.
+    pub(crate) fn new(comparison: &Comparison, notes: &mut Notes) -> Self {
         let (mut ratio, interval) = match (comparison.ratio, comparison.low, comparison.high) {
             (Some(ratio), Some(low), Some(high)) => number::interval(ratio, low, high),
             (Some(ratio), _, _) => (number::ratio(ratio), String::new()),
@@ -83,7 +131,9 @@ impl Compared {
             verdict: comparison.verdict,
             ratio,
             interval,
-            note: text::sentence(&words::note(comparison)),
+            reach: words::reach(comparison),
+            detail: words::detail(comparison),
+            note: words::reason(comparison).map(|reason| notes.number(reason)),
             pairs: words::plural(u64::from(comparison.pairs), "pair", "pairs"),
             picture,
         }
@@ -99,10 +149,16 @@ impl Compared {
             .join(" ")
     }
 
-    /// `same (within ±3 %)`.
+    /// `cannot tell (±4 %)`, `cannot tell, note 1`.
     pub(crate) fn verdict_and_note(&self) -> String {
-        let word = words::verdict(self.verdict);
-        if self.note.is_empty() { word.into() } else { format!("{word} ({})", self.note) }
+        let mut text = words::verdict(self.verdict).to_owned();
+        if !self.reach.is_empty() {
+            text.push_str(&format!(" ({})", self.reach));
+        }
+        if let Some(number) = self.note {
+            text.push_str(&format!(", note {number}"));
+        }
+        text
     }
 }
 
@@ -123,17 +179,18 @@ impl Table {
         let base = base.or_else(|| summary.variants.first().map(|variant| variant.name.as_str()));
         let several = summary.variants.len() > 1;
 
+        let mut notes = Notes::default();
         let mut headline = Vec::new();
         let mut others = Vec::new();
         for metric in metrics {
-            let known = words::description(metric);
             let is_compared = summary.comparisons.iter().any(|comparison| comparison.metric == metric);
             let row = Row {
                 metric: text::name(metric),
-                help: known.map_or("", |known| known.help),
-                cells: summary.variants.iter().map(|variant| cell(summary, variant, metric)).collect(),
+                words: text::name(&metric::words(metric)),
+                help: words::help(metric),
+                cells: summary.variants.iter().map(|variant| cell(summary, variant, metric, &mut notes)).collect(),
             };
-            if is_compared || known.is_some_and(|known| known.headline) {
+            if is_compared || words::is_headline(metric) {
                 headline.push(row);
             } else {
                 others.push(row);
@@ -149,11 +206,11 @@ impl Table {
                 trials: trials(variant),
             })
             .collect();
-        Self { variants, headline, others }
+        Self { variants, headline, others, notes, needed: needed(summary) }
     }
 }
 
-fn cell(summary: &RunSummary, variant: &VariantSummary, metric: &str) -> Cell {
+fn cell(summary: &RunSummary, variant: &VariantSummary, metric: &str, notes: &mut Notes) -> Cell {
     let value = variant.metrics.get(metric).map_or_else(
         || number::ABSENT.into(),
         |value| text::name(&words::metric_value(metric, value.value, &value.unit)),
@@ -162,7 +219,18 @@ fn cell(summary: &RunSummary, variant: &VariantSummary, metric: &str) -> Cell {
         .comparisons
         .iter()
         .find(|comparison| comparison.candidate == variant.name && comparison.metric == metric);
-    Cell { variant: text::name(&variant.name), value, compared: comparison.map(Compared::new) }
+    Cell { variant: text::name(&variant.name), value, compared: comparison.map(|one| Compared::new(one, notes)) }
+}
+
+/// Metrics in reading order with the most pairs that any variant would need.
+fn needed(summary: &RunSummary) -> Vec<(String, String)> {
+    let mut most: BTreeMap<(usize, &str), u32> = BTreeMap::new();
+    for one in summary.comparisons.iter().filter(|one| words::reason(one).is_none()) {
+        let Some(pairs) = one.pairs_needed else { continue };
+        let entry = most.entry((words::rank(&one.metric), &one.metric)).or_default();
+        *entry = pairs.max(*entry);
+    }
+    most.into_iter().map(|((_, metric), pairs)| (text::name(&metric::words(metric)), words::pairs(pairs))).collect()
 }
 
 /// `12 trials, 2 driver-limited, 1 failed`.

@@ -23,6 +23,11 @@ fn terminal_three_variants() {
 }
 
 #[test]
+fn terminal_six_variants() {
+    insta::assert_snapshot!(shown(&Fixture::six_variants(), 80));
+}
+
+#[test]
 fn terminal_one_variant() {
     insta::assert_snapshot!(shown(&Fixture::one_variant(), 100));
 }
@@ -66,7 +71,8 @@ fn colour_only_adds_codes() {
 #[test]
 fn lines_fit_the_width() {
     for width in [60, 80, 120] {
-        for fixture in [Fixture::two_variants(), Fixture::three_variants(), Fixture::driver_limited()] {
+        let several = [Fixture::two_variants(), Fixture::three_variants(), Fixture::six_variants()];
+        for fixture in several.into_iter().chain([Fixture::one_variant(), Fixture::driver_limited()]) {
             // Paths stay whole: people copy them.
             for line in shown(&fixture, width).lines().filter(|line| !line.starts_with("report ")) {
                 assert!(super::text::columns(line) <= width, "{width}: {line:?}");

@@ -1,6 +1,7 @@
-//! What metrics and verdicts are called, and in which order a reader meets them.
+//! What verdicts are called, what helps to read a metric, and in which order a reader meets them.
 
 use super::number;
+use crate::metric;
 use crate::run::{Comparison, Status, TrialKind, Verdict};
 
 /// What a reader is told about a metric.
@@ -17,52 +18,58 @@ const fn headline(name: &'static str, help: &'static str) -> Description {
     Description { name, help, headline: true }
 }
 
-const fn detail(name: &'static str, help: &'static str) -> Description {
+const fn also(name: &'static str, help: &'static str) -> Description {
     Description { name, help, headline: false }
 }
 
 /// Known metrics in reading order: what users feel, what it costs, what went wrong, then the rest.
 const METRICS: &[Description] = &[
     headline("latency.p50", "half were answered within this"),
-    detail("latency.p90", "9 in 10 were answered within this"),
+    also("latency.p90", "9 in 10 were answered within this"),
     headline("latency.p99", "99 in 100 were answered within this"),
     headline("latency.p99_9", "999 in 1,000 were within this"),
-    detail("latency.max", "the slowest"),
+    also("latency.max", "the slowest"),
     headline("throughput", "operations answered per second"),
-    headline("capacity", "the same with every client kept busy"),
+    headline("capacity", "per second, with every client kept busy"),
     headline("cpu_per_op", "CPU time of the subject, saturated"),
     headline("error_rate", "errors, timeouts and unanswered"),
     headline("rss.max", "peak resident memory"),
     headline("polls.long_per_kop", "polls that ran long, per 1,000 operations"),
     headline("polls.blocked_per_kop", "polls that blocked, per 1,000 operations"),
-    detail("waits.long_per_kop", "long waits, per 1,000 operations"),
-    detail("errors", "answered wrongly or refused"),
-    detail("timeouts", "not answered within the timeout"),
-    detail("unanswered", "never answered before the drain ended"),
-    detail("rss.mean", "mean resident memory"),
-    detail("rss.end", "resident memory at the end"),
-    detail("allocated.max", "peak of live heap bytes"),
-    detail("alloc.bytes_per_op", "heap bytes allocated"),
-    detail("alloc.count_per_op", "heap allocations"),
-    detail("faults.minor_per_op", "page faults served from memory"),
-    detail("faults.major_per_op", "page faults served from disk"),
-    detail("ctx_switches.voluntary_per_op", "a thread gave up the CPU"),
-    detail("ctx_switches.involuntary_per_op", "a thread lost the CPU"),
-    detail("schedule_delay.p99", "from wake-up to poll"),
-    detail("runqueue.delay", "runnable without a CPU"),
-    detail("service_time.p50", "from sending, not from the intended start"),
-    detail("service_time.p90", "from sending"),
-    detail("service_time.p99", "from sending"),
-    detail("service_time.p99_9", "from sending"),
-    detail("service_time.max", "from sending"),
-    detail("driver.lag.p50", "how late operations were handed over"),
-    detail("driver.lag.p99", "how late operations were handed over"),
-    detail("driver.cpu", "CPU time of the driver thread"),
+    also("waits.long_per_kop", "long waits, per 1,000 operations"),
+    also("errors", "answered wrongly or refused"),
+    also("timeouts", "not answered within the timeout"),
+    also("unanswered", "never answered before the drain ended"),
+    also("rss.mean", "mean resident memory"),
+    also("rss.end", "resident memory at the end"),
+    also("allocated.max", "peak of live heap bytes"),
+    also("alloc.bytes_per_op", "heap bytes allocated"),
+    also("alloc.count_per_op", "heap allocations"),
+    also("faults.minor_per_op", "page faults served from memory"),
+    also("faults.major_per_op", "page faults served from disk"),
+    also("ctx_switches.voluntary_per_op", "a thread gave up the CPU"),
+    also("ctx_switches.involuntary_per_op", "a thread lost the CPU"),
+    also("schedule_delay.p99", "from wake-up to poll"),
+    also("runqueue.delay", "runnable without a CPU"),
+    also("service_time.p50", "from sending, not from the intended start"),
+    also("service_time.p90", "from sending"),
+    also("service_time.p99", "from sending"),
+    also("service_time.p99_9", "from sending"),
+    also("service_time.max", "from sending"),
+    also("driver.lag.p50", "how late operations were handed over"),
+    also("driver.lag.p99", "how late operations were handed over"),
+    also("driver.cpu", "CPU time of the driver thread"),
 ];
 
-/// Description of a metric, where it is a known one.
-pub(crate) fn description(metric: &str) -> Option<&'static Description> {
-    METRICS.iter().find(|known| known.name == metric)
+/// A few words on how to read a metric; empty for unknown ones. `latency.p99[login]` reads as `latency.p99`.
+pub(crate) fn help(metric: &str) -> &'static str {
+    let (base, _) = metric::split(metric);
+    METRICS.iter().find(|known| known.name == base).map_or("", |known| known.help)
+}
+
+/// Whether a metric is shown without asking.
+pub(crate) fn is_headline(metric: &str) -> bool {
+    METRICS.iter().any(|known| known.name == metric && known.headline)
 }
 
 /// Sort key: known metrics in reading order, others after them by name.
@@ -114,23 +121,42 @@ pub(crate) fn kind(kind: TrialKind) -> &'static str {
     }
 }
 
-/// What stands behind the verdict, raw text: `could have seen ±4 %, 40 pairs needed`. Empty where nothing is to be said.
-pub(crate) fn note(comparison: &Comparison) -> String {
-    if let Some(why) = comparison.why.as_deref().filter(|why| !why.is_empty()) {
-        return why.to_owned();
-    }
+/// How sure a verdict is: behind `cannot tell` the smallest change that would have been seen, behind `same` the margin,
+/// both as `±4 %`. Empty where there is none, and where a reason says more.
+pub(crate) fn reach(comparison: &Comparison) -> String {
+    let share = match comparison.verdict {
+        Verdict::Same => comparison.margin,
+        Verdict::CannotTell if reason(comparison).is_none() => comparison.detectable,
+        Verdict::CannotTell | Verdict::Improved | Verdict::Regressed | Verdict::NotComparable => None,
+    };
+    share.map(|share| format!("±{}", number::percent(share))).unwrap_or_default()
+}
+
+/// Why there is no verdict, raw text.
+pub(crate) fn reason(comparison: &Comparison) -> Option<&str> {
+    comparison.why.as_deref().filter(|why| !why.is_empty())
+}
+
+/// [`reach`] in a sentence: `could have seen ±4 %, needs 40 pairs`; may be empty.
+pub(crate) fn detail(comparison: &Comparison) -> String {
+    let reach = reach(comparison);
     let mut parts = Vec::new();
     match comparison.verdict {
-        Verdict::Improved | Verdict::Regressed | Verdict::NotComparable => {}
-        Verdict::Same => parts.extend(comparison.margin.map(|margin| format!("within ±{}", number::percent(margin)))),
-        Verdict::CannotTell => {
-            parts.extend(comparison.detectable.map(|seen| format!("could have seen ±{}", number::percent(seen))));
-            parts.extend(
-                comparison.pairs_needed.map(|needed| format!("needs {} pairs", number::count(f64::from(needed)))),
-            );
+        Verdict::Same if !reach.is_empty() => parts.push(format!("within {reach}")),
+        Verdict::CannotTell if reason(comparison).is_none() => {
+            if !reach.is_empty() {
+                parts.push(format!("could have seen {reach}"));
+            }
+            parts.extend(comparison.pairs_needed.map(|needed| format!("needs {} pairs", pairs(needed))));
         }
+        _ => {}
     }
     parts.join(", ")
+}
+
+/// A number of pairs with thousands separated.
+pub(crate) fn pairs(number: u32) -> String {
+    number::count(f64::from(number))
 }
 
 /// `1 trial`, `2 trials`.

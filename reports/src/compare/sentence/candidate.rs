@@ -136,7 +136,8 @@ pub(super) fn in_brief(base: &str, all: &[Candidate<'_>]) -> Vec<String> {
     if !quiet.is_empty() {
         let tested: Vec<&Comparison> = quiet.iter().flat_map(|one| one.open.iter().chain(&one.same)).copied().collect();
         let why = only_reason(&tested).map(|why| format!(" ({why})")).unwrap_or_default();
-        sentences.push(format!("no difference shown for {}{why}", variants(&quiet)));
+        let whom = if quiet.len() == all.len() { "any other variant".to_owned() } else { variants(&quiet) };
+        sentences.push(format!("no difference shown for {whom}{why}"));
     }
     if let Some(first) = sentences.first_mut() {
         *first = format!("Against {}, {first}", quoted(base));

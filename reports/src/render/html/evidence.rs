@@ -55,7 +55,13 @@ impl Evidence {
                 cpu.push(profile(&variant.name, variant.class(), summary, svg.map(String::as_str)));
             }
         }
-        let others = page.summary.profiles.iter().filter(|profile| profile.kind != "cpu").map(other).collect();
+        let others = page
+            .summary
+            .profiles
+            .iter()
+            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "tasks"))
+            .map(other)
+            .collect();
         Self { cpu, others }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::prose::prose;
 use crate::render::{Page, number, text, words};
 use crate::run::{Finding, Status, TrialKind, TrialOutcome};
 
@@ -9,9 +10,11 @@ use crate::run::{Finding, Status, TrialKind, TrialOutcome};
 pub(super) struct Header {
     pub(super) scenario: String,
     pub(super) summary: String,
+    /// HTML.
     pub(super) verdict: String,
     pub(super) status: &'static str,
     pub(super) status_class: &'static str,
+    /// HTML.
     pub(super) warnings: Vec<String>,
     pub(super) failures: Vec<Failure>,
     pub(super) findings: Vec<FindingView>,
@@ -52,15 +55,14 @@ impl Header {
         Self {
             scenario: text::name(&summary.scenario),
             summary: text::sentence(&summary.summary),
-            // A number and its percent sign stay on one line.
-            verdict: text::sentence(&summary.verdict).replace(" %", "\u{a0}%"),
+            verdict: prose(&summary.verdict),
             status: words::status(summary.status),
             status_class: match summary.status {
                 Status::Complete => "complete",
                 Status::Interrupted => "interrupted",
                 Status::Failed => "failed",
             },
-            warnings: summary.warnings.iter().map(|warning| text::sentence(warning)).collect(),
+            warnings: summary.warnings.iter().map(|warning| prose(warning)).collect(),
             failures: failures(page),
             findings: findings.into_iter().map(finding).collect(),
             run: text::name(&summary.run),

@@ -90,9 +90,9 @@ fn planned(plan: &Plan) -> Vec<String> {
     }
     if phases.operations > 0 {
         steps.push(format!(
-            "{} operations at {} with {} arrivals (latency)",
+            "{} operations at {}/s with {} arrivals (latency)",
             number::count(phases.operations as f64),
-            number::tick(phases.rate, "ops/s"),
+            number::count(phases.rate),
             text::name(&phases.arrivals)
         ));
     }

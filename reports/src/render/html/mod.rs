@@ -12,8 +12,10 @@ mod header;
 mod host;
 mod method;
 mod operations;
+mod prose;
 mod result;
 mod settings;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod variants;
@@ -31,6 +33,7 @@ struct Report {
     result: result::Result,
     charts: Vec<charts::Chart>,
     evidence: evidence::Evidence,
+    tasks: Vec<tasks::Article>,
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
@@ -50,6 +53,7 @@ pub fn page(page: &Page<'_>) -> String {
         result: result::Result::new(page.summary),
         charts,
         evidence,
+        tasks: tasks::articles(page, &variants),
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
@@ -71,6 +75,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     all.extend(report.charts.iter().map(|chart| (chart.id, chart.short)));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
+    }
+    if !report.tasks.is_empty() {
+        all.push(("tasks", "Tasks"));
     }
     all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
     if !report.drain.is_empty() {

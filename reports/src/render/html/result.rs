@@ -1,12 +1,13 @@
 //! The result table.
 
+use super::prose::prose;
 use crate::render::chart::{self, interval};
 use crate::render::table::{Compared, Row, Table};
 use crate::render::{number, text, words};
 use crate::run::RunSummary;
 
-/// Above this many variants a cell's parts stand below each other.
-const ROOMY: usize = 2;
+/// Above this many variants each has a line of its own below its metric.
+const BESIDE: usize = 2;
 
 /// The table with what its pictures share.
 pub(super) struct Result {
@@ -14,9 +15,12 @@ pub(super) struct Result {
     pub(super) compared: bool,
     /// Whether any variant says what it is.
     pub(super) described: bool,
-    pub(super) roomy: bool,
+    /// Whether variants stand beside each other.
+    pub(super) beside: bool,
     pub(super) how: String,
     pub(super) more: String,
+    /// Reasons that cells refer to, HTML.
+    pub(super) notes: Vec<String>,
     reach: f64,
 }
 
@@ -29,14 +33,16 @@ impl Result {
         let intervals: Vec<_> = [all(&table.headline), all(&table.others)].concat();
         let compared =
             summary.comparisons.iter().any(|comparison| comparison.ratio.is_some() || comparison.why.is_some());
-        let reach = interval::reach(intervals.into_iter());
+        let reach = interval::reach(intervals.iter().copied());
         let mut how = if compared {
-            format!(
-                "The ratio is variant ÷ base over paired trials with its 95 % interval; the bar draws that interval from \
-                 {} to {}, its line is 1 = no change, and ~ means nothing was shown.",
-                number::ratio(reach.recip()),
-                number::ratio(reach)
-            )
+            let mut how =
+                "The ratio is variant ÷ base over paired trials with its 95 % interval; ~ means nothing was shown."
+                    .to_owned();
+            if !intervals.is_empty() {
+                let [from, to] = [number::ratio(reach.recip()), number::ratio(reach)];
+                how.push_str(&format!(" The bar draws that interval from {from} to {to}, its line is 1 = no change."));
+            }
+            how
         } else {
             "Latencies come from all measured operations together, everything else is the median over trials."
                 .to_owned()
@@ -44,7 +50,9 @@ impl Result {
         how.push_str(&measured(summary));
         let more = words::plural(table.others.len() as u64, "more metric", "more metrics");
         let described = table.variants.iter().any(|head| !head.summary.is_empty());
-        Self { compared, described, roomy: table.variants.len() <= ROOMY, how, more, reach, table }
+        let notes = table.notes.0.iter().map(|note| prose(note)).collect();
+        let beside = table.variants.len() <= BESIDE;
+        Self { compared, described, beside, how, more, notes, reach, table }
     }
 
     /// Rows shown at once, then those behind a click.
@@ -55,6 +63,11 @@ impl Result {
     /// CSS class of a variant's colour.
     pub(super) fn class(&self, index: &usize) -> String {
         chart::class(*index)
+    }
+
+    /// Whether the others are compared with this variant.
+    pub(super) fn is_base(&self, index: &usize) -> bool {
+        self.table.variants.get(*index).is_some_and(|head| head.base)
     }
 
     /// CSS class of a verdict.

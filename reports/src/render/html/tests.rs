@@ -14,6 +14,7 @@ fn pages_for_a_person() {
         ("one", Fixture::one_variant()),
         ("two", Fixture::two_variants()),
         ("three", Fixture::three_variants()),
+        ("six", Fixture::six_variants()),
         ("limited", Fixture::driver_limited()),
         ("failed", Fixture::failed()),
     ];
@@ -65,9 +66,11 @@ fn the_result_shows_every_verdict_with_its_reason() {
         "<b>0.16×</b> [0.12, 0.22]",
         "<b>~</b> [0.96, 1.01]",
         "could have seen ±4.1 %, needs 24 pairs",
+        "CPU per op <code class=\"raw\">cpu_per_op</code>",
+        "<a class=\"note\" href=\"#note-1\">note 1</a>",
         "within ±3 %",
         "not comparable",
-        "fewer than 20 failed operations",
+        "<li id=\"note-1\"><b>note 1</b> fewer than 20 failed operations",
         "6 more metrics",
     ] {
         assert!(result.contains(text), "{text}");
@@ -77,6 +80,18 @@ fn the_result_shows_every_verdict_with_its_reason() {
         7,
         "every compared metric with an interval has its picture"
     );
+}
+
+#[test]
+fn more_than_two_variants_stand_below_their_metric() {
+    let page = page(&Fixture::six_variants().page());
+    let result = section(&page, "result");
+    assert!(
+        result.contains("error rate <code class=\"raw\">error_rate</code> <span class=\"value\">0 % everywhere</span>")
+    );
+    assert_eq!(result.matches("<li id=\"note-").count(), 2, "each reason once");
+    assert_eq!(result.matches("the load driver could not keep up").count(), 1);
+    assert!(result.contains("trials of <code>kind=jemalloc,worker_threads=1</code>"));
 }
 
 #[test]
@@ -153,7 +168,7 @@ fn the_method_names_blocks_phases_and_seed() {
         "12 blocks:",
         "200 ms of warm-up",
         "400 ms with 16 clients",
-        "2,500 operations at 2.5k/s with poisson",
+        "2,500 operations at 2,500/s with poisson",
         "Seed 42",
     ] {
         assert!(method.contains(text), "{text}");

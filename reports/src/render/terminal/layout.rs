@@ -81,16 +81,23 @@ fn tail(piece: &Piece, used: usize, indent: usize, width: usize, ink: Ink) -> St
     if below { format!("{gap}{}", painted.join(&gap)) } else { painted.join(&gap) }
 }
 
-/// Columns that [`grid`] needs before the last one.
-pub(super) fn needed(rows: &[Vec<Piece>], count: usize) -> usize {
-    let widths = widths(rows, count);
-    widths.iter().take(count.saturating_sub(1)).map(|width| width + GAP).sum()
+/// Whether rows of so many columns stand in `width` without wrapping. Rows of one cell are headings and may wrap.
+pub(super) fn fits(rows: &[Vec<Piece>], count: usize, width: usize) -> bool {
+    widths(rows, count).iter().sum::<usize>() + GAP * count.saturating_sub(1) <= width
 }
 
 fn widths(rows: &[Vec<Piece>], count: usize) -> Vec<usize> {
+    let full = || rows.iter().filter(|row| count == 1 || row.len() > 1);
     (0..count)
-        .map(|index| rows.iter().filter_map(|row| row.get(index)).map(|piece| columns(&piece.text)).max().unwrap_or(0))
+        .map(|index| full().filter_map(|row| row.get(index)).map(|piece| columns(&piece.text)).max().unwrap_or(0))
         .collect()
+}
+
+/// A whole paragraph in one look, every line after the first indented by `indent` columns.
+pub(super) fn hanging(look: Look, text: &str, indent: usize, width: usize, ink: Ink) -> String {
+    let lines = wrap(text, width.saturating_sub(indent));
+    let gap = format!("\n{}", " ".repeat(indent));
+    lines.iter().map(|line| ink.paint(look, line)).collect::<Vec<_>>().join(&gap) + "\n"
 }
 
 /// A paragraph, every line after the first indented by `indent` columns.

@@ -1,8 +1,9 @@
 //! What `compare` and `list runs` print.
 
 use super::ink::{Ink, Look, of_status, of_verdict};
-use super::layout::{Align, Piece, grid};
-use crate::render::table::Compared;
+use super::layout::{Align, Piece, grid, hanging};
+use crate::metric;
+use crate::render::table::{Compared, Notes};
 use crate::render::{text, words};
 use crate::run::{Comparison, Status};
 
@@ -32,6 +33,7 @@ pub fn comparison(comparisons: &[Comparison], color: bool, width: usize) -> Stri
     if pairs.is_empty() {
         return "Nothing to compare.\n".into();
     }
+    let mut notes = Notes::default();
     let mut out = Vec::new();
     for (candidate, base) in pairs {
         let head = format!("{} against {}", text::name(candidate), text::name(base));
@@ -42,22 +44,32 @@ pub fn comparison(comparisons: &[Comparison], color: bool, width: usize) -> Stri
         group.sort_by_key(|comparison| (words::rank(&comparison.metric), comparison.metric.as_str()));
         let mut rows = vec![vec![
             Piece::new("metric", Look::Dim),
+            Piece::plain(""),
             Piece::new("ratio [95 %]", Look::Dim),
             Piece::new("pairs", Look::Dim),
             Piece::plain(""),
         ]];
         for comparison in group {
-            let compared = Compared::new(comparison);
+            let compared = Compared::new(comparison, &mut notes);
             let look = of_verdict(comparison.verdict);
             rows.push(vec![
-                Piece::plain(text::name(&comparison.metric)),
+                Piece::plain(text::name(&metric::words(&comparison.metric))),
+                Piece::new(text::name(&comparison.metric), Look::Dim),
                 Piece::new(compared.ratio_and_interval(), look),
                 Piece::plain(comparison.pairs.to_string()),
                 Piece::new(compared.verdict_and_note(), look),
             ]);
         }
-        let aligns = [Align::Left, Align::Left, Align::Right, Align::Left];
+        let aligns = [Align::Left, Align::Left, Align::Left, Align::Right, Align::Left];
         out.push(format!("{}\n{}", ink.paint(Look::Bold, &head), grid(&rows, &aligns, 0, width, ink)));
+    }
+    if !notes.0.is_empty() {
+        let lines = notes
+            .0
+            .iter()
+            .enumerate()
+            .map(|(index, note)| hanging(Look::Dim, &format!("note {}: {note}", index + 1), 2, width, ink));
+        out.push(lines.collect());
     }
     out.join("\n")
 }

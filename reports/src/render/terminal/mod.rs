@@ -6,7 +6,10 @@
 mod ink;
 mod layout;
 mod lists;
+mod numbers;
 mod result;
+mod tasks;
 
 pub use lists::{RunLine, comparison, runs};
 pub use result::result;
+pub use tasks::tasks;

@@ -1,0 +1,47 @@
+//! Tasks by spawn site.
+
+use super::variants::Variants;
+use crate::render::tasks::{Row, rows};
+use crate::render::{Page, number, text};
+
+/// One variant's table, or why there is none.
+pub(super) struct Article {
+    pub(super) variant: String,
+    pub(super) class: String,
+    pub(super) rows: Vec<Row>,
+    pub(super) missing: String,
+    pub(super) overhead: String,
+}
+
+/// Variants whose tasks were to be recorded.
+pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article> {
+    let article = |variant: &super::variants::Variant<'_>| {
+        let gathered = |kind: &str, name: &str| kind == "tasks" && name == variant.raw;
+        let profile = page.summary.profiles.iter().find(|profile| gathered(&profile.kind, &profile.variant))?;
+        let sites = page.tasks.get(variant.raw).filter(|_| profile.missing.is_none());
+        let because = profile.missing.as_deref().map(text::sentence);
+        Some(Article {
+            variant: variant.name.clone(),
+            class: variant.class(),
+            rows: rows(sites.map(Vec::as_slice).unwrap_or_default()),
+            missing: because.map(|because| format!("Evidence missing, because {because}.")).unwrap_or_default(),
+            overhead: profile
+                .overhead
+                .map(|overhead| {
+                    format!("CPU per operation was {} that of the trials without hooks", number::ratio(overhead))
+                })
+                .unwrap_or_default(),
+        })
+    };
+    variants.all.iter().filter_map(article).collect()
+}
+
+/// Names of the figures, for the template.
+pub(super) fn heads() -> &'static [&'static str] {
+    &crate::render::tasks::HEADS
+}
+
+/// How to read it, for the template.
+pub(super) fn how() -> &'static str {
+    crate::render::tasks::HOW
+}
