@@ -13,8 +13,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 use super::ChildError;
-use super::protocol::{Assignment, workload_parameters};
-use crate::load::{self, ClosedOutcome, PhaseOutcome, Placement};
+use super::protocol::{Assignment, Usage, workload_parameters};
+use crate::load::{self, ClosedOutcome, PhaseOutcome, Placement, Round};
 
 /// In-flight requests get this long after shutdown is asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
@@ -117,17 +117,23 @@ impl Host {
         }))
     }
 
-    /// Drives a closed loop.
-    pub(super) fn drive_closed(&self, duration_s: f64) -> Result<ClosedOutcome, ChildError> {
+    /// Drives a closed loop; also says what this process used from its first operation to its last.
+    pub(super) fn drive_closed(&self, round: Round, duration_s: f64) -> Result<(ClosedOutcome, Usage), ChildError> {
         let workload = self.in_process()?;
         let spec = load::ClosedSpec::new(
             &self.assignment.scenario,
+            round,
             self.assignment.seed,
             Duration::from_secs_f64(duration_s.max(0.0)),
         )
         .placed(self.placement());
-        load::in_process::drive_closed(&self.handle, workload, &spec, &AtomicBool::new(false))
-            .map_err(|e| ChildError::Workload(e.to_string()))
+        let mut edges = Vec::with_capacity(2);
+        let mut meter = || edges.push(super::usage());
+        let outcome =
+            load::in_process::drive_closed_metered(&self.handle, workload, &spec, &AtomicBool::new(false), &mut meter)
+                .map_err(|e| ChildError::Workload(e.to_string()))?;
+        let edges = edges.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok((outcome, Usage::between(&edges)))
     }
 
     /// Drives the open loop of the scenario.

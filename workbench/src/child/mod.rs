@@ -75,7 +75,10 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 host.check()?;
                 Reply::Usage(usage()?)
             }
-            Command::DriveClosed { duration_s } => Reply::Closed(Box::new(host.drive_closed(duration_s)?)),
+            Command::DriveClosed { round, duration_s } => {
+                let (outcome, used) = host.drive_closed(round, duration_s)?;
+                Reply::Closed { outcome: Box::new(outcome), used }
+            }
             Command::DriveOpen => Reply::Open(Box::new(host.drive_open()?)),
             Command::StartProfile { hz } => {
                 let started =
@@ -89,8 +92,11 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 Reply::Profile(Box::new(profile))
             }
             Command::Stop => {
+                // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that
+                // of a process with nobody left in it (design 03 §3).
+                let memory = memory.finish();
                 let drain = host.stop()?;
-                replies.send(&Reply::Done { drain, memory: memory.finish() })?;
+                replies.send(&Reply::Done { drain, memory })?;
                 return Ok(());
             }
         };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::load::{ClosedOutcome, PhaseOutcome, Placement};
+use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 
 /// First line to the child: what it is to become.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub enum Command {
     Usage,
     /// In-process workloads: drive a closed loop, answer with [`Reply::Closed`].
     DriveClosed {
+        /// Which of the trial's closed loops.
+        round: Round,
         /// Seconds.
         duration_s: f64,
     },
@@ -63,7 +65,12 @@ pub enum Reply {
     /// Totals of the process so far.
     Usage(Usage),
     /// A closed-loop phase ended.
-    Closed(Box<ClosedOutcome>),
+    Closed {
+        /// What it yielded.
+        outcome: Box<ClosedOutcome>,
+        /// What the process used from its first operation to its last.
+        used: Usage,
+    },
     /// The open-loop phase ended.
     Open(Box<PhaseOutcome>),
     /// The CPU profile.
@@ -107,16 +114,22 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// What was used since `earlier`.
+    /// What was used between the first and the last of these readings.
+    pub fn between(readings: &[Self]) -> Self {
+        readings.first().zip(readings.last()).map(|(first, last)| last.since(first)).unwrap_or_default()
+    }
+
+    /// What was used since `earlier`. Totals never fall; should one that another process reported do so, it counts as
+    /// nothing used rather than as almost 2^64.
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
-            cpu_s: self.cpu_s - earlier.cpu_s,
-            minor_faults: self.minor_faults - earlier.minor_faults,
-            major_faults: self.major_faults - earlier.major_faults,
-            voluntary_switches: self.voluntary_switches - earlier.voluntary_switches,
-            involuntary_switches: self.involuntary_switches - earlier.involuntary_switches,
-            allocated_bytes: self.allocated_bytes - earlier.allocated_bytes,
-            allocations: self.allocations - earlier.allocations,
+            cpu_s: (self.cpu_s - earlier.cpu_s).max(0.0),
+            minor_faults: self.minor_faults.saturating_sub(earlier.minor_faults),
+            major_faults: self.major_faults.saturating_sub(earlier.major_faults),
+            voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
+            involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
+            allocated_bytes: self.allocated_bytes.saturating_sub(earlier.allocated_bytes),
+            allocations: self.allocations.saturating_sub(earlier.allocations),
         }
     }
 }
@@ -138,4 +151,19 @@ pub fn workload_parameters(settings: &Settings) -> BTreeMap<String, String> {
         .iter()
         .filter_map(|(path, value)| Some((path.strip_prefix("workload.")?.to_owned(), value.clone())))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_never_wraps_around() {
+        let early = Usage { cpu_s: 1.0, minor_faults: 5, allocations: 7, ..Usage::default() };
+        let late = Usage { cpu_s: 1.5, minor_faults: 9, allocations: 7, ..Usage::default() };
+        assert_eq!(late.since(&early), Usage { cpu_s: 0.5, minor_faults: 4, ..Usage::default() });
+        assert_eq!(early.since(&late), Usage::default());
+        assert_eq!(Usage::between(&[early, early, late]), late.since(&early));
+        assert_eq!(Usage::between(&[]), Usage::default());
+    }
 }

@@ -38,7 +38,7 @@ pub use self::pacer::{Pacer, Pacing};
 pub use self::placement::Placement;
 pub use self::priority::DriverPriority;
 pub use self::schedule::Schedule;
-pub use self::spec::{ClosedSpec, OpenSpec, Operation};
+pub use self::spec::{ClosedSpec, OpenSpec, Operation, Round};
 
 /// Why a phase could not be driven.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use scenarios::spec::{Arrivals, Request, Scenario};
+use serde::{Deserialize, Serialize};
 
 use super::placement::Placement;
 use super::schedule::{Schedule, shares};
@@ -64,6 +65,17 @@ pub struct ClosedSpec {
     pub placement: Placement,
 }
 
+/// Which closed loop of a trial: each asks for other things, so that none finds in a cache what an earlier one put there.
+/// How much that is depends on how many operations a variant got through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Round {
+    /// Uncounted.
+    WarmUp,
+    /// For `capacity` and everything per operation.
+    Saturated,
+}
+
 /// Operations of a closed loop in order: a deck with the exact share of each kind, dealt again and again.
 #[derive(Debug, Clone)]
 pub(super) struct Deck(Vec<u16>);
@@ -104,15 +116,19 @@ impl OpenSpec {
 impl ClosedSpec {
     /// A closed-loop phase over a scenario's mix, with the driver on shared CPUs.
     ///
-    /// Calls are seeded differently from those of the open-loop phase: the keys it will ask for must not be in every
-    /// cache already because the warm-up asked for just these.
-    pub fn new(scenario: &Scenario, seed: u64, duration: Duration) -> Self {
+    /// Calls are seeded differently from those of the open-loop phase and of the other rounds: the keys it will ask for
+    /// must not be in every cache already because the warm-up asked for just these.
+    pub fn new(scenario: &Scenario, round: Round, seed: u64, duration: Duration) -> Self {
+        let position = match round {
+            Round::Saturated => 2,
+            Round::WarmUp => 3,
+        };
         Self {
             operations: operations(scenario),
             concurrency: scenario.load.concurrency.max(1) as usize,
             duration,
             timeout: scenario.load.timeout,
-            seed: mixed(seed, 2),
+            seed: mixed(seed, position),
             placement: Placement::Shared,
         }
     }
@@ -202,8 +218,11 @@ mod tests {
 
     #[test]
     fn the_loops_of_a_trial_ask_for_different_things() {
-        let closed = ClosedSpec::new(&scenario(), 7, Duration::from_secs(1));
+        let round = |round| ClosedSpec::new(&scenario(), round, 7, Duration::from_secs(1));
+        let closed = round(Round::Saturated);
         assert_ne!(closed.seed, OpenSpec::new(&scenario(), 7).seed);
+        assert_ne!(closed.seed, round(Round::WarmUp).seed);
+        assert_ne!(round(Round::WarmUp).seed, OpenSpec::new(&scenario(), 7).seed);
         let elsewhere = Placement::Dedicated { driver: 1, subject: vec![0] };
         assert_eq!(closed.placed(elsewhere.clone()).placement, elsewhere);
     }

@@ -27,6 +27,20 @@ struct Tallied {
 /// # Errors
 /// A request that cannot be sent, a server that cannot be reached at all, or a failure of the driver itself.
 pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -> Result<ClosedOutcome, LoadError> {
+    drive_closed_metered(target, spec, stop, &mut || ())
+}
+
+/// The same, with `meter` called once all connections are made and again when the last answer is in: what making them
+/// costs the server is no work per operation.
+///
+/// # Errors
+/// As [`drive_closed`].
+pub fn drive_closed_metered(
+    target: &HttpTarget,
+    spec: &ClosedSpec,
+    stop: &AtomicBool,
+    meter: &mut (dyn FnMut() + Send),
+) -> Result<ClosedOutcome, LoadError> {
     let deck = spec.deck();
     let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4);
     let tallied =
@@ -35,6 +49,7 @@ pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -
     driver_thread::run(&spec.placement, move |_| {
         // Sockets decide when to send, so there is nothing to be early for: it never spins.
         let mut engine = Engine::connect(target, &spec.operations, spec.concurrency, spec.seed, Pacing::Sleep, stop)?;
+        meter();
         let before_s = thread_cpu_s();
         let started_ns = MonotonicClock.now_ns();
         let end_ns = started_ns.saturating_add(nanoseconds(spec.duration));
@@ -67,6 +82,8 @@ pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -
             engine.step(if over { until_ns } else { until_ns.min(end_ns) })?;
             now_ns = MonotonicClock.now_ns();
         };
+        let driver_cpu_s = thread_cpu_s() - before_s;
+        meter();
         for operation in engine.in_flight() {
             tallies[operation].unanswered += 1;
         }
@@ -75,7 +92,7 @@ pub fn drive_closed(target: &HttpTarget, spec: &ClosedSpec, stop: &AtomicBool) -
         Ok(ClosedOutcome {
             elapsed_s: (over_ns.max(last_answer_ns) - started_ns) as f64 * 1e-9,
             operations: spec.operations.iter().zip(tallies).map(|(o, tallied)| tallied.into_operation(o)).collect(),
-            driver_cpu_s: thread_cpu_s() - before_s,
+            driver_cpu_s,
             driver_cpu_in_process_s: 0.0,
             interrupted,
         })

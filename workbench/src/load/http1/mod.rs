@@ -17,7 +17,7 @@ mod waiter;
 
 use std::net::SocketAddr;
 
-pub use self::closed::drive_closed;
+pub use self::closed::{drive_closed, drive_closed_metered};
 pub use self::open::drive_open;
 
 /// Where to send requests.

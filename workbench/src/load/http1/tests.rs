@@ -8,7 +8,7 @@ use scenarios::spec::{Arrivals, Request};
 
 use self::server::{Server, answer};
 use super::engine::Engine;
-use super::{HttpTarget, drive_closed, drive_open};
+use super::{HttpTarget, drive_closed, drive_closed_metered, drive_open};
 use crate::load::clock::{Clock, MonotonicClock};
 use crate::load::pacer::Pacing;
 use crate::load::slots::Ending;
@@ -255,6 +255,15 @@ fn a_closed_loop_counts_what_it_did() {
     assert!(read.answered > write.errors && write.errors > 0 && outcome.elapsed_s >= 0.06);
     assert_eq!(outcome.answered() + outcome.failed(), server.request_lines().len() as u64);
     assert!(outcome.driver_cpu_in_process_s == 0.0 && outcome.driver_cpu_s > 0.0);
+}
+
+#[test]
+fn the_meter_is_read_before_the_first_request_and_after_the_last_answer() {
+    let server = Server::start(|_, _| answer("200 OK", ""));
+    let mut readings = Vec::new();
+    let mut meter = || readings.push(server.request_lines().len() as u64);
+    let outcome = drive_closed_metered(&server.target(), &fixture::closed(), &GO, &mut meter).unwrap();
+    assert_eq!(readings, [0, outcome.answered()]);
 }
 
 #[test]

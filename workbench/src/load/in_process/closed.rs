@@ -52,21 +52,25 @@ impl Course for Loop {
     fn answered(&self, _: u64, operation: usize, sent_ns: u64, now_ns: u64, answer: Result<(), OperationError>) {
         let tallied = &self.tallied[operation];
         let took_ns = now_ns.saturating_sub(sent_ns);
-        let count = match answer {
-            _ if took_ns > self.timeout_ns => &tallied.timeouts,
-            Ok(()) => &tallied.answered,
+        match answer {
+            _ if took_ns > self.timeout_ns => {
+                tallied.timeouts.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(()) => {
+                tallied.answered.fetch_add(1, Ordering::Relaxed);
+                // Only a right answer prolongs the phase: one that comes too late is not waited for over HTTP either.
+                if now_ns > self.end_ns {
+                    self.last_answer_ns.fetch_max(now_ns, Ordering::Relaxed);
+                }
+            }
             Err(error) => {
                 let number = self.messages.number(&error.0);
                 *tallied.error_kinds.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default() += 1;
                 tallied.errors.fetch_add(1, Ordering::Relaxed);
                 return;
             }
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        tallied.latency.record(took_ns);
-        if now_ns > self.end_ns {
-            self.last_answer_ns.fetch_max(now_ns, Ordering::Relaxed);
         }
+        tallied.latency.record(took_ns);
     }
 }
 
@@ -79,6 +83,21 @@ pub fn drive_closed(
     workload: Arc<dyn InProcess>,
     spec: &ClosedSpec,
     stop: &AtomicBool,
+) -> Result<ClosedOutcome, LoadError> {
+    drive_closed_metered(runtime, workload, spec, stop, &mut || ())
+}
+
+/// The same, with `meter` called on the driver thread right before the first operation and right after the last: what
+/// laying out the phase and packing its result cost this very process is no work per operation.
+///
+/// # Errors
+/// As [`drive_closed`].
+pub fn drive_closed_metered(
+    runtime: &Handle,
+    workload: Arc<dyn InProcess>,
+    spec: &ClosedSpec,
+    stop: &AtomicBool,
+    meter: &mut (dyn FnMut() + Send),
 ) -> Result<ClosedOutcome, LoadError> {
     let workload = Arc::new(Guarded::new(workload));
     let tallied = || Tallied {
@@ -93,6 +112,9 @@ pub fn drive_closed(
     let timeout_ns = nanoseconds(spec.timeout);
     let (deck, tallied) = (spec.deck(), spec.operations.iter().map(|_| tallied()).collect());
     driver_thread::run(&spec.placement, |_| {
+        let messages = Messages::default();
+        meter();
+        let before_s = thread_cpu_s();
         let started_ns = MonotonicClock.now_ns();
         let end_ns = started_ns.saturating_add(nanoseconds(spec.duration));
         let course = Arc::new(Loop {
@@ -103,7 +125,7 @@ pub fn drive_closed(
             last_answer_ns: AtomicU64::new(0),
             timeout_ns,
             tallied,
-            messages: Messages::default(),
+            messages,
         });
         let clients = Clients::start(runtime, spec.concurrency, spec.seed, &workload, &course);
         let pacer = Pacer::new(&MonotonicClock, Pacing::Sleep);
@@ -124,9 +146,10 @@ pub fn drive_closed(
         clients.wait(MonotonicClock.now_ns().saturating_add(timeout_ns), || stop.load(Ordering::Relaxed));
         workload.check(&spec.operations)?;
         drop(clients);
+        let cpu_s = thread_cpu_s() - before_s;
+        meter();
         let over_ns = if interrupted { MonotonicClock.now_ns() } else { end_ns };
         let over_ns = over_ns.max(course.last_answer_ns.load(Ordering::Relaxed));
-        let cpu_s = thread_cpu_s();
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a trial are below 2^52")]
         Ok(ClosedOutcome {
             elapsed_s: (over_ns - started_ns) as f64 * 1e-9,

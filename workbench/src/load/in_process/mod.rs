@@ -15,5 +15,5 @@ mod perform;
 #[cfg(test)]
 mod tests;
 
-pub use self::closed::drive_closed;
+pub use self::closed::{drive_closed, drive_closed_metered};
 pub use self::open::drive_open;

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use scenarios::spec::Arrivals;
 use scenarios::workload::{BoxFuture, Call, InProcess, OperationError};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{drive_closed, drive_open};
+use super::{drive_closed, drive_closed_metered, drive_open};
 use crate::load::seeded::call_seed;
 use crate::load::{ClosedSpec, LoadError, OpenSpec, PhaseOutcome, fixture};
 
@@ -230,6 +230,39 @@ fn a_closed_loop_counts_what_it_did() {
         assert_eq!((&read.name, read.answered, read.errors), (&sent.name, sent.answered, sent.errors));
         assert_eq!((read.latency.len(), read.latency.max()), (sent.latency.len(), sent.latency.max()));
     }
+}
+
+#[test]
+fn the_meter_is_read_before_the_first_operation_and_after_the_last() {
+    let begun = Arc::new(AtomicU64::new(0));
+    let workload = does({
+        let begun = Arc::clone(&begun);
+        move |_| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        }
+    });
+    let mut readings = Vec::new();
+    let mut meter = || readings.push((begun.load(Ordering::Relaxed), std::thread::current().name().map(str::to_owned)));
+    let runtime = runtime();
+    let outcome = drive_closed_metered(runtime.handle(), workload, &fixture::closed(), &GO, &mut meter).unwrap();
+    let on_the_driver = |operations| (operations, Some("load-driver".to_owned()));
+    assert_eq!(readings, [on_the_driver(0), on_the_driver(outcome.answered())]);
+}
+
+#[test]
+fn answers_that_come_too_late_do_not_prolong_a_closed_loop() {
+    let workload = does(|_| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(())
+        })
+    });
+    let (duration, timeout) = (Duration::from_millis(20), Duration::from_millis(90));
+    let spec = ClosedSpec { duration, timeout, ..fixture::closed() };
+    let outcome = drive_closed(runtime().handle(), workload, &spec, &GO).unwrap();
+    assert_eq!(outcome.answered(), 0);
+    assert!((outcome.elapsed_s - 0.02).abs() < 1e-9, "{}", outcome.elapsed_s);
 }
 
 #[test]

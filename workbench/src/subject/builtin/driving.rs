@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reports::run::DriverRecord;
-use scenarios::spec::Scenario;
+use scenarios::spec::{Arrivals, Scenario};
 
 use super::conversation::Conversation;
-use crate::child::protocol::{Command, Reply};
+use crate::child::protocol::{Command, Reply, Usage};
 use crate::load::http1::{self, HttpTarget};
-use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement};
+use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement, Round};
 use crate::subject::SubjectError;
 
 /// A phase may take this much longer than planned (besides the timeout of its last operation) before it counts as
@@ -40,23 +40,28 @@ impl<'a> Driving<'a> {
         Self { scenario, seed, target, placement, stop }
     }
 
-    /// Drives a closed loop.
+    /// Drives a closed loop; also says what the subject used from its first operation to its last.
     pub(super) fn closed(
         &self,
         conversation: &mut Conversation,
+        round: Round,
         duration: Duration,
         during: &str,
-    ) -> Result<ClosedOutcome, SubjectError> {
-        let outcome = match &self.target {
+    ) -> Result<(ClosedOutcome, Usage), SubjectError> {
+        let (outcome, used) = match &self.target {
             Some(target) => {
-                let spec = ClosedSpec::new(self.scenario, self.seed, duration).placed(self.placement.clone());
-                let driven = http1::drive_closed(target, &spec, self.stop);
-                self.settle(driven, conversation, during)?
+                let spec = ClosedSpec::new(self.scenario, round, self.seed, duration).placed(self.placement.clone());
+                let mut readings = Vec::with_capacity(2);
+                let mut meter = || readings.push(conversation.usage(during));
+                let driven = http1::drive_closed_metered(target, &spec, self.stop, &mut meter);
+                let outcome = self.settle(driven, conversation, during)?;
+                let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
+                (outcome, Usage::between(&readings))
             }
             None => {
-                let command = Command::DriveClosed { duration_s: duration.as_secs_f64() };
+                let command = Command::DriveClosed { round, duration_s: duration.as_secs_f64() };
                 match conversation.ask(&command, during, duration + self.scenario.load.timeout + GRACE)? {
-                    Reply::Closed(outcome) => *outcome,
+                    Reply::Closed { outcome, used } => (*outcome, used),
                     other => return Err(conversation.out_of_turn("closed", &other)),
                 }
             }
@@ -66,7 +71,7 @@ impl<'a> Driving<'a> {
             let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
             return Err(wrong(conversation, during, outcome.failed(), kinds));
         }
-        Ok(outcome)
+        Ok((outcome, used))
     }
 
     /// Drives the open loop.
@@ -77,13 +82,10 @@ impl<'a> Driving<'a> {
                 let driven = http1::drive_open(target, &spec, self.stop);
                 self.settle(driven, conversation, during)?
             }
-            None => {
-                let patience = Duration::from_nanos(spec.schedule().duration_ns) + spec.timeout + GRACE;
-                match conversation.ask(&Command::DriveOpen, during, patience)? {
-                    Reply::Open(outcome) => *outcome,
-                    other => return Err(conversation.out_of_turn("open", &other)),
-                }
-            }
+            None => match conversation.ask(&Command::DriveOpen, during, open_patience(&spec))? {
+                Reply::Open(outcome) => *outcome,
+                other => return Err(conversation.out_of_turn("open", &other)),
+            },
         };
         self.interrupted()?;
         if outcome.operations.iter().all(|o| o.answered == 0) {
@@ -125,6 +127,19 @@ impl<'a> Driving<'a> {
     }
 }
 
+/// The longest that the child may take for the open loop. Closed arrivals have no schedule: clients take as long as
+/// their operations do, each up to the timeout.
+fn open_patience(spec: &OpenSpec) -> Duration {
+    let phase = match spec.arrivals {
+        Arrivals::Closed => {
+            let rounds = spec.count.div_ceil(spec.concurrency.max(1));
+            spec.timeout.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+        }
+        Arrivals::Poisson | Arrivals::Constant => Duration::from_nanos(spec.schedule().duration_ns),
+    };
+    phase.saturating_add(spec.timeout).saturating_add(GRACE)
+}
+
 /// Not one operation was answered as it should be: nothing was measured.
 fn wrong<'k>(
     conversation: &mut Conversation,
@@ -147,4 +162,27 @@ fn wrong<'k>(
     );
     let reason = format!("answered none of {failed} operations during {during}; {why}");
     SubjectError::Failed { reason, stderr: conversation.stderr() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_operations_of_a_closed_loop_are_waited_for_until_each_has_timed_out() {
+        let spec = OpenSpec {
+            operations: Vec::new(),
+            arrivals: Arrivals::Closed,
+            rate: 1000.0,
+            count: 100,
+            concurrency: 8,
+            max_in_flight: 100,
+            timeout: Duration::from_secs(2),
+            seed: 1,
+            placement: Placement::Shared,
+        };
+        assert_eq!(open_patience(&spec), Duration::from_secs(2 * 13 + 2) + GRACE);
+        let poisson = OpenSpec { arrivals: Arrivals::Poisson, ..spec };
+        assert_eq!(open_patience(&poisson), Duration::from_millis(100) + Duration::from_secs(2) + GRACE);
+    }
 }

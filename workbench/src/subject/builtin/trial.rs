@@ -13,7 +13,7 @@ use crate::child::protocol::{Command, MemorySample, Reply, Usage};
 use crate::clock::{Clock, SystemClock};
 use crate::conductor::disagreement;
 use crate::evidence::Recorded;
-use crate::load::{ClosedOutcome, PhaseOutcome, Placement};
+use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 use crate::noise::HostCpu;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
 
@@ -118,7 +118,8 @@ fn phases(
     watch: &mut dyn FnMut(Phase),
 ) -> Result<Phases, SubjectError> {
     watch(Phase::WarmUp);
-    tracing::info_span!("warm-up").in_scope(|| driving.closed(conversation, scenario.trial.warmup, "the warm-up"))?;
+    tracing::info_span!("warm-up")
+        .in_scope(|| driving.closed(conversation, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
     let profiling = trial.kind == TrialKind::Evidence(EvidenceKind::Cpu);
     if profiling {
         conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
@@ -126,11 +127,10 @@ fn phases(
     let mut saturated = None;
     if !scenario.trial.saturated.is_zero() {
         watch(Phase::Saturated);
-        let before = conversation.usage("the saturated phase")?;
-        let closed = tracing::info_span!("saturated phase")
-            .in_scope(|| driving.closed(conversation, scenario.trial.saturated, "the saturated phase"))?;
-        let after = conversation.usage("the saturated phase")?;
-        saturated = Some((closed, after.since(&before)));
+        let span = tracing::info_span!("saturated phase");
+        let duration = scenario.trial.saturated;
+        saturated =
+            Some(span.in_scope(|| driving.closed(conversation, Round::Saturated, duration, "the saturated phase"))?);
     }
     let mut open = None;
     if scenario.load.operations > 0 {
