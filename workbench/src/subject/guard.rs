@@ -44,7 +44,7 @@ impl Guard {
         self.say(&format!("watch {} {marker}", group.as_raw_nonzero()));
     }
 
-    /// The group has been reaped; its number may be used again by the kernel.
+    /// The group has been killed and is about to be reaped; then its number may be used again by the kernel.
     pub(super) fn release(&self, group: Pid) {
         self.say(&format!("release {}", group.as_raw_nonzero()));
     }

@@ -121,6 +121,10 @@ impl SubjectProcess {
 
     /// Waits for the process to end by itself, at most `patience`; then kills its group. Always reaps.
     pub fn finish(&mut self, patience: Duration) -> Result<ExitRecord, SubjectError> {
+        if let Some(exit) = &self.exit {
+            // Reaped: the number of the group may be somebody else's by now.
+            return Ok(exit.clone());
+        }
         self.stdin = None;
         reap::ended_within(&self.pidfd, patience);
         // Also when it has ended: its children outlive it in the group and hold its pipes open. Until it is reaped,
@@ -129,8 +133,11 @@ impl SubjectProcess {
         self.collect()
     }
 
-    /// Kills the group and whatever of the subject left it.
+    /// Kills the group and whatever of the subject left it. Nothing once it is reaped.
     pub fn kill(&self) {
+        if self.exit.is_some() {
+            return;
+        }
         let _ = kill_process_group(self.group, Signal::KILL);
         stray::kill_marked(&self.marker);
     }
@@ -139,8 +146,10 @@ impl SubjectProcess {
         if let Some(exit) = &self.exit {
             return Ok(exit.clone());
         }
-        let exit = reap::wait4(self.group).map_err(|e| SubjectError::Ours(format!("wait4 of the subject: {e}")))?;
+        // Released before it is reaped, when the number of its group is still its own: everything in it has been killed,
+        // and a guard that outlives us must not kill whoever gets the number next.
         self.guard.release(self.group);
+        let exit = reap::wait4(self.group).map_err(|e| SubjectError::Ours(format!("wait4 of the subject: {e}")))?;
         let deadline = Instant::now() + Duration::from_secs(2);
         for reader in self.readers.drain(..) {
             while !reader.is_finished() && Instant::now() < deadline {
@@ -201,6 +210,7 @@ mod tests {
         assert_eq!(line, "heard hello");
         let exit = subject.finish(Duration::from_secs(10)).unwrap();
         assert_eq!(exit.code, Some(7));
+        assert_eq!(subject.finish(Duration::ZERO).unwrap(), exit, "to finish again does nothing");
         assert_eq!(subject.stderr(), "trouble\n");
     }
 
