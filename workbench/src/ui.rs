@@ -1,21 +1,26 @@
 //! The only code that prints. Results go to standard output, everything else to standard error.
 
+mod lines;
+mod progress;
+
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reports::run::TrialKind;
+pub(crate) use lines::{columns, labelled, paragraph};
+pub use progress::Progress;
 
-use crate::events::{Happening, Listener};
 use crate::settings;
-use crate::subject::Phase;
 
-/// Columns to assume where the terminal does not say.
-const DEFAULT_WIDTH: usize = 100;
+/// Columns to assume where no terminal says: a log or a file, which scrolls.
+const DEFAULT_WIDTH: usize = 120;
 
 /// Whether standard output wants colour.
 pub fn color() -> bool {
     io::stdout().is_terminal() && !settings::no_color()
+}
+
+/// `text` as a heading, where colour is wanted.
+pub(crate) fn bold(text: &str) -> String {
+    if color() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
 /// Columns of the terminal.
@@ -63,93 +68,4 @@ pub fn error(error: &anyhow::Error) {
     // Messages about files begin with their own `error:` line.
     let prefix = if text.starts_with("error") { "" } else { "error: " };
     remark(&format!("{prefix}{text}"));
-}
-
-/// Live progress of a run: a bar on a terminal, plain lines where only a log reads along.
-#[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    terminal: bool,
-    done: u64,
-}
-
-impl Progress {
-    /// Shows nothing until the run starts. `quiet` keeps plain lines off.
-    pub fn new() -> Self {
-        let terminal = io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(
-            None,
-            if terminal { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() },
-        );
-        if let Ok(style) = ProgressStyle::with_template("{spinner} [{elapsed_precise}] {bar:24} {pos}/{len} {wide_msg}")
-        {
-            bar.set_style(style);
-        }
-        Self { bar, terminal, done: 0 }
-    }
-
-    /// Takes the bar away, so that what follows starts on a clean line.
-    pub fn clear(&self) {
-        self.bar.finish_and_clear();
-    }
-
-    fn line(&self, text: &str) {
-        if self.terminal {
-            self.bar.suspend(|| remark(text));
-        } else {
-            remark(text);
-        }
-    }
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Listener for Progress {
-    fn hear(&mut self, happening: &Happening<'_>) {
-        match happening {
-            Happening::Started { left, total } => {
-                self.bar.set_length(*total as u64);
-                self.done = (total - left) as u64;
-                self.bar.set_position(self.done);
-                if self.terminal {
-                    self.bar.enable_steady_tick(Duration::from_millis(250));
-                }
-            }
-            Happening::Preflight { variant, .. } => self.bar.set_message(format!("settings of {variant} read back")),
-            Happening::TrialStarted(trial) => self.bar.set_message(format!("{} starting", trial.variant)),
-            Happening::Phase(trial, phase) => {
-                let kind = if trial.kind.evidence().is_some() { "evidence, " } else { "" };
-                let phase = match phase {
-                    Phase::Starting => "starting",
-                    Phase::WarmUp => "warm-up",
-                    Phase::Saturated => "saturated",
-                    Phase::Open => "open loop",
-                    Phase::Stopping => "stopping",
-                };
-                self.bar.set_message(format!("{}: {kind}{phase}", trial.variant));
-            }
-            Happening::TrialFinished { trial, result } => {
-                self.done += 1;
-                self.bar.set_position(self.done);
-                let label = match (trial.kind, trial.block) {
-                    (TrialKind::Measure, Some(block)) => format!("block {block}"),
-                    _ => "evidence".to_owned(),
-                };
-                if !self.terminal {
-                    remark(&format!("trial {:3} {label:9} {:16} {result}", trial.index, trial.variant));
-                }
-            }
-            Happening::TrialFailed { trial, reason } => {
-                self.done += 1;
-                self.bar.set_position(self.done);
-                self.line(&format!("trial {} ({}): {reason}", trial.index, trial.variant));
-            }
-            Happening::Warning(text) => self.line(&format!("warning: {text}")),
-            Happening::Finished(_) => {}
-        }
-    }
 }

@@ -22,14 +22,6 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// A relative change as `±4 %`, or from 100 % up as a factor: `2.3×`.
-pub(super) fn change(share: f64) -> String {
-    if share >= 1.0 {
-        return format!("{} or its inverse", ratio(1.0 + share));
-    }
-    format!("±{}", percent(share))
-}
-
 /// `4 %`, `0.3 %`.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -53,9 +45,6 @@ mod tests {
         assert_eq!(ratio(123.4), "123×");
         assert_eq!(interval(0.996, 0.999), "[0.996, 0.999]");
         assert_eq!(interval(1.0, 1.05), "[1.00, 1.05]");
-        assert_eq!(change(0.04), "±4 %");
-        assert_eq!(change(0.0444), "±4.4 %");
-        assert_eq!(change(1.3), "2.30× or its inverse");
         assert_eq!(percent(0.123), "12 %");
         assert_eq!(percent(0.00001), "0.1 %");
     }

@@ -75,7 +75,7 @@ impl Row {
     pub(crate) fn shared(&self) -> Option<&str> {
         let first = self.cells.first()?;
         let alike = self.cells.iter().all(|cell| cell.compared.is_none() && cell.value == first.value);
-        (alike && self.cells.len() > 2).then_some(first.value.as_str())
+        (alike && self.cells.len() > 1).then_some(first.value.as_str())
     }
 }
 

@@ -26,17 +26,25 @@ fn scenarios(catalog: &Catalog, json: bool) -> anyhow::Result<String> {
     if json {
         return Ok(serde_json::to_string_pretty(&scenarios)?);
     }
-    let mut text = String::new();
-    for scenario in scenarios {
-        text.push_str(&format!("{:16} {}\n", scenario.name, scenario.summary));
-        for variant in &scenario.variants {
-            text.push_str(&format!("  {:14} {}\n", variant.name, variant.summary));
+    let width = ui::width();
+    let each = scenarios.iter().map(|scenario| {
+        let mut text = format!("{}\n{}", ui::bold(&scenario.name), ui::paragraph(&scenario.summary, 2, width));
+        let variants: Vec<_> =
+            scenario.variants.iter().map(|variant| (variant.name.clone(), variant.summary.clone())).collect();
+        if !variants.is_empty() {
+            text.push_str("  variants\n");
+            text.push_str(&ui::columns(&variants, 4, width));
         }
-        for (path, value) in scenario.settings.iter().filter(|(path, _)| path.starts_with("workload.")) {
+        let parameters: Vec<_> = scenario.settings.iter().filter(|(path, _)| path.starts_with("workload.")).collect();
+        if !parameters.is_empty() {
+            text.push_str("  parameters with their defaults\n");
+        }
+        for (path, value) in parameters {
             text.push_str(&format!("    --set {path}={value}\n"));
         }
-    }
-    Ok(text)
+        text
+    });
+    Ok(each.collect::<Vec<_>>().join("\n"))
 }
 
 fn knobs(json: bool) -> anyhow::Result<String> {
@@ -45,44 +53,24 @@ fn knobs(json: bool) -> anyhow::Result<String> {
         return Ok(serde_json::to_string_pretty(&rows)?);
     }
     let width = ui::width();
-    let mut text = String::from(
-        "Settings for --set KNOB=VALUE and --vary KNOB=A,B,…; every value is read back from the process.\n",
-    );
+    let head =
+        "Settings for --set KNOB=VALUE and --vary KNOB=A,B,…; what a process can read back is read back from it.";
+    let mut text = ui::paragraph(head, 0, width);
     for row in rows {
-        text.push_str(&format!("\n{}  ({}; default {})\n", row.path, row.range, row.default));
-        let go = if row.go.is_empty() { String::new() } else { format!("{}. {}", row.go, row.go_difference) };
+        let range = if row.range.is_empty() { String::new() } else { format!("   {}", row.range) };
+        text.push_str(&format!("\n{}{range}\n", ui::bold(row.path)));
+        text.push_str(&ui::paragraph(row.doc, 2, width));
+        let go = [row.go, row.go_difference].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>();
         for (label, prose) in [
-            ("", row.doc.to_owned()),
-            ("Go: ", go),
-            ("Needs: ", row.needs.clone()),
-            ("Read back: ", row.read_back.to_owned()),
+            ("default", row.default),
+            ("needs", row.needs.as_str()),
+            ("in Go", go.join(": ").as_str()),
+            ("read back", row.read_back),
         ] {
-            if !prose.is_empty() {
-                text.push_str(&wrapped(&format!("{label}{prose}"), width, "    "));
-            }
+            text.push_str(&ui::labelled(label, "read back".len(), prose, 2, width));
         }
     }
     Ok(text)
-}
-
-/// Breaks at spaces so that lines stay within `width`, each behind `indent`.
-fn wrapped(prose: &str, width: usize, indent: &str) -> String {
-    let mut text = String::new();
-    let mut line = String::from(indent);
-    for word in prose.split_whitespace() {
-        if line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > width {
-            text.push_str(line.trim_end());
-            text.push('\n');
-            line = String::from(indent);
-        }
-        if line.len() > indent.len() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    text.push_str(line.trim_end());
-    text.push('\n');
-    text
 }
 
 fn runs(json: bool) -> anyhow::Result<String> {
@@ -107,15 +95,4 @@ fn runs(json: bool) -> anyhow::Result<String> {
         })
         .collect();
     Ok(terminal::runs(&lines, ui::color(), ui::width()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrapped;
-
-    #[test]
-    fn prose_is_wrapped_between_words() {
-        assert_eq!(wrapped("one two three four", 12, "  "), "  one two\n  three four\n");
-        assert_eq!(wrapped("unbreakablylongword x", 8, "  "), "  unbreakablylongword\n  x\n");
-    }
 }

@@ -3,6 +3,7 @@
 mod compare;
 mod doctor;
 mod list;
+mod plan_text;
 mod run;
 mod show;
 

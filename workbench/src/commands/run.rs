@@ -159,7 +159,8 @@ fn carry_out(flags: &Run, job: Job, stop: &Arc<AtomicBool>) -> anyhow::Result<Ex
         Arc::clone(stop),
     );
     announce(&plan, &done);
-    let mut progress = ui::Progress::new();
+    let names = plan.variants.iter().map(|variant| variant.name.as_str());
+    let mut progress = ui::Progress::new(plan::trial_seconds(&plan.phases), plan.blocks, names);
     let clock = SystemClock;
     let ending = {
         let mut stage =
@@ -219,7 +220,7 @@ fn dry_run(plan: &Plan, json: bool) -> anyhow::Result<String> {
     if json {
         return Ok(serde_json::to_string_pretty(plan)?);
     }
-    Ok(super::show::plan_text(plan))
+    Ok(super::plan_text::plan_text(plan))
 }
 
 /// Four letters that tell apart runs of the same second.
