@@ -148,7 +148,13 @@ impl Context {
         T: FromStr + PartialOrd + fmt::Display,
         T::Err: fmt::Display,
     {
-        let value = self.parameter(name, default)?;
+        let value = self.parameter(name, default).map_err(|error| match error {
+            WorkloadError::Parameter { name, problem } => {
+                let problem = format!("{problem}; it takes {} to {}", range.start(), range.end());
+                WorkloadError::Parameter { name, problem }
+            }
+            other => other,
+        })?;
         if range.contains(&value) {
             return Ok(value);
         }
@@ -250,7 +256,7 @@ mod tests {
         let beyond = context.parameter_in("beyond", 3, 1..=8).unwrap_err();
         insta::assert_snapshot!(beyond, @"parameter `workload.beyond`: 9 is out of range: 1 to 8");
         let word = context.parameter_in("word", 3, 1..=8).unwrap_err();
-        insta::assert_snapshot!(word, @"parameter `workload.word`: `many` is not usable: invalid digit found in string");
+        insta::assert_snapshot!(word, @"parameter `workload.word`: `many` is not usable: invalid digit found in string; it takes 1 to 8");
     }
 
     #[test]

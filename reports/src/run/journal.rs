@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Event, RunError};
+use super::{Event, RunError, version};
 
 /// The open end of an event log.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Read, RunError> {
         let event = serde_json::from_slice(line_text).map_err(|error| RunError::Damaged {
             file: path.to_owned(),
             line: Some(position + 1),
-            problem: format!("not an event: {error}"),
+            problem: format!("not an event: {}", version::problem(&error)),
             fix: "restore the line from a copy, or delete it: a trial that never finished is measured again by \
                   `run --resume`"
                 .to_owned(),

@@ -12,13 +12,23 @@ struct Header {
     format: u64,
 }
 
+/// What the parser found, without the line: the caller names it.
+pub(crate) fn problem(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "the file is cut off here".to_owned();
+    }
+    let said = error.to_string();
+    let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+    format!("{what} (column {})", error.column())
+}
+
 /// Parses a whole JSON document of the run, its `format` first, so that another version is named before any field of it
 /// surprises.
 pub(crate) fn document<T: DeserializeOwned>(bytes: &[u8], file: &Path, fix: &str) -> Result<T, RunError> {
     let damaged = |error: &serde_json::Error| RunError::Damaged {
         file: file.to_owned(),
         line: (error.line() > 0).then(|| error.line()),
-        problem: error.to_string(),
+        problem: problem(error),
         fix: fix.to_owned(),
     };
     let header: Header = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;

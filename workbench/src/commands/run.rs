@@ -71,10 +71,12 @@ fn planned(flags: &Run, catalog: &Catalog) -> anyhow::Result<(Resolved, Plan)> {
         }
         blocks = trials;
     }
+    let mut budget_s = f64::INFINITY;
     if let Some(budget) = &flags.budget {
-        let budget =
-            scenarios::knobs::parse_duration(budget).map_err(|e| Refusal::usage(format!("`--for` = {budget}: {e}")))?;
-        blocks = plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), evidence.len());
+        budget_s = scenarios::knobs::parse_duration(budget)
+            .map_err(|e| Refusal::usage(format!("`--for` = {budget} is not {e}")))?
+            .as_secs_f64();
+        blocks = plan::blocks_within(budget_s, &resolved.scenario, resolved.variants.len(), evidence.len());
     }
     let build = build_info::read();
     let plan = plan::plan(&plan::Request {
@@ -85,6 +87,14 @@ fn planned(flags: &Run, catalog: &Catalog) -> anyhow::Result<(Resolved, Plan)> {
         seed: flags.seed.unwrap_or_else(random),
         build: &build,
     });
+    let least_s = estimate_s(&plan, plan.trials.len());
+    if blocks == 1 && least_s > budget_s {
+        return Err(Refusal::usage(format!(
+            "`--for` = {} is too short: one block of {} variants with its evidence takes about {least_s:.0} s",
+            flags.budget.as_deref().unwrap_or_default(),
+            plan.variants.len()
+        )));
+    }
     Ok((resolved, plan))
 }
 
@@ -175,8 +185,7 @@ fn carry_out(flags: &Run, job: Job, stop: &Arc<AtomicBool>) -> anyhow::Result<Ex
 
 fn announce(plan: &Plan, done: &[u32]) {
     let left = plan.trials.len() - done.len();
-    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
-    let seconds = left as f64 * plan::trial_seconds(&plan.phases);
+    let seconds = estimate_s(plan, left);
     ui::remark(&format!(
         "{}: {} variants × {} blocks, {left} trials to go, about {seconds:.0} s (seed {})",
         plan.scenario,
@@ -186,11 +195,21 @@ fn announce(plan: &Plan, done: &[u32]) {
     ));
 }
 
+/// Seconds that this many trials of the plan take.
+fn estimate_s(plan: &Plan, trials: usize) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
+    let trials = trials as f64;
+    trials * plan::trial_seconds(&plan.phases)
+}
+
 fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Result<Exit> {
     if flags.json {
         ui::result(&render::json::document(summary))?;
-    } else {
+    } else if summary.variants.iter().any(|variant| variant.trials > 0) {
         ui::result(&render::terminal::result(summary, ui::color(), ui::width()))?;
+    } else {
+        // A table of nothing would push the message away.
+        ui::remark(&format!("nothing was measured; the record is in {}", summary.path));
     }
     match ending {
         Ending::Complete => Ok(Exit::Done),

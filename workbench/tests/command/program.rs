@@ -134,6 +134,7 @@ pub(crate) fn without_numbers(text: &str, before: &str, after: &str) -> String {
     shown + rest
 }
 
+#[allow(dead_code, reason = "the tests of the command itself have nothing to wait for")]
 /// Waits for a condition, for as long as a hang takes to be one.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();

@@ -74,7 +74,7 @@ async fn mistakes_are_named() {
     insta::assert_snapshot!(problem(&["burst", "brust"], &[]), @"the allocator lab has no operation `brust`; it has burst, handoff, growth, mixed");
     insta::assert_snapshot!(problem(&ALL, &[("burst_block", "3")]), @"parameter `workload.burst_block`: not taken; did you mean `burst_blocks`? Taken are burst_blocks, burst_bytes, handoff_blocks, handoff_bytes, handoff_queue, growth_items, mixed_short, mixed_replaced, mixed_entries, mixed_bytes");
     insta::assert_snapshot!(problem(&ALL, &[("burst_blocks", "0")]), @"parameter `workload.burst_blocks`: 0 is out of range: 1 to 4096");
-    insta::assert_snapshot!(problem(&ALL, &[("growth_items", "x")]), @"parameter `workload.growth_items`: `x` is not usable: invalid digit found in string");
+    insta::assert_snapshot!(problem(&ALL, &[("growth_items", "x")]), @"parameter `workload.growth_items`: `x` is not usable: invalid digit found in string; it takes 64 to 16777216");
     insta::assert_snapshot!(problem(&ALL, &[("burst_blocks", "4096"), ("burst_bytes", "1048576")]), @"parameter `workload.burst_blocks`: would hold up to 4096 MiB with these sizes; at most 1024 are allowed");
     insta::assert_snapshot!(problem(&ALL, &[("handoff_queue", "4096")]), @"parameter `workload.handoff_queue`: would hold up to 4096 MiB with these sizes; at most 1024 are allowed");
     insta::assert_snapshot!(problem(&ALL, &[("mixed_entries", "4000000")]), @"parameter `workload.mixed_entries`: would hold up to 15625 MiB with these sizes; at most 1024 are allowed");

@@ -210,5 +210,5 @@ async fn parameters_are_checked() {
     insta::assert_snapshot!(problem("login_limit", "0"), @"parameter `workload.login_limit`: 0 is out of range: 1 to 1024");
     insta::assert_snapshot!(problem("argon2_memory_kib", "7"), @"parameter `workload.argon2_memory_kib`: 7 is out of range: 8 to 1048576");
     insta::assert_snapshot!(problem("argon_passes", "1"), @"parameter `workload.argon_passes`: not taken; did you mean `argon2_passes`? Taken are login, login_limit, argon2_memory_kib, argon2_passes, users, store_capacity");
-    insta::assert_snapshot!(problem("users", "many"), @"parameter `workload.users`: `many` is not usable: invalid digit found in string");
+    insta::assert_snapshot!(problem("users", "many"), @"parameter `workload.users`: `many` is not usable: invalid digit found in string; it takes 1 to 256");
 }

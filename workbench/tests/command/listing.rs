@@ -1,0 +1,86 @@
+//! `list`, `doctor`, `--help`, `--version`.
+
+use crate::sample::{ID, program, with_run};
+
+#[test]
+fn knobs_are_listed_with_range_default_and_go_equivalent() {
+    let program = program();
+    let ran = program.run(&["list", "knobs"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let listed = ran.stdout.split("\n\n").find(|knob| knob.contains("runtime.worker_threads"));
+    let listed = listed.expect("it is listed");
+    for part in ["1 to 1024", "CPUs that the subject may use", "GOMAXPROCS", "RuntimeMetrics::num_workers"] {
+        assert!(ran.stdout.contains(part), "{part}: {listed}");
+    }
+
+    let ran = program.run(&["list", "knobs", "--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    for row in rows.as_array().expect("rows") {
+        for key in ["path", "range", "default", "doc", "go", "read_back"] {
+            assert!(row[key].is_string(), "{key} of {row}");
+        }
+    }
+}
+
+#[test]
+fn scenarios_are_listed() {
+    let program = program();
+    let ran = program.run(&["list"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("http-service") && ran.stdout.contains("--set workload.login=inline"),
+        "{}",
+        ran.stdout
+    );
+
+    let ran = program.run(&["list", "scenarios", "--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    let names: Vec<&str> = rows.as_array().expect("rows").iter().filter_map(|row| row["name"].as_str()).collect();
+    assert!(names.starts_with(&["http-service", "allocator-lab"]), "{names:?}");
+}
+
+#[test]
+fn runs_are_listed() {
+    let (program, path) = with_run();
+    let ran = program.run(&["list", "runs"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains(ID) && ran.stdout.contains("complete"), "{}", ran.stdout);
+    let ran = program.run(&["list", "runs", "--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    assert_eq!(rows[0]["run"], ID);
+    assert_eq!(rows[0]["path"], path.to_string_lossy().into_owned());
+}
+
+#[test]
+fn the_doctor_says_how_to_mend_what_is_not_good() {
+    let program = program();
+    let ran = program.run(&["doctor"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(ran.stdout.contains("kernel tick"), "{}", ran.stdout);
+    let ran = program.run(&["doctor", "--json"]);
+    let checks: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    for check in checks.as_array().expect("checks") {
+        assert_eq!(check["health"] == "good", check["fix"] == "", "{check}");
+    }
+    // Tests are a debug build, and that is the first thing to mend.
+    let profile = checks.as_array().into_iter().flatten().find(|check| check["name"] == "build profile");
+    if cfg!(debug_assertions) {
+        assert_eq!(profile.expect("it is checked")["fix"], "cargo run --release -- doctor");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let program = program();
+    let ran = program.run(&["--help"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    for command in ["run", "list", "show", "compare", "doctor"] {
+        assert!(ran.stdout.contains(&format!("\n  {command} ")), "{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("__child"), "what is hidden stays so");
+    let ran = program.run(&["--version"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    for part in ["commit ", "rustc ", "tokio_unstable", "frame-pointers"] {
+        assert!(ran.stdout.contains(part), "{}", ran.stdout);
+    }
+}

@@ -1,0 +1,11 @@
+//! The command as a person types it: the real program, its messages, exit codes and run directories.
+
+mod damage;
+mod input;
+mod listing;
+mod measured;
+mod output;
+mod plans;
+mod program;
+mod sample;
+mod selectors;

@@ -1,0 +1,77 @@
+//! Real runs: what was asked for is what ran, and the profile shows what the scenario is about.
+
+use std::fs;
+
+use flamegraphs::names::{Options, fold};
+
+use crate::sample::{SMALL, program};
+
+fn summary(run: &std::path::Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(run.join("run.json")).expect("a run ends with it")).expect("JSON")
+}
+
+#[test]
+fn every_knob_is_read_back_from_the_process() {
+    let program = program();
+    let cpus = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("the CPUs of this process");
+    let cpu = (0..).find(|cpu| cpus.is_set(*cpu).unwrap_or(false)).expect("it runs somewhere").to_string();
+    let affinity = format!("cpu.affinity={cpu}");
+    let run = [
+        ["run", "allocator-lab", "--trials", "2", "--vary", "allocator.kind=jemalloc,system"],
+        ["--set", "runtime.event_interval=7", "--set", "runtime.thread_keep_alive=300ms", "--set", &affinity],
+    ];
+    let ran = program.run(&[&run.concat()[..], &["--set", "runtime.lifo_slot=false"], SMALL].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+
+    let summary = summary(&program.only_run());
+    for (index, kind) in ["jemalloc", "system"].into_iter().enumerate() {
+        let variant = &summary["variants"][index];
+        assert_eq!((&variant["name"], &variant["trials"]), (&format!("kind={kind}").into(), &2.into()));
+        let knobs = &variant["knobs"];
+        for (knob, effective) in [
+            ("allocator.kind", kind),
+            ("runtime.event_interval", "7"),
+            ("runtime.thread_keep_alive", "300ms"),
+            ("runtime.lifo_slot", "false"),
+            ("runtime.worker_threads", "2"),
+            ("cpu.affinity", &cpu),
+        ] {
+            assert_eq!(knobs[knob], effective, "{knob} of {knobs}");
+        }
+    }
+    // What jemalloc says of itself is there only where it is the allocator.
+    assert!(summary["variants"][0]["knobs"]["allocator.jemalloc.narenas"].is_string());
+    assert!(summary["variants"][1]["knobs"]["allocator.jemalloc.narenas"].is_null());
+}
+
+#[test]
+fn the_profile_of_the_broken_service_shows_hashing_within_the_login() {
+    let program = program();
+    let flags = ["--trials", "1", "--evidence", "cpu", "--seed", "7", "--set", "load.operations=300"];
+    let ran = program.run(&[&["run", "http-service", "--variant", "broken"][..], &flags].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let run = program.only_run();
+
+    let bytes = fs::read(run.join("evidence/broken/cpu.pb.gz")).expect("a profile");
+    let profile = flamegraphs::read::pprof(&bytes).expect("the profile can be read");
+    let stacks = fold(&profile, 0, &Options::default()).expect("it can be folded");
+    // Without optimisation the handler itself is inlined into its future, and such frames have bare names.
+    let caller = if cfg!(debug_assertions) { "http_service::accounts::verify_password" } else { "http_service::login" };
+    let within_login: u64 = stacks
+        .iter()
+        .filter(|(stack, _)| {
+            let login = stack.iter().position(|frame| frame.contains(caller));
+            login.is_some_and(|login| stack[login..].iter().any(|frame| frame.contains("argon2")))
+        })
+        .map(|(_, samples)| samples)
+        .sum();
+    assert!(within_login > 0, "{}", flamegraphs::write::folded_stacks(&stacks));
+
+    let svg = fs::read_to_string(run.join("evidence/broken/cpu.svg")).expect("a flamegraph");
+    assert!(svg.contains(caller) && svg.contains("argon2"));
+    let summary = summary(&run);
+    assert_eq!(summary["profiles"][0]["path"], "evidence/broken/cpu.pb.gz");
+    assert!(summary["profiles"][0]["samples"].as_u64() > Some(0));
+    let report = fs::read_to_string(run.join("report.html")).expect("a report");
+    assert!(report.contains("argon2"), "the flamegraph is in the report");
+}

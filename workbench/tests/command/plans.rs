@@ -1,0 +1,57 @@
+//! `run --dry-run`.
+
+use crate::sample::program;
+
+#[test]
+fn the_same_seed_gives_the_same_plan() {
+    let program = program();
+    let plan = |seed: &str, json: &[&str]| {
+        let ran = program.run(&[&["run", "allocator-lab", "--dry-run", "--seed", seed][..], json].concat());
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+        ran.stdout
+    };
+    assert_eq!(plan("7", &[]), plan("7", &[]));
+    assert_eq!(plan("7", &["--json"]), plan("7", &["--json"]));
+    assert_ne!(plan("7", &[]), plan("8", &[]));
+    assert!(!program.folder().join(".workbench").exists(), "a dry run leaves nothing behind");
+}
+
+#[test]
+fn a_plan_for_people() {
+    let program = program();
+    let grid = ["--vary", "allocator.kind=jemalloc,system", "--vary", "runtime.worker_threads=1,2"];
+    let run = ["run", "allocator-lab", "--dry-run", "--seed", "7", "--trials", "2", "--evidence", "none"];
+    let ran = program.run(&[&run[..], &grid].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    for kind in ["jemalloc", "system"] {
+        for workers in ["1", "2"] {
+            // Once among the variants and once in each of the two blocks.
+            let variant = format!("kind={kind},worker_threads={workers}");
+            assert!(ran.stdout.matches(&variant).count() >= 3, "{variant}: {}", ran.stdout);
+        }
+    }
+    assert!(!ran.stdout.contains("evidence"), "none was asked for: {}", ran.stdout);
+}
+
+#[test]
+fn a_plan_for_programs() {
+    let program = program();
+    let ran = program.run(&["run", "--dry-run", "--json", "--seed", "7", "--trials", "3"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    assert_eq!((&plan["format"], &plan["seed"], &plan["blocks"]), (&1.into(), &7.into(), &3.into()));
+    assert_eq!(plan["schedule_hashes"].as_array().expect("hashes").len(), 3);
+    let trials = plan["trials"].as_array().expect("trials");
+    for block in 1..=3 {
+        let mut variants: Vec<&str> = trials
+            .iter()
+            .filter(|trial| trial["block"] == block)
+            .filter_map(|trial| trial["variant"].as_str())
+            .collect();
+        variants.sort_unstable();
+        assert_eq!(variants, ["broken", "fixed"], "block {block}");
+    }
+    let evidence: Vec<_> = trials.iter().skip(6).map(|trial| (&trial["block"], &trial["variant"])).collect();
+    let null = serde_json::Value::Null;
+    assert_eq!(evidence, [(&null, &"broken".into()), (&null, &"fixed".into())], "evidence comes last");
+}
