@@ -82,6 +82,8 @@ pub(crate) struct Run {
 pub(crate) enum Evidence {
     /// CPU profile and flamegraph.
     Cpu,
+    /// Polls, stalls, allocations and waits by the place that spawned the tasks.
+    Tasks,
     /// None.
     None,
 }
@@ -117,6 +119,9 @@ pub(crate) struct Show {
     /// The plan instead of the result.
     #[arg(long)]
     pub plan: bool,
+    /// Tasks by spawn site instead of the result (gathered by `run --evidence tasks`).
+    #[arg(long, conflicts_with = "plan")]
+    pub tasks: bool,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

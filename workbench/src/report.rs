@@ -8,8 +8,7 @@ use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    Event, EvidenceKind, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Status, TrialKind, TrialOutcome,
-    VariantSummary,
+    Event, EvidenceKind, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Status, TrialOutcome, VariantSummary,
 };
 
 use crate::evidence;
@@ -28,6 +27,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         curves: &run.curves(),
         timelines: &run.timelines,
         flamegraphs: &run.flamegraphs,
+        tasks: &run.tasks,
     };
     writer.report_html(&render::html::page(&page))?;
     writer.report_md(&render::markdown::report(&summary))?;
@@ -93,13 +93,13 @@ fn add_preflight(knobs: &mut Settings, variant: &str, events: &[Event]) {
     }
 }
 
-/// One entry per variant that was to be profiled.
+/// One entry per variant and kind of evidence that was to be gathered.
 fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary> {
     run.plan
         .trials
         .iter()
-        .filter(|planned| planned.kind == TrialKind::Evidence(EvidenceKind::Cpu))
-        .map(|planned| {
+        .filter_map(|planned| Some((planned, planned.kind.evidence()?)))
+        .map(|(planned, kind)| {
             let trial = run.trials.iter().find(|trial| trial.index == planned.index);
             let missing = match trial.map(|trial| &trial.outcome) {
                 Some(TrialOutcome::Ok) => None,
@@ -112,7 +112,13 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
             let profiled = trial.and_then(|trial| trial.metrics.get("cpu_per_op"));
             let overhead = measured.zip(profiled).map(|(measured, profiled)| profiled / measured.value);
             let folder = run.evidence_folder(&planned.variant);
-            evidence::cpu::summary(&run.path, &folder, &planned.variant, missing, overhead)
+            match kind {
+                EvidenceKind::Cpu => evidence::cpu::summary(&run.path, &folder, &planned.variant, missing, overhead),
+                EvidenceKind::Tasks => {
+                    let sites = run.tasks.get(&planned.variant).map(Vec::as_slice);
+                    evidence::tasks::summary(&folder, &planned.variant, sites, missing, overhead)
+                }
+            }
         })
         .collect()
 }

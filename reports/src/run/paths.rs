@@ -16,6 +16,7 @@ pub(crate) const LOG: &str = "log.txt";
 pub(crate) const REPORT_HTML: &str = "report.html";
 pub(crate) const REPORT_MD: &str = "report.md";
 pub(crate) const CPU_FLAMEGRAPH: &str = "cpu.svg";
+pub(crate) const TASKS: &str = "tasks.jsonl";
 
 /// Folder that holds every run of a project.
 pub(crate) const ROOT: &str = ".workbench";

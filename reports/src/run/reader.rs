@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 
 use super::writer::variant_slugs;
 use super::{
-    Event, Machine, Metrics, Plan, RunError, RunSummary, Status, TimelinePoint, TrialKind, TrialOutcome, TrialRecord,
-    files, hlog, journal, paths, version,
+    Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Status, TimelinePoint, TrialKind, TrialOutcome,
+    TrialRecord, files, hlog, journal, paths, tasks, version,
 };
 
 /// Everything a report needs of a run.
@@ -39,6 +39,8 @@ pub struct LoadedRun {
     pub timelines: BTreeMap<u32, Vec<TimelinePoint>>,
     /// CPU flamegraphs (SVG text) by variant.
     pub flamegraphs: BTreeMap<String, String>,
+    /// What tasks did, by variant: as recorded, the site with the most busy time first.
+    pub tasks: BTreeMap<String, Vec<SiteRecord>>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
 }
@@ -94,8 +96,13 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let slugs = variant_slugs(&plan);
     let loaded = trials::load(path, &plan, &slugs, &log.events)?;
     let mut flamegraphs = BTreeMap::new();
+    let mut sites = BTreeMap::new();
     for (variant, slug) in &slugs {
-        let svg = path.join(paths::EVIDENCE).join(slug).join(paths::CPU_FLAMEGRAPH);
+        let folder = path.join(paths::EVIDENCE).join(slug);
+        if let Some(records) = tasks::read(&folder)? {
+            sites.insert(variant.clone(), records);
+        }
+        let svg = folder.join(paths::CPU_FLAMEGRAPH);
         if let Some(bytes) = files::read(&svg)? {
             flamegraphs.insert(variant.clone(), text(bytes, &svg)?);
         }
@@ -113,6 +120,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         histograms: loaded.histograms,
         timelines: loaded.timelines,
         flamegraphs,
+        tasks: sites,
         warnings,
     })
 }

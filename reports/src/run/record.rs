@@ -54,6 +54,8 @@ impl TrialKind {
 pub enum EvidenceKind {
     /// Where CPU time goes.
     Cpu,
+    /// What tasks do, by the place that spawned them.
+    Tasks,
 }
 
 impl EvidenceKind {
@@ -61,6 +63,7 @@ impl EvidenceKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
+            Self::Tasks => "tasks",
         }
     }
 }

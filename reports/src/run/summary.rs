@@ -141,13 +141,13 @@ pub struct Comparison {
 pub struct ProfileSummary {
     /// Variant.
     pub variant: String,
-    /// `cpu`, `heap`, `wait`.
+    /// `cpu`, `tasks`, `heap`, `wait`.
     pub kind: String,
     /// Path within the run directory; empty where missing.
     pub path: String,
     /// Flamegraph within the run directory; empty where missing.
     pub svg: String,
-    /// Samples.
+    /// Samples; polls where it is `tasks`.
     pub samples: u64,
     /// Sampled CPU ÷ CPU the kernel counted.
     pub coverage: Option<f64>,

@@ -9,7 +9,8 @@ use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
-    Event, FORMAT, Machine, Plan, RunError, RunSummary, TimelinePoint, TrialRecord, files, paths, slugs, version,
+    Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, TimelinePoint, TrialRecord, files, paths, slugs,
+    version,
 };
 
 /// Where the files of one trial go.
@@ -183,6 +184,20 @@ impl RunWriter {
         fs::create_dir_all(&dir).map_err(RunError::io("create", &dir))?;
         files::write(&dir.join(file), bytes)?;
         Ok(format!("{}/{slug}/{file}", paths::EVIDENCE))
+    }
+
+    /// Writes what tasks did in a variant's evidence trial, a line a site; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn tasks(&mut self, variant: &str, sites: &[SiteRecord]) -> Result<String, RunError> {
+        let mut lines = Vec::new();
+        for site in sites {
+            serde_json::to_writer(&mut lines, site)
+                .map_err(|error| RunError::io("write", Path::new(paths::TASKS))(error.into()))?;
+            lines.push(b'\n');
+        }
+        self.evidence(variant, paths::TASKS, &lines)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::DrainRecord;
+use probe::tasks::{InstallError, Recorder};
+use reports::run::{DrainRecord, EvidenceKind};
 use scenarios::catalog::{Catalog, Constructor};
 use scenarios::spec::Settings;
 use scenarios::workload::{Context, Drained, InProcess, Shutdown, ShutdownTrigger, WorkloadError};
@@ -27,6 +28,8 @@ pub(super) struct Host {
     handle: Handle,
     work: Work,
     assignment: Assignment,
+    /// Only where tasks are the evidence; or why there is none.
+    tasks: Option<Result<Recorder, InstallError>>,
     /// Tells the thread that owns the runtime to give it up.
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     owner: Option<std::thread::JoinHandle<()>>,
@@ -44,7 +47,13 @@ impl Host {
         assignment: &Assignment,
         settings: &probe::runtime::Settings,
     ) -> Result<Self, ChildError> {
-        let runtime = probe::runtime::build(settings).map_err(|e| ChildError::Setting(e.to_string()))?;
+        let (runtime, tasks) = match assignment.evidence {
+            Some(EvidenceKind::Tasks) => {
+                probe::runtime::build_recorded(settings).map(|(runtime, tasks)| (runtime, Some(tasks)))
+            }
+            _ => probe::runtime::build(settings).map(|runtime| (runtime, None)),
+        }
+        .map_err(|e| ChildError::Setting(e.to_string()))?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         // A current-thread runtime runs only while somebody blocks on it, so both flavours get an owner thread.
@@ -76,7 +85,16 @@ impl Host {
             }
         };
         drop(_inside);
-        Ok(Self { handle, work, assignment: assignment.clone(), stop: Some(stop), owner: Some(owner) })
+        Ok(Self { handle, work, assignment: assignment.clone(), tasks, stop: Some(stop), owner: Some(owner) })
+    }
+
+    /// Who records the tasks of the runtime.
+    pub(super) fn tasks(&self) -> Result<&Recorder, ChildError> {
+        match &self.tasks {
+            Some(Ok(recorder)) => Ok(recorder),
+            Some(Err(error)) => Err(ChildError::Workload(error.to_string())),
+            None => Err(ChildError::Workload("this trial is not there to record tasks".into())),
+        }
     }
 
     /// Port of a networked workload.

@@ -91,6 +91,15 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
                 Reply::Profile(Box::new(profile))
             }
+            Command::StartTasks => {
+                host.tasks()?.start();
+                Reply::Usage(usage()?)
+            }
+            Command::StopTasks => {
+                let recorder = host.tasks()?;
+                recorder.stop();
+                Reply::Tasks(recorder.snapshot())
+            }
             Command::Stop => {
                 // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that
                 // of a process with nobody left in it (design 03 §3).

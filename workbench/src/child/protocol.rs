@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use reports::run::EvidenceKind;
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ pub struct Assignment {
     pub settings: Settings,
     /// Seed of the block: equal for every variant in it.
     pub seed: u64,
+    /// What is to be gathered; `None` where the trial measures, so that nothing can be attached to it.
+    pub evidence: Option<EvidenceKind>,
     /// Only read the settings back, then end.
     pub preflight: bool,
     /// Where the driver runs; `None` in a preflight, which is not driven.
@@ -45,6 +48,10 @@ pub enum Command {
     },
     /// Stop it, answer with [`Reply::Profile`].
     StopProfile,
+    /// Record tasks from now on, answer with [`Reply::Usage`]; only where the assignment's evidence is tasks.
+    StartTasks,
+    /// Stop it, answer with [`Reply::Tasks`].
+    StopTasks,
     /// Shut down in good order, answer with [`Reply::Done`], end.
     Stop,
 }
@@ -75,6 +82,8 @@ pub enum Reply {
     Open(Box<PhaseOutcome>),
     /// The CPU profile.
     Profile(Box<probe::cpu::CpuProfile>),
+    /// What tasks did, by spawn site.
+    Tasks(Vec<probe::tasks::SiteRecord>),
     /// Shut down; the process ends next.
     Done {
         /// Graceful shutdown, networked workloads only.

@@ -1,7 +1,9 @@
 //! `workbench show`.
 
+use std::path::Path;
+
 use reports::render;
-use reports::run::reader;
+use reports::run::{EvidenceKind, reader};
 
 use crate::cli::Show;
 use crate::exit::{Exit, Refusal};
@@ -13,6 +15,8 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
     let text = if flags.plan {
         let plan = reader::load(&path).map_err(Refusal::usage)?.plan;
         if flags.json { serde_json::to_string_pretty(&plan)? } else { super::plan_text::plan_text(&plan) }
+    } else if flags.tasks {
+        tasks(&path, flags.json)?
     } else {
         let mut summary = report::of(&path).map_err(Refusal::usage)?;
         summary.path = path.display().to_string();
@@ -24,4 +28,21 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
     };
     ui::result(&text)?;
     Ok(Exit::Done)
+}
+
+/// Tasks by spawn site, or why there are none.
+fn tasks(path: &Path, json: bool) -> anyhow::Result<String> {
+    let run = reader::load(path).map_err(Refusal::usage)?;
+    let summary = report::of(path).map_err(Refusal::usage)?;
+    if !summary.profiles.iter().any(|profile| profile.kind == EvidenceKind::Tasks.name()) {
+        return Err(Refusal::usage(format!(
+            "{} recorded no tasks: `workbench run {} --evidence cpu,tasks` does",
+            run.id, run.plan.scenario
+        )));
+    }
+    Ok(if json {
+        render::json::tasks(&summary, &run.tasks)
+    } else {
+        render::terminal::tasks(&summary, &run.tasks, ui::color(), ui::width())
+    })
 }

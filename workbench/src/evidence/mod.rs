@@ -1,6 +1,7 @@
 //! Evidence: what a trial with an agent attached recorded, turned into the files that explain. One file a kind.
 
 pub mod cpu;
+pub mod tasks;
 
 use reports::run::writer::RunWriter;
 
@@ -9,6 +10,8 @@ use reports::run::writer::RunWriter;
 pub enum Recorded {
     /// Where CPU time went.
     Cpu(probe::cpu::CpuProfile),
+    /// What tasks did, by spawn site.
+    Tasks(Vec<probe::tasks::SiteRecord>),
 }
 
 /// Writes the files of a variant's evidence.
@@ -18,5 +21,6 @@ pub enum Recorded {
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyhow::Result<()> {
     match recorded {
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
+        Recorded::Tasks(sites) => tasks::write(writer, variant, sites),
     }
 }

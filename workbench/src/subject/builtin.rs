@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::{PlannedTrial, Settings};
+use reports::run::{EvidenceKind, PlannedTrial, Settings};
 use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
@@ -59,6 +59,7 @@ impl<'a> BuiltinSubject<'a> {
         label: &str,
         seed: u64,
         placement: Option<&Placement>,
+        evidence: Option<EvidenceKind>,
     ) -> Result<Conversation, SubjectError> {
         let preflight = placement.is_none();
         let marker = format!("{}-{}-{label}", self.run, std::process::id());
@@ -67,6 +68,7 @@ impl<'a> BuiltinSubject<'a> {
             scenario: self.scenario.clone(),
             settings: variant.settings.clone(),
             seed,
+            evidence,
             preflight,
             placement: placement.cloned(),
         };
@@ -77,7 +79,7 @@ impl<'a> BuiltinSubject<'a> {
 impl Subject for BuiltinSubject<'_> {
     fn preflight(&mut self, variant: &str) -> Result<Settings, SubjectError> {
         let variant = self.variant(variant)?;
-        let mut conversation = self.start(variant, &format!("preflight-{}", variant.name), self.seed, None)?;
+        let mut conversation = self.start(variant, &format!("preflight-{}", variant.name), self.seed, None, None)?;
         let ready = conversation.ready(START_PATIENCE)?;
         let exit = conversation.finish(Duration::from_secs(5))?;
         let complaints = probe::jemalloc::parse_complaints(&conversation.stderr());
@@ -95,7 +97,8 @@ impl Subject for BuiltinSubject<'_> {
         let seed = crate::plan::block_seed(self.seed, trial.block);
         watch(Phase::Starting);
         let placement = placement(&variant.settings)?;
-        let conversation = self.start(variant, &format!("trial-{}", trial.index), seed, Some(&placement))?;
+        let label = format!("trial-{}", trial.index);
+        let conversation = self.start(variant, &label, seed, Some(&placement), trial.kind.evidence())?;
         let setup =
             trial::Setup { trial, scenario: self.scenario, variant, seed, placement: &placement, stop: &self.stop };
         trial::run(&setup, conversation, watch)

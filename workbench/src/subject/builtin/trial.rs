@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialKind, TrialOutcome, TrialRecord};
+use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
 use scenarios::spec::{Scenario, Variant};
 
 use super::conversation::Conversation;
@@ -120,9 +120,15 @@ fn phases(
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(conversation, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
-    let profiling = trial.kind == TrialKind::Evidence(EvidenceKind::Cpu);
-    if profiling {
-        conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
+    let evidence = trial.kind.evidence();
+    match evidence {
+        None => {}
+        Some(EvidenceKind::Cpu) => {
+            conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
+        }
+        Some(EvidenceKind::Tasks) => {
+            conversation.ask(&Command::StartTasks, "starting to record tasks", START_PATIENCE)?;
+        }
     }
     let mut saturated = None;
     if !scenario.trial.saturated.is_zero() {
@@ -138,13 +144,18 @@ fn phases(
         let span = tracing::info_span!("open-loop phase");
         open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
     }
-    let recorded = if profiling {
-        match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
-            Reply::Profile(profile) => Some(Recorded::Cpu(*profile)),
-            other => return Err(conversation.out_of_turn("profile", &other)),
+    let recorded = match evidence {
+        None => None,
+        Some(EvidenceKind::Cpu) => {
+            match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
+                Reply::Profile(profile) => Some(Recorded::Cpu(*profile)),
+                other => return Err(conversation.out_of_turn("profile", &other)),
+            }
         }
-    } else {
-        None
+        Some(EvidenceKind::Tasks) => match conversation.ask(&Command::StopTasks, "reading tasks", START_PATIENCE)? {
+            Reply::Tasks(sites) => Some(Recorded::Tasks(sites)),
+            other => return Err(conversation.out_of_turn("tasks", &other)),
+        },
     };
     watch(Phase::Stopping);
     match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {

@@ -1,0 +1,82 @@
+//! `tasks.jsonl` of a variant's evidence: what tasks did, one line a spawn site.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunError, files, paths};
+
+/// What was spawned at a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SiteKind {
+    /// Tasks.
+    Task,
+    /// Jobs of the blocking pool: only how many ended is known of them.
+    Blocking,
+}
+
+/// One spawn site. Counts and times are of the recording, which begins after the warm-up and ends with the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteRecord {
+    /// Source file as the compiler was given it; empty for sites beyond those that the recorder tells apart.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// Tasks or blocking jobs.
+    pub kind: SiteKind,
+    /// Tasks spawned; 0 for blocking jobs, which nobody announces.
+    pub spawned: u64,
+    /// Tasks, or blocking jobs, that came to their end.
+    pub finished: u64,
+    /// Tasks alive at the end of the recording, those from before it included.
+    pub alive: u64,
+    /// Polls that ended.
+    pub polls: u64,
+    /// Time within polls, seconds of wall time.
+    pub busy_s: f64,
+    /// The longest poll, seconds.
+    pub longest_poll_s: f64,
+    /// Polls longer than 1 ms.
+    pub long_polls: u64,
+    /// Polls longer than 10 ms.
+    pub stalls: u64,
+    /// Polls that had not ended when recording did.
+    pub in_poll: u64,
+    /// Bytes allocated within polls; what was freed is not subtracted.
+    pub bytes: u64,
+    /// Blocks allocated within polls.
+    pub allocations: u64,
+    /// Time that tasks were ready but waited for a worker, summed, seconds.
+    pub schedule_latency_s: f64,
+    /// The longest such wait, seconds.
+    pub worst_schedule_latency_s: f64,
+}
+
+impl SiteRecord {
+    /// `file:line:column`.
+    pub fn place(&self) -> String {
+        if self.file.is_empty() {
+            return "all other sites".to_owned();
+        }
+        format!("{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// The records in a variant's evidence folder; `None` where there is no such file.
+pub(crate) fn read(folder: &Path) -> Result<Option<Vec<SiteRecord>>, RunError> {
+    let path = folder.join(paths::TASKS);
+    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let record = |(index, line): (usize, &[u8])| {
+        serde_json::from_slice(line).map_err(|error| RunError::Damaged {
+            file: path.clone(),
+            line: Some(index + 1),
+            problem: error.to_string(),
+            fix: "restore it from a copy of the run, or measure again".to_owned(),
+        })
+    };
+    lines.map(record).collect::<Result<_, _>>().map(Some)
+}

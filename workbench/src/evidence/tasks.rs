@@ -1,0 +1,69 @@
+//! Tasks by spawn site: the probe's records as a file of the run.
+
+use probe::tasks::{Kind, SiteRecord};
+use reports::run::writer::RunWriter;
+use reports::run::{self, EvidenceKind, ProfileSummary};
+
+/// Who recorded.
+const SOURCE: &str = "tokio's task hooks in the process";
+
+/// Writes `tasks.jsonl` of a variant.
+///
+/// # Errors
+/// A recording without a single poll, or a file that cannot be written.
+pub fn write(writer: &mut RunWriter, variant: &str, recorded: &[SiteRecord]) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        recorded.iter().any(|site| site.polls > 0 || site.in_poll > 0),
+        "not one task was polled while they were recorded"
+    );
+    let sites: Vec<_> = recorded.iter().map(plain).collect();
+    writer.tasks(variant, &sites)?;
+    Ok(())
+}
+
+fn plain(site: &SiteRecord) -> run::SiteRecord {
+    run::SiteRecord {
+        file: site.file.clone(),
+        line: site.line,
+        column: site.column,
+        kind: match site.kind {
+            Kind::Task => run::SiteKind::Task,
+            Kind::Blocking => run::SiteKind::Blocking,
+        },
+        spawned: site.spawned,
+        finished: site.finished,
+        alive: site.alive,
+        polls: site.polls,
+        busy_s: site.busy_s,
+        longest_poll_s: site.longest_poll_s,
+        long_polls: site.long_polls,
+        stalls: site.stalls,
+        in_poll: site.in_poll,
+        bytes: site.bytes,
+        allocations: site.allocations,
+        schedule_latency_s: site.schedule_latency_s,
+        worst_schedule_latency_s: site.worst_schedule_latency_s,
+    }
+}
+
+/// The summary's entry for a variant whose tasks were to be recorded. `sites` is what its file says.
+pub(crate) fn summary(
+    folder: &str,
+    variant: &str,
+    sites: Option<&[run::SiteRecord]>,
+    missing: Option<String>,
+    overhead: Option<f64>,
+) -> ProfileSummary {
+    let there = sites.filter(|_| missing.is_none());
+    ProfileSummary {
+        variant: variant.to_owned(),
+        kind: EvidenceKind::Tasks.name().to_owned(),
+        path: there.map(|_| format!("{folder}/tasks.jsonl")).unwrap_or_default(),
+        svg: String::new(),
+        samples: there.unwrap_or_default().iter().map(|site| site.polls).sum(),
+        coverage: None,
+        source: SOURCE.to_owned(),
+        overhead: overhead.filter(|_| there.is_some()),
+        missing: missing.or_else(|| sites.is_none().then(|| format!("{folder}/tasks.jsonl is not there"))),
+    }
+}
