@@ -33,7 +33,7 @@ use parse::Parsed;
 pub const DROP_FRAMES: &str = "<?(pprof|backtrace)::.*|.*perf_signal_handler|__restore_rt";
 /// The same for heap profiles: `go tool pprof` then leaves out allocators and what calls them on a program's behalf, as
 /// [`fold`] does with [`Options::heap`].
-pub const DROP_ALLOCATOR_FRAMES: &str = "<?(probe::(heap|allocator)|backtrace|tikv_jemallocator|mimalloc|alloc::(alloc|raw_vec))::.*|__rust_.*|__rustc::.*|__r(dl|g)_.*|_?rjem_.*|_?mi_.*|malloc|calloc|realloc";
+pub const DROP_ALLOCATOR_FRAMES: &str = "<?(probe::(heap|allocator)|backtrace|tikv_jemallocator|mimalloc|alloc::(alloc|raw_vec))::.*|__rust_(re)?alloc.*|__rustc::__rust_.*|__r(dl|g)_.*|_?rjem_.*|_?mi_.*|malloc|calloc|realloc";
 /// What frames without a home are shown as.
 pub const RUNTIME: &str = "[runtime]";
 /// HTTP plumbing.

@@ -148,8 +148,9 @@ fn is_ours(function: &str) -> bool {
         || path.starts_with("probe::allocator::")
         || path.starts_with("backtrace::")
         || path.starts_with("__rustc::")
-        || path.starts_with("__rust_")
         || path.starts_with("__rg_")
+        // Not every name with this beginning: `__rust_try` is where threads begin.
+        || ["__rust_alloc", "__rust_realloc"].iter().any(|shim| path.starts_with(shim))
 }
 
 /// Keeps the tables open for one thread.
