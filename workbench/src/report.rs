@@ -1,6 +1,8 @@
 //! Turns a run directory into its summary and its pages. Reads only what is on disk, so that an interrupted run, a
 //! resumed one and one from another machine are all treated alike.
 
+mod sittings;
+
 use std::path::Path;
 
 use reports::compare;
@@ -151,6 +153,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
             doubts.push(format!("the CPU profile of `{}` saw less than 90 % of the CPU used", profile.variant));
         }
     }
+    doubts.extend(sittings::doubts(run));
     let cut: u64 = run.trials.iter().filter_map(|t| t.drain.as_ref()).map(|d| d.cut).sum();
     if cut > 0 {
         doubts.push(format!("{cut} requests were cut when the drain deadline passed"));

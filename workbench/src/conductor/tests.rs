@@ -130,6 +130,29 @@ fn a_failing_subject_ends_the_run_and_loses_nothing_before_it() {
 }
 
 #[test]
+fn a_resumed_run_says_what_failed_before_and_what_was_measured_in_two_sittings() {
+    let plan = plan_of(3, false);
+    let mut rig = rig(&plan);
+    let go_ahead = AtomicBool::new(false);
+    let mut failing = SimulatedSubject::new(&plan, |trial| match trial.index {
+        4 => Err(SubjectError::Failed { reason: "was ended by SIGABRT".into(), stderr: String::new() }),
+        _ => Ok(measured(trial)),
+    });
+    go(&plan, &[], &mut rig, &mut failing, &go_ahead);
+    let warnings = |rig: &Rig| crate::report::of(&rig.path).unwrap().warnings.join("\n");
+    let before = warnings(&rig);
+    assert!(!before.contains("failed once") && !before.contains("interrupted"), "{before}");
+
+    let done = reader::load(&rig.path).unwrap().done();
+    rig.writer = RunWriter::reopen(&rig.path).unwrap();
+    let mut rest = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
+    go(&plan, &done, &mut rig, &mut rest, &go_ahead);
+    let after = warnings(&rig);
+    let failed = format!("`{}` failed once in trials that ended well", plan.trials[3].variant);
+    assert!(after.contains(&failed) && after.contains("block 2: begun before the run was interrupted"), "{after}");
+}
+
+#[test]
 fn a_crashed_profiler_costs_the_evidence_and_nothing_else() {
     let plan = plan_of(1, true);
     let mut rig = rig(&plan);

@@ -40,7 +40,7 @@ impl<'a> Driving<'a> {
         Self { scenario, seed, target, placement, stop }
     }
 
-    /// Drives a closed loop; also says what the subject used from its first operation to its last.
+    /// Drives a closed loop; also says what the subject used from the first operation of the saturated phase to its last.
     pub(super) fn closed(
         &self,
         conversation: &mut Conversation,
@@ -52,7 +52,12 @@ impl<'a> Driving<'a> {
             Some(target) => {
                 let spec = ClosedSpec::new(self.scenario, round, self.seed, duration).placed(self.placement.clone());
                 let mut readings = Vec::with_capacity(2);
-                let mut meter = || readings.push(conversation.usage(during));
+                let mut meter = || {
+                    // Nobody asks what the warm-up used.
+                    if round == Round::Saturated {
+                        readings.push(conversation.usage(during));
+                    }
+                };
                 let driven = http1::drive_closed_metered(target, &spec, self.stop, &mut meter);
                 let outcome = self.settle(driven, conversation, during)?;
                 let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
