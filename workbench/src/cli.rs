@@ -82,6 +82,8 @@ pub(crate) struct Run {
 pub(crate) enum Evidence {
     /// CPU profile and flamegraph.
     Cpu,
+    /// Heap profile and flamegraphs of what is allocated.
+    Heap,
     /// Polls, stalls, allocations and waits by the place that spawned the tasks.
     Tasks,
     /// None.

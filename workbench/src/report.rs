@@ -29,6 +29,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         curves: &run.curves(),
         timelines: &run.timelines,
         flamegraphs: &run.flamegraphs,
+        heap: &run.heap,
         tasks: &run.tasks,
     };
     writer.report_html(&render::html::page(&page))?;
@@ -116,6 +117,7 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
             let folder = run.evidence_folder(&planned.variant);
             match kind {
                 EvidenceKind::Cpu => evidence::cpu::summary(&run.path, &folder, &planned.variant, missing, overhead),
+                EvidenceKind::Heap => evidence::heap::summary(&run.path, &folder, &planned.variant, missing, overhead),
                 EvidenceKind::Tasks => {
                     let sites = run.tasks.get(&planned.variant).map(Vec::as_slice);
                     evidence::tasks::summary(&folder, &planned.variant, sites, missing, overhead)

@@ -21,6 +21,7 @@ pub(super) struct Fixture {
     pub(super) curves: BTreeMap<String, Vec<(f64, f64)>>,
     pub(super) timelines: BTreeMap<u32, Vec<TimelinePoint>>,
     pub(super) flamegraphs: BTreeMap<String, String>,
+    pub(super) heap: BTreeMap<String, HeapFlamegraphs>,
     pub(super) tasks: BTreeMap<String, Vec<SiteRecord>>,
 }
 
@@ -196,6 +197,7 @@ impl Fixture {
             curves: &self.curves,
             timelines: &self.timelines,
             flamegraphs: &self.flamegraphs,
+            heap: &self.heap,
             tasks: &self.tasks,
         }
     }
@@ -225,6 +227,7 @@ impl Fixture {
             curves: shapes.iter().map(|shape| (shape.name.into(), numbers::curve(shape.latency))).collect(),
             timelines,
             flamegraphs: shapes.iter().map(|shape| (shape.name.into(), flamegraph::svg(shape.name))).collect(),
+            heap: BTreeMap::new(),
             tasks: BTreeMap::new(),
         }
     }

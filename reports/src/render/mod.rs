@@ -22,7 +22,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use crate::run::{Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
+use crate::run::{HeapFlamegraphs, Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
@@ -44,6 +44,8 @@ pub struct Page<'a> {
     pub timelines: &'a BTreeMap<u32, Vec<TimelinePoint>>,
     /// By variant: text of the CPU flamegraph's SVG.
     pub flamegraphs: &'a BTreeMap<String, String>,
+    /// By variant: heap flamegraphs.
+    pub heap: &'a BTreeMap<String, HeapFlamegraphs>,
     /// By variant: what tasks did, by spawn site.
     pub tasks: &'a BTreeMap<String, Vec<SiteRecord>>,
 }

@@ -25,7 +25,7 @@ pub use error::RunError;
 pub use event::Event;
 pub use host::{BuildInfo, Machine};
 pub use planned::{Phases, Plan, PlannedTrial, PlannedVariant};
-pub use reader::{LoadedRun, load};
+pub use reader::{HeapFlamegraphs, LoadedRun, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;
 pub use summary::{Comparison, Culprit, Finding, MetricValue, ProfileSummary, RunSummary, VariantSummary, Verdict};

@@ -39,10 +39,21 @@ pub struct LoadedRun {
     pub timelines: BTreeMap<u32, Vec<TimelinePoint>>,
     /// CPU flamegraphs (SVG text) by variant.
     pub flamegraphs: BTreeMap<String, String>,
+    /// Flamegraphs of what was allocated, by variant.
+    pub heap: BTreeMap<String, HeapFlamegraphs>,
     /// What tasks did, by variant: as recorded, the site with the most busy time first.
     pub tasks: BTreeMap<String, Vec<SiteRecord>>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
+}
+
+/// What one variant allocated, as SVG text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeapFlamegraphs {
+    /// By bytes.
+    pub bytes: String,
+    /// By blocks; empty where there is none.
+    pub objects: String,
 }
 
 /// The merged histograms of one variant, values in nanoseconds.
@@ -96,6 +107,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let slugs = variant_slugs(&plan);
     let loaded = trials::load(path, &plan, &slugs, &log.events)?;
     let mut flamegraphs = BTreeMap::new();
+    let mut heap = BTreeMap::new();
     let mut sites = BTreeMap::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
@@ -105,6 +117,9 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         let svg = folder.join(paths::CPU_FLAMEGRAPH);
         if let Some(bytes) = files::read(&svg)? {
             flamegraphs.insert(variant.clone(), text(bytes, &svg)?);
+        }
+        if let Some(pictures) = heap_flamegraphs(&folder)? {
+            heap.insert(variant.clone(), pictures);
         }
     }
     let id = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -120,6 +135,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         histograms: loaded.histograms,
         timelines: loaded.timelines,
         flamegraphs,
+        heap,
         tasks: sites,
         warnings,
     })
@@ -127,6 +143,16 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
 
 /// What to do about a damaged file that nothing can replace.
 const RESTORE: &str = "restore it from a copy of the run, or measure again";
+
+/// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.
+fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> {
+    let picture = |name: &str| {
+        let svg = folder.join(name);
+        files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
+    };
+    let Some(bytes) = picture(paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
+    Ok(Some(HeapFlamegraphs { bytes, objects: picture(paths::HEAP_OBJECTS_FLAMEGRAPH)?.unwrap_or_default() }))
+}
 
 fn required(path: &Path) -> Result<Vec<u8>, RunError> {
     files::read(path)?.ok_or_else(|| files::missing(path, RESTORE))

@@ -54,6 +54,8 @@ impl TrialKind {
 pub enum EvidenceKind {
     /// Where CPU time goes.
     Cpu,
+    /// Where memory is allocated.
+    Heap,
     /// What tasks do, by the place that spawned them.
     Tasks,
 }
@@ -63,6 +65,7 @@ impl EvidenceKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
+            Self::Heap => "heap",
             Self::Tasks => "tasks",
         }
     }

@@ -69,6 +69,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     }
     let memory = MemorySampler::start()?;
     let mut profiler = None;
+    let mut heap_profiler = None;
     while let Some(line) = requests.next().transpose()? {
         let reply = match read(&line)? {
             Command::Usage => {
@@ -90,6 +91,18 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 let profiler = profiler.take().ok_or_else(|| ChildError::Workload("no profiler is running".into()))?;
                 let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
                 Reply::Profile(Box::new(profile))
+            }
+            Command::StartHeap { rate } => {
+                let started = probe::heap::Profiler::start(rate)
+                    .map_err(|e| ChildError::Workload(format!("heap profiler: {e}")))?;
+                heap_profiler = Some(started);
+                Reply::Usage(usage()?)
+            }
+            Command::StopHeap => {
+                let profiler =
+                    heap_profiler.take().ok_or_else(|| ChildError::Workload("no heap profiler is running".into()))?;
+                let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("heap profiler: {e}")))?;
+                Reply::Heap(Box::new(profile))
             }
             Command::StartTasks => {
                 host.tasks()?.start();

@@ -48,6 +48,13 @@ pub enum Command {
     },
     /// Stop it, answer with [`Reply::Profile`].
     StopProfile,
+    /// Start the heap sampler, answer with [`Reply::Usage`].
+    StartHeap {
+        /// Mean distance of sampled bytes, bytes.
+        rate: u64,
+    },
+    /// Stop it, answer with [`Reply::Heap`].
+    StopHeap,
     /// Record tasks from now on, answer with [`Reply::Usage`]; only where the assignment's evidence is tasks.
     StartTasks,
     /// Stop it, answer with [`Reply::Tasks`].
@@ -82,6 +89,8 @@ pub enum Reply {
     Open(Box<PhaseOutcome>),
     /// The CPU profile.
     Profile(Box<probe::cpu::CpuProfile>),
+    /// The heap profile.
+    Heap(Box<probe::heap::Profile>),
     /// What tasks did, by spawn site.
     Tasks(Vec<probe::tasks::SiteRecord>),
     /// Shut down; the process ends next.

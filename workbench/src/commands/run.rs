@@ -107,6 +107,7 @@ fn kinds(asked: &[Evidence]) -> anyhow::Result<Vec<EvidenceKind>> {
         .iter()
         .filter_map(|kind| match kind {
             Evidence::Cpu => Some(EvidenceKind::Cpu),
+            Evidence::Heap => Some(EvidenceKind::Heap),
             Evidence::Tasks => Some(EvidenceKind::Tasks),
             Evidence::None => None,
         })

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context;
-use flamegraphs::profile::{Builder, Frame, Label, Mapping, Profile, Symbols, ValueType};
+use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{Coverage, names, svg};
 use probe::cpu::CpuProfile;
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
+
+use super::frames;
 
 /// Raw profile, within the evidence folder of a variant.
 const CPU_PROFILE: &str = "cpu.pb.gz";
@@ -44,43 +46,9 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
     anyhow::ensure!(samples > 0, "the profiler took no sample: the process used {:.3} s of CPU", recorded.kernel_cpu_s);
     let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
     let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
-    for mapping in &recorded.mappings {
-        let executable = recorded.mappings.first().is_some_and(|first| first.path == mapping.path);
-        builder.mapping(Mapping {
-            start: mapping.start,
-            limit: mapping.end,
-            offset: mapping.offset,
-            file: mapping.path.clone(),
-            build_id: if executable { recorded.build_id.clone().unwrap_or_default() } else { String::new() },
-            symbols: Symbols::ALL,
-        });
-    }
+    frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
     for sample in &recorded.samples {
-        let stack: Vec<_> = sample
-            .frames
-            .iter()
-            // Unwinders end a stack with address 0, which is no frame.
-            .filter(|frame| frame.address != 0)
-            .map(|frame| {
-                let files: Vec<String> = frame
-                    .symbols
-                    .iter()
-                    .map(|s| s.file.as_ref().map(|f| f.display().to_string()).unwrap_or_default())
-                    .collect();
-                let lines: Vec<Frame<'_>> = frame
-                    .symbols
-                    .iter()
-                    .zip(&files)
-                    .map(|(symbol, file)| Frame {
-                        function: &symbol.name,
-                        system_name: "",
-                        file,
-                        line: symbol.line.map_or(0, i64::from),
-                    })
-                    .collect();
-                builder.location(frame.address, &lines)
-            })
-            .collect();
+        let stack = frames::stack(&mut builder, &sample.frames);
         let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
         let labels = [Label::text("thread", &sample.thread), Label::text("variant", variant)];
         builder.sample(&stack, &[count, count.saturating_mul(period)], &labels)?;

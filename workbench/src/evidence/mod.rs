@@ -1,6 +1,8 @@
 //! Evidence: what a trial with an agent attached recorded, turned into the files that explain. One file a kind.
 
 pub mod cpu;
+mod frames;
+pub mod heap;
 pub mod tasks;
 
 use reports::run::writer::RunWriter;
@@ -10,6 +12,8 @@ use reports::run::writer::RunWriter;
 pub enum Recorded {
     /// Where CPU time went.
     Cpu(probe::cpu::CpuProfile),
+    /// Where memory was allocated.
+    Heap(probe::heap::Profile),
     /// What tasks did, by spawn site.
     Tasks(Vec<probe::tasks::SiteRecord>),
 }
@@ -21,6 +25,7 @@ pub enum Recorded {
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyhow::Result<()> {
     match recorded {
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
+        Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(sites) => tasks::write(writer, variant, sites),
     }
 }

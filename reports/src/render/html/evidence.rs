@@ -59,7 +59,7 @@ impl Evidence {
             .summary
             .profiles
             .iter()
-            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "tasks"))
+            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks"))
             .map(other)
             .collect();
         Self { cpu, others }
@@ -122,7 +122,7 @@ fn hertz(source: &str) -> Option<f64> {
     named[0].parse().ok().filter(|hertz: &f64| hertz.is_finite() && *hertz > 0.0)
 }
 
-fn source(profile: &ProfileSummary) -> String {
+pub(super) fn source(profile: &ProfileSummary) -> String {
     let mut line = text::sentence(&profile.source);
     if let Some(overhead) = profile.overhead {
         line.push_str(&format!("; CPU per operation was {} that of the unprofiled trials", number::ratio(overhead)));
@@ -145,7 +145,7 @@ fn other(profile: &ProfileSummary) -> String {
 }
 
 /// Wraps a flamegraph; `None` where the text holds no `<svg`.
-fn frame(raw: &str) -> Option<Frame> {
+pub(super) fn frame(raw: &str) -> Option<Frame> {
     // The prolog would be a stray doctype inside HTML.
     let svg = &raw[raw.find("<svg")?..];
     // Names inside may hold direction marks and controls that no one would see.

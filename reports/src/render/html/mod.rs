@@ -9,6 +9,7 @@ mod drain;
 mod driver;
 mod evidence;
 mod header;
+mod heap;
 mod host;
 mod method;
 mod operations;
@@ -33,6 +34,7 @@ struct Report {
     result: result::Result,
     charts: Vec<charts::Chart>,
     evidence: evidence::Evidence,
+    heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
     settings: settings::Settings,
     driver: driver::Driver,
@@ -53,6 +55,7 @@ pub fn page(page: &Page<'_>) -> String {
         result: result::Result::new(page.summary),
         charts,
         evidence,
+        heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
@@ -75,6 +78,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     all.extend(report.charts.iter().map(|chart| (chart.id, chart.short)));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
+    }
+    if !report.heap.is_empty() {
+        all.push(("heap", "Heap"));
     }
     if !report.tasks.is_empty() {
         all.push(("tasks", "Tasks"));

@@ -126,6 +126,10 @@ fn phases(
         Some(EvidenceKind::Cpu) => {
             conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
         }
+        Some(EvidenceKind::Heap) => {
+            let rate = probe::heap::DEFAULT_RATE;
+            conversation.ask(&Command::StartHeap { rate }, "starting the heap profiler", START_PATIENCE)?;
+        }
         Some(EvidenceKind::Tasks) => {
             conversation.ask(&Command::StartTasks, "starting to record tasks", START_PATIENCE)?;
         }
@@ -150,6 +154,12 @@ fn phases(
             match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
                 Reply::Profile(profile) => Some(Recorded::Cpu(*profile)),
                 other => return Err(conversation.out_of_turn("profile", &other)),
+            }
+        }
+        Some(EvidenceKind::Heap) => {
+            match conversation.ask(&Command::StopHeap, "stopping the heap profiler", PROFILE_PATIENCE)? {
+                Reply::Heap(profile) => Some(Recorded::Heap(*profile)),
+                other => return Err(conversation.out_of_turn("heap", &other)),
             }
         }
         Some(EvidenceKind::Tasks) => match conversation.ask(&Command::StopTasks, "reading tasks", START_PATIENCE)? {
