@@ -6,6 +6,8 @@
 pub mod affinity;
 pub mod allocator;
 pub mod cpu;
+#[cfg(feature = "endpoints")]
+pub mod endpoints;
 pub mod environment;
 pub mod heap;
 pub mod jemalloc;

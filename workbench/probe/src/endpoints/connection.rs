@@ -1,0 +1,125 @@
+//! One connection: one bounded request, one answer.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::PollFlags;
+
+use super::host::is_this_machine;
+use super::request::{Request, parse};
+use super::response::{Response, Status};
+use super::routes::Routes;
+use super::stop::{Stop, Woken};
+
+/// Most bytes of a request line and its headers.
+pub const MOST_REQUEST_BYTES: usize = 8 << 10;
+/// Time in which a request must have arrived whole.
+pub const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// Time for the client to take each part of the answer.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+/// Most bytes that are read and thrown away behind an answer, so that the client sees the answer and no reset.
+const MOST_LEFTOVER_BYTES: usize = 256 << 10;
+/// Time for the client to close after the answer.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// A client, and when to stop serving it.
+pub(super) struct Connection<'a> {
+    pub(super) stream: &'a TcpStream,
+    pub(super) stop: &'a Stop,
+}
+
+/// Serves one request. Errors of the connection end it and concern nobody else.
+pub(super) fn serve(stream: &TcpStream, routes: &Routes, stop: &Stop) -> io::Result<()> {
+    let connection = Connection { stream, stop };
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(WRITE_TIME))?;
+    let (response, with_body) = match connection.request()? {
+        Some(Ok(request)) => (connection.answer(&request, routes)?, request.method != "HEAD"),
+        Some(Err(refusal)) => (refusal, true),
+        // Nobody there any more.
+        None => return Ok(()),
+    };
+    (&*stream).write_all(&response.to_bytes(with_body))?;
+    connection.close()
+}
+
+impl Connection<'_> {
+    /// Waits for `duration`.
+    ///
+    /// # Errors
+    /// The client hung up or the server is ending: nobody waits for an answer.
+    pub(super) fn wait(&self, duration: Duration) -> io::Result<()> {
+        // Not POLLIN: bytes that a client sends early are no reason to wake.
+        let hung_up = PollFlags::from_bits_retain(libc::POLLRDHUP);
+        match self.stop.wait(Some((self.stream.as_fd(), hung_up)), Some(Instant::now() + duration))? {
+            Woken::Deadline => Ok(()),
+            Woken::Event => Err(ErrorKind::ConnectionAborted.into()),
+            Woken::Stopped => Err(ErrorKind::Interrupted.into()),
+        }
+    }
+
+    fn answer(&self, request: &Request, routes: &Routes) -> io::Result<Response> {
+        let reached = self.stream.local_addr()?.ip();
+        if let Some(host) = request.host.as_deref().filter(|host| !is_this_machine(host, reached)) {
+            let reason = format!("`{host}` is not a name of this machine: use localhost, 127.0.0.1 or [::1]");
+            return Ok(Response::refusal(Status::Forbidden, reason));
+        }
+        if !["GET", "HEAD"].contains(&request.method.as_str()) {
+            return Ok(Response::refusal(Status::MethodNotAllowed, "only GET and HEAD are answered here"));
+        }
+        routes.answer(request, self)
+    }
+
+    /// The request, a refusal of it, or nothing where the client left.
+    fn request(&self) -> io::Result<Option<Result<Request, Response>>> {
+        let deadline = Instant::now() + REQUEST_TIME;
+        let mut head = Vec::new();
+        loop {
+            match self.stop.wait(Some((self.stream.as_fd(), PollFlags::POLLIN)), Some(deadline))? {
+                Woken::Event => {}
+                Woken::Stopped => return Ok(None),
+                Woken::Deadline => {
+                    let reason = format!("no whole request within {} s", REQUEST_TIME.as_secs());
+                    return Ok(Some(Err(Response::refusal(Status::RequestTimeout, reason))));
+                }
+            }
+            let mut part = [0; 1024];
+            let room = part.len().min(MOST_REQUEST_BYTES - head.len());
+            match (&*self.stream).read(&mut part[..room]) {
+                Ok(0) => return Ok(None),
+                Ok(count) => head.extend_from_slice(&part[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            match parse(&head) {
+                Ok(Some(request)) => return Ok(Some(Ok(request))),
+                Ok(None) if head.len() < MOST_REQUEST_BYTES => {}
+                Ok(None) => {
+                    let reason = format!("more than {MOST_REQUEST_BYTES} bytes of request line and headers");
+                    return Ok(Some(Err(Response::refusal(Status::HeadTooLarge, reason))));
+                }
+                Err(error) => return Ok(Some(Err(Response::refusal(Status::BadRequest, error)))),
+            }
+        }
+    }
+
+    /// Ends the answer, then waits for the client's end: closing a socket with unread bytes resets it, and the client
+    /// may lose an answer that it has not read yet.
+    fn close(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)?;
+        let deadline = Instant::now() + CLOSE_TIME;
+        let mut left = MOST_LEFTOVER_BYTES;
+        let mut part = [0; 4096];
+        while left > 0
+            && self.stop.wait(Some((self.stream.as_fd(), PollFlags::POLLIN)), Some(deadline))? == Woken::Event
+        {
+            match (&*self.stream).read(&mut part)? {
+                0 => break,
+                count => left = left.saturating_sub(count),
+            }
+        }
+        Ok(())
+    }
+}

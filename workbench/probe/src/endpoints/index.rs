@@ -1,0 +1,38 @@
+//! The page at `/debug/pprof/`.
+
+use std::fmt::Write as _;
+
+use super::response::Response;
+use super::routes::ABSENT;
+
+/// Rows of Go's page in its order, what is not served named as such.
+pub(super) fn page(alive_tasks: Option<u64>) -> Response {
+    let mut rows = String::new();
+    let mut row = |count: &str, link: &str, text: &str| {
+        let _ = writeln!(rows, "<tr><td>{count}</td><td><a href=\"{link}\">{text}</a></td></tr>");
+    };
+    row("", "/debug/pprof/profile?seconds=30", "profile");
+    row("", "/debug/pprof/cmdline", "cmdline");
+    row("", "/debug/pprof/symbol", "symbol");
+    row("", "/debug/metrics.json", "metrics.json (Go's runtime/metrics, by our names)");
+    row("", "/metrics", "metrics (Prometheus)");
+    for absent in ABSENT {
+        let count = alive_tasks.filter(|_| absent.name == "goroutine").map(|count| count.to_string());
+        let name = absent.name;
+        row(&count.unwrap_or_default(), &format!("/debug/pprof/{name}"), &format!("{name} (not available: why)"));
+    }
+    let page = format!(
+        "<!doctype html>
+<html lang=\"en\"><head><meta charset=\"utf-8\"><title>/debug/pprof/</title>
+<style>td:first-child {{ text-align: right; min-width: 4em; padding-right: 1em }}</style></head>
+<body><h1>/debug/pprof/</h1>
+<p>The count of goroutines is that of live tasks.</p>
+<table><thead><tr><td>Count</td><td>Profile</td></tr></thead>
+{rows}</table>
+<p>profile: CPU, for the duration in the GET parameter <code>seconds</code> (default 30).
+<code>go tool pprof http://HOST/debug/pprof/profile</code> opens it.</p>
+</body></html>
+"
+    );
+    Response::ok("text/html; charset=utf-8", page)
+}

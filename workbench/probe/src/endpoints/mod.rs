@@ -1,0 +1,40 @@
+//! Go-compatible debug endpoints for a service of one's own: `/debug/pprof/`, `/debug/metrics.json`, `/metrics`.
+//!
+//! ```no_run
+//! # async fn main_() -> Result<(), Box<dyn std::error::Error>> {
+//! let debug = probe::endpoints::Endpoints::new().start()?; // inside the runtime, http://127.0.0.1:6060
+//! println!("http://{}/debug/pprof/", debug.address());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The server lives on threads of its own and never on the runtime that it explains. It answers GET and HEAD, closes
+//! each connection after one answer, serves at most [`MOST_CONNECTIONS`] at a time (503 beyond), gives a client
+//! [`REQUEST_TIME`] to send its request of at most [`MOST_REQUEST_BYTES`], and answers only to a `Host` that names this
+//! machine, so that a web page cannot reach it through a name of its own (DNS rebinding).
+//!
+//! What has no counterpart answers 404, with the reason and the nearest thing that exists. The environment variable
+//! [`TRACE_ENV`] prints lines shaped like Go's `schedtrace` and `gctrace` to standard error.
+
+mod connection;
+mod figures;
+mod host;
+mod index;
+mod memory;
+mod metrics_json;
+mod profile;
+mod prometheus;
+mod request;
+mod response;
+mod routes;
+mod scheduler;
+mod server;
+mod stop;
+mod trace;
+
+pub use self::connection::{MOST_REQUEST_BYTES, REQUEST_TIME};
+pub use self::server::{DEFAULT_PORT, Endpoints, MOST_CONNECTIONS, Server, StartError};
+pub use self::trace::ENV as TRACE_ENV;
+
+#[cfg(test)]
+mod tests;

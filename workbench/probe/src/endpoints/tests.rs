@@ -1,0 +1,337 @@
+//! Every endpoint through a real connection.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Mutex, MutexGuard};
+
+use super::*;
+
+/// Requests of tests, one after the other where they profile: the profiler is one for the whole process.
+static PROFILES: Mutex<()> = Mutex::new(());
+
+fn profiles() -> MutexGuard<'static, ()> {
+    PROFILES.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+struct Fixture {
+    server: Server,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn fixture() -> Fixture {
+    let runtime =
+        crate::runtime::build(&crate::runtime::Settings { worker_threads: Some(2), ..Default::default() }).unwrap();
+    let server = Endpoints::new().runtime(runtime.handle().clone()).port(0).start().unwrap();
+    Fixture { server, _runtime: runtime }
+}
+
+struct Answer {
+    status: u16,
+    headers: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Fixture {
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.server.address()).unwrap()
+    }
+
+    fn send(&self, request: &str) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        answer(stream)
+    }
+
+    fn get(&self, target: &str) -> Answer {
+        self.send(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+}
+
+fn answer(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
+    let headers = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, headers, body: bytes.split_off(end + 4) }
+}
+
+#[test]
+fn the_index_links_what_is_served_and_says_what_is_not() {
+    let fixture = fixture();
+    let index = fixture.get("/debug/pprof/");
+    assert_eq!((index.status, index.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
+    let page = index.text();
+    let targets: Vec<&str> = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(targets.len() > 10, "{page}");
+    for target in targets.iter().filter(|target| !target.contains("profile?")) {
+        let linked = fixture.get(target);
+        let row = page.lines().find(|line| line.contains(target)).unwrap();
+        assert_eq!(linked.status, if row.contains("not available") { 404 } else { 200 }, "{target}");
+        let length = linked.header("Content-Length").unwrap().parse();
+        assert_eq!(Ok(linked.body.len()), length, "{target}");
+    }
+    assert!(page.contains("<td>0</td><td><a href=\"/debug/pprof/goroutine\">"), "no task is alive: {page}");
+}
+
+#[test]
+fn what_has_no_counterpart_says_why_and_what_is_nearest() {
+    let fixture = fixture();
+    for name in [
+        "goroutine?debug=0",
+        "goroutine?debug=2",
+        "heap",
+        "allocs?debug=1",
+        "mutex",
+        "block",
+        "threadcreate",
+        "trace?seconds=1",
+    ] {
+        let absent = fixture.get(&format!("/debug/pprof/{name}"));
+        assert_eq!((absent.status, absent.header("X-Go-Pprof")), (404, Some("1")), "{name}");
+        assert!(absent.text().contains("is not available: ") && absent.text().contains("Nearest: "), "{name}");
+    }
+    assert_eq!(fixture.get("/debug/pprof/nonsense").status, 404);
+    assert_eq!(fixture.get("/favicon.ico").status, 404);
+}
+
+#[test]
+fn small_endpoints_answer_as_those_of_go() {
+    let fixture = fixture();
+    let cmdline = fixture.get("/debug/pprof/cmdline");
+    let arguments: Vec<&str> = cmdline.text().split('\0').collect();
+    assert_eq!(arguments, std::env::args().collect::<Vec<_>>());
+    assert_eq!(fixture.get("/debug/pprof/symbol").text(), "num_symbols: 0\n");
+}
+
+#[test]
+fn only_get_and_head_are_answered_and_head_has_no_body() {
+    let fixture = fixture();
+    for target in ["/debug/pprof/", "/debug/metrics.json", "/debug/pprof/heap", "/debug/pprof/profile"] {
+        let head = fixture.send(&format!("HEAD {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_eq!((head.status, head.body.len()), (if target.ends_with("heap") { 404 } else { 200 }, 0), "{target}");
+    }
+    let post = fixture.send("POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n0x123");
+    assert_eq!((post.status, post.header("Allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn foreign_hosts_are_refused() {
+    let fixture = fixture();
+    let port = fixture.server.address().port();
+    for (host, status) in [(format!("127.0.0.1:{port}"), 200), ("[::1]".into(), 200), ("rebound.example".into(), 403)] {
+        let answer = fixture.send(&format!("GET /debug/pprof/cmdline HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(answer.status, status, "{host}");
+    }
+    assert_eq!(fixture.send("GET /debug/pprof/cmdline HTTP/1.1\r\n\r\n").status, 400);
+}
+
+#[test]
+fn nonsense_and_oversized_requests_are_refused_with_an_answer() {
+    let fixture = fixture();
+    assert_eq!(fixture.send("\x16\x03\x01 hello\r\n\r\n").status, 400);
+    let large = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(4 * MOST_REQUEST_BYTES));
+    assert_eq!(fixture.send(&large).status, 431);
+    assert_eq!(fixture.send(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(MOST_REQUEST_BYTES))).status, 431);
+}
+
+#[test]
+fn a_client_that_dawdles_is_told_so_and_one_that_leaves_is_forgotten() {
+    let fixture = fixture();
+    let mut slow = fixture.connect();
+    slow.write_all(b"GET /debug/pprof/ HTTP/1.1\r\nHost:").unwrap();
+    let left = fixture.connect();
+    left.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(answer(slow).status, 408);
+    assert_eq!(fixture.get("/debug/pprof/cmdline").status, 200);
+}
+
+#[test]
+fn beyond_its_places_the_server_says_so_and_recovers() {
+    let fixture = fixture();
+    let silent: Vec<TcpStream> = (0..MOST_CONNECTIONS).map(|_| fixture.connect()).collect();
+    for _ in 0..40 {
+        let refused = fixture.get("/debug/pprof/cmdline");
+        assert_eq!(refused.status, 503);
+        assert!(refused.text().contains("try again"));
+    }
+    drop(silent);
+    // A place is given back a moment after its client has left.
+    while fixture.get("/debug/pprof/cmdline").status == 503 {
+        std::thread::yield_now();
+    }
+}
+
+/// Burns CPU until dropped.
+struct Burning(Option<(std::sync::mpsc::Sender<()>, std::thread::JoinHandle<u64>)>);
+
+impl Burning {
+    fn begin() -> Self {
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let burn = std::thread::Builder::new().name("burning".into()).spawn(move || {
+            let mut sum = 0_u64;
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                sum = (0..10_000).fold(sum, |sum, n| std::hint::black_box(sum.wrapping_mul(31).wrapping_add(n)));
+            }
+            sum
+        });
+        Self(Some((stop, burn.unwrap())))
+    }
+}
+
+impl Drop for Burning {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.0.take() {
+            drop(stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+#[test]
+fn a_profile_is_gzipped_whole_and_one_at_a_time() {
+    let _one = profiles();
+    let fixture = fixture();
+    let burning = Burning::begin();
+    let mut first = fixture.connect();
+    first.write_all(b"GET /debug/pprof/profile?seconds=2 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    // Until the first runs, a second would take its place: one of one second is refused or comes to an end before.
+    let second = loop {
+        let second = fixture.get("/debug/pprof/profile?seconds=1");
+        if second.status != 200 {
+            break second;
+        }
+    };
+    assert_eq!((second.status, second.header("X-Go-Pprof")), (500, Some("1")));
+    assert!(second.text().starts_with("Could not enable CPU profiling: "), "{}", second.text());
+    let first = answer(first);
+    drop(burning);
+    assert_eq!((first.status, first.header("Content-Type")), (200, Some("application/octet-stream")));
+    assert_eq!(first.header("Content-Disposition"), Some("attachment; filename=\"profile\""));
+    assert_eq!(first.body[..2], [0x1f, 0x8b]);
+    let profile = flamegraphs::read::pprof(&first.body).unwrap();
+    assert_eq!(profile.meta.drop_frames, flamegraphs::names::DROP_FRAMES);
+    assert!(profile.samples().iter().any(|sample| sample.label("thread") == Some("burning")));
+    let executable = &profile.mappings()[0];
+    assert!(executable.file.contains("probe-"), "{executable:?}");
+    let mapped = |location: &flamegraphs::profile::Location| location.address != 0 && location.mapping.is_some();
+    assert!(profile.locations().iter().any(mapped));
+    assert!(profile.locations().iter().flat_map(|location| &location.lines).any(|line| line.line > 0));
+}
+
+#[test]
+fn bad_lengths_are_refused_before_a_profile_begins() {
+    let fixture = fixture();
+    for odd in ["0", "-1", "601", "x", "1.5", ""] {
+        let refused = fixture.get(&format!("/debug/pprof/profile?seconds={odd}"));
+        assert_eq!(refused.status, 400, "{odd}");
+        assert!(refused.text().contains("from 1 to 600"), "{odd}");
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_ends_its_profile() {
+    let _one = profiles();
+    let fixture = fixture();
+    let mut impatient = fixture.connect();
+    impatient.write_all(b"GET /debug/pprof/profile?seconds=600 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    while fixture.get("/debug/pprof/profile?seconds=1").status == 200 {}
+    drop(impatient);
+    while fixture.get("/debug/pprof/profile?seconds=1").status != 200 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn ending_the_server_frees_its_address_even_while_clients_wait() {
+    let fixture = fixture();
+    let address = fixture.server.address();
+    let waiting = fixture.connect();
+    drop(fixture);
+    drop(waiting);
+    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let fixture = fixture();
+    let error = Endpoints::new().exposed_to_others_at(fixture.server.address()).start().unwrap_err();
+    assert!(error.to_string().starts_with(&format!("cannot listen on {}: ", fixture.server.address())), "{error}");
+}
+
+#[test]
+fn metrics_for_programs_have_names_units_values_and_reasons() {
+    let fixture = fixture();
+    let json = fixture.get("/debug/metrics.json");
+    assert_eq!((json.status, json.header("Content-Type")), (200, Some("application/json")));
+    let document: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
+    let metrics = document["metrics"].as_array().unwrap();
+    let of = |go: &str| metrics.iter().find(|metric| metric["go"] == go).unwrap_or_else(|| panic!("{go}"));
+    assert_eq!(of("/sched/gomaxprocs:threads")["value"], 2);
+    assert_eq!(of("/sched/goroutines:goroutines")["value"], 0);
+    for metric in metrics {
+        assert_eq!(metric["value"] == "n/a", metric.get("reason").is_some(), "{metric}");
+        assert!(metric["name"].is_string() || metric["go"].is_string(), "{metric}");
+    }
+    assert_eq!(of("/gc/heap/goal:bytes")["value"], "n/a");
+    // This test program has no selectable allocator.
+    assert!(of("/gc/heap/live:bytes")["reason"].as_str().unwrap().contains("Selectable"));
+}
+
+#[test]
+fn the_exposition_is_strictly_valid() {
+    let fixture = fixture();
+    let metrics = fixture.get("/metrics");
+    assert_eq!(
+        (metrics.status, metrics.header("Content-Type")),
+        (200, Some("text/plain; version=0.0.4; charset=utf-8"))
+    );
+    let families = exposition(metrics.text());
+    assert_eq!(families.iter().find(|f| f.name == "workbench_tokio_workers").map(|f| f.value), Some(2.0));
+    assert!(families.len() > 10);
+}
+
+struct Family<'a> {
+    name: &'a str,
+    value: f64,
+}
+
+/// Families of exactly HELP, TYPE and one value each, and nothing else.
+fn exposition(text: &str) -> Vec<Family<'_>> {
+    assert!(text.ends_with('\n'), "the last line ends");
+    let lines: Vec<&str> = text.lines().collect();
+    let mut seen = std::collections::BTreeSet::new();
+    let family = |three: &[&'_ str]| -> (usize, f64) {
+        let (name, help) = three[0].strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')).expect("HELP");
+        assert!(!help.is_empty() && !help.replace("\\\\", "").replace("\\n", "").contains('\\'), "{help}");
+        let first = name.chars().next().expect("a name");
+        assert!(first.is_ascii_alphabetic() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{name}");
+        let kind = three[1].strip_prefix(&format!("# TYPE {name} ")).expect("TYPE of the same family");
+        assert!(["counter", "gauge"].contains(&kind), "{kind}");
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+        let value = three[2].strip_prefix(&format!("{name} ")).expect("a value of the same family");
+        let value: f64 = value.parse().expect("a number");
+        assert!(value.is_finite() && value >= 0.0, "{name} {value}");
+        (name.len(), value)
+    };
+    let families = lines.chunks(3).map(|three| {
+        assert_eq!(three.len(), 3, "{three:?}");
+        let (length, value) = family(three);
+        let start = "# HELP ".len();
+        Family { name: &three[0][start..start + length], value }
+    });
+    let families: Vec<_> = families.collect();
+    assert!(families.iter().all(|family| seen.insert(family.name)), "one family a name");
+    families
+}
