@@ -26,12 +26,19 @@ impl Placement {
     /// a shared core destroys it (design 02 §2c: 594 ms instead of 65 µs). Otherwise the driver gets the last one;
     /// CPU 0 tends to serve interrupts.
     pub fn choose(allowed: &[usize], quota: Option<f64>) -> Self {
-        #[allow(clippy::cast_precision_loss, reason = "a number of CPUs")]
-        let limited = quota.is_some_and(|quota| quota < allowed.len() as f64);
         match allowed {
-            [subject @ .., driver] if allowed.len() > 2 && !limited => {
+            [subject @ .., driver] if allowed.len() > 2 && !limited(allowed, quota) => {
                 Self::Dedicated { driver: *driver, subject: subject.to_vec() }
             }
+            _ => Self::Shared,
+        }
+    }
+
+    /// Chooses where the subject's CPUs are given: the last allowed one that it may not use. Under a CPU quota the two
+    /// share all the same: a driver that spins would spend what the subject is to have.
+    pub fn beside(allowed: &[usize], subject: Vec<usize>, quota: Option<f64>) -> Self {
+        match allowed.iter().rev().find(|cpu| !subject.contains(cpu)) {
+            Some(&driver) if !limited(allowed, quota) => Self::Dedicated { driver, subject },
             _ => Self::Shared,
         }
     }
@@ -53,9 +60,25 @@ impl Placement {
     }
 }
 
+/// Whether a cgroup gives less CPU time than the CPUs have.
+fn limited(allowed: &[usize], quota: Option<f64>) -> bool {
+    #[allow(clippy::cast_precision_loss, reason = "a number of CPUs")]
+    let cpus = allowed.len() as f64;
+    quota.is_some_and(|quota| quota < cpus)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beside_a_confined_subject_the_driver_takes_a_free_core_unless_there_is_a_quota() {
+        let dedicated = Placement::Dedicated { driver: 1, subject: vec![0] };
+        assert_eq!(Placement::beside(&[0, 1], vec![0], None), dedicated);
+        assert_eq!(Placement::beside(&[0, 1], vec![0], Some(2.0)), dedicated);
+        assert_eq!(Placement::beside(&[0, 1], vec![0], Some(1.5)), Placement::Shared);
+        assert_eq!(Placement::beside(&[0, 1], vec![0, 1], None), Placement::Shared);
+    }
 
     #[test]
     fn a_core_is_taken_only_where_there_are_more_than_two_and_no_quota() {

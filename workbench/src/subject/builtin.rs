@@ -111,18 +111,14 @@ fn placement(settings: &scenarios::spec::Settings) -> Result<Placement, SubjectE
         .map_err(|e| SubjectError::Ours(format!("reading this process's CPUs: {e}")))?
         .iter()
         .collect();
-    let Some(asked) = settings.get("cpu.affinity") else {
-        return Ok(Placement::choose(&allowed, crate::machine::cpu_quota()));
-    };
+    let quota = crate::machine::cpu_quota();
+    let Some(asked) = settings.get("cpu.affinity") else { return Ok(Placement::choose(&allowed, quota)) };
     let subject: Vec<usize> = asked
         .parse::<probe::affinity::Cpus>()
         .map_err(|e| SubjectError::Refused(format!("`cpu.affinity` = {asked}: {e}")))?
         .iter()
         .collect();
-    Ok(match allowed.iter().rev().find(|cpu| !subject.contains(cpu)) {
-        Some(&driver) => Placement::Dedicated { driver, subject },
-        None => Placement::Shared,
-    })
+    Ok(Placement::beside(&allowed, subject, quota))
 }
 
 /// The child's command line and environment: inherited allocator, tokio and Go variables are scrubbed, then ours set.

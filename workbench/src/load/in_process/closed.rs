@@ -139,6 +139,8 @@ pub fn drive_closed_metered(
                 break false;
             }
             if clients.have_finished() {
+                // By a panic since the last look, perhaps.
+                workload.check(&spec.operations)?;
                 return Err(LoadError::RuntimeGone);
             }
         };

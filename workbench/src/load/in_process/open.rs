@@ -213,6 +213,8 @@ fn by_clients(
         phase.workload.check(&spec.operations)?;
         let stopped = stop.load(Ordering::Relaxed);
         if clients.have_finished() && finished() < phase.schedule.len() && !stopped {
+            // By a panic since the last look, perhaps.
+            phase.workload.check(&spec.operations)?;
             return Err(LoadError::RuntimeGone);
         }
         if stopped || clients.have_finished() || finished() == before {
