@@ -188,13 +188,12 @@ fn equivalent(path: &str, asked: &str, found: &str) -> bool {
 
 fn one_line(data: &TrialData) -> String {
     let metric = |name: &str, unit: &str| {
-        data.record.metrics.get(name).map(|value| format!("{name} {}", reports::metric::format_value(*value, unit)))
+        data.record.metrics.get(name).map(|value| (name, reports::metric::format_value(*value, unit)))
     };
-    [metric("latency.p99", "s"), metric("cpu_per_op", "s/op"), metric("capacity", "ops/s")]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" · ")
+    let found = [metric("latency.p99", "s"), metric("cpu_per_op", "s/op"), metric("capacity", "ops/s")];
+    // Lines of several trials stand below each other.
+    let padded = found.into_iter().flatten().map(|(name, value)| format!("{name} {value:<11}"));
+    padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
 fn last_line(text: &str) -> &str {

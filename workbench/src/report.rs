@@ -127,6 +127,22 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
         .collect()
 }
 
+/// Which variants the driver was too slow for: those whose latencies are all void, and those that lose some.
+fn limited(variants: &[VariantSummary]) -> Vec<String> {
+    let limited = variants.iter().filter(|variant| variant.driver_limited > 0);
+    let (void, some): (Vec<_>, Vec<_>) = limited.partition(|variant| variant.driver_limited * 2 > variant.trials);
+    let each = |variants: &[&VariantSummary]| {
+        let each = variants.iter().map(|one| format!("{} of {} of `{}`", one.driver_limited, one.trials, one.name));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let told =
+        [(void, "all latencies of these variants are void"), (some, "the latencies of those trials do not count")];
+    told.into_iter()
+        .filter(|(variants, _)| !variants.is_empty())
+        .map(|(variants, so)| format!("the driver could not keep up in some trials ({}): {so}", each(&variants)))
+        .collect()
+}
+
 /// What a reader should know before trusting the numbers.
 fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSummary]) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -139,21 +155,14 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
         let percent = rate.value * 100.0;
         doubts.push(format!("`{}`: {percent:.2} % of operations failed, timed out or went unanswered", variant.name));
     }
-    for variant in variants.iter().filter(|v| v.driver_limited > 0) {
-        let consequence = if variant.driver_limited * 2 > variant.trials {
-            "all its latencies are void"
-        } else {
-            "those latencies do not count"
-        };
-        doubts.push(format!(
-            "`{}`: the driver could not keep up in {} of {} trials; {consequence}",
-            variant.name, variant.driver_limited, variant.trials
-        ));
-    }
-    for profile in profiles {
-        if profile.coverage.is_some_and(|coverage| coverage < flamegraphs::Coverage::LOW) {
-            doubts.push(format!("the CPU profile of `{}` saw less than 90 % of the CPU used", profile.variant));
-        }
+    doubts.extend(limited(variants));
+    let thin: Vec<String> = profiles
+        .iter()
+        .filter(|profile| profile.coverage.is_some_and(|coverage| coverage < flamegraphs::Coverage::LOW))
+        .map(|profile| format!("`{}`", profile.variant))
+        .collect();
+    if !thin.is_empty() {
+        doubts.push(format!("less than 90 % of the CPU used was seen by the CPU profile of {}", thin.join(", ")));
     }
     doubts.extend(sittings::doubts(run));
     let cut: u64 = run.trials.iter().filter_map(|t| t.drain.as_ref()).map(|d| d.cut).sum();

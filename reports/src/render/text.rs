@@ -90,6 +90,8 @@ fn column_width(character: char) -> usize {
 /// Lines of at most `width` columns, broken at spaces where there are any.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(20);
+    // A number and its percent sign stay on one line.
+    let text = text.replace(" %", "\u{a0}%");
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
@@ -120,7 +122,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     if !line.is_empty() || lines.is_empty() {
         lines.push(line);
     }
-    lines
+    lines.into_iter().map(|line| line.replace("\u{a0}%", " %")).collect()
 }
 
 #[cfg(test)]
@@ -145,6 +147,7 @@ mod tests {
     fn wrapping_breaks_at_spaces_and_cuts_long_words() {
         assert_eq!(wrap("one two three four five six", 20), ["one two three four", "five six"]);
         assert_eq!(wrap(&"x".repeat(45), 20), ["x".repeat(20), "x".repeat(20), "x".repeat(5)]);
+        assert_eq!(wrap("nothing within as much as 5 %", 28), ["nothing within as much as", "5 %"]);
         assert_eq!(wrap("", 20), [""]);
     }
 

@@ -58,7 +58,7 @@ impl<'a> Candidate<'a> {
             clauses.push(format!("{} {}", quoted(&self.variant.name), self.changes(IN_FULL, &mut speaker)));
         }
         if !self.open.is_empty() {
-            let why = only_reason(&self.open).map(|why| format!(" ({why})")).unwrap_or_default();
+            let why = tail(&self.open);
             clauses.push(format!("no difference shown in {}{why}", names(&self.open, &mut speaker)));
         }
         if !self.same.is_empty() {
@@ -135,7 +135,7 @@ pub(super) fn in_brief(base: &str, all: &[Candidate<'_>]) -> Vec<String> {
         all.iter().filter(|one| one.changed.is_empty() && !(one.open.is_empty() && one.same.is_empty())).collect();
     if !quiet.is_empty() {
         let tested: Vec<&Comparison> = quiet.iter().flat_map(|one| one.open.iter().chain(&one.same)).copied().collect();
-        let why = only_reason(&tested).map(|why| format!(" ({why})")).unwrap_or_default();
+        let why = tail(&tested);
         let whom = if quiet.len() == all.len() { "any other variant".to_owned() } else { variants(&quiet) };
         sentences.push(format!("no difference shown for {whom}{why}"));
     }
@@ -174,6 +174,15 @@ fn names(comparisons: &[&Comparison], speaker: &mut Speaker) -> String {
 fn only_reason<'a>(comparisons: &[&'a Comparison]) -> Option<&'a str> {
     let first = comparisons.first()?.why.as_deref()?;
     comparisons.iter().all(|one| one.why.as_deref() == Some(first)).then_some(first)
+}
+
+/// What stands behind tests that showed nothing: a reason that all share, or where to look where each has its own.
+fn tail(comparisons: &[&Comparison]) -> String {
+    match only_reason(comparisons) {
+        Some(why) => format!(" ({why})"),
+        None if comparisons.iter().all(|one| one.why.is_some()) => " (see the table)".to_owned(),
+        None => String::new(),
+    }
 }
 
 /// Metrics without a better direction may differ and still have no verdict.

@@ -112,7 +112,12 @@ fn value_at(points: &[(f64, f64)], quantile: f64) -> Option<f64> {
 
 /// A name that fits beside the plot.
 pub(super) fn short(name: &str) -> String {
-    if name.chars().count() <= 18 { name.into() } else { name.chars().take(17).chain(['…']).collect() }
+    let length = name.chars().count();
+    if length <= 18 {
+        return name.into();
+    }
+    // Names of a grid of settings differ in the middle and at the end.
+    name.chars().take(8).chain(['…']).chain(name.chars().skip(length - 9)).collect()
 }
 
 #[cfg(test)]
