@@ -187,12 +187,10 @@ fn equivalent(path: &str, asked: &str, found: &str) -> bool {
 }
 
 fn one_line(data: &TrialData) -> String {
-    let metric = |name: &str, unit: &str| {
-        data.record.metrics.get(name).map(|value| (name, reports::metric::format_value(*value, unit)))
-    };
-    let found = [metric("latency.p99", "s"), metric("cpu_per_op", "s/op"), metric("capacity", "ops/s")];
+    let shown = [("latency.p99", "s"), ("cpu_per_op", "s/op"), ("capacity", "ops/s")];
+    let found = shown.into_iter().filter_map(|(name, unit)| Some((name, *data.record.metrics.get(name)?, unit)));
     // Lines of several trials stand below each other.
-    let padded = found.into_iter().flatten().map(|(name, value)| format!("{name} {value:<11}"));
+    let padded = found.map(|(name, value, unit)| format!("{name} {:<11}", reports::metric::format_value(value, unit)));
     padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
