@@ -1,0 +1,370 @@
+//! Tasks by spawn site, exact against workloads whose every spawn, poll and allocation is known.
+
+#![cfg(tokio_unstable)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::poll_fn;
+use std::hint::black_box;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use probe::runtime::{Flavor, Settings, build_recorded};
+use probe::tasks::{Kind, LONG_POLL, Recorder, STALL, SiteRecord};
+use proptest::prelude::*;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+
+#[global_allocator]
+static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
+
+fn recorded(workers: usize) -> (Runtime, Recorder) {
+    let (runtime, recorder) =
+        build_recorded(&Settings { worker_threads: Some(workers), ..Settings::default() }).unwrap();
+    (runtime, recorder.unwrap())
+}
+
+fn single() -> (Runtime, Recorder) {
+    let (runtime, recorder) =
+        build_recorded(&Settings { flavor: Some(Flavor::CurrentThread), ..Settings::default() }).unwrap();
+    (runtime, recorder.unwrap())
+}
+
+/// The record of a site on this line; the columns of a line tell its sites apart.
+fn at(records: &[SiteRecord], line: u32) -> &SiteRecord {
+    let here: Vec<_> = records.iter().filter(|site| site.file == file!() && site.line == line).collect();
+    assert_eq!(here.len(), 1, "one site on line {line} of {records:#?}");
+    here[0]
+}
+
+/// Pending once, and ready to go on. `tokio::task::yield_now` allocates now and then, for its list of who yielded.
+async fn again() {
+    let mut before = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut before, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// `polls` polls, `blocks` allocations of `bytes` bytes in each, nothing else.
+async fn work(polls: u64, blocks: usize, bytes: usize) {
+    for poll in 1..=polls {
+        for _ in 0..blocks {
+            drop(black_box(Vec::<u8>::with_capacity(bytes)));
+        }
+        if poll < polls {
+            again().await;
+        }
+    }
+}
+
+/// The runtime's threads are joined: what they did is on record.
+fn ended(runtime: Runtime, recorder: &Recorder) -> Vec<SiteRecord> {
+    drop(runtime);
+    recorder.stop();
+    recorder.snapshot()
+}
+
+/// Spawns `tasks` of [`work`] from outside and waits for them; the line of the spawn.
+fn spawn_and_join(runtime: &Runtime, tasks: usize, polls: u64, blocks: usize, bytes: usize) -> u32 {
+    let spawned: Vec<_> = (0..tasks).map(|_| runtime.spawn(work(polls, blocks, bytes))).collect();
+    let line = line!() - 1;
+    for task in spawned {
+        runtime.block_on(task).unwrap();
+    }
+    line
+}
+
+fn exact((runtime, recorder): (Runtime, Recorder)) {
+    const TASKS: u64 = 40;
+    const POLLS: u64 = 7;
+    const BLOCKS: u64 = 3;
+    const BYTES: u64 = 4096;
+    recorder.start();
+    let line = spawn_and_join(&runtime, TASKS as usize, POLLS, BLOCKS as usize, BYTES as usize);
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.kind, site.spawned, site.finished, site.alive), (Kind::Task, TASKS, TASKS, 0));
+    assert_eq!((site.polls, site.in_poll), (TASKS * POLLS, 0));
+    assert_eq!(site.allocations, TASKS * POLLS * BLOCKS);
+    assert_eq!(site.bytes, TASKS * POLLS * BLOCKS * BYTES);
+    assert!(site.busy_s > 0.0 && site.longest_poll_s > 0.0 && site.longest_poll_s <= site.busy_s);
+    assert!(site.worst_schedule_latency_s > 0.0 && site.worst_schedule_latency_s <= site.schedule_latency_s);
+}
+
+#[test]
+fn four_workers_are_exact() {
+    exact(recorded(4));
+}
+
+#[test]
+fn one_worker_is_exact() {
+    exact(recorded(1));
+}
+
+#[test]
+fn a_current_thread_runtime_is_exact() {
+    exact(single());
+}
+
+#[test]
+fn nothing_counts_outside_a_recording_but_what_is_alive() {
+    let (runtime, recorder) = single();
+    let leave = Arc::new(Notify::new());
+    let early: Vec<_> = (0..5)
+        .map(|_| {
+            let leave = Arc::clone(&leave);
+            runtime.spawn(async move { leave.notified().await })
+        })
+        .collect();
+    let line = line!() - 3;
+    spawn_and_join(&runtime, 3, 2, 1, 64);
+    recorder.start();
+    assert_eq!(at(&recorder.snapshot(), line).alive, 5);
+    leave.notify_one();
+    runtime.block_on(async {
+        while recorder.snapshot().iter().all(|site| site.finished == 0) {
+            again().await;
+        }
+    });
+    recorder.stop();
+    spawn_and_join(&runtime, 3, 2, 1, 64);
+    let records = recorder.snapshot();
+    assert_eq!(records.len(), 1, "the sites outside the recording say nothing: {records:#?}");
+    let site = at(&records, line);
+    assert_eq!((site.spawned, site.finished, site.alive, site.polls), (0, 1, 4, 1));
+    drop((early, runtime));
+    assert_eq!(at(&recorder.snapshot(), line).alive, 0, "what the runtime drops has ended");
+}
+
+#[test]
+fn tasks_outlive_the_snapshot() {
+    let (runtime, recorder) = recorded(4);
+    recorder.start();
+    let gate = Arc::new(Semaphore::new(0));
+    let tasks: Vec<JoinHandle<()>> = (0..100)
+        .map(|_| {
+            let gate = Arc::clone(&gate);
+            runtime.spawn(async move { gate.acquire().await.unwrap().forget() })
+        })
+        .collect();
+    let line = line!() - 3;
+    let site = |wanted: fn(&SiteRecord) -> bool| loop {
+        let records = recorder.snapshot();
+        let site = at(&records, line).clone();
+        if wanted(&site) {
+            return site;
+        }
+        std::thread::yield_now();
+    };
+    let waiting = site(|site| site.polls == 100 && site.in_poll == 0);
+    assert_eq!((waiting.spawned, waiting.finished, waiting.alive), (100, 0, 100));
+    gate.add_permits(30);
+    let some = site(|site| site.finished == 30);
+    assert_eq!((some.spawned, some.alive), (100, 70));
+    gate.add_permits(70);
+    for task in tasks {
+        runtime.block_on(task).unwrap();
+    }
+    let records = ended(runtime, &recorder);
+    let all = at(&records, line);
+    assert_eq!((all.finished, all.alive, all.polls), (100, 0, 200));
+}
+
+#[test]
+fn blocking_jobs_are_told_apart_and_disturb_nothing() {
+    let (runtime, recorder) = recorded(4);
+    recorder.start();
+    let job = |_| runtime.spawn_blocking(|| drop(black_box(Vec::<u8>::with_capacity(1 << 20))));
+    let jobs_line = line!() - 1;
+    let jobs: Vec<_> = (0..20).map(job).collect();
+    let tasks_line = spawn_and_join(&runtime, 20, 3, 1, 256);
+    for job in jobs {
+        runtime.block_on(job).unwrap();
+    }
+    let records = ended(runtime, &recorder);
+    let tasks = at(&records, tasks_line);
+    assert_eq!((tasks.kind, tasks.polls, tasks.bytes, tasks.alive), (Kind::Task, 60, 60 * 256, 0));
+    let jobs = at(&records, jobs_line);
+    assert_eq!((jobs.kind, jobs.finished), (Kind::Blocking, 20));
+    assert_eq!((jobs.spawned, jobs.alive, jobs.polls, jobs.bytes), (0, 0, 0, 0));
+    // The runtime's own workers end there too.
+    let workers: u64 = records.iter().filter(|site| site.file != file!()).map(|site| site.finished).sum();
+    assert_eq!(workers, 4);
+    assert!(records.iter().filter(|site| site.file != file!()).all(|site| site.kind == Kind::Blocking));
+}
+
+fn busy(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() <= time {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn long_polls_and_stalls_are_counted_by_their_length() {
+    let (runtime, recorder) = single();
+    recorder.start();
+    let long = runtime.spawn(async {
+        for _ in 0..3 {
+            busy(LONG_POLL);
+            again().await;
+        }
+    });
+    let stalled = runtime.spawn(async { busy(STALL) });
+    let line = line!() - 1;
+    runtime.block_on(async { (long.await.unwrap(), stalled.await.unwrap()) });
+    let records = ended(runtime, &recorder);
+    let stalled = at(&records, line);
+    assert_eq!((stalled.polls, stalled.long_polls, stalled.stalls), (1, 1, 1));
+    let long = at(&records, line - 6);
+    assert_eq!(long.polls, 4);
+    assert!(long.long_polls >= 3);
+    // Each lower bound holds however slow the machine is: `busy` looked at the same clock.
+    assert!(stalled.longest_poll_s > STALL.as_secs_f64() && long.busy_s > 3.0 * LONG_POLL.as_secs_f64());
+}
+
+#[test]
+fn a_poll_in_progress_shows_its_age() {
+    let (runtime, recorder) = recorded(2);
+    recorder.start();
+    let (say, hear) = std::sync::mpsc::channel::<()>();
+    let task = runtime.spawn(async move { hear.recv().unwrap() });
+    let line = line!() - 1;
+    let seen = loop {
+        let records = recorder.snapshot();
+        if let Some(site) = records.iter().find(|site| site.line == line && site.longest_poll_s > 0.002) {
+            break site.clone();
+        }
+    };
+    assert_eq!((seen.in_poll, seen.polls, seen.long_polls, seen.alive), (1, 0, 0, 1));
+    say.send(()).unwrap();
+    runtime.block_on(task).unwrap();
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.in_poll, site.polls, site.long_polls), (0, 1, 1));
+}
+
+#[test]
+fn a_task_that_panics_has_ended() {
+    let (runtime, recorder) = recorded(2);
+    recorder.start();
+    let task = runtime.spawn(async { std::panic::resume_unwind(Box::new(())) });
+    let line = line!() - 1;
+    assert!(runtime.block_on(task).unwrap_err().is_panic());
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.spawned, site.finished, site.alive, site.polls), (1, 1, 0, 1));
+}
+
+#[track_caller]
+fn tracked(runtime: &Runtime) -> (JoinHandle<()>, &'static Location<'static>) {
+    (runtime.spawn(async {}), Location::caller())
+}
+
+#[test]
+fn a_tracked_wrapper_has_the_sites_of_its_callers() {
+    let (runtime, recorder) = single();
+    recorder.start();
+    let (first, second) = (tracked(&runtime), tracked(&runtime));
+    for task in [first.0, second.0] {
+        runtime.block_on(task).unwrap();
+    }
+    let mut records = ended(runtime, &recorder);
+    records.sort_by_key(|site| site.column);
+    let places: Vec<_> = records.iter().map(|site| (site.line, site.column, site.spawned)).collect();
+    assert_eq!(places, [first.1, second.1].map(|at| (at.line(), at.column(), 1)));
+}
+
+#[test]
+fn two_runtimes_do_not_mix_even_on_one_thread() {
+    let (a, of_a) = single();
+    let (b, of_b) = single();
+    of_a.start();
+    of_b.start();
+    let mut lines = (0, 0);
+    for _ in 0..3 {
+        lines.0 = spawn_and_join(&a, 2, 2, 1, 100);
+        lines.1 = spawn_and_join(&b, 3, 1, 1, 1000);
+    }
+    let (records_a, records_b) = (ended(a, &of_a), ended(b, &of_b));
+    let (in_a, in_b) = (at(&records_a, lines.0), at(&records_b, lines.1));
+    assert_eq!((in_a.spawned, in_a.polls, in_a.bytes), (6, 12, 1200));
+    assert_eq!((in_b.spawned, in_b.polls, in_b.bytes), (9, 9, 9000));
+}
+
+/// Tasks that spawn tasks: how often each yields, and what it allocates in each poll.
+#[derive(Debug, Clone)]
+struct Node {
+    yields: u8,
+    bytes: u16,
+    children: Vec<Node>,
+}
+
+fn node() -> impl Strategy<Value = Node> {
+    let leaf = (0..4_u8, 1..2000_u16).prop_map(|(yields, bytes)| Node { yields, bytes, children: vec![] });
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        (0..4_u8, 1..2000_u16, prop::collection::vec(inner, 0..4)).prop_map(|(yields, bytes, children)| Node {
+            yields,
+            bytes,
+            children,
+        })
+    })
+}
+
+impl Node {
+    fn tasks(&self) -> u64 {
+        1 + self.children.iter().map(Self::tasks).sum::<u64>()
+    }
+
+    fn polls(&self) -> u64 {
+        1 + u64::from(self.yields) + self.children.iter().map(Self::polls).sum::<u64>()
+    }
+}
+
+/// Spawns a tree; nobody waits for anybody, so that each poll is one of the plan.
+fn grow(node: Node, done: Arc<Semaphore>) {
+    tokio::spawn(async move {
+        for _ in 0..node.yields {
+            drop(black_box(Vec::<u8>::with_capacity(node.bytes.into())));
+            again().await;
+        }
+        for child in node.children {
+            grow(child, Arc::clone(&done));
+        }
+        done.add_permits(1);
+    });
+}
+
+/// The line of the spawn in [`grow`].
+const GROWN_AT: u32 = line!() - 13;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_plan_is_counted(forest in prop::collection::vec(node(), 1..6), workers in 0..4_usize) {
+        let (runtime, recorder) = if workers == 0 { single() } else { recorded(workers) };
+        recorder.start();
+        let (tasks, polls) =
+            (forest.iter().map(Node::tasks).sum::<u64>(), forest.iter().map(Node::polls).sum::<u64>());
+        let done = Arc::new(Semaphore::new(0));
+        runtime.block_on(async {
+            for tree in forest {
+                grow(tree, Arc::clone(&done));
+            }
+            done.acquire_many(u32::try_from(tasks).unwrap()).await.unwrap().forget();
+        });
+        let records = ended(runtime, &recorder);
+        let site = at(&records, GROWN_AT);
+        prop_assert_eq!((site.spawned, site.finished, site.alive), (tasks, tasks, 0));
+        prop_assert_eq!((site.polls, site.in_poll), (polls, 0));
+        prop_assert!(site.stalls <= site.long_polls && site.long_polls <= site.polls);
+    }
+}
