@@ -111,7 +111,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
             Command::StopTasks => {
                 let recorder = host.tasks()?;
                 recorder.stop();
-                Reply::Tasks(recorder.snapshot())
+                Reply::Tasks { sites: recorder.snapshot() }
             }
             Command::Stop => {
                 // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that

@@ -92,7 +92,10 @@ pub enum Reply {
     /// The heap profile.
     Heap(Box<probe::heap::Profile>),
     /// What tasks did, by spawn site.
-    Tasks(Vec<probe::tasks::SiteRecord>),
+    Tasks {
+        /// One record a site.
+        sites: Vec<probe::tasks::SiteRecord>,
+    },
     /// Shut down; the process ends next.
     Done {
         /// Graceful shutdown, networked workloads only.
@@ -183,5 +186,16 @@ mod tests {
         assert_eq!(early.since(&late), Usage::default());
         assert_eq!(Usage::between(&[early, early, late]), late.since(&early));
         assert_eq!(Usage::between(&[]), Usage::default());
+    }
+
+    #[test]
+    fn every_list_of_a_reply_survives_the_pipe() {
+        let usage = || Reply::Usage(Usage::default());
+        let done = || Reply::Done { drain: None, memory: Vec::new() };
+        for reply in [usage(), done(), Reply::Tasks { sites: Vec::new() }] {
+            let line = serde_json::to_string(&reply).unwrap();
+            let back: Reply = serde_json::from_str(&line).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{reply:?}"));
+        }
     }
 }

@@ -163,7 +163,7 @@ fn phases(
             }
         }
         Some(EvidenceKind::Tasks) => match conversation.ask(&Command::StopTasks, "reading tasks", START_PATIENCE)? {
-            Reply::Tasks(sites) => Some(Recorded::Tasks(sites)),
+            Reply::Tasks { sites } => Some(Recorded::Tasks(sites)),
             other => return Err(conversation.out_of_turn("tasks", &other)),
         },
     };
