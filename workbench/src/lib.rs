@@ -17,6 +17,7 @@ pub mod machine;
 mod noise;
 pub mod plan;
 pub mod report;
+pub mod session;
 pub mod settings;
 mod signals;
 mod spans;

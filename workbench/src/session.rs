@@ -1,0 +1,275 @@
+//! A run from a wish to its result: resolve, plan, conduct, report. What the `run` command does, for any caller.
+
+use std::hash::{BuildHasher, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use reports::run::reader;
+use reports::run::store::Store;
+use reports::run::writer::{RunName, RunWriter};
+use reports::run::{EvidenceKind, Plan, RunSummary};
+use scenarios::catalog::Catalog;
+use scenarios::resolve::{Resolved, resolve};
+
+use crate::clock::{Clock, SystemClock};
+use crate::conductor::{Ending, Stage, conduct};
+use crate::events::Listener;
+use crate::exit::Refusal;
+use crate::subject::builtin::BuiltinSubject;
+use crate::subject::guard::Guard;
+use crate::{build_info, machine, plan, report};
+
+/// What somebody wants to be run.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Name in the catalogue, or path of a scenario file.
+    pub scenario: String,
+    /// Settings for every variant.
+    pub set: Vec<(String, String)>,
+    /// Settings to run every value of.
+    pub vary: Vec<(String, Vec<String>)>,
+    /// Variants of the scenario to run; none means all.
+    pub variants: Vec<String>,
+    /// How much to measure.
+    pub amount: Amount,
+    /// Evidence to gather after the measurements.
+    pub evidence: Vec<EvidenceKind>,
+    /// Seed of order and arrivals; random where absent, always recorded.
+    pub seed: Option<u64>,
+}
+
+/// How much to measure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Amount {
+    /// As many blocks as the scenario says.
+    #[default]
+    AsTheScenarioSays,
+    /// This many blocks, at least one.
+    Blocks(u32),
+    /// As many blocks as fit in this much time, evidence included.
+    Within(Duration),
+    /// Three blocks of a quarter of the load: a look, not a verdict.
+    Quick,
+}
+
+/// A resolved scenario and its plan.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Scenario and variants.
+    pub resolved: Resolved,
+    /// Trials in order.
+    pub plan: Plan,
+}
+
+/// An open run directory with trials to go.
+#[derive(Debug)]
+pub struct Session {
+    prepared: Prepared,
+    writer: RunWriter,
+    done: Vec<u32>,
+}
+
+/// Turns a wish into a plan. Runs nothing and writes nothing.
+///
+/// # Errors
+/// A [`Refusal`] with exit code 2 for whatever is wrong with the wish.
+pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
+    let scenario = catalog.load(&wish.scenario).map_err(Refusal::usage)?;
+    let mut resolved = resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)?;
+    if wish.amount == Amount::Quick {
+        quicken(&mut resolved);
+    }
+    let mut evidence = wish.evidence.clone();
+    evidence.sort_unstable();
+    evidence.dedup();
+    let blocks = match wish.amount {
+        Amount::Blocks(0) => {
+            return Err(Refusal::usage(
+                "`--trials` = 0 is out of range: at least 1; 12 is the least for a firm verdict",
+            ));
+        }
+        Amount::Blocks(blocks) => blocks,
+        Amount::Within(budget) => {
+            plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), evidence.len())
+        }
+        Amount::AsTheScenarioSays | Amount::Quick => resolved.scenario.trial.blocks,
+    };
+    let build = build_info::read();
+    let plan = plan::plan(&plan::Request {
+        scenario: &resolved.scenario,
+        variants: &resolved.variants,
+        blocks,
+        evidence: &evidence,
+        seed: wish.seed.unwrap_or_else(random),
+        build: &build,
+    });
+    if let Amount::Within(budget) = wish.amount {
+        let least_s = estimate_s(&plan, plan.trials.len());
+        if blocks == 1 && least_s > budget.as_secs_f64() {
+            return Err(Refusal::usage(format!(
+                "`--for` = {budget:?} is too short: one block of {} variants with its evidence takes about {least_s:.0} s",
+                plan.variants.len()
+            )));
+        }
+    }
+    Ok(Prepared { resolved, plan })
+}
+
+fn quicken(resolved: &mut Resolved) {
+    let scenario = &mut resolved.scenario;
+    scenario.trial.blocks = 3;
+    scenario.trial.saturated /= 2;
+    scenario.load.operations = (scenario.load.operations / 4).max(1);
+}
+
+/// Seconds that this many trials of the plan take.
+pub fn estimate_s(plan: &Plan, trials: usize) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
+    let trials = trials as f64;
+    trials * plan::trial_seconds(&plan.phases)
+}
+
+impl Session {
+    /// Opens a new run directory in the store.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn create(prepared: Prepared, store: &Store) -> anyhow::Result<Self> {
+        let toml = scenarios::file::to_toml(&prepared.resolved.scenario);
+        let name = RunName { stamp: &SystemClock.stamp(), letters: &letters() };
+        let writer = RunWriter::create(store.root(), name, &prepared.plan, &toml, &machine::read())?;
+        Ok(Self { prepared, writer, done: Vec::new() })
+    }
+
+    /// Takes an interrupted run up again: same plan, same program, same kind of host.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where there is nothing to resume, or where the rest would not be comparable with what is there.
+    pub fn resume(path: &Path) -> anyhow::Result<Self> {
+        let run = reader::load(path).map_err(Refusal::usage)?;
+        let build = build_info::read();
+        if run.plan.build.binary != build.binary {
+            return Err(Refusal::usage(format!(
+                "{} was measured by another build of workbench ({} of {}); trials of two builds are never mixed: start a new run",
+                run.id, run.plan.build.commit, run.plan.build.date
+            )));
+        }
+        let here = machine::read();
+        if run.machine.fingerprint != here.fingerprint {
+            return Err(Refusal::usage(format!(
+                "{} was measured on another kind of host ({}; here: {}): start a new run",
+                run.id, run.machine.cpu, here.cpu
+            )));
+        }
+        let done = run.done();
+        if done.len() == run.plan.trials.len() {
+            return Err(Refusal::usage(format!(
+                "{} is complete: nothing to resume; see it with `workbench show {}`",
+                run.id, run.id
+            )));
+        }
+        let scenario = scenarios::file::parse("scenario.toml", &run.scenario_toml).map_err(Refusal::usage)?;
+        // A resolved scenario resolves to itself.
+        let resolved = resolve(&scenario, &[], &[], &[]).map_err(Refusal::usage)?;
+        let writer = RunWriter::reopen(path)?;
+        Ok(Self { prepared: Prepared { resolved, plan: run.plan }, writer, done })
+    }
+
+    /// What will run.
+    pub fn plan(&self) -> &Plan {
+        &self.prepared.plan
+    }
+
+    /// Trials that are left.
+    pub fn left(&self) -> usize {
+        self.prepared.plan.trials.len() - self.done.len()
+    }
+
+    /// The run directory's log, for whoever subscribes to spans.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
+    pub fn log(&self) -> anyhow::Result<std::fs::File> {
+        Ok(self.writer.log()?)
+    }
+
+    /// Runs what is left and writes the report.
+    ///
+    /// # Errors
+    /// Only our own; what subjects do wrong is an [`Ending`].
+    pub fn run(mut self, listener: &mut dyn Listener, stop: &Arc<AtomicBool>) -> anyhow::Result<(Ending, RunSummary)> {
+        let Prepared { resolved, plan } = &self.prepared;
+        let guard = Guard::start().context("starting the guard process")?;
+        let run = self.writer.id().to_owned();
+        let mut subject = BuiltinSubject::new(
+            &resolved.scenario,
+            &resolved.variants,
+            plan.seed,
+            &run,
+            Arc::clone(&guard),
+            Arc::clone(stop),
+        );
+        let mut stage = Stage { subject: &mut subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
+        let ending = conduct(plan, &self.done, &mut stage)?;
+        let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;
+        Ok((ending, summary))
+    }
+}
+
+/// Four letters that tell apart runs of the same second.
+fn letters() -> String {
+    let mut bits = random();
+    (0..4)
+        .map(|_| {
+            let letter = char::from(b'a' + u8::try_from(bits % 26).unwrap_or(0));
+            bits /= 26;
+            letter
+        })
+        .collect()
+}
+
+/// Randomness for seeds and names, from the keys that the standard library gives each hasher.
+fn random() -> u64 {
+    // Kept below 2^53, so that the seed survives JSON readers that know only doubles.
+    std::hash::RandomState::new().build_hasher().finish() >> 11
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(amount: Amount) -> Wish {
+        Wish { scenario: "http-service".into(), amount, seed: Some(1), ..Wish::default() }
+    }
+
+    #[test]
+    fn amounts_become_blocks() {
+        let blocks = |amount| prepare(&wish(amount), &Catalog::builtin()).unwrap().plan.blocks;
+        assert_eq!(blocks(Amount::AsTheScenarioSays), 12);
+        assert_eq!(blocks(Amount::Blocks(5)), 5);
+        assert_eq!(blocks(Amount::Quick), 3);
+        assert!(blocks(Amount::Within(Duration::from_secs(600))) > 12);
+    }
+
+    #[test]
+    fn impossible_amounts_are_refused() {
+        let refused = |amount| prepare(&wish(amount), &Catalog::builtin()).unwrap_err().to_string();
+        assert!(refused(Amount::Blocks(0)).contains("out of range"));
+        assert!(refused(Amount::Within(Duration::from_secs(1))).contains("too short"));
+    }
+
+    #[test]
+    fn evidence_is_gathered_once_of_each_kind() {
+        let wish = Wish { evidence: vec![EvidenceKind::Cpu, EvidenceKind::Cpu], ..wish(Amount::Blocks(1)) };
+        assert_eq!(prepare(&wish, &Catalog::builtin()).unwrap().plan.trials.len(), 4);
+    }
+
+    #[test]
+    fn names_are_four_letters() {
+        let name = letters();
+        assert!(name.len() == 4 && name.bytes().all(|b| b.is_ascii_lowercase()), "{name}");
+    }
+}
