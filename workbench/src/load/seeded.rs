@@ -39,6 +39,11 @@ impl Generator {
         -ln(uniform)
     }
 
+    /// 64 bits.
+    pub(super) fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Fisher–Yates.
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
