@@ -1,0 +1,176 @@
+//! The example as a user runs it: its own process, its endpoints fetched over TCP, and by Go's tool where there is one.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+struct Service {
+    child: Child,
+    service: String,
+    debug: String,
+}
+
+impl Service {
+    fn start(environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_debug-endpoints"))
+            .args(["0", "0"])
+            .env_remove("WORKBENCH_TRACE")
+            .env_remove("WORKBENCH_ALLOCATOR")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (service, debug) = line.trim_end().split_once(", debug endpoints on http://").expect(&line);
+        Self {
+            service: service.strip_prefix("service on ").unwrap().to_owned(),
+            debug: debug.strip_suffix("/debug/pprof/").unwrap().to_owned(),
+            child,
+        }
+    }
+
+    /// Head and body of an answer.
+    fn get(&self, target: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.debug).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", self.debug).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let body = bytes.split_off(end + 4);
+        (String::from_utf8(bytes).unwrap(), body)
+    }
+
+    /// Value of the metric that stands for Go's `go`.
+    fn metric(&self, go: &str) -> serde_json::Value {
+        let (_, body) = self.get("/debug/metrics.json");
+        let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let metrics = document["metrics"].as_array().unwrap();
+        metrics.iter().find(|metric| metric["go"] == go).unwrap_or_else(|| panic!("{go}"))["value"].clone()
+    }
+
+    /// Keeps the service busy until the end of `during`.
+    fn busy<T>(&self, during: impl FnOnce() -> T) -> T {
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(&self.service).unwrap();
+                let mut answers = BufReader::new(stream.try_clone().unwrap());
+                let mut answer = String::new();
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    stream.write_all(b"a line to check\n").unwrap();
+                    answers.read_line(&mut answer).unwrap();
+                    answer.clear();
+                }
+            });
+            // Also where `during` panics, or the scope would wait for ever.
+            struct Done<'a>(&'a std::sync::atomic::AtomicBool);
+            impl Drop for Done<'_> {
+                fn drop(&mut self) {
+                    self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+            let _done = Done(&done);
+            during()
+        })
+    }
+
+    fn stderr(&mut self) -> BufReader<ChildStderr> {
+        BufReader::new(self.child.stderr.take().unwrap())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_profile_of_the_busy_service_names_its_function() {
+    let service = Service::start(&[]);
+    let (head, body) = service.busy(|| service.get("/debug/pprof/profile?seconds=1"));
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let profile = flamegraphs::read::pprof(&body).unwrap();
+    let names: Vec<&str> = profile.functions().iter().map(|function| function.name.as_str()).collect();
+    assert!(names.contains(&"debug_endpoints::checksum"), "{names:?}");
+    let coverage = profile.coverage().unwrap();
+    assert!(coverage.samples > 0 && coverage.kernel_cpu_s > 0.0, "{coverage:?}");
+}
+
+#[test]
+fn figures_follow_the_service_and_its_allocator() {
+    for allocator in ["jemalloc", "mimalloc", "system"] {
+        let service = Service::start(&[("WORKBENCH_ALLOCATOR", allocator), ("TOKIO_WORKER_THREADS", "3")]);
+        assert_eq!(service.metric("/sched/gomaxprocs:threads"), 3);
+        assert_eq!(service.metric("/sched/goroutines:goroutines"), 0);
+        let clients: Vec<TcpStream> = (0..5).map(|_| TcpStream::connect(&service.service).unwrap()).collect();
+        while service.metric("/sched/goroutines:goroutines") != 5 {
+            std::thread::yield_now();
+        }
+        drop(clients);
+        let (before, after) = (service.metric("/gc/heap/allocs:objects"), service.metric("/gc/heap/allocs:objects"));
+        assert!(after.as_u64() > before.as_u64(), "answering allocates: {before} {after}");
+        let objects = service.metric("/memory/classes/heap/objects:bytes");
+        assert_eq!(objects.is_number(), allocator == "jemalloc", "{allocator}: {objects}");
+        let (_, text) = service.get("/metrics");
+        let committed = String::from_utf8(text).unwrap().contains("\nworkbench_mimalloc_committed_bytes ");
+        assert_eq!(committed, allocator == "mimalloc", "{allocator}");
+    }
+}
+
+#[test]
+fn trace_lines_come_as_asked_for() {
+    let mut service = Service::start(&[("WORKBENCH_TRACE", "sched=20,alloc=30"), ("TOKIO_WORKER_THREADS", "2")]);
+    let (mut sched, mut alloc) = (0, 0);
+    for line in service.stderr().lines().map(Result::unwrap).take(20) {
+        if let Some(rest) = line.strip_prefix("SCHED ") {
+            sched += 1;
+            assert!(rest.contains("ms: workers=2 parked="), "{line}");
+        } else {
+            alloc += 1;
+            assert!(line.starts_with(&format!("alloc {alloc} @")) && line.contains("s jemalloc: "), "{line}");
+            assert!(line.contains(" live, +") && line.ends_with(" minor faults"), "{line}");
+        }
+    }
+    assert!(sched > 0 && alloc > 0, "{sched} {alloc}");
+}
+
+#[test]
+fn unknown_trace_keys_are_complained_about_once() {
+    let mut service = Service::start(&[("WORKBENCH_TRACE", "shed=20,sched=20")]);
+    let lines: Vec<String> = service.stderr().lines().map(Result::unwrap).take(5).collect();
+    assert_eq!(lines[0], "workbench: WORKBENCH_TRACE: `shed` is unknown: one of sched, alloc");
+    assert!(lines[1..].iter().all(|line| line.starts_with("SCHED ")), "{lines:?}");
+}
+
+#[test]
+fn the_profiler_of_go_reads_it_where_go_is_installed() {
+    let go = |arguments: &[&str], folder: &std::path::Path| {
+        Command::new("go")
+            .args(arguments)
+            .env("GOTOOLCHAIN", "local")
+            .env("GOPROXY", "off")
+            .env("PPROF_TMPDIR", folder)
+            .output()
+    };
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if !go(&["version"], folder).is_ok_and(|output| output.status.success()) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: `go tool pprof` was not tried: no `go` on PATH");
+        return;
+    }
+    let service = Service::start(&[]);
+    let url = format!("http://{}/debug/pprof/profile?seconds=1", service.debug);
+    let output = service.busy(|| go(&["tool", "pprof", "-top", &url], folder)).unwrap();
+    let (top, problems) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{problems}");
+    assert!(top.contains("debug_endpoints::checksum"), "{top}\n{problems}");
+    // What is not served reaches a Go user as a sentence.
+    let absent = format!("http://{}/debug/pprof/mutex", service.debug);
+    let output = go(&["tool", "pprof", "-top", &absent], folder).unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("mutex is not available: "));
+}
