@@ -212,7 +212,8 @@ fn a_server_that_goes_away_is_counted_as_errors() {
     let server = Server::vanishing(4);
     let outcome = drive_closed(&server.target(), &fixture::closed(), &GO).unwrap();
     assert_eq!(outcome.answered(), 0);
-    assert!(outcome.failed() > 4, "the four cut ones and the attempts to connect again");
+    // How many attempts to connect again fit into the phase is a matter of time.
+    assert!(outcome.failed() >= 4, "the four cut ones at least");
 }
 
 #[test]
