@@ -1,21 +1,19 @@
 //! The selectable allocator under each of its kinds: this binary is started again with the kind in its environment.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "a test harness reports there")]
+
+mod harness;
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::hint::black_box;
-use std::process::{Command, Output};
 
+use harness::{Named, child, passes_under_each_kind};
 use probe::allocator::{Counters, ENV, Kind, UNKNOWN_KIND_EXIT, counters, kind, verify};
 
 #[global_allocator]
 static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
 
-/// Names the check that a process started by this one is to run.
-const CHECK: &str = "PROBE_CHECK";
-
-const TESTS: &[(&str, fn())] = &[
+const TESTS: &[Named] = &[
     ("each_kind_is_chosen_and_passes_the_guard", || passes_under_each_kind("the_guard_passes")),
     ("each_kind_counts_exactly", || passes_under_each_kind("counts_are_exact")),
     ("counts_of_finished_threads_stay", || passes_under_each_kind("finished_threads_stay_counted")),
@@ -25,7 +23,7 @@ const TESTS: &[(&str, fn())] = &[
     ("mimalloc_counts_what_it_commits", mimalloc_counts_what_it_commits),
 ];
 
-const CHECKS: &[(&str, fn())] = &[
+const CHECKS: &[Named] = &[
     ("the_guard_passes", the_guard_passes),
     ("counts_are_exact", counts_are_exact),
     ("finished_threads_stay_counted", finished_threads_stay_counted),
@@ -34,46 +32,8 @@ const CHECKS: &[(&str, fn())] = &[
     ("mimalloc_commits", mimalloc_commits),
 ];
 
-/// Instead of the usual harness, whose own thread allocates while a test counts.
 fn main() {
-    if let Ok(name) = std::env::var(CHECK) {
-        let (_, check) = CHECKS.iter().find(|(known, _)| *known == name).unwrap();
-        return check();
-    }
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let list = arguments.iter().any(|argument| argument == "--list");
-    let ignored_only = arguments.iter().any(|argument| argument == "--ignored");
-    let exact = arguments.iter().any(|argument| argument == "--exact");
-    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let wanted = |name: &str| {
-        let matches = |filter: &&String| if exact { name == **filter } else { name.contains(filter.as_str()) };
-        !ignored_only && (filters.is_empty() || filters.iter().any(matches))
-    };
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted(name)) {
-        if list {
-            println!("{name}: test");
-        } else {
-            test();
-            println!("test {name} ... ok");
-        }
-    }
-}
-
-/// Runs a check alone, in a process whose environment chooses the kind, or says nothing of it.
-fn child(check: &str, kind: Option<&str>) -> Output {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env(CHECK, check).env_remove(ENV);
-    if let Some(kind) = kind {
-        command.env(ENV, kind);
-    }
-    command.output().unwrap()
-}
-
-fn passes_under_each_kind(check: &str) {
-    for kind in Kind::ALL {
-        let output = child(check, Some(kind.name()));
-        assert!(output.status.success(), "{kind}: {}", String::from_utf8_lossy(&output.stderr));
-    }
+    harness::run(TESTS, CHECKS);
 }
 
 fn chosen() -> Kind {

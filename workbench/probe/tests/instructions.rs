@@ -1,0 +1,172 @@
+//! What each layer of the selectable allocator costs, in instructions: exact where wall time is noise. Needs valgrind
+//! and an optimised build:
+//!
+//! ```text
+//! cargo test --release -p probe --test instructions -- --ignored
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the figures are the result")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::process::Command;
+
+use probe::allocator::layers::{Chosen, Counted};
+use probe::allocator::{ENV, Kind, Selectable};
+
+#[global_allocator]
+static GLOBAL: Selectable = Selectable;
+
+const TEST: &str = "layers_cost_what_they_may";
+
+/// Names what a process started by this one is to do: `layer load operations`.
+const WORK: &str = "PROBE_WORK";
+
+const LAYERS: [&str; 4] = ["direct", "chosen", "counted", "selectable"];
+const LOADS: [&str; 3] = ["tight", "mixed", "grow"];
+
+/// Instead of the usual harness: its threads' instructions would be counted, too.
+fn main() {
+    if let Ok(asked) = std::env::var(WORK) {
+        return work(&asked);
+    }
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let mut filters = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    let wanted = filters.peek().is_none() || filters.any(|filter| TEST.contains(&filter));
+    match (wanted, has("--list"), has("--ignored") || has("--include-ignored")) {
+        (false, ..) => {}
+        (true, true, _) => println!("{TEST}: test"),
+        (true, false, false) => println!("test {TEST} ... ignored"),
+        (true, false, true) => layers_cost_what_they_may(),
+    }
+}
+
+/// Runs under valgrind.
+fn work(asked: &str) {
+    let words: Vec<&str> = asked.split(' ').collect();
+    let [layer, load, operations] = words[..] else { panic!("{asked}") };
+    let operations = operations.parse().unwrap();
+    match (layer, probe::allocator::kind()) {
+        ("direct", Kind::Jemalloc) => perform(&tikv_jemallocator::Jemalloc, load, operations),
+        ("direct", Kind::Mimalloc) => perform(&mimalloc::MiMalloc, load, operations),
+        ("direct", Kind::System) => perform(&System, load, operations),
+        ("chosen", _) => perform(&Chosen, load, operations),
+        ("counted", _) => perform(&Counted, load, operations),
+        ("selectable", _) => perform(&Selectable, load, operations),
+        _ => panic!("{asked}"),
+    }
+}
+
+fn perform<A: GlobalAlloc>(allocator: &A, load: &str, operations: usize) {
+    match load {
+        "tight" => (0..operations).for_each(|_| tight(allocator)),
+        "mixed" => mixed(allocator, operations),
+        "grow" => (0..operations).for_each(|_| grow(allocator)),
+        _ => panic!("{load}"),
+    }
+}
+
+/// A small block, given back at once.
+#[inline(never)]
+fn tight<A: GlobalAlloc>(allocator: &A) {
+    let layout = Layout::new::<[u64; 8]>();
+    // SAFETY: the size is not zero; freed once, with its layout.
+    unsafe { allocator.dealloc(black_box(allocator.alloc(layout)), layout) };
+}
+
+/// A block of 16 B to 4 KiB replaces another one.
+#[inline(never)]
+fn mixed<A: GlobalAlloc>(allocator: &A, operations: usize) {
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut live = [(std::ptr::null_mut::<u8>(), Layout::new::<u8>()); 256];
+    for _ in 0..operations {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let layout = Layout::from_size_align(16 << (random % 9), 8).unwrap();
+        // SAFETY: the size is not zero.
+        let new = unsafe { black_box(allocator.alloc(layout)) };
+        let (old, old_layout) = std::mem::replace(&mut live[(random >> 32) as usize % 256], (new, layout));
+        if !old.is_null() {
+            // SAFETY: it was allocated with this layout, and is freed once.
+            unsafe { allocator.dealloc(old, old_layout) };
+        }
+    }
+}
+
+/// A block doubles from 64 B to 4 KiB.
+#[inline(never)]
+fn grow<A: GlobalAlloc>(allocator: &A) {
+    let mut layout = Layout::from_size_align(64, 8).unwrap();
+    // SAFETY: no size is zero; resized and freed with the layout it has.
+    unsafe {
+        let mut block = allocator.alloc(layout);
+        while layout.size() < 4096 {
+            block = black_box(allocator.realloc(block, layout, 2 * layout.size()));
+            layout = Layout::from_size_align(2 * layout.size(), 8).unwrap();
+        }
+        allocator.dealloc(block, layout);
+    }
+}
+
+/// Instructions of a whole process.
+fn instructions(kind: Kind, layer: &str, load: &str, operations: usize) -> f64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"])
+        .arg(std::env::current_exe().unwrap())
+        .env(WORK, format!("{layer} {load} {operations}"))
+        .env(ENV, kind.name())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let line = text.lines().find_map(|line| line.split_once("I refs:").or_else(|| line.split_once("I   refs:")));
+    let digits: String = line.unwrap().1.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+/// Instructions of one operation: the slope between two sizes, which leaves out the start of the process.
+fn slope(kind: Kind, layer: &str, load: &str) -> f64 {
+    const FEW: usize = 4_000;
+    const MANY: usize = 24_000;
+    (instructions(kind, layer, load, MANY) - instructions(kind, layer, load, FEW)) / (MANY - FEW) as f64
+}
+
+fn layers_cost_what_they_may() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("SKIPPED {TEST}: valgrind is not installed");
+        return;
+    }
+    if cfg!(debug_assertions) {
+        println!("SKIPPED {TEST}: this build is not optimised; use `cargo test --release`");
+        return;
+    }
+    let mut broken = Vec::new();
+    println!("instructions per operation, and the ratio to the layer before (`direct` for the first two)");
+    for kind in Kind::ALL {
+        for load in LOADS {
+            let slopes = std::thread::scope(|scope| {
+                LAYERS.map(|layer| scope.spawn(move || slope(kind, layer, load))).map(|thread| thread.join().unwrap())
+            });
+            let [direct, chosen, counted, selectable] = slopes;
+            let ratios = [chosen / direct, counted / direct, selectable / counted, selectable / direct];
+            println!(
+                "{kind} {load}: direct {direct:.1}, chosen {chosen:.1} ({:.3}), counted {counted:.1} ({:.3} of direct), \
+                 with the sampler off {selectable:.1} ({:.3} of counted, {:.3} of direct)",
+                ratios[0], ratios[1], ratios[2], ratios[3]
+            );
+            let most_chosen = if kind == Kind::Jemalloc { 1.15 } else { 1.25 };
+            for (ratio, most, what) in [
+                (ratios[0], most_chosen, "choice alone"),
+                (ratios[1], 1.45, "choice and counters"),
+                (ratios[2], 1.04, "the sampler while off"),
+            ] {
+                if ratio > most {
+                    broken.push(format!("{kind} {load}: {what} costs {ratio:.3}×, more than {most}×"));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
