@@ -55,7 +55,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         format: FORMAT,
         scenario: scenario.name.clone(),
         scenario_version: scenario.version,
-        scenario_hash: hex_digest(&scenarios::file::to_toml(scenario)),
+        scenario_hash: scenario_hash(&scenarios::file::to_toml(scenario)),
         seed,
         blocks,
         variants: variants
@@ -126,7 +126,8 @@ fn phases(scenario: &Scenario) -> Phases {
     }
 }
 
-fn hex_digest(text: &str) -> String {
+/// What [`Plan::scenario_hash`] says of a resolved scenario's text.
+pub fn scenario_hash(text: &str) -> String {
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -172,6 +172,13 @@ impl Session {
             )));
         }
         let scenario = scenarios::file::parse("scenario.toml", &run.scenario_toml).map_err(Refusal::usage)?;
+        if plan::scenario_hash(&run.scenario_toml) != run.plan.scenario_hash {
+            return Err(Refusal::usage(format!(
+                "the scenario.toml of {} is no longer the one that was planned; trials of two scenarios are never mixed: \
+                 start a new run",
+                run.id
+            )));
+        }
         // A resolved scenario resolves to itself.
         let resolved = resolve(&scenario, &[], &[], &[]).map_err(Refusal::usage)?;
         let writer = RunWriter::reopen(path)?;
@@ -265,6 +272,20 @@ mod tests {
     fn evidence_is_gathered_once_of_each_kind() {
         let wish = Wish { evidence: vec![EvidenceKind::Cpu, EvidenceKind::Cpu], ..wish(Amount::Blocks(1)) };
         assert_eq!(prepare(&wish, &Catalog::builtin()).unwrap().plan.trials.len(), 4);
+    }
+
+    #[test]
+    fn a_run_whose_scenario_was_changed_is_not_resumed() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = prepare(&wish(Amount::Blocks(1)), &Catalog::builtin()).unwrap();
+        let path = Session::create(prepared, &Store::at(folder.path())).unwrap().writer.path().to_owned();
+        assert_eq!(Session::resume(&path).unwrap().left(), 2);
+        let file = path.join("scenario.toml");
+        let toml = std::fs::read_to_string(&file).unwrap();
+        assert!(toml.contains("concurrency = 32"), "{toml}");
+        std::fs::write(&file, toml.replace("concurrency = 32", "concurrency = 16")).unwrap();
+        let refused = Session::resume(&path).unwrap_err().to_string();
+        assert!(refused.contains("no longer the one that was planned"), "{refused}");
     }
 
     #[test]
