@@ -14,8 +14,12 @@ pub fn quantile(values: &[f64], quantile: f64) -> Option<f64> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the length")]
     let (below, above) = (position.floor() as usize, position.ceil() as usize);
     let part = position - position.floor();
-    // Halves first: the sum of two huge values would overflow, and equal ones must give themselves back.
-    Some(if part == 0.0 { sorted[below] } else { sorted[below] * (1.0 - part) + sorted[above] * part })
+    let (low, high) = (sorted[below], sorted[above]);
+    // From one end, so that rounding keeps the order of quantiles and equal values give themselves back; in halves where
+    // the way between two huge values would overflow.
+    let way = high - low;
+    let between = if way.is_finite() { low + way * part } else { 2.0 * (low / 2.0 + (high / 2.0 - low / 2.0) * part) };
+    Some(between.clamp(low, high))
 }
 
 /// Median; `None` for no values or one that is not finite.
