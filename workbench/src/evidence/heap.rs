@@ -202,7 +202,10 @@ mod tests {
         assert_eq!(profile.meta.drop_frames, names::DROP_ALLOCATOR_FRAMES);
         assert!(profile.meta.comments[0].contains("1 samples have no stack"), "{:?}", profile.meta.comments);
         let stacks = names::fold(&profile, ALLOC_SPACE, &names::Options::heap()).unwrap();
-        insta::assert_snapshot!(flamegraphs::write::folded_stacks(&stacks), @"");
+        insta::assert_snapshot!(flamegraphs::write::folded_stacks(&stacks), @r"
+        [no stack] 5000
+        app::main;app::fill 3000
+        ");
     }
 
     #[test]
