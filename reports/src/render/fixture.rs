@@ -188,6 +188,29 @@ impl Fixture {
         fixture
     }
 
+    /// Tasks of the first variant; those of the second are missing.
+    pub(super) fn with_tasks(mut self) -> Self {
+        let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
+        for (variant, missing) in variants.iter().zip([None, Some("it crashed".to_owned())]) {
+            self.summary.profiles.push(ProfileSummary {
+                variant: variant.clone(),
+                kind: "tasks".into(),
+                path: "evidence/x/tasks.jsonl".into(),
+                svg: String::new(),
+                samples: 8000,
+                coverage: None,
+                source: "tokio's task hooks in the process".into(),
+                overhead: Some(1.04),
+                missing,
+            });
+        }
+        let site = super::tasks::tests::site;
+        let sites =
+            vec![site("src/<b>.rs", SiteKind::Blocking), site("scenarios/src/workloads/drain/mod.rs", SiteKind::Task)];
+        self.tasks.insert(variants[0].clone(), sites);
+        self
+    }
+
     /// What the renderer gets.
     pub(super) fn page(&self) -> Page<'_> {
         Page {

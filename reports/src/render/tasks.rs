@@ -31,13 +31,13 @@ pub(crate) const HEADS: [&str; 12] = [
     "finished",
     "polls",
     "busy",
-    "longest poll",
+    "longest",
     "> 1 ms",
     "> 10 ms",
     "allocated",
-    "allocations",
+    "blocks",
     "worst wait",
-    "mean wait",
+    "total wait",
 ];
 
 /// Rows, the busiest first; blocking jobs, whose time is not known, last.
@@ -54,7 +54,6 @@ fn row(site: &SiteRecord) -> Row {
     let cell = |text: String| Cell { text, bad: false };
     let known = |text: String| cell(if blocking { number::ABSENT.into() } else { text });
     let count = |count: u64| number::count(count as f64);
-    let mean = if site.polls > 0 { site.schedule_latency_s / site.polls as f64 } else { 0.0 };
     let stalled = site.longest_poll_s > 0.010;
     Row {
         place: place(site),
@@ -71,7 +70,7 @@ fn row(site: &SiteRecord) -> Row {
             known(number::bytes(site.bytes as f64)),
             known(count(site.allocations)),
             known(number::seconds(site.worst_schedule_latency_s)),
-            known(number::seconds(mean)),
+            known(number::seconds(site.schedule_latency_s)),
         ],
     }
 }

@@ -80,3 +80,53 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Vec<SiteRecord>>, RunError> {
     };
     lines.map(record).collect::<Result<_, _>>().map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::fixture::{plan, run};
+    use crate::run::load;
+    use crate::run::writer::{RunName, RunWriter};
+
+    fn site(line: u32, kind: SiteKind) -> SiteRecord {
+        SiteRecord {
+            file: "src/a \u{202e}\"b\".rs".into(),
+            line,
+            column: 9,
+            kind,
+            spawned: 3,
+            finished: 2,
+            alive: 1,
+            polls: u64::MAX,
+            busy_s: 0.1,
+            longest_poll_s: 1e-9,
+            long_polls: 0,
+            stalls: 0,
+            in_poll: 0,
+            bytes: 1 << 40,
+            allocations: 5,
+            schedule_latency_s: 0.3,
+            worst_schedule_latency_s: 0.2,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_a_line_a_site() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = RunName { stamp: "20260102-030405", letters: "abcd" };
+        let host = run("", Vec::new()).host;
+        let mut writer =
+            RunWriter::create(folder.path(), name, &plan(&["a", "b"], 1), "name = \"x\"\n", &host).unwrap();
+        let sites = vec![site(1, SiteKind::Task), site(2, SiteKind::Blocking)];
+        assert_eq!(writer.tasks("b", &sites).unwrap(), "evidence/b/tasks.jsonl");
+        let file = writer.path().join("evidence/b/tasks.jsonl");
+        assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2);
+        let read = load(writer.path()).unwrap();
+        assert_eq!(read.tasks.get("b"), Some(&sites));
+        assert_eq!(read.tasks.get("a"), None);
+
+        std::fs::write(&file, "{\"file\":\"a.rs\"}\nnonsense").unwrap();
+        let error = load(writer.path()).unwrap_err();
+        assert!(matches!(error, RunError::Damaged { line: Some(1), .. }), "{error}");
+    }
+}

@@ -45,3 +45,23 @@ pub(super) fn heads() -> &'static [&'static str] {
 pub(super) fn how() -> &'static str {
     crate::render::tasks::HOW
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::render::fixture::Fixture;
+    use crate::render::html::page;
+
+    #[test]
+    fn the_section_is_there_where_tasks_were_recorded() {
+        assert!(!page(&Fixture::two_variants().page()).contains("<section id=\"tasks\">"));
+        let page = page(&Fixture::two_variants().with_tasks().page());
+        let section = page.split("<section id=\"tasks\">").nth(1).and_then(|rest| rest.split("</section>").next());
+        let section = section.expect("the section closes");
+        assert!(section.contains("class=\"how\""));
+        assert!(section.contains("scenarios/src/workloads/drain/mod.rs:53:33"));
+        assert!(section.contains("<td class=\"bad\">80</td>"), "stalls stand out: {section}");
+        assert!(section.contains("Evidence missing, because it crashed."));
+        assert!(section.contains("src/&#60;b&#62;.rs:53:33") && !section.contains("<b>"), "{section}");
+        assert!(page.contains("<a href=\"#tasks\">Tasks</a>"));
+    }
+}

@@ -27,21 +27,27 @@ pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>, co
 }
 
 fn table(sites: &[SiteRecord], width: usize, ink: Ink) -> String {
-    // The place stands last, where a long one may wrap.
-    let mut heads: Vec<_> = HEADS.iter().map(|head| Piece::new(*head, Look::Dim)).collect();
-    heads.push(Piece::new("spawned at", Look::Dim));
-    let mut lines = vec![heads];
+    let mut lines = vec![HEADS.iter().map(|head| Piece::new(*head, Look::Dim)).collect::<Vec<_>>()];
     for row in rows(sites) {
-        let mut line: Vec<_> = row
-            .cells
-            .into_iter()
-            .map(|cell| Piece::new(cell.text, if cell.bad { Look::Bad } else { Look::Plain }))
-            .collect();
+        // A row of its own: with twelve figures beside it a place has no room.
         let note = if row.blocking { " (blocking pool)" } else { "" };
-        line.push(Piece::plain(format!("{}{note}", row.place)));
-        lines.push(line);
+        lines.push(vec![Piece::plain(format!("{}{note}", row.place))]);
+        let look = |bad| if bad { Look::Bad } else { Look::Plain };
+        lines.push(row.cells.into_iter().map(|cell| Piece::new(cell.text, look(cell.bad))).collect());
     }
-    let mut aligns = vec![Align::Right; HEADS.len()];
-    aligns.push(Align::Left);
-    grid(&lines, &aligns, 0, width, ink)
+    grid(&lines, &[Align::Right; HEADS.len()], 0, width, ink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture::Fixture;
+
+    #[test]
+    fn every_variant_has_a_table_or_a_reason() {
+        let fixture = Fixture::two_variants().with_tasks();
+        insta::assert_snapshot!(tasks(&fixture.summary, &fixture.tasks, false, 110));
+        let colored = tasks(&fixture.summary, &fixture.tasks, true, 110);
+        assert!(colored.contains("\u{1b}["));
+    }
 }
