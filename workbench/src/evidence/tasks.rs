@@ -67,3 +67,51 @@ pub(crate) fn summary(
         missing: missing.or_else(|| sites.is_none().then(|| format!("{folder}/tasks.jsonl is not there"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(kind: Kind, polls: u64) -> SiteRecord {
+        SiteRecord {
+            file: "src/app.rs".into(),
+            line: 7,
+            column: 9,
+            kind,
+            spawned: 1,
+            finished: 2,
+            alive: 3,
+            polls,
+            busy_s: 0.5,
+            longest_poll_s: 0.6,
+            long_polls: 7,
+            stalls: 8,
+            in_poll: 0,
+            bytes: 10,
+            allocations: 11,
+            schedule_latency_s: 1.2,
+            worst_schedule_latency_s: 1.3,
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_recording_is_lost() {
+        for kind in [Kind::Task, Kind::Blocking] {
+            let site = recorded(kind, 4);
+            // Same names, same order: what one writes the other reads.
+            let same = serde_json::to_string(&site).unwrap();
+            assert_eq!(serde_json::to_string(&plain(&site)).unwrap(), same);
+        }
+    }
+
+    #[test]
+    fn the_summary_counts_polls_or_says_what_is_missing() {
+        let sites = [plain(&recorded(Kind::Task, 4)), plain(&recorded(Kind::Task, 5))];
+        let there = summary("evidence/a", "a", Some(&sites), None, Some(1.1));
+        assert_eq!((there.samples, there.path.as_str(), there.missing), (9, "evidence/a/tasks.jsonl", None));
+        let gone = summary("evidence/a", "a", None, None, None);
+        assert_eq!(gone.missing.as_deref(), Some("evidence/a/tasks.jsonl is not there"));
+        let crashed = summary("evidence/a", "a", Some(&sites), Some("it crashed".into()), Some(1.1));
+        assert_eq!((crashed.samples, crashed.overhead, crashed.path.as_str()), (0, None, ""));
+    }
+}
