@@ -27,8 +27,9 @@ pub(crate) use self::sampler::{Ticket, due, forget, is_tracked};
 /// Sampled blocks begin at a multiple of this, bytes.
 pub(crate) const PAGE: usize = 4096;
 
-/// True where a block may be a sampled one; the only cost of a free while nothing is sampled.
-#[inline]
+/// True where a block may be a sampled one. The test of the address is the only cost of a free while nothing is sampled,
+/// but for the few blocks that begin on a page anyway.
+#[inline(always)]
 pub(crate) fn may_be_tracked(block: *mut u8) -> bool {
-    block.addr() & (PAGE - 1) == 0
+    block.addr() & (PAGE - 1) == 0 && live::any()
 }

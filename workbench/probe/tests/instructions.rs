@@ -59,54 +59,77 @@ fn work(asked: &str) {
 }
 
 fn perform<A: GlobalAlloc>(allocator: &A, load: &str, operations: usize) {
+    let shim = Shim(allocator);
     match load {
-        "tight" => (0..operations).for_each(|_| tight(allocator)),
-        "mixed" => mixed(allocator, operations),
-        "grow" => (0..operations).for_each(|_| grow(allocator)),
+        "tight" => (0..operations).for_each(|_| tight(&shim)),
+        "mixed" => mixed(&shim, operations),
+        "grow" => (0..operations).for_each(|_| grow(&shim)),
         _ => panic!("{load}"),
+    }
+}
+
+/// How programs reach a global allocator: through functions of the compiler's that are not inlined and know no layout.
+struct Shim<'a, A>(&'a A);
+
+impl<A: GlobalAlloc> Shim<'_, A> {
+    #[inline(never)]
+    unsafe fn alloc(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: callers pass a valid layout of some size.
+        unsafe { self.0.alloc(Layout::from_size_align_unchecked(size, align)) }
+    }
+
+    #[inline(never)]
+    unsafe fn dealloc(&self, block: *mut u8, size: usize, align: usize) {
+        // SAFETY: callers pass a live block with its layout.
+        unsafe { self.0.dealloc(block, Layout::from_size_align_unchecked(size, align)) }
+    }
+
+    #[inline(never)]
+    unsafe fn realloc(&self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: callers pass a live block with its layout, and some size.
+        unsafe { self.0.realloc(block, Layout::from_size_align_unchecked(size, align), new_size) }
     }
 }
 
 /// A small block, given back at once.
 #[inline(never)]
-fn tight<A: GlobalAlloc>(allocator: &A) {
-    let layout = Layout::new::<[u64; 8]>();
-    // SAFETY: the size is not zero; freed once, with its layout.
-    unsafe { allocator.dealloc(black_box(allocator.alloc(layout)), layout) };
+fn tight<A: GlobalAlloc>(shim: &Shim<'_, A>) {
+    // SAFETY: the layout is valid; freed once, with its layout.
+    unsafe { shim.dealloc(black_box(shim.alloc(64, 8)), 64, 8) };
 }
 
 /// A block of 16 B to 4 KiB replaces another one.
 #[inline(never)]
-fn mixed<A: GlobalAlloc>(allocator: &A, operations: usize) {
+fn mixed<A: GlobalAlloc>(shim: &Shim<'_, A>, operations: usize) {
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut live = [(std::ptr::null_mut::<u8>(), Layout::new::<u8>()); 256];
+    let mut live = [(std::ptr::null_mut::<u8>(), 0); 256];
     for _ in 0..operations {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let layout = Layout::from_size_align(16 << (random % 9), 8).unwrap();
-        // SAFETY: the size is not zero.
-        let new = unsafe { black_box(allocator.alloc(layout)) };
-        let (old, old_layout) = std::mem::replace(&mut live[(random >> 32) as usize % 256], (new, layout));
+        let size = 16 << (random % 9);
+        // SAFETY: the layout is valid.
+        let new = unsafe { black_box(shim.alloc(size, 8)) };
+        let (old, old_size) = std::mem::replace(&mut live[(random >> 32) as usize % 256], (new, size));
         if !old.is_null() {
             // SAFETY: it was allocated with this layout, and is freed once.
-            unsafe { allocator.dealloc(old, old_layout) };
+            unsafe { shim.dealloc(old, old_size, 8) };
         }
     }
 }
 
 /// A block doubles from 64 B to 4 KiB.
 #[inline(never)]
-fn grow<A: GlobalAlloc>(allocator: &A) {
-    let mut layout = Layout::from_size_align(64, 8).unwrap();
-    // SAFETY: no size is zero; resized and freed with the layout it has.
+fn grow<A: GlobalAlloc>(shim: &Shim<'_, A>) {
+    let mut size = 64;
+    // SAFETY: layouts are valid; resized and freed with the layout it has.
     unsafe {
-        let mut block = allocator.alloc(layout);
-        while layout.size() < 4096 {
-            block = black_box(allocator.realloc(block, layout, 2 * layout.size()));
-            layout = Layout::from_size_align(2 * layout.size(), 8).unwrap();
+        let mut block = shim.alloc(size, 8);
+        while size < 4096 {
+            block = black_box(shim.realloc(block, size, 8, 2 * size));
+            size *= 2;
         }
-        allocator.dealloc(block, layout);
+        shim.dealloc(block, size, 8);
     }
 }
 
@@ -128,8 +151,8 @@ fn instructions(kind: Kind, layer: &str, load: &str, operations: usize) -> f64 {
 
 /// Instructions of one operation: the slope between two sizes, which leaves out the start of the process.
 fn slope(kind: Kind, layer: &str, load: &str) -> f64 {
-    const FEW: usize = 4_000;
-    const MANY: usize = 24_000;
+    const FEW: usize = 2_000;
+    const MANY: usize = 14_000;
     (instructions(kind, layer, load, MANY) - instructions(kind, layer, load, FEW)) / (MANY - FEW) as f64
 }
 

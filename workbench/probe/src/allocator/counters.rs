@@ -12,8 +12,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 const OWNED: usize = 1023;
 /// Index of the slot that all later threads share.
 const OVERFLOW: usize = OWNED;
-/// This thread has not allocated yet.
-const UNASSIGNED: usize = usize::MAX;
 
 /// Two cache lines, because adjacent lines are fetched in pairs.
 #[repr(align(128))]
@@ -41,26 +39,35 @@ static SLOTS: [Slot; OWNED + 1] = [const { Slot::empty() }; OWNED + 1];
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    // No destructor: std says nothing reliable about thread locals with one inside an allocator.
-    static INDEX: Cell<usize> = const { Cell::new(UNASSIGNED) };
-}
-
-#[cold]
-fn assign(index: &Cell<usize>) -> usize {
-    // Past the last slot the counter keeps rising by one a thread: it cannot wrap in the life of a machine.
-    let mine = TAKEN.fetch_add(1, Relaxed).min(OVERFLOW);
-    index.set(mine);
-    mine
+    // No destructors: std says nothing reliable about thread locals with one inside an allocator.
+    /// This thread's own slot; `None` before its first allocation, and where it came too late for one.
+    static OWN: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    /// It came too late.
+    static LATE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The slot of this thread, and whether others write it too.
 #[inline]
 fn slot() -> (&'static Slot, bool) {
-    let index = INDEX.with(|index| match index.get() {
-        UNASSIGNED => assign(index),
-        mine => mine,
-    });
-    (&SLOTS[index], index == OVERFLOW)
+    match OWN.with(Cell::get) {
+        Some(own) => (own, false),
+        None => assigned_or_shared(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn assigned_or_shared() -> (&'static Slot, bool) {
+    if !LATE.with(Cell::get) {
+        // Past the last slot the counter rises by one a thread: it cannot wrap in the life of a machine.
+        let mine = TAKEN.fetch_add(1, Relaxed);
+        if mine < OWNED {
+            OWN.with(|own| own.set(Some(&SLOTS[mine])));
+            return (&SLOTS[mine], false);
+        }
+        LATE.with(|late| late.set(true));
+    }
+    (&SLOTS[OVERFLOW], true)
 }
 
 #[inline]

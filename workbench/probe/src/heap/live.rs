@@ -51,12 +51,15 @@ pub(super) fn insert(address: usize, block: Block) -> bool {
     false
 }
 
+/// False where no sampled block is live. Whoever has a block has it from the thread that counted it in, and it is counted
+/// out by its owner alone, so nobody is told so of a block of his own.
+#[inline(always)]
+pub(super) fn any() -> bool {
+    COUNT.load(Relaxed) != 0
+}
+
 /// Where the block at `address` is remembered. Its owner asks, so it can neither come nor go meanwhile.
 fn find(address: usize) -> Option<usize> {
-    if COUNT.load(Relaxed) == 0 {
-        // Whoever has the address has it from the thread that inserted it, and so sees its count as well.
-        return None;
-    }
     let start = window(address);
     (start..start + WINDOW).find(|&at| ADDRESSES[at].load(Acquire) == address)
 }
