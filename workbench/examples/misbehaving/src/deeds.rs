@@ -37,7 +37,10 @@ pub(crate) fn write_garbage_to_the_reply_pipe() {
         .write(true)
         .open(format!("/proc/self/fd/{fd}"))
         .and_then(|mut pipe| pipe.write_all(b"<html>\x1b[31mnot a reply\n"));
-    eprintln!("garbage written: {}", written.is_ok());
+    // The parent kills this process as soon as it has read that: only a failure leaves time for words.
+    if let Err(error) = written {
+        eprintln!("garbage not written: {error}");
+    }
 }
 
 /// A pipe that can only be written to and is not standard error.

@@ -1,5 +1,7 @@
 //! Every fault: the exit code, the message, and what is left on disk and in the process table.
 
+use std::sync::{Mutex, PoisonError};
+
 use reports::run::{Status, TrialOutcome, reader};
 
 use super::processes::{NOBODY, subjects_of};
@@ -13,8 +15,12 @@ fn run(program: &Program, scenario: &str, fault: &str) -> Ran {
     program.run(&["run", scenario, "--vary", &vary, "--seed", GOOD_FIRST, "--evidence", "none"])
 }
 
+/// Two runs at a time would share two cores, and what a subject manages to do in a phase would be a matter of luck.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// The message of a fault that shows in a trial, once everything else about it holds.
 fn failure(scenario: &str, fault: &str) -> String {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let program = Program::new(env!("CARGO_BIN_EXE_misbehaving"));
     let ran = run(&program, scenario, fault);
     assert_eq!(ran.code, Some(12), "{}", ran.stderr);
