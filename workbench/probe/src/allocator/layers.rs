@@ -89,7 +89,7 @@ unsafe fn from<A: GlobalAlloc, const ZEROED: bool>(allocator: &A, layout: Layout
 
 /// From the allocator of `kind`.
 #[inline]
-unsafe fn plain<const ZEROED: bool>(kind: u8, layout: Layout) -> *mut u8 {
+unsafe fn plain<const ZEROED: bool>(kind: u32, layout: Layout) -> *mut u8 {
     // SAFETY: forwards the caller's promises.
     unsafe {
         match kind {
@@ -102,7 +102,7 @@ unsafe fn plain<const ZEROED: bool>(kind: u8, layout: Layout) -> *mut u8 {
 
 /// Back to the allocator of `kind`.
 #[inline(always)]
-unsafe fn back(kind: u8, block: *mut u8, layout: Layout) {
+unsafe fn back(kind: u32, block: *mut u8, layout: Layout) {
     // SAFETY: forwards the caller's promises.
     unsafe {
         match kind {
@@ -114,7 +114,7 @@ unsafe fn back(kind: u8, block: *mut u8, layout: Layout) {
 }
 
 #[inline]
-unsafe fn resized(kind: u8, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+unsafe fn resized(kind: u32, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
     // SAFETY: forwards the caller's promises.
     unsafe {
         match kind {
@@ -179,7 +179,7 @@ unsafe fn watched_realloc(block: *mut u8, layout: Layout, new_size: usize) -> *m
 }
 
 /// A block that is followed, where there is a ticket and room.
-unsafe fn sampled_or_plain<const ZEROED: bool>(kind: u8, ticket: Option<heap::Ticket>, layout: Layout) -> *mut u8 {
+unsafe fn sampled_or_plain<const ZEROED: bool>(kind: u32, ticket: Option<heap::Ticket>, layout: Layout) -> *mut u8 {
     if let Some(mut ticket) = ticket
         && let Some(paged) = paged(layout)
     {

@@ -2,16 +2,16 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::{Kind, UNKNOWN_KIND_EXIT, layers};
 
-pub(super) const UNDECIDED: u8 = 0;
-pub(super) const JEMALLOC: u8 = 1;
-pub(super) const MIMALLOC: u8 = 2;
-pub(super) const SYSTEM: u8 = 3;
+pub(super) const UNDECIDED: u32 = 0;
+pub(super) const JEMALLOC: u32 = 1;
+pub(super) const MIMALLOC: u32 = 2;
+pub(super) const SYSTEM: u32 = 3;
 /// Allocations are watched by the heap sampler; which allocator serves them stands in [`KIND`].
-const WATCHED: u8 = 4;
+const WATCHED: u32 = 4;
 
 /// [`super::ENV`], as `getenv` wants it.
 const NAME: &CStr = c"WORKBENCH_ALLOCATOR";
@@ -27,11 +27,11 @@ const _: () = {
 
 /// The allocator of this process. Written once, by the first allocation, which comes before `main`; later changes of the
 /// environment change nothing.
-pub(super) static KIND: AtomicU8 = AtomicU8::new(UNDECIDED);
+pub(super) static KIND: AtomicU32 = AtomicU32::new(UNDECIDED);
 
 /// Where the next allocation goes: [`KIND`], or [`WATCHED`]. One load and the comparisons that choose the allocator
 /// anyway: what is undecided or watched costs nothing while nothing is.
-pub(super) static ROUTE: AtomicU8 = AtomicU8::new(UNDECIDED);
+pub(super) static ROUTE: AtomicU32 = AtomicU32::new(UNDECIDED);
 
 /// Allocator of the kind that [`super::ENV`] names, with counters. A name that is no kind ends the process with
 /// [`UNKNOWN_KIND_EXIT`] at its first allocation.
@@ -54,7 +54,7 @@ pub(crate) fn observe(watched: bool) {
 }
 
 #[inline]
-pub(super) fn decided() -> u8 {
+pub(super) fn decided() -> u32 {
     match KIND.load(Relaxed) {
         UNDECIDED => decide(),
         kind => kind,
@@ -62,7 +62,7 @@ pub(super) fn decided() -> u8 {
 }
 
 #[cold]
-fn decide() -> u8 {
+fn decide() -> u32 {
     // `std::env` allocates and locks, and this runs inside the first allocation.
     // SAFETY: the first call comes before `main`, when no thread can change the environment.
     let value = unsafe { libc::getenv(NAME.as_ptr()) };
