@@ -103,6 +103,22 @@ fn a_profile_of_the_busy_service_names_its_function() {
 }
 
 #[test]
+fn what_the_busy_service_allocates_has_the_four_values_of_go() {
+    let service = Service::start(&[]);
+    let (head, _) = service.get("/debug/pprof/heap");
+    assert!(head.starts_with("HTTP/1.1 404 "), "without a length there is nothing: {head}");
+    assert!(service.get("/debug/pprof/heap?seconds=0").0.starts_with("HTTP/1.1 400 "));
+    for (name, default) in [("heap", "inuse_space"), ("allocs", "alloc_space")] {
+        let (head, body) = service.busy(|| service.get(&format!("/debug/pprof/{name}?seconds=1")));
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let profile = flamegraphs::read::pprof(&body).unwrap();
+        let types: Vec<&str> = profile.sample_types().iter().map(|one| one.kind.as_str()).collect();
+        assert_eq!(types, ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]);
+        assert_eq!((profile.meta.default_sample_type.as_str(), profile.meta.period), (default, 512 << 10));
+    }
+}
+
+#[test]
 fn figures_follow_the_service_and_its_allocator() {
     for allocator in ["jemalloc", "mimalloc", "system"] {
         let service = Service::start(&[("WORKBENCH_ALLOCATOR", allocator), ("TOKIO_WORKER_THREADS", "3")]);
@@ -169,6 +185,10 @@ fn the_profiler_of_go_reads_it_where_go_is_installed() {
     let (top, problems) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{problems}");
     assert!(top.contains("debug_endpoints::checksum"), "{top}\n{problems}");
+    let allocs = format!("http://{}/debug/pprof/allocs?seconds=1", service.debug);
+    let output = service.busy(|| go(&["tool", "pprof", "-raw", &allocs], folder)).unwrap();
+    let raw = String::from_utf8_lossy(&output.stdout);
+    assert!(raw.contains("alloc_objects/count alloc_space/bytes[dflt] inuse_objects/count inuse_space/bytes"), "{raw}");
     // What is not served reaches a Go user as a sentence.
     let absent = format!("http://{}/debug/pprof/mutex", service.debug);
     let output = go(&["tool", "pprof", "-top", &absent], folder).unwrap();

@@ -12,6 +12,13 @@ pub(super) fn page(alive_tasks: Option<u64>) -> Response {
         let _ = writeln!(rows, "<tr><td>{count}</td><td><a href=\"{link}\">{text}</a></td></tr>");
     };
     row("", "/debug/pprof/profile?seconds=30", "profile");
+    if crate::allocator::is_installed() {
+        row("", "/debug/pprof/heap?seconds=30", "heap");
+        row("", "/debug/pprof/allocs?seconds=30", "allocs");
+    } else {
+        row("", "/debug/pprof/heap", "heap (not available: why)");
+        row("", "/debug/pprof/allocs", "allocs (not available: why)");
+    }
     row("", "/debug/pprof/cmdline", "cmdline");
     row("", "/debug/pprof/symbol", "symbol");
     row("", "/debug/metrics.json", "metrics.json (Go's runtime/metrics, by our names)");
@@ -30,7 +37,8 @@ pub(super) fn page(alive_tasks: Option<u64>) -> Response {
 <table><thead><tr><td>Count</td><td>Profile</td></tr></thead>
 {rows}</table>
 <p>profile: CPU, for the duration in the GET parameter <code>seconds</code> (default 30).
-<code>go tool pprof http://HOST/debug/pprof/profile</code> opens it.</p>
+<code>go tool pprof http://HOST/debug/pprof/profile</code> opens it.
+heap and allocs: what was allocated while the request lasted.</p>
 </body></html>
 "
     );

@@ -18,6 +18,8 @@
 
 mod connection;
 mod figures;
+mod frames;
+mod heap;
 mod host;
 mod index;
 mod memory;

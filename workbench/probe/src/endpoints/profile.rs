@@ -1,16 +1,17 @@
 //! `/debug/pprof/profile`: CPU of this process, as a gzipped `profile.proto`.
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flamegraphs::profile::{BuildError, Builder, Frame, Label, Mapping, Profile, Symbols, ValueType};
+use flamegraphs::profile::{BuildError, Builder, Label, Profile, ValueType};
 use flamegraphs::{Coverage, names};
 
 use super::connection::Connection;
+use super::frames;
 use super::request::Request;
 use super::response::{Response, Status};
-use crate::cpu::{self, CpuProfile, MOST_HZ, Profiler};
+use crate::cpu::{CpuProfile, MOST_HZ, Profiler};
 
 /// Length unless asked for, seconds (Go's).
 const DEFAULT_S: u64 = 30;
@@ -19,16 +20,26 @@ const MOST_S: u64 = 600;
 /// Name of the file that browsers save.
 const FILE: &str = "profile";
 
-/// Held while a profile is taken **and** resolved: reading debug information takes memory that two must not take.
+/// Held while a profile, of CPU or heap, is taken **and** resolved: reading debug information takes memory that two must not take.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The right to take a profile, unless somebody has it.
+pub(super) fn only_one() -> Option<MutexGuard<'static, ()>> {
+    match ONE_AT_A_TIME.try_lock() {
+        Ok(guard) => Some(guard),
+        // Whoever panicked has dropped its profiler, which ended it.
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
 
 /// Takes a profile of the length asked for.
 ///
 /// # Errors
 /// The client hung up meanwhile.
 pub(super) fn answer(request: &Request, connection: &Connection<'_>) -> io::Result<Response> {
-    let seconds = match seconds(request.query("seconds")) {
-        Ok(seconds) => seconds,
+    let length = match length(request.query("seconds"), DEFAULT_S) {
+        Ok(length) => length,
         Err(refusal) => return Ok(Response::refusal(Status::BadRequest, refusal)),
     };
     if request.method == "HEAD" {
@@ -38,7 +49,7 @@ pub(super) fn answer(request: &Request, connection: &Connection<'_>) -> io::Resu
         // Go's words, which people search for.
         Ok(Response::refusal(Status::Failed, format!("Could not enable CPU profiling: {reason}")))
     };
-    let Ok(_one) = ONE_AT_A_TIME.try_lock() else {
+    let Some(_one) = only_one() else {
         return in_use(&"cpu profiling already in use (one profile at a time)");
     };
     let began = SystemTime::now();
@@ -46,7 +57,7 @@ pub(super) fn answer(request: &Request, connection: &Connection<'_>) -> io::Resu
         Ok(profiler) => profiler,
         Err(error) => return in_use(&error),
     };
-    connection.wait(Duration::from_secs(seconds))?;
+    connection.wait(length)?;
     let profile = profiler
         .stop()
         .map_err(|e| e.to_string())
@@ -57,24 +68,35 @@ pub(super) fn answer(request: &Request, connection: &Connection<'_>) -> io::Resu
     })
 }
 
-/// Whole seconds; Go takes its default for anything odd, which hides typing errors.
-fn seconds(asked: Option<&str>) -> Result<u64, String> {
-    let Some(asked) = asked else { return Ok(DEFAULT_S) };
+/// Length of a profile, from whole seconds; Go takes its default for anything odd, which hides typing errors.
+///
+/// # Errors
+/// What was asked for, and what may be.
+pub(super) fn length(asked: Option<&str>, default_s: u64) -> Result<Duration, String> {
+    let Some(asked) = asked else { return Ok(Duration::from_secs(default_s)) };
     let seconds = asked.parse().ok().filter(|seconds| (1..=MOST_S).contains(seconds));
-    seconds.ok_or_else(|| format!("seconds={asked}: a whole number from 1 to {MOST_S} is needed"))
+    let seconds = seconds.ok_or_else(|| format!("seconds={asked}: a whole number from 1 to {MOST_S} is needed"))?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn since_epoch(time: SystemTime) -> i64 {
+    let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    i64::try_from(nanos).unwrap_or(0)
+}
+
+/// Seconds as nanoseconds.
+pub(super) fn nanoseconds(seconds: f64) -> i64 {
+    i64::try_from(Duration::from_secs_f64(seconds.max(0.0)).as_nanos()).unwrap_or(0)
 }
 
 /// Every frame kept, with addresses and inlined functions. A process that used no CPU gives a profile without samples.
 fn convert(recorded: &CpuProfile, began: SystemTime) -> Result<Profile, BuildError> {
     let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
     let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
-    for mapping in &recorded.mappings {
-        builder.mapping(mapped(mapping, recorded));
-    }
+    frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
     for sample in &recorded.samples {
-        // Unwinders end a stack with address 0, which is no frame.
-        let frames = sample.frames.iter().filter(|frame| frame.address != 0);
-        let stack: Vec<_> = frames.map(|frame| location(&mut builder, frame)).collect();
+        let stack = frames::stack(&mut builder, &sample.frames);
         let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
         builder.sample(&stack, &[count, count.saturating_mul(period)], &[Label::text("thread", &sample.thread)])?;
     }
@@ -84,9 +106,8 @@ fn convert(recorded: &CpuProfile, began: SystemTime) -> Result<Profile, BuildErr
     meta.drop_frames = names::DROP_FRAMES.to_owned();
     meta.period_type = Some(ValueType::new("cpu", "nanoseconds"));
     meta.period = period;
-    let since_epoch = began.duration_since(UNIX_EPOCH).unwrap_or_default();
-    meta.time_nanos = i64::try_from(since_epoch.as_nanos()).unwrap_or(0);
-    meta.duration_nanos = i64::try_from(Duration::from_secs_f64(recorded.wall_s.max(0.0)).as_nanos()).unwrap_or(0);
+    meta.time_nanos = since_epoch(began);
+    meta.duration_nanos = nanoseconds(recorded.wall_s);
     meta.comments.push(format!("sampler: pprof at {} Hz in the process", recorded.hz));
     #[allow(clippy::cast_precision_loss, reason = "at most 99 a second and CPU")]
     let sampled_cpu_s = samples as f64 / f64::from(recorded.hz.max(1));
@@ -94,45 +115,17 @@ fn convert(recorded: &CpuProfile, began: SystemTime) -> Result<Profile, BuildErr
     Ok(builder.finish())
 }
 
-fn mapped(mapping: &cpu::Mapping, recorded: &CpuProfile) -> Mapping {
-    // The executable is mapped first; only its build id is known.
-    let executable = recorded.mappings.first().is_some_and(|first| first.path == mapping.path);
-    Mapping {
-        start: mapping.start,
-        limit: mapping.end,
-        offset: mapping.offset,
-        file: mapping.path.clone(),
-        build_id: recorded.build_id.clone().filter(|_| executable).unwrap_or_default(),
-        symbols: Symbols::ALL,
-    }
-}
-
-fn location(builder: &mut Builder, frame: &cpu::Frame) -> flamegraphs::profile::LocationId {
-    let file = |symbol: &cpu::Symbol| symbol.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-    let files: Vec<String> = frame.symbols.iter().map(file).collect();
-    let lines: Vec<Frame<'_>> = frame
-        .symbols
-        .iter()
-        .zip(&files)
-        .map(|(symbol, file)| Frame {
-            function: &symbol.name,
-            system_name: "",
-            file,
-            line: symbol.line.map_or(0, i64::from),
-        })
-        .collect();
-    builder.location(frame.address, &lines)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu;
 
     #[test]
     fn lengths_are_whole_seconds_within_bounds() {
-        assert_eq!((seconds(None), seconds(Some("1")), seconds(Some("600"))), (Ok(30), Ok(1), Ok(600)));
+        let of = |asked| length(asked, 30).map(|length| length.as_secs());
+        assert_eq!((of(None), of(Some("1")), of(Some("600"))), (Ok(30), Ok(1), Ok(600)));
         for odd in ["", "0", "-1", "601", "1.5", "x", "99999999999999999999"] {
-            assert!(seconds(Some(odd)).is_err_and(|text| text.contains("from 1 to 600")), "{odd}");
+            assert!(of(Some(odd)).is_err_and(|text| text.contains("from 1 to 600")), "{odd}");
         }
     }
 

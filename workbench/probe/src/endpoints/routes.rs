@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::connection::Connection;
 use super::figures::Source;
+use super::heap::{self, View};
 use super::request::Request;
 use super::response::{Response, Status, TEXT};
 use super::{index, metrics_json, profile, prometheus};
@@ -27,16 +28,6 @@ pub(super) const ABSENT: &[Absent] = &[
         reason: "tasks are not recorded by these endpoints, and tokio keeps no list of them that can be read from \
                  outside. Nearest: /debug/metrics.json has the number of live tasks (the count of this page); \
                  probe::runtime::build_recorded builds a runtime whose tasks are recorded by spawn site.",
-    },
-    Absent {
-        name: "heap",
-        reason: "no heap sampler is served here. Nearest: /debug/metrics.json has live bytes and blocks, resident and \
-                 retained memory.",
-    },
-    Absent {
-        name: "allocs",
-        reason: "no heap sampler is served here. Nearest: /debug/metrics.json has bytes and blocks allocated since \
-                 the process began.",
     },
     Absent {
         name: "mutex",
@@ -86,6 +77,8 @@ impl Routes {
             "/metrics" => Response::ok(prometheus::CONTENT_TYPE, prometheus::render(&self.source.figures())),
             "/" | "/debug/" | "/debug/pprof" | "/debug/pprof/" => index::page(self.source.alive_tasks()),
             path => match path.strip_prefix("/debug/pprof/") {
+                Some("heap") => return heap::answer(View::Heap, request, connection),
+                Some("allocs") => return heap::answer(View::Allocs, request, connection),
                 Some("profile") => return profile::answer(request, connection),
                 Some("cmdline") => Response::ok(TEXT, command_line()),
                 // More than 0 would offer a lookup of addresses; profiles from here carry their symbols.

@@ -58,6 +58,21 @@ impl Fixture {
     }
 }
 
+impl Fixture {
+    /// A running profile of so many seconds, and the refusal of another meanwhile.
+    fn two_profiles(&self, seconds: u64) -> (TcpStream, Answer) {
+        loop {
+            let mut first = self.connect();
+            write!(first, "GET /debug/pprof/profile?seconds={seconds} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            let second = self.get("/debug/pprof/profile?seconds=1");
+            // Where the second request came first, the first is the one that was refused.
+            if second.status == 500 {
+                return (first, second);
+            }
+        }
+    }
+}
+
 fn answer(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
@@ -92,7 +107,7 @@ fn what_has_no_counterpart_says_why_and_what_is_nearest() {
         "goroutine?debug=0",
         "goroutine?debug=2",
         "heap",
-        "allocs?debug=1",
+        "allocs?seconds=1",
         "mutex",
         "block",
         "threadcreate",
@@ -204,15 +219,7 @@ fn a_profile_is_gzipped_whole_and_one_at_a_time() {
     let _one = profiles();
     let fixture = fixture();
     let burning = Burning::begin();
-    let mut first = fixture.connect();
-    first.write_all(b"GET /debug/pprof/profile?seconds=2 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    // Until the first runs, a second would take its place: one of one second is refused or comes to an end before.
-    let second = loop {
-        let second = fixture.get("/debug/pprof/profile?seconds=1");
-        if second.status != 200 {
-            break second;
-        }
-    };
+    let (first, second) = fixture.two_profiles(2);
     assert_eq!((second.status, second.header("X-Go-Pprof")), (500, Some("1")));
     assert!(second.text().starts_with("Could not enable CPU profiling: "), "{}", second.text());
     let first = answer(first);
@@ -244,9 +251,7 @@ fn bad_lengths_are_refused_before_a_profile_begins() {
 fn a_client_that_hangs_up_ends_its_profile() {
     let _one = profiles();
     let fixture = fixture();
-    let mut impatient = fixture.connect();
-    impatient.write_all(b"GET /debug/pprof/profile?seconds=600 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    while fixture.get("/debug/pprof/profile?seconds=1").status == 200 {}
+    let (impatient, _) = fixture.two_profiles(600);
     drop(impatient);
     while fixture.get("/debug/pprof/profile?seconds=1").status != 200 {
         std::thread::yield_now();

@@ -1,0 +1,43 @@
+//! The probe's frames and mappings in the profile model: every frame kept, addresses and inlined functions included.
+
+use flamegraphs::profile::{Builder, Frame, LocationId, Mapping, Symbols};
+
+use crate::cpu;
+
+/// Adds mappings; the build id belongs to the executable, whose mapping is the first.
+pub(super) fn mappings(builder: &mut Builder, mappings: &[cpu::Mapping], build_id: Option<&str>) {
+    for mapping in mappings {
+        let executable = mappings.first().is_some_and(|first| first.path == mapping.path);
+        builder.mapping(Mapping {
+            start: mapping.start,
+            limit: mapping.end,
+            offset: mapping.offset,
+            file: mapping.path.clone(),
+            build_id: build_id.filter(|_| executable).unwrap_or_default().to_owned(),
+            symbols: Symbols::ALL,
+        });
+    }
+}
+
+/// Adds the locations of a stack, leaf first.
+pub(super) fn stack(builder: &mut Builder, frames: &[cpu::Frame]) -> Vec<LocationId> {
+    // Unwinders end a stack with address 0, which is no frame.
+    frames.iter().filter(|frame| frame.address != 0).map(|frame| location(builder, frame)).collect()
+}
+
+fn location(builder: &mut Builder, frame: &cpu::Frame) -> LocationId {
+    let file = |symbol: &cpu::Symbol| symbol.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+    let files: Vec<String> = frame.symbols.iter().map(file).collect();
+    let lines: Vec<Frame<'_>> = frame
+        .symbols
+        .iter()
+        .zip(&files)
+        .map(|(symbol, file)| Frame {
+            function: &symbol.name,
+            system_name: "",
+            file,
+            line: symbol.line.map_or(0, i64::from),
+        })
+        .collect();
+    builder.location(frame.address, &lines)
+}

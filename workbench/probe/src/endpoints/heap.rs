@@ -1,0 +1,125 @@
+//! `/debug/pprof/heap` and `/debug/pprof/allocs`: what was allocated while the request lasted.
+//!
+//! Go's sampler runs from the start of the program. Ours runs while somebody asks, so `seconds` must be given, and what
+//! was live before is not in the profile. Sample types, their order and the two defaults are Go's.
+
+use std::io;
+use std::time::SystemTime;
+
+use flamegraphs::names;
+use flamegraphs::profile::{BuildError, Builder, Profile, ValueType};
+
+use super::connection::Connection;
+use super::frames;
+use super::profile::{length, nanoseconds, only_one, since_epoch};
+use super::request::Request;
+use super::response::{Response, Status};
+use crate::heap::{self, DEFAULT_RATE, HeapError, Profiler};
+
+/// The two names of Go's, which differ in the value that viewers show first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    Heap,
+    Allocs,
+}
+
+impl View {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Heap => "heap",
+            Self::Allocs => "allocs",
+        }
+    }
+
+    fn default_sample_type(self) -> &'static str {
+        match self {
+            Self::Heap => "inuse_space",
+            Self::Allocs => "alloc_space",
+        }
+    }
+}
+
+/// Takes a profile of the length asked for.
+///
+/// # Errors
+/// The client hung up meanwhile.
+pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>) -> io::Result<Response> {
+    let name = view.name();
+    if request.query("debug").is_some_and(|debug| debug != "0") {
+        return Ok(Response::refusal(Status::BadRequest, "only debug=0, a profile for tools, is served"));
+    }
+    let absent = |reason: &dyn std::fmt::Display| {
+        let text = format!(
+            "{name} is not available: {reason}. Nearest: /debug/metrics.json has live, allocated and resident memory."
+        );
+        Ok(Response::refusal(Status::NotFound, text))
+    };
+    let Some(asked) = request.query("seconds") else {
+        return absent(&format!(
+            "the sampler runs only while somebody asks, so that it costs nothing otherwise, and does not know what was \
+             allocated before; ask for /debug/pprof/{name}?seconds=30"
+        ));
+    };
+    let length = match length(Some(asked), 0) {
+        Ok(length) => length,
+        Err(refusal) => return Ok(Response::refusal(Status::BadRequest, refusal)),
+    };
+    if !crate::allocator::is_installed() {
+        return absent(&HeapError::NotInstalled);
+    }
+    if request.method == "HEAD" {
+        return Ok(Response::file_header(name));
+    }
+    let failed = |reason: &dyn std::fmt::Display| {
+        Ok(Response::refusal(Status::Failed, format!("Could not enable heap profiling: {reason}")))
+    };
+    let Some(_one) = only_one() else {
+        return failed(&"another profile is being taken (one at a time)");
+    };
+    let began = SystemTime::now();
+    let profiler = match Profiler::start(DEFAULT_RATE) {
+        Ok(profiler) => profiler,
+        Err(error) => return failed(&error),
+    };
+    connection.wait(length)?;
+    let profile =
+        profiler.stop().map_err(|e| e.to_string()).and_then(|p| convert(&p, view, began).map_err(|e| e.to_string()));
+    Ok(match profile {
+        Ok(profile) => Response::file(name, flamegraphs::write::pprof(&profile)),
+        Err(reason) => Response::refusal(Status::Failed, format!("The profile could not be made: {reason}")),
+    })
+}
+
+fn convert(recorded: &heap::Profile, view: View, began: SystemTime) -> Result<Profile, BuildError> {
+    let types =
+        [("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes")];
+    let mut builder = Builder::new(types.map(|(kind, unit)| ValueType::new(kind, unit)));
+    frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
+    for sample in &recorded.samples {
+        let stack = frames::stack(&mut builder, &sample.frames);
+        let (allocated, in_use) = (sample.allocated, sample.in_use);
+        let values = [allocated.objects, allocated.bytes, in_use.objects, in_use.bytes];
+        builder.sample(&stack, &values.map(|value| i64::try_from(value).unwrap_or(i64::MAX)), &[])?;
+    }
+    let meta = builder.meta();
+    meta.default_sample_type = view.default_sample_type().to_owned();
+    meta.drop_frames = names::DROP_ALLOCATOR_FRAMES.to_owned();
+    meta.period_type = Some(ValueType::new("space", "bytes"));
+    meta.period = i64::try_from(recorded.rate).unwrap_or(i64::MAX);
+    meta.time_nanos = since_epoch(began);
+    meta.duration_nanos = nanoseconds(recorded.wall_s);
+    meta.comments.push(format!(
+        "sampler: one byte in {} in the allocator, stacks by {}; only what was allocated meanwhile; a resize counts as \
+         a new block",
+        recorded.rate, recorded.walked_by
+    ));
+    for (count, loss) in [
+        (recorded.lost_stacks, "samples have no stack: the table was full"),
+        (recorded.untracked, "samples are missing from what is in use: the table was full"),
+    ] {
+        if count > 0 {
+            meta.comments.push(format!("{count} {loss}"));
+        }
+    }
+    Ok(builder.finish())
+}
