@@ -9,14 +9,12 @@ use probe::cpu::CpuProfile;
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
 
-use super::frames;
+use super::{frames, kept};
 
 /// Raw profile, within the evidence folder of a variant.
 const CPU_PROFILE: &str = "cpu.pb.gz";
 /// Flamegraph of the same.
 const CPU_FLAMEGRAPH: &str = "cpu.svg";
-/// What the comment that names the sampler begins with.
-const SAMPLER: &str = "sampler: ";
 
 /// Writes `cpu.pb.gz` and `cpu.svg` of a variant.
 ///
@@ -63,7 +61,7 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
     #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
     let duration_nanos = (recorded.wall_s * 1e9) as i64;
     meta.duration_nanos = duration_nanos;
-    meta.comments.push(format!("{SAMPLER}pprof at {} Hz in the process", recorded.hz));
+    kept::remember(meta, &format!("pprof at {} Hz in the process", recorded.hz), samples);
     meta.set_coverage(&Coverage { sampled_cpu_s, kernel_cpu_s: recorded.kernel_cpu_s, samples, lost: 0 });
     Ok(builder.finish())
 }
@@ -76,38 +74,8 @@ pub fn summary(
     missing: Option<String>,
     overhead: Option<f64>,
 ) -> ProfileSummary {
-    let mut summary = ProfileSummary {
-        variant: variant.to_owned(),
-        kind: "cpu".to_owned(),
-        path: String::new(),
-        svg: String::new(),
-        samples: 0,
-        coverage: None,
-        source: String::new(),
-        overhead,
-        missing,
-    };
-    let relative = format!("{folder}/{CPU_PROFILE}");
-    let read = std::fs::read(run.join(&relative))
-        .map_err(|e| e.to_string())
-        .and_then(|bytes| flamegraphs::read::pprof(&bytes).map_err(|e| e.to_string()));
-    match read {
-        Ok(profile) if summary.missing.is_none() => {
-            let coverage = profile.coverage();
-            summary.samples = coverage.map_or(0, |c| c.samples);
-            summary.coverage = coverage.and_then(|c| c.ratio());
-            summary.source =
-                profile.meta.comments.iter().find_map(|c| c.strip_prefix(SAMPLER)).unwrap_or_default().to_owned();
-            summary.path = relative;
-            let svg = format!("{folder}/{CPU_FLAMEGRAPH}");
-            summary.svg = if run.join(&svg).exists() { svg } else { String::new() };
-        }
-        Ok(_) => {}
-        Err(problem) => {
-            summary.missing.get_or_insert(format!("{relative} cannot be read: {problem}"));
-        }
-    }
-    summary
+    let files = kept::Files { kind: "cpu", profile: CPU_PROFILE, flamegraph: CPU_FLAMEGRAPH };
+    kept::summary(&files, run, folder, variant, missing, overhead)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use flamegraphs::{names, svg};
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
 
-use super::frames;
+use super::{frames, kept};
 
 /// Raw profile, within the evidence folder of a variant.
 const HEAP_PROFILE: &str = "heap.pb.gz";
@@ -16,10 +16,6 @@ const HEAP_PROFILE: &str = "heap.pb.gz";
 const HEAP_FLAMEGRAPH: &str = "heap.svg";
 /// Flamegraph by blocks allocated.
 const OBJECTS_FLAMEGRAPH: &str = "heap-objects.svg";
-/// What the comment that names the sampler begins with.
-const SAMPLER: &str = "sampler: ";
-/// What the comment with the number of samples begins with.
-const SAMPLED: &str = "sampled blocks: ";
 /// Position of `alloc_objects` in [`sample_types`].
 const ALLOC_OBJECTS: usize = 0;
 /// Position of `alloc_space` in [`sample_types`].
@@ -88,8 +84,7 @@ pub fn convert(recorded: &probe::heap::Profile, variant: &str) -> anyhow::Result
     #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
     let duration_nanos = (recorded.wall_s * 1e9) as i64;
     meta.duration_nanos = duration_nanos;
-    meta.comments.push(format!("{SAMPLER}{}", source(recorded)));
-    meta.comments.push(format!("{SAMPLED}{sampled}"));
+    kept::remember(meta, &source(recorded), sampled);
     Ok(builder.finish())
 }
 
@@ -118,36 +113,8 @@ pub fn summary(
     missing: Option<String>,
     overhead: Option<f64>,
 ) -> ProfileSummary {
-    let mut summary = ProfileSummary {
-        variant: variant.to_owned(),
-        kind: "heap".to_owned(),
-        path: String::new(),
-        svg: String::new(),
-        samples: 0,
-        coverage: None,
-        source: String::new(),
-        overhead,
-        missing,
-    };
-    let relative = format!("{folder}/{HEAP_PROFILE}");
-    let read = std::fs::read(run.join(&relative))
-        .map_err(|e| e.to_string())
-        .and_then(|bytes| flamegraphs::read::pprof(&bytes).map_err(|e| e.to_string()));
-    match read {
-        Ok(profile) if summary.missing.is_none() => {
-            let comment = |begin: &str| profile.meta.comments.iter().find_map(|c| c.strip_prefix(begin));
-            summary.samples = comment(SAMPLED).and_then(|count| count.parse().ok()).unwrap_or(0);
-            summary.source = comment(SAMPLER).unwrap_or_default().to_owned();
-            summary.path = relative;
-            let svg = format!("{folder}/{HEAP_FLAMEGRAPH}");
-            summary.svg = if run.join(&svg).exists() { svg } else { String::new() };
-        }
-        Ok(_) => {}
-        Err(problem) => {
-            summary.missing.get_or_insert(format!("{relative} cannot be read: {problem}"));
-        }
-    }
-    summary
+    let files = kept::Files { kind: "heap", profile: HEAP_PROFILE, flamegraph: HEAP_FLAMEGRAPH };
+    kept::summary(&files, run, folder, variant, missing, overhead)
 }
 
 #[cfg(test)]

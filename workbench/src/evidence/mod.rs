@@ -3,6 +3,7 @@
 pub mod cpu;
 mod frames;
 pub mod heap;
+mod kept;
 pub mod tasks;
 
 use reports::run::writer::RunWriter;
