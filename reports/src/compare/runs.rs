@@ -79,3 +79,54 @@ fn reasons(a: &RunSummary, b: &RunSummary) -> String {
     reasons.insert(0, "two separate runs were never interleaved".to_owned());
     reasons.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::fixture::run;
+    use super::super::tests::typical;
+    use super::super::{runs_sentence, summarise};
+    use super::*;
+    use crate::run::Verdict;
+
+    fn two_runs() -> (RunSummary, RunSummary) {
+        let (plan, trials) = typical();
+        let variants = summarise(&plan, &trials, &Default::default());
+        (run("20260101-000000-http-service-aaaa", variants.clone()), run("20260102-000000-http-service-bbbb", variants))
+    }
+
+    #[test]
+    fn separate_runs_are_described() {
+        let (a, mut b) = two_runs();
+        b.variants[1].metrics.get_mut("capacity").unwrap().value *= 2.0;
+        let comparisons = compare_runs(&a, &b);
+        assert!(comparisons.iter().all(|one| one.verdict == Verdict::NotComparable && one.p.is_none()));
+        assert_eq!(comparisons.len(), 8, "four metrics of each of the two variants");
+        let capacity: Vec<_> = comparisons.iter().filter(|one| one.metric == "capacity").map(|one| one.ratio).collect();
+        assert_eq!(capacity, [Some(1.0), Some(2.0)]);
+        assert_eq!(comparisons[0].base, "20260101-000000-http-service-aaaa:broken");
+        assert_eq!(comparisons[0].why.as_deref(), Some("two separate runs were never interleaved"));
+        b.scenario_version = 2;
+        b.host.fingerprint = "beef".into();
+        b.build.profile = "dev".into();
+        assert_snapshot!(runs_sentence(&compare_runs(&a, &b)), @"The ratios describe and prove nothing: two separate runs were never interleaved; different versions of the scenario: 1 and 2; different hosts: f00d and beef; different build profiles: release and dev. To compare, run both as variants of one run (`--vary`).");
+        b.host.cpu = "Xeon".into();
+        b.scenario = "allocator-lab".into();
+        assert_snapshot!(compare_runs(&a, &b)[0].why.clone().unwrap(), @"two separate runs were never interleaved; different scenarios: http-service and allocator-lab; different hosts: EPYC 9 and Xeon; different build profiles: release and dev");
+    }
+
+    #[test]
+    fn runs_without_a_common_variant() {
+        let (a, mut b) = two_runs();
+        b.variants.truncate(1);
+        b.variants[0].name = "other".into();
+        let comparisons = compare_runs(&a, &b);
+        assert_eq!(comparisons.len(), 4);
+        assert!(comparisons[0].candidate.ends_with(":other") && comparisons[0].base.ends_with(":broken"));
+        b.variants[0].metrics.clear();
+        assert!(compare_runs(&a, &b).iter().all(|one| one.ratio.is_none()));
+        b.variants.clear();
+        assert_eq!(runs_sentence(&compare_runs(&a, &b)), "The two runs have no metric in common.");
+    }
+}

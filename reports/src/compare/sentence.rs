@@ -39,7 +39,7 @@ pub fn runs_sentence(comparisons: &[Comparison]) -> String {
             let why = first.why.as_deref().unwrap_or("two separate runs were never interleaved");
             format!(
                 "The ratios describe and prove nothing: {why}. To compare, run both as variants of one run \
-                 (`--vary` or `--vary-cmd`)."
+                 (`--vary`)."
             )
         }
         None => "The two runs have no metric in common.".to_owned(),

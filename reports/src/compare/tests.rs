@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 
-use super::fixture::{plan, run, trials};
+use super::fixture::{plan, trials};
 use super::*;
 use crate::run::{EvidenceKind, Metrics, TrialKind, TrialOutcome, TrialRecord, VariantSummary, Verdict};
 
@@ -19,7 +19,7 @@ fn say(plan: &Plan, trials: &[TrialRecord]) -> String {
 }
 
 /// A real effect, a small one within the margin, and noise: 12 blocks.
-fn typical() -> (Plan, Vec<TrialRecord>) {
+pub(super) fn typical() -> (Plan, Vec<TrialRecord>) {
     let plan = plan(&TWO, 12);
     let metrics: [(&str, &[f64]); 4] = [
         ("latency.p99", &[0.1, 0.012]),
@@ -312,48 +312,6 @@ fn many_candidates_stay_short() {
     let mut few_trials = trials(&few, &metrics[..3], 0.3, 0.05);
     metrics_of(&mut few_trials, "a", |trial| trial.driver.limited = Some("lag".into()));
     assert_snapshot!(say(&few, &few_trials), @"Against `a`, no difference shown for any other variant (3 pairs: fewer than 6 can never show a difference). No verdict on p99 latency and p50 latency (the load driver could not keep up in 3 of 3 trials of `a`, which voids its latencies).");
-}
-
-fn two_runs() -> [RunSummaryPair; 1] {
-    let (plan, trials) = typical();
-    let variants = summarise(&plan, &trials, &Default::default());
-    [(run("20260101-000000-http-service-aaaa", variants.clone()), run("20260102-000000-http-service-bbbb", variants))]
-}
-
-type RunSummaryPair = (crate::run::RunSummary, crate::run::RunSummary);
-
-#[test]
-fn separate_runs_are_described() {
-    let [(a, mut b)] = two_runs();
-    b.variants[1].metrics.get_mut("capacity").unwrap().value *= 2.0;
-    let comparisons = compare_runs(&a, &b);
-    assert!(comparisons.iter().all(|one| one.verdict == Verdict::NotComparable && one.p.is_none()));
-    assert_eq!(comparisons.len(), 8, "four metrics of each of the two variants");
-    let capacity: Vec<_> = comparisons.iter().filter(|one| one.metric == "capacity").map(|one| one.ratio).collect();
-    assert_eq!(capacity, [Some(1.0), Some(2.0)]);
-    assert_eq!(comparisons[0].base, "20260101-000000-http-service-aaaa:broken");
-    assert_eq!(comparisons[0].why.as_deref(), Some("two separate runs were never interleaved"));
-    b.scenario_version = 2;
-    b.host.fingerprint = "beef".into();
-    b.build.profile = "dev".into();
-    assert_snapshot!(runs_sentence(&compare_runs(&a, &b)), @"The ratios describe and prove nothing: two separate runs were never interleaved; different versions of the scenario: 1 and 2; different hosts: f00d and beef; different build profiles: release and dev. To compare, run both as variants of one run (`--vary` or `--vary-cmd`).");
-    b.host.cpu = "Xeon".into();
-    b.scenario = "allocator-lab".into();
-    assert_snapshot!(compare_runs(&a, &b)[0].why.clone().unwrap(), @"two separate runs were never interleaved; different scenarios: http-service and allocator-lab; different hosts: EPYC 9 and Xeon; different build profiles: release and dev");
-}
-
-#[test]
-fn runs_without_a_common_variant() {
-    let [(a, mut b)] = two_runs();
-    b.variants.truncate(1);
-    b.variants[0].name = "other".into();
-    let comparisons = compare_runs(&a, &b);
-    assert_eq!(comparisons.len(), 4);
-    assert!(comparisons[0].candidate.ends_with(":other") && comparisons[0].base.ends_with(":broken"));
-    b.variants[0].metrics.clear();
-    assert!(compare_runs(&a, &b).iter().all(|one| one.ratio.is_none()));
-    b.variants.clear();
-    assert_eq!(runs_sentence(&compare_runs(&a, &b)), "The two runs have no metric in common.");
 }
 
 #[test]

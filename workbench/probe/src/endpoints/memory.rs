@@ -18,13 +18,12 @@ pub(super) struct Memory {
 impl Memory {
     /// Asks those that really serve this program's blocks: the others have figures too, of memory that nobody uses.
     pub(super) fn read() -> Self {
-        let counted = allocator::counters();
-        let block = Box::new(0_u8);
+        let block = std::hint::black_box(Box::new(0_u8));
         let address = (&raw const *block).cast();
         let by_jemalloc = jemalloc::owns(address).unwrap_or(false);
         let by_mimalloc = mimalloc::owns(address);
         Self {
-            counted: (counted.allocations > 0).then_some(counted).ok_or_else(|| NOT_COUNTED.to_owned()),
+            counted: allocator::is_installed().then(allocator::counters).ok_or_else(|| NOT_COUNTED.to_owned()),
             jemalloc: if by_jemalloc {
                 jemalloc::stats().map_err(|error| error.to_string())
             } else {
