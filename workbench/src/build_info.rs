@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use reports::run::BuildInfo;
 use sha2::{Digest, Sha256};
 
+use crate::digest;
+
 /// Reads it; the executable is hashed once.
 pub fn read() -> BuildInfo {
     static BINARY: OnceLock<String> = OnceLock::new();
@@ -54,7 +56,7 @@ fn hash_of_executable() -> std::io::Result<String> {
             n => hash.update(&chunk[..n]),
         }
     }
-    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::short(hash))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod cli;
 pub mod clock;
 mod commands;
 pub mod conductor;
+mod digest;
 pub mod doctor;
 pub mod events;
 pub mod evidence;

@@ -3,7 +3,8 @@
 use std::fs;
 
 use reports::run::{FORMAT, Machine};
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// Reads this host. What cannot be read is left empty rather than guessed.
 pub fn read() -> Machine {
@@ -43,7 +44,7 @@ fn fingerprint(machine: &Machine) -> String {
         machine.clocksource.clone(),
     ]
     .join("\n");
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest::of(&text)
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {

@@ -7,6 +7,7 @@ use reports::run::{BuildInfo, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, 
 use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
 
+use crate::digest;
 use crate::load::OpenSpec;
 
 /// What a plan is made of.
@@ -128,7 +129,7 @@ fn phases(scenario: &Scenario) -> Phases {
 
 /// What [`Plan::scenario_hash`] says of a resolved scenario's text.
 pub fn scenario_hash(text: &str) -> String {
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest::of(text)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::protocol::MemorySample;
+use crate::load::{Clock, MonotonicClock};
 
 const PERIOD: Duration = Duration::from_millis(100);
 /// Ten hours at 10 Hz; after that, sampling stops rather than grow.
@@ -57,16 +58,10 @@ impl MemorySampler {
     }
 }
 
-/// Now, on the clock that parent and child share.
-pub(crate) fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
-}
-
 fn sample() -> Option<MemorySample> {
     let counters = probe::allocator::counters();
     Some(MemorySample {
-        at_ns: monotonic_ns(),
+        at_ns: MonotonicClock.now_ns(),
         rss_bytes: probe::usage::rss_bytes().ok()?,
         live_bytes: counters.bytes_allocated.saturating_sub(counters.bytes_freed),
     })
