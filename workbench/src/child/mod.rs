@@ -1,5 +1,6 @@
 //! The measured process of a built-in scenario: the same executable, started again once per trial.
 
+mod agent;
 mod effective;
 mod host;
 pub(crate) mod memory;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use scenarios::catalog::Catalog;
 
+use self::agent::Agent;
 use self::host::Host;
 use self::memory::MemorySampler;
 use self::protocol::{Assignment, Command, Reply, Usage};
@@ -68,8 +70,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
         return Ok(());
     }
     let memory = MemorySampler::start()?;
-    let mut profiler = None;
-    let mut heap_profiler = None;
+    let mut agent = None;
     while let Some(line) = requests.next().transpose()? {
         let reply = match read(&line)? {
             Command::Usage => {
@@ -81,37 +82,16 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 Reply::Closed { outcome: Box::new(outcome), used }
             }
             Command::DriveOpen => Reply::Open(Box::new(host.drive_open()?)),
-            Command::StartProfile { hz } => {
-                let started =
-                    probe::cpu::Profiler::start(hz).map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
-                profiler = Some(started);
+            Command::StartEvidence => {
+                let kind = assignment
+                    .evidence
+                    .ok_or_else(|| ChildError::Workload("this trial measures: it has no agent".into()))?;
+                agent = Some(Agent::start(kind, &host)?);
                 Reply::Usage(usage()?)
             }
-            Command::StopProfile => {
-                let profiler = profiler.take().ok_or_else(|| ChildError::Workload("no profiler is running".into()))?;
-                let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("profiler: {e}")))?;
-                Reply::Profile(Box::new(profile))
-            }
-            Command::StartHeap { rate } => {
-                let started = probe::heap::Profiler::start(rate)
-                    .map_err(|e| ChildError::Workload(format!("heap profiler: {e}")))?;
-                heap_profiler = Some(started);
-                Reply::Usage(usage()?)
-            }
-            Command::StopHeap => {
-                let profiler =
-                    heap_profiler.take().ok_or_else(|| ChildError::Workload("no heap profiler is running".into()))?;
-                let profile = profiler.stop().map_err(|e| ChildError::Workload(format!("heap profiler: {e}")))?;
-                Reply::Heap(Box::new(profile))
-            }
-            Command::StartTasks => {
-                host.tasks()?.start();
-                Reply::Usage(usage()?)
-            }
-            Command::StopTasks => {
-                let recorder = host.tasks()?;
-                recorder.stop();
-                Reply::Tasks { sites: recorder.snapshot() }
+            Command::StopEvidence => {
+                let agent = agent.take().ok_or_else(|| ChildError::Workload("no agent is running".into()))?;
+                Reply::Recorded { recorded: Box::new(agent.stop(&host)?) }
             }
             Command::Stop => {
                 // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that

@@ -7,6 +7,7 @@ use reports::run::EvidenceKind;
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Recorded;
 use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 
 /// First line to the child: what it is to become.
@@ -41,24 +42,10 @@ pub enum Command {
     },
     /// In-process workloads: drive the open loop, answer with [`Reply::Open`].
     DriveOpen,
-    /// Start the CPU profiler, answer with [`Reply::Usage`].
-    StartProfile {
-        /// Samples per second of CPU.
-        hz: i32,
-    },
-    /// Stop it, answer with [`Reply::Profile`].
-    StopProfile,
-    /// Start the heap sampler, answer with [`Reply::Usage`].
-    StartHeap {
-        /// Mean distance of sampled bytes, bytes.
-        rate: u64,
-    },
-    /// Stop it, answer with [`Reply::Heap`].
-    StopHeap,
-    /// Record tasks from now on, answer with [`Reply::Usage`]; only where the assignment's evidence is tasks.
-    StartTasks,
-    /// Stop it, answer with [`Reply::Tasks`].
-    StopTasks,
+    /// Start gathering the assignment's evidence, answer with [`Reply::Usage`].
+    StartEvidence,
+    /// Stop it, answer with [`Reply::Recorded`].
+    StopEvidence,
     /// Shut down in good order, answer with [`Reply::Done`], end.
     Stop,
 }
@@ -87,14 +74,10 @@ pub enum Reply {
     },
     /// The open-loop phase ended.
     Open(Box<PhaseOutcome>),
-    /// The CPU profile.
-    Profile(Box<probe::cpu::CpuProfile>),
-    /// The heap profile.
-    Heap(Box<probe::heap::Profile>),
-    /// What tasks did, by spawn site.
-    Tasks {
-        /// One record a site.
-        sites: Vec<probe::tasks::SiteRecord>,
+    /// The evidence that was gathered.
+    Recorded {
+        /// Of the assignment's kind.
+        recorded: Box<Recorded>,
     },
     /// Shut down; the process ends next.
     Done {
@@ -192,7 +175,8 @@ mod tests {
     fn every_list_of_a_reply_survives_the_pipe() {
         let usage = || Reply::Usage(Usage::default());
         let done = || Reply::Done { drain: None, memory: Vec::new() };
-        for reply in [usage(), done(), Reply::Tasks { sites: Vec::new() }] {
+        let recorded = || Reply::Recorded { recorded: Box::new(Recorded::Tasks(Vec::new())) };
+        for reply in [usage(), done(), recorded()] {
             let line = serde_json::to_string(&reply).unwrap();
             let back: Reply = serde_json::from_str(&line).unwrap();
             assert_eq!(format!("{back:?}"), format!("{reply:?}"));

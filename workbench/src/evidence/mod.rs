@@ -7,9 +7,11 @@ mod kept;
 pub mod tasks;
 
 use reports::run::writer::RunWriter;
+use serde::{Deserialize, Serialize};
 
 /// What one evidence trial recorded.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Recorded {
     /// Where CPU time went.
     Cpu(probe::cpu::CpuProfile),

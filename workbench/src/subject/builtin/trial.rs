@@ -17,10 +17,8 @@ use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 use crate::noise::HostCpu;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
 
-/// Signals expire on the tick: faster is a lie (design 05 §1.1).
-const PROFILE_HZ: i32 = 99;
 /// Symbolising reads the debug information of the whole executable.
-const PROFILE_PATIENCE: Duration = Duration::from_secs(60);
+const RECORDED_PATIENCE: Duration = Duration::from_secs(60);
 /// Drain deadline of the child and the end of its runtime.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -120,19 +118,9 @@ fn phases(
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(conversation, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
-    let evidence = trial.kind.evidence();
-    match evidence {
-        None => {}
-        Some(EvidenceKind::Cpu) => {
-            conversation.ask(&Command::StartProfile { hz: PROFILE_HZ }, "starting the profiler", START_PATIENCE)?;
-        }
-        Some(EvidenceKind::Heap) => {
-            let rate = probe::heap::DEFAULT_RATE;
-            conversation.ask(&Command::StartHeap { rate }, "starting the heap profiler", START_PATIENCE)?;
-        }
-        Some(EvidenceKind::Tasks) => {
-            conversation.ask(&Command::StartTasks, "starting to record tasks", START_PATIENCE)?;
-        }
+    let evidence = trial.kind.evidence().map(agent);
+    if let Some(agent) = evidence {
+        conversation.ask(&Command::StartEvidence, &format!("starting {agent}"), START_PATIENCE)?;
     }
     let mut saturated = None;
     if !scenario.trial.saturated.is_zero() {
@@ -150,27 +138,26 @@ fn phases(
     }
     let recorded = match evidence {
         None => None,
-        Some(EvidenceKind::Cpu) => {
-            match conversation.ask(&Command::StopProfile, "stopping the profiler", PROFILE_PATIENCE)? {
-                Reply::Profile(profile) => Some(Recorded::Cpu(*profile)),
-                other => return Err(conversation.out_of_turn("profile", &other)),
+        Some(agent) => {
+            match conversation.ask(&Command::StopEvidence, &format!("stopping {agent}"), RECORDED_PATIENCE)? {
+                Reply::Recorded { recorded } => Some(*recorded),
+                other => return Err(conversation.out_of_turn("recorded", &other)),
             }
         }
-        Some(EvidenceKind::Heap) => {
-            match conversation.ask(&Command::StopHeap, "stopping the heap profiler", PROFILE_PATIENCE)? {
-                Reply::Heap(profile) => Some(Recorded::Heap(*profile)),
-                other => return Err(conversation.out_of_turn("heap", &other)),
-            }
-        }
-        Some(EvidenceKind::Tasks) => match conversation.ask(&Command::StopTasks, "reading tasks", START_PATIENCE)? {
-            Reply::Tasks { sites } => Some(Recorded::Tasks(sites)),
-            other => return Err(conversation.out_of_turn("tasks", &other)),
-        },
     };
     watch(Phase::Stopping);
     match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {
         Reply::Done { drain, memory } => Ok(Phases { saturated, open, recorded, drain, memory }),
         other => Err(conversation.out_of_turn("done", &other)),
+    }
+}
+
+/// What gathers a kind of evidence, in words.
+fn agent(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Cpu => "the profiler",
+        EvidenceKind::Heap => "the heap profiler",
+        EvidenceKind::Tasks => "the recording of tasks",
     }
 }
 

@@ -1,0 +1,53 @@
+//! The agent of an evidence trial: one a process, started after the warm-up, stopped after the last phase.
+
+use reports::run::EvidenceKind;
+
+use super::ChildError;
+use super::host::Host;
+use crate::evidence::Recorded;
+
+/// Samples per second of CPU. Signals expire on the tick: faster is a lie (design 05 §1.1).
+const CPU_HZ: i32 = 99;
+
+/// A running agent.
+pub(super) enum Agent {
+    Cpu(probe::cpu::Profiler),
+    Heap(probe::heap::Profiler),
+    /// The recorder lives with the runtime it was built into.
+    Tasks,
+}
+
+impl Agent {
+    /// Starts what gathers this kind of evidence.
+    pub(super) fn start(kind: EvidenceKind, host: &Host) -> Result<Self, ChildError> {
+        Ok(match kind {
+            EvidenceKind::Cpu => Self::Cpu(probe::cpu::Profiler::start(CPU_HZ).map_err(cpu)?),
+            EvidenceKind::Heap => Self::Heap(probe::heap::Profiler::start(probe::heap::DEFAULT_RATE).map_err(heap)?),
+            EvidenceKind::Tasks => {
+                host.tasks()?.start();
+                Self::Tasks
+            }
+        })
+    }
+
+    /// Stops it and hands over what it recorded.
+    pub(super) fn stop(self, host: &Host) -> Result<Recorded, ChildError> {
+        Ok(match self {
+            Self::Cpu(profiler) => Recorded::Cpu(profiler.stop().map_err(cpu)?),
+            Self::Heap(profiler) => Recorded::Heap(profiler.stop().map_err(heap)?),
+            Self::Tasks => {
+                let recorder = host.tasks()?;
+                recorder.stop();
+                Recorded::Tasks(recorder.snapshot())
+            }
+        })
+    }
+}
+
+fn cpu(error: impl std::fmt::Display) -> ChildError {
+    ChildError::Workload(format!("profiler: {error}"))
+}
+
+fn heap(error: impl std::fmt::Display) -> ChildError {
+    ChildError::Workload(format!("heap profiler: {error}"))
+}
