@@ -6,6 +6,7 @@ mod merging;
 mod profile;
 mod profiler;
 mod symbols;
+pub mod unwind;
 
 pub(crate) use self::build_id::build_id;
 pub(crate) use self::mappings::executable_mappings;
