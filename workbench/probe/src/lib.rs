@@ -13,5 +13,6 @@ pub mod heap;
 pub mod jemalloc;
 pub mod mimalloc;
 pub mod runtime;
+pub mod stalls;
 pub mod tasks;
 pub mod usage;

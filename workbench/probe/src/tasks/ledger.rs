@@ -1,7 +1,7 @@
 //! What one thread adds up. Only that thread writes; anybody may read.
 
 use std::sync::atomic::{
-    AtomicU64, AtomicUsize,
+    AtomicI32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -28,31 +28,63 @@ pub(super) struct Sums {
     pub(super) worst_latency: AtomicU64,
 }
 
+/// Low bits of [`Open::poll`]: the site. Above them the number of the poll, from 1 on each ledger.
+const SITE_BITS: u32 = 16;
+const SITE: u64 = (1 << SITE_BITS) - 1;
+
 /// What stands for the site between polls.
-const NO_POLL: usize = usize::MAX;
+const NO_POLL: u64 = SITE;
+
+const _: () = assert!((SITES as u64) < NO_POLL);
 
 /// The poll that a thread is in. A thread is in one at most: `block_on` within a poll polls no task of the same
 /// runtime on this thread.
 struct Open {
-    site: AtomicUsize,
+    /// Number and site in one word, so that one look tells whether a poll is still the one that was seen before.
+    poll: AtomicU64,
     began: AtomicU64,
     latency: AtomicU64,
     allocations: AtomicU64,
     bytes: AtomicU64,
 }
 
+/// What the stall catcher asks of this thread. Written by the catcher, but for what long polls add, which are rare.
+struct Watch {
+    /// Polls longer than this, nanoseconds, are counted.
+    overdue_after: AtomicU64,
+    overdue: AtomicU64,
+    /// The poll whose end the catcher waits for, as [`OpenPoll::word`].
+    awaited: AtomicU64,
+    /// How long that poll took, nanoseconds; 0 until it has ended.
+    took: AtomicU64,
+}
+
+/// A poll in progress, as another thread sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OpenPoll {
+    /// Different for every poll of a ledger.
+    pub(crate) word: u64,
+    /// Number of its site.
+    pub(crate) site: usize,
+    /// When it began, on the clock of the recorder.
+    pub(crate) began: u64,
+}
+
 /// One thread's sums by site, and the poll it is in. Two cache lines to itself, since adjacent lines are fetched in
 /// pairs.
 #[repr(align(128))]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     open: Open,
+    watch: Watch,
+    /// Thread id of whoever sits here, or sat here last.
+    thread: AtomicI32,
     sums: Box<[Sums]>,
 }
 
 impl Ledger {
     pub(super) fn new() -> Self {
         let open = Open {
-            site: AtomicUsize::new(NO_POLL),
+            poll: AtomicU64::new(NO_POLL),
             began: AtomicU64::new(0),
             latency: AtomicU64::new(0),
             allocations: AtomicU64::new(0),
@@ -61,7 +93,23 @@ impl Ledger {
         // Zeroed by the allocator: most sites are never met, and their pages never touched.
         // SAFETY: `Sums` is nothing but atomic integers, for which all zeros is a value.
         let sums = unsafe { Box::new_zeroed_slice(SITES).assume_init() };
-        Self { open, sums }
+        let watch = Watch {
+            overdue_after: AtomicU64::new(u64::MAX),
+            overdue: AtomicU64::new(0),
+            awaited: AtomicU64::new(NO_POLL),
+            took: AtomicU64::new(0),
+        };
+        Self { open, watch, thread: AtomicI32::new(0), sums }
+    }
+
+    /// A thread takes its seat.
+    pub(super) fn seat(&self, thread: i32) {
+        self.thread.store(thread, Relaxed);
+    }
+
+    /// Kernel's id of the thread that sits here, or sat here last.
+    pub(crate) fn thread(&self) -> i32 {
+        self.thread.load(Relaxed)
     }
 
     /// Sums of a site.
@@ -69,10 +117,44 @@ impl Ledger {
         &self.sums[site]
     }
 
-    /// The poll in progress: its site, and when it began.
-    pub(super) fn in_poll(&self) -> Option<(usize, u64)> {
-        let site = self.open.site.load(Acquire);
-        (site != NO_POLL).then(|| (site, self.open.began.load(Relaxed)))
+    /// The poll in progress.
+    pub(crate) fn in_poll(&self) -> Option<OpenPoll> {
+        let word = self.open.poll.load(Acquire);
+        let began = self.open.began.load(Acquire);
+        // A time that a later poll wrote was written after the word changed.
+        if word & SITE == NO_POLL || !self.is_in(word) {
+            return None;
+        }
+        // 16 bits.
+        Some(OpenPoll { word, site: (word & SITE) as usize, began })
+    }
+
+    /// Whether that poll is still going on. Async-signal-safe; on the polling thread itself the answer is certain.
+    #[inline]
+    pub(crate) fn is_in(&self, word: u64) -> bool {
+        self.open.poll.load(Acquire) == word
+    }
+
+    /// From now on polls longer than `nanoseconds` are counted; [`u64::MAX`]: none.
+    pub(crate) fn count_overdue(&self, nanoseconds: u64) {
+        self.watch.overdue_after.store(nanoseconds, Relaxed);
+    }
+
+    /// Polls that were longer than asked for, and have ended.
+    pub(crate) fn overdue(&self) -> u64 {
+        self.watch.overdue.load(Relaxed)
+    }
+
+    /// Asks for the duration of a poll in progress. One poll at a time.
+    pub(crate) fn await_end(&self, word: u64) {
+        self.watch.took.store(0, Relaxed);
+        self.watch.awaited.store(word, Release);
+    }
+
+    /// Duration of the poll asked for, nanoseconds; `None` while it lasts and for a moment after its end, and where it
+    /// ended before anybody asked.
+    pub(crate) fn took(&self) -> Option<u64> {
+        Some(self.watch.took.load(Acquire)).filter(|took| *took > 0)
     }
 
     /// A poll begins. Its clock is read last, so that none of this is in it.
@@ -81,19 +163,21 @@ impl Ledger {
         self.open.latency.store(latency, Relaxed);
         self.open.allocations.store(so_far.allocations, Relaxed);
         self.open.bytes.store(so_far.bytes, Relaxed);
-        self.open.began.store(now(), Relaxed);
-        self.open.site.store(site, Release);
+        self.open.began.store(now(), Release);
+        let number = (self.open.poll.load(Relaxed) >> SITE_BITS) + 1;
+        self.open.poll.store((number << SITE_BITS) | site as u64, Release);
     }
 
     /// The poll ends; nothing where none is in progress, because recording began in its midst.
     #[inline]
     pub(super) fn end(&self, now: u64, so_far: Allocated) {
-        let site = self.open.site.load(Relaxed);
-        if site == NO_POLL {
+        let poll = self.open.poll.load(Relaxed);
+        if poll & SITE == NO_POLL {
             return;
         }
-        self.open.site.store(NO_POLL, Relaxed);
-        let sums = &self.sums[site];
+        self.open.poll.store(poll | NO_POLL, Relaxed);
+        // 16 bits.
+        let sums = &self.sums[(poll & SITE) as usize];
         let took = now.saturating_sub(self.open.began.load(Relaxed));
         let latency = self.open.latency.load(Relaxed);
         add(&sums.polls, 1);
@@ -104,6 +188,7 @@ impl Ledger {
             if took > nanoseconds(STALL) {
                 add(&sums.stalls, 1);
             }
+            self.watch.ended(poll, took);
         }
         add(&sums.allocations, so_far.allocations.wrapping_sub(self.open.allocations.load(Relaxed)));
         add(&sums.bytes, so_far.bytes.wrapping_sub(self.open.bytes.load(Relaxed)));
@@ -128,6 +213,19 @@ impl Ledger {
     }
 }
 
+impl Watch {
+    /// A poll longer than [`LONG_POLL`] ended.
+    #[cold]
+    fn ended(&self, poll: u64, took: u64) {
+        if took > self.overdue_after.load(Relaxed) {
+            add(&self.overdue, 1);
+        }
+        if poll == self.awaited.load(Acquire) {
+            self.took.store(took, Release);
+        }
+    }
+}
+
 const fn nanoseconds(duration: std::time::Duration) -> u64 {
     // Thresholds of milliseconds.
     duration.as_nanos() as u64
@@ -143,5 +241,52 @@ fn add(sum: &AtomicU64, amount: u64) {
 fn raise(most: &AtomicU64, to: u64) {
     if to > most.load(Relaxed) {
         most.store(to, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::sites::OTHERS;
+
+    const SOON: u64 = nanoseconds(LONG_POLL) + 1;
+
+    fn poll(ledger: &Ledger, site: usize, began: u64) -> OpenPoll {
+        ledger.begin(site, 0, Allocated::default(), || began);
+        ledger.in_poll().unwrap()
+    }
+
+    #[test]
+    fn every_poll_has_a_number_of_its_own() {
+        let ledger = Ledger::new();
+        assert_eq!(ledger.in_poll(), None);
+        let mut words = Vec::new();
+        for began in 0..5 {
+            let open = poll(&ledger, OTHERS, began);
+            assert_eq!((open.site, open.began), (OTHERS, began));
+            assert!(ledger.is_in(open.word));
+            words.push(open.word);
+            ledger.end(began, Allocated::default());
+            assert_eq!(ledger.in_poll(), None);
+            assert!(!ledger.is_in(open.word));
+        }
+        words.dedup();
+        assert_eq!(words.len(), 5);
+    }
+
+    #[test]
+    fn only_the_poll_that_was_asked_for_tells_its_duration() {
+        let ledger = Ledger::new();
+        ledger.count_overdue(2 * SOON);
+        let first = poll(&ledger, 3, 10);
+        ledger.await_end(first.word);
+        assert_eq!(ledger.took(), None);
+        ledger.end(10 + 3 * SOON, Allocated::default());
+        assert_eq!((ledger.took(), ledger.overdue()), (Some(3 * SOON), 1));
+        poll(&ledger, 3, 20);
+        ledger.end(20 + 5 * SOON, Allocated::default());
+        poll(&ledger, 3, 30);
+        ledger.end(30 + SOON, Allocated::default());
+        assert_eq!((ledger.took(), ledger.overdue()), (Some(3 * SOON), 2));
     }
 }

@@ -6,12 +6,14 @@ mod merge;
 #[cfg_attr(not(tokio_unstable), expect(dead_code, reason = "only hooks take a seat"))]
 mod seats;
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::runtime::Builder;
 
 use self::seats::Shared;
+use super::ledger::Ledger;
 use super::record::SiteRecord;
 
 /// Why tasks cannot be recorded.
@@ -63,5 +65,33 @@ impl Recorder {
     /// are each right but not of one instant; a poll is counted a moment after what it did can be seen.
     pub fn snapshot(&self) -> Vec<SiteRecord> {
         merge::records(&self.shared)
+    }
+
+    /// What the stall catcher looks at. It holds no more than the hooks do, and may outlive the recorder.
+    #[allow(dead_code, reason = "the stall catcher's, which follows")]
+    pub(crate) fn threads(&self) -> Threads {
+        Threads(Arc::clone(&self.shared))
+    }
+}
+
+/// The ledgers of all threads, as another thread may read them.
+#[derive(Debug, Clone)]
+pub(crate) struct Threads(Arc<Shared>);
+
+#[allow(dead_code, reason = "the stall catcher's, which follows")]
+impl Threads {
+    /// Every ledger there is; takes a lock that no poll takes.
+    pub(crate) fn ledgers(&self) -> Vec<Arc<Ledger>> {
+        self.0.all()
+    }
+
+    /// Nanoseconds on the clock of [`OpenPoll::began`](super::ledger::OpenPoll::began).
+    pub(crate) fn now(&self) -> u64 {
+        self.0.now()
+    }
+
+    /// Where the tasks of a site are spawned; `None` for sites that found no place in the table.
+    pub(crate) fn location(&self, site: usize) -> Option<&'static Location<'static>> {
+        self.0.sites.location(site)
     }
 }

@@ -74,11 +74,11 @@ impl Total {
 
     /// A poll that has not ended says how long it has been going on.
     fn look(&mut self, ledger: &Ledger, site: usize, now: u64) {
-        if let Some((polled, began)) = ledger.in_poll()
-            && polled == site
+        if let Some(poll) = ledger.in_poll()
+            && poll.site == site
         {
             self.in_poll += 1;
-            self.longest_poll = self.longest_poll.max(now.saturating_sub(began));
+            self.longest_poll = self.longest_poll.max(now.saturating_sub(poll.began));
         }
     }
 

@@ -97,6 +97,7 @@ impl Shared {
     #[cold]
     fn take_a_seat(self: &Arc<Self>, seats: &RefCell<Vec<Seat>>) -> Arc<Ledger> {
         let ledger = self.take();
+        ledger.seat(nix::unistd::gettid().as_raw());
         let mut seats = seats.borrow_mut();
         seats.retain(|seat| seat.shared.strong_count() > 0);
         seats.push(Seat { shared: Arc::downgrade(self), ledger: Arc::clone(&ledger) });
