@@ -6,10 +6,12 @@
 mod complaints;
 mod conf;
 mod control;
+mod series;
 mod sources;
 
 pub use self::complaints::{Complaint, ComplaintKind, parse_complaints};
 pub use self::conf::{Conf, ENV};
 pub(crate) use self::control::owns;
 pub use self::control::{ControlError, Stats, effective, stats};
+pub use self::series::{Reader, Reading, purge};
 pub use self::sources::hidden_sources;

@@ -9,8 +9,10 @@ pub mod cpu;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;
 pub mod environment;
+pub mod glibc;
 pub mod heap;
 pub mod jemalloc;
+pub mod memory_limit;
 pub mod mimalloc;
 pub mod runtime;
 pub mod stalls;

@@ -42,6 +42,13 @@ pub fn stats() -> Stats {
     }
 }
 
+/// Gives freed pages back: those of the calling thread, of threads that have ended, and those that any thread returned to
+/// the arenas, without the delay of `purge_delay`. What other threads keep for themselves stays.
+pub fn collect() {
+    // SAFETY: no preconditions; takes the locks it needs.
+    unsafe { ffi::mi_collect(true) };
+}
+
 /// Version as mimalloc states it: `3.3.2`.
 pub fn version() -> String {
     // SAFETY: reads a constant.

@@ -33,7 +33,7 @@ pub struct Stats {
 }
 
 /// Reads `name` (without NUL) as a `T`, which must be the type that jemalloc(3) gives.
-fn read<T: Copy>(name: &str) -> Result<T, ControlError> {
+pub(super) fn read<T: Copy>(name: &str) -> Result<T, ControlError> {
     let terminated = format!("{name}\0");
     // SAFETY: the name ends in NUL, and mallctl checks the size of T against its own type before it writes.
     unsafe { raw::read(terminated.as_bytes()) }
