@@ -11,6 +11,7 @@ use crate::spec::Scenario;
 use crate::workload::{Context, InProcess, Networked, WorkloadError};
 use crate::workloads::allocator_lab::AllocatorLab;
 use crate::workloads::http_service::HttpService;
+use crate::workloads::memory_limit::MemoryLimit;
 
 /// What drives a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,9 @@ impl Catalog {
             })
             .in_process("allocator-lab", include_str!("../catalog/allocator-lab.toml"), |context| {
                 Ok(AllocatorLab::build(context)?)
+            })
+            .in_process("memory-limit", include_str!("../catalog/memory-limit.toml"), |context| {
+                Ok(MemoryLimit::build(context)?)
             })
     }
 

@@ -14,6 +14,10 @@ use tokio::sync::watch;
 
 use crate::problem::nearest;
 
+mod pressure;
+
+pub use self::pressure::{Pressure, PressureLevel, PressureSource};
+
 /// A boxed future, as trait objects need it.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
@@ -49,6 +53,7 @@ pub struct Context {
     operations: Vec<String>,
     runtime: tokio::runtime::Handle,
     seed: u64,
+    pressure: Pressure,
 }
 
 /// Asks a server to stop, and tells it by when.
@@ -112,7 +117,17 @@ impl Context {
         runtime: tokio::runtime::Handle,
         seed: u64,
     ) -> Self {
-        Self { parameters, operations, runtime, seed }
+        Self { parameters, operations, runtime, seed, pressure: Pressure::default() }
+    }
+
+    /// With the memory pressure that the workload may shed on; without, there never is any.
+    pub fn with_pressure(self, pressure: Pressure) -> Self {
+        Self { pressure, ..self }
+    }
+
+    /// How hard `allocator.memory_limit` presses.
+    pub fn pressure(&self) -> Pressure {
+        self.pressure.clone()
     }
 
     /// Reads a parameter, with a default where the scenario is silent.

@@ -1,6 +1,7 @@
 //! Turns a run directory into its summary and its pages. Reads only what is on disk, so that an interrupted run, a
 //! resumed one and one from another machine are all treated alike.
 
+mod memory_limit;
 mod sittings;
 
 use std::path::Path;
@@ -156,6 +157,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
         doubts.push(format!("`{}`: {percent:.2} % of operations failed, timed out or went unanswered", variant.name));
     }
     doubts.extend(limited(variants));
+    doubts.extend(memory_limit::doubts(variants));
     let thin: Vec<String> = profiles
         .iter()
         .filter(|profile| profile.coverage.is_some_and(|coverage| coverage < flamegraphs::Coverage::LOW))

@@ -22,13 +22,14 @@ fn parameters(settings: &Settings) -> BTreeMap<String, String> {
 #[test]
 fn builtin_scenarios_read_and_resolve() {
     let catalog = Catalog::builtin();
-    assert_eq!(catalog.names().collect::<Vec<_>>(), ["http-service", "allocator-lab"]);
+    assert_eq!(catalog.names().collect::<Vec<_>>(), ["http-service", "allocator-lab", "memory-limit"]);
     let variants = |name| {
         let resolved = resolve(&catalog.scenario(name).unwrap(), &[], &[], &[]).unwrap();
         resolved.variants.into_iter().map(|variant| variant.name).collect::<Vec<_>>()
     };
     assert_eq!(variants("http-service"), ["broken", "fixed"]);
     assert_eq!(variants("allocator-lab"), ["jemalloc", "mimalloc", "system"]);
+    assert_eq!(variants("memory-limit"), ["no-limit", "limit", "limit-shed", "decay-0"]);
 }
 
 /// A parameter that the file declares and the workload does not take would fail every trial.
@@ -109,7 +110,7 @@ fn users_add_scenarios_and_replace_them() {
         file,
         move |_| Err(WorkloadError::Failed(captured.clone())),
     );
-    assert_eq!(catalog.names().collect::<Vec<_>>(), ["http-service", "allocator-lab", "mine"]);
+    assert_eq!(catalog.names().collect::<Vec<_>>(), ["http-service", "allocator-lab", "memory-limit", "mine"]);
     assert_eq!(catalog.scenario("mine").unwrap().version, 1);
     assert_eq!(catalog.constructor("mine").map(Constructor::kind), Some(WorkloadKind::InProcess));
     assert!(catalog.constructor("other").is_none());

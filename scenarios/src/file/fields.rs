@@ -93,7 +93,9 @@ pub(super) fn knob(field: &Field<'_>, knob: &Knob) -> Option<String> {
         }
         (Kind::Number { .. }, DeValue::Float(value)) => value.as_str().to_owned(),
         (Kind::Boolean, DeValue::Boolean(value)) => value.to_string(),
-        (Kind::Duration { .. } | Kind::Choice(_) | Kind::CpuSet, DeValue::String(value)) => value.to_string(),
+        (Kind::Duration { .. } | Kind::Choice(_) | Kind::CpuSet | Kind::Size { .. }, DeValue::String(value)) => {
+            value.to_string()
+        }
         (kind, _) => {
             wrong_knob_type(field, kind);
             return None;
@@ -133,6 +135,7 @@ fn wrong_knob_type(field: &Field<'_>, kind: Kind) {
         }
         Kind::Choice(words) => ("a string", Some(format!("one of \"{}\"", words.join("\", \"")))),
         Kind::CpuSet => ("a string", Some("a list of CPUs such as \"0-1,3\"".to_owned())),
+        Kind::Size { .. } => ("a size", Some("a size is a string with a unit: \"256MiB\", or \"off\"".to_owned())),
         Kind::Boolean => ("true or false", unquoted(field)),
         Kind::Milliseconds { .. } => {
             ("a whole number of milliseconds", Some("write it without a unit: 10000".to_owned()))

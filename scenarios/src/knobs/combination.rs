@@ -1,6 +1,6 @@
 //! Settings that are right one by one and wrong together.
 
-use super::{Condition, KNOBS, Knob, KnobError};
+use super::{Condition, KNOBS, Knob, KnobError, Needed};
 use crate::spec::Settings;
 
 /// Refuses knobs that the other settings make ineffective, such as a jemalloc knob under mimalloc.
@@ -11,14 +11,14 @@ pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
     for knob in KNOBS {
         let (Some(value), Some(condition)) = (settings.get(knob.path), knob.condition) else { continue };
         let actual = effective(settings, condition);
-        if actual == condition.value || condition.except == Some(value.as_str()) {
+        if condition.needed.is_met_by(actual) || condition.except == Some(value.as_str()) {
             continue;
         }
         return Err(KnobError::NoEffect {
             path: knob.path.to_owned(),
             condition: condition.path,
             actual: actual.to_owned(),
-            needed: condition.value,
+            needed: condition.needed,
             allowed: condition.except,
         });
     }
@@ -28,5 +28,17 @@ pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
 /// What the setting is or defaults to. A default that depends on the machine counts as the needed value.
 fn effective(settings: &Settings, condition: Condition) -> &str {
     let default = || KNOBS.iter().find(|knob: &&Knob| knob.path == condition.path).and_then(|knob| knob.default.value);
-    settings.get(condition.path).map(String::as_str).or_else(default).unwrap_or(condition.value)
+    settings.get(condition.path).map(String::as_str).or_else(default).unwrap_or(match condition.needed {
+        Needed::Value(value) => value,
+        Needed::AnyBut(_) => "",
+    })
+}
+
+impl Needed {
+    fn is_met_by(self, actual: &str) -> bool {
+        match self {
+            Self::Value(value) => actual == value,
+            Self::AnyBut(value) => actual != value,
+        }
+    }
 }

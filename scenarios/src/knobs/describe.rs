@@ -47,6 +47,7 @@ fn row(knob: &Knob) -> Row {
             Acts::TokioBuilder => "tokio's runtime builder".to_owned(),
             Acts::AllocatorKind => "the subject's global allocator".to_owned(),
             Acts::Jemalloc(option) => format!("jemalloc option {option}"),
+            Acts::MemoryLimit => "the subject's memory limit".to_owned(),
             Acts::Affinity => "CPUs of the subject".to_owned(),
             Acts::Load => "the load driver".to_owned(),
             Acts::Trial => "the plan".to_owned(),
@@ -66,11 +67,12 @@ fn kind_name(knob: &Knob) -> &'static str {
         Kind::Milliseconds { .. } => "milliseconds",
         Kind::Choice(_) => "choice",
         Kind::CpuSet => "CPU list",
+        Kind::Size { .. } => "size",
     }
 }
 
 fn needs(knob: &Knob) -> String {
-    let condition = knob.condition.map(|condition| format!("{} = {}", condition.path, condition.value));
+    let condition = knob.condition.map(|condition| format!("{} {}", condition.path, condition.needed));
     let unstable = knob.unstable.then(|| "a build with tokio_unstable".to_owned());
     condition.into_iter().chain(unstable).collect::<Vec<_>>().join(" and ")
 }

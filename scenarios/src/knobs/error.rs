@@ -1,5 +1,6 @@
 //! What can be wrong with a setting.
 
+use super::Needed;
 use crate::problem::{listed, shown};
 
 /// A setting that is unknown, out of range or without effect. The message is fit for a person.
@@ -82,7 +83,7 @@ pub enum KnobError {
         nearest: Option<String>,
     },
     /// Would be ignored without a word.
-    #[error("`{path}` has no effect with {condition} = {actual}: it needs {condition} = {needed}{}", except(path, *allowed))]
+    #[error("`{path}` has no effect with {condition} = {actual}: it needs {condition} {needed}{}", except(path, *allowed))]
     NoEffect {
         /// Knob.
         path: String,
@@ -91,7 +92,7 @@ pub enum KnobError {
         /// What that one is.
         actual: String,
         /// What it would have to be.
-        needed: &'static str,
+        needed: Needed,
         /// Value that is allowed regardless.
         allowed: Option<&'static str>,
     },

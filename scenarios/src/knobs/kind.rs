@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{KnobError, cpu_set, duration_text, parse_duration};
+use super::{KnobError, cpu_set, duration_text, parse_duration, parse_size, size_text};
 use crate::problem::nearest;
 
 /// Type and range of a knob; bounds are inclusive unless they say otherwise.
@@ -43,6 +43,13 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A list of CPUs, e.g. `0-1,3`.
     CpuSet,
+    /// Bytes in Go's spelling, e.g. `256MiB`, or `off`.
+    Size {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
 }
 
 impl Kind {
@@ -56,6 +63,7 @@ impl Kind {
             Self::Milliseconds { min, max } => format!("{min} to {max}"),
             Self::Choice(words) => words.join(", "),
             Self::CpuSet => "CPUs 0 to 1023".to_owned(),
+            Self::Size { min, max } => format!("{} to {}, or off", size_text(*min), size_text(*max)),
         }
     }
 
@@ -101,6 +109,11 @@ impl Kind {
                 nearest: nearest(value, words.iter().copied()).map(str::to_owned),
             }),
             Self::CpuSet => cpu_set::canonical(value).ok_or_else(misfit),
+            Self::Size { .. } if value == "off" => Ok(value.to_owned()),
+            Self::Size { min, max } => {
+                let size = parse_size(value).map_err(|expected| not(format!("{expected}, or `off`")))?;
+                within((*min..=*max).contains(&size), size_text(size))
+            }
         }
     }
 }
@@ -118,6 +131,7 @@ impl fmt::Display for Kind {
             }
             Self::Choice(_) => write!(f, "one of {}", self.range()),
             Self::CpuSet => write!(f, "a list of CPUs such as 0-1,3: {}", self.range()),
+            Self::Size { .. } => write!(f, "a size such as 256MiB: {}", self.range()),
         }
     }
 }

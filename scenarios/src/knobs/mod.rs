@@ -15,6 +15,7 @@ mod error;
 mod kind;
 mod path;
 mod shape;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use self::kind::Kind;
 pub use self::path::{Setting, check, lookup, parameter_name};
 pub use self::shape::apply_to_shape;
 pub(crate) use self::shape::arrivals_name;
+pub use self::size::{parse_size, size_text};
 pub use self::table::KNOBS;
 
 /// One setting: what it is, what it takes, what it does and how it is read back.
@@ -79,6 +81,8 @@ pub enum Acts {
     AllocatorKind,
     /// A jemalloc option of this name, in `_RJEM_MALLOC_CONF`.
     Jemalloc(&'static str),
+    /// On the controller of the subject's soft memory limit.
+    MemoryLimit,
     /// The CPUs that the subject may run on.
     Affinity,
     /// The open-loop load, not the subject. Equal for every variant.
@@ -92,10 +96,28 @@ pub enum Acts {
 pub struct Condition {
     /// Path of the other knob, which has a default value.
     pub path: &'static str,
-    /// Value it must have.
-    pub value: &'static str,
+    /// What it must be.
+    pub needed: Needed,
     /// Value of the knob itself that is allowed regardless.
     pub except: Option<&'static str>,
+}
+
+/// What another knob must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needed {
+    /// This value.
+    Value(&'static str),
+    /// Any but this one.
+    AnyBut(&'static str),
+}
+
+impl std::fmt::Display for Needed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "= {value}"),
+            Self::AnyBut(value) => write!(f, "other than {value}"),
+        }
+    }
 }
 
 impl Knob {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Acts, Condition, DefaultValue, GoEquivalent, Kind, Knob};
+use super::{Acts, Condition, DefaultValue, GoEquivalent, Kind, Knob, Needed};
 
 /// Every knob, in the order in which they are listed.
 pub const KNOBS: &[Knob] = &[
@@ -26,7 +26,7 @@ pub const KNOBS: &[Knob] = &[
             "Go starts another thread when a call blocks and preempts after 10 ms; tokio does neither, and its \
              blocking pool is separate",
         ),
-        condition: Some(Condition { path: "runtime.flavor", value: "multi_thread", except: Some("1") }),
+        condition: Some(Condition { path: "runtime.flavor", needed: Needed::Value("multi_thread"), except: Some("1") }),
         read_back: "RuntimeMetrics::num_workers of the running subject",
         ..TOKIO
     },
@@ -79,7 +79,7 @@ pub const KNOBS: &[Knob] = &[
               between two tasks; the slot cannot be stolen, so a long poll delays the task in it.",
         go: go("runnext", "Go's equivalent slot has no switch, and other threads may steal from it"),
         unstable: true,
-        condition: Some(Condition { path: "runtime.flavor", value: "multi_thread", except: None }),
+        condition: Some(Condition { path: "runtime.flavor", needed: Needed::Value("multi_thread"), except: None }),
         read_back: "order in which two woken tasks run in a runtime built the same way",
         ..TOKIO
     },
@@ -149,6 +149,33 @@ pub const KNOBS: &[Knob] = &[
         acts: Acts::Jemalloc("tcache"),
         read_back: "mallctl opt.tcache",
         ..JEMALLOC
+    },
+    Knob {
+        path: "allocator.memory_limit",
+        kind: Kind::Size { min: 1 << 20, max: 1 << 50 },
+        default: fixed("off"),
+        doc: "Soft limit on resident memory: close to it (92 %), freed pages are given back 100 times a second until \
+              memory is well below (87 %). Where live blocks alone exceed it, only the workload can shed.",
+        go: go(
+            "GOMEMLIMIT",
+            "Go's collector turns garbage into free memory; here only what was freed already can be given back, and \
+             all of the resident set counts, not only what the runtime manages",
+        ),
+        acts: Acts::MemoryLimit,
+        read_back: "the running controller of the subject",
+        ..SUBJECT
+    },
+    Knob {
+        path: "allocator.memory_limit_cpu",
+        kind: Kind::Number { above: 0.0, max: 1.0 },
+        default: fixed("0.25"),
+        doc: "Part of the CPUs' time that giving back for allocator.memory_limit, and the page faults that follow, may \
+              cost within a second; beyond it, memory is allowed to exceed the limit.",
+        go: go("GC CPU limiter", "fixed at 0.5 in Go, averaged over more time"),
+        acts: Acts::MemoryLimit,
+        condition: Some(Condition { path: "allocator.memory_limit", needed: Needed::AnyBut("off"), except: None }),
+        read_back: "the running controller of the subject",
+        ..SUBJECT
     },
     Knob {
         path: "cpu.affinity",
@@ -256,8 +283,10 @@ const SUBJECT: Knob = Knob {
 
 const TOKIO: Knob = SUBJECT;
 
-const JEMALLOC: Knob =
-    Knob { condition: Some(Condition { path: "allocator.kind", value: "jemalloc", except: None }), ..SUBJECT };
+const JEMALLOC: Knob = Knob {
+    condition: Some(Condition { path: "allocator.kind", needed: Needed::Value("jemalloc"), except: None }),
+    ..SUBJECT
+};
 
 const LOAD: Knob = Knob { acts: Acts::Load, read_back: "part of the plan", ..SUBJECT };
 

@@ -32,7 +32,8 @@ fn the_table_is_sound() {
         }
         if let Some(condition) = knob.condition {
             let Ok(Setting::Knob(other)) = lookup(condition.path) else { panic!("{}", condition.path) };
-            assert!(other.default.value.is_some() && other.check(condition.value).is_ok(), "{}", knob.path);
+            let (Needed::Value(value) | Needed::AnyBut(value)) = condition.needed;
+            assert!(other.default.value.is_some() && other.check(value).is_ok(), "{}", knob.path);
         }
         assert_eq!(knob.go.is_some(), knob.acts_on_subject(), "{}", knob.path);
     }
@@ -62,6 +63,10 @@ fn values_become_canonical() {
         ("allocator.jemalloc.dirty_decay_ms", "-1", "-1"),
         ("allocator.jemalloc.narenas", "4094", "4094"),
         ("cpu.affinity", "1,0,3", "0-1,3"),
+        ("allocator.memory_limit", "1024MiB", "1GiB"),
+        ("allocator.memory_limit", "268435456", "256MiB"),
+        ("allocator.memory_limit", "off", "off"),
+        ("allocator.memory_limit_cpu", "0.50", "0.5"),
         ("load.rate", "1e3", "1000"),
         ("load.rate", "0.50", "0.5"),
         ("trial.saturated", "0s", "0s"),
@@ -81,6 +86,7 @@ fn bounds_are_inclusive() {
         ("runtime.global_queue_interval", "1", "1048576"),
         ("runtime.thread_keep_alive", "1ms", "1h"),
         ("allocator.jemalloc.narenas", "1", "4094"),
+        ("allocator.memory_limit", "1MiB", "1024TiB"),
         ("allocator.jemalloc.dirty_decay_ms", "-1", "2147483648"),
         ("allocator.jemalloc.muzzy_decay_ms", "-1", "2147483648"),
     ] {
@@ -139,6 +145,11 @@ fn wrong_names_and_values_name_the_right_ones() {
         ("runtime.lifo_slot", "off"),
         ("allocator.jemalloc.dirty_decay_ms", "10s"),
         ("allocator.jemalloc.dirty_decay_ms", "-2"),
+        ("allocator.memory_limit", "256MB"),
+        ("allocator.memory_limit", "none"),
+        ("allocator.memory_limit", "1KiB"),
+        ("allocator.memory_limit_cpu", "25"),
+        ("GOMEMLIMIT", "1GiB"),
         ("cpu.affinity", "a-b"),
         ("load.rate", "NaN"),
         ("load.rate", "-1"),
@@ -158,6 +169,8 @@ fn knobs_without_effect_are_refused() {
             error(&[("allocator.kind", "system"), ("allocator.jemalloc.tcache", "false")]),
             error(&[current, ("runtime.worker_threads", "2")]),
             error(&[current, ("runtime.lifo_slot", "false")]),
+            error(&[("allocator.memory_limit_cpu", "0.1")]),
+            error(&[("allocator.memory_limit", "off"), ("allocator.memory_limit_cpu", "0.1")]),
         ]
         .join("\n")
     );
@@ -165,6 +178,7 @@ fn knobs_without_effect_are_refused() {
         settings(&[]),
         settings(&[("allocator.jemalloc.narenas", "1")]),
         settings(&[("allocator.kind", "jemalloc"), ("allocator.jemalloc.narenas", "1")]),
+        settings(&[("allocator.memory_limit", "1GiB"), ("allocator.memory_limit_cpu", "0.1")]),
         settings(&[kind, ("runtime.worker_threads", "2"), ("runtime.lifo_slot", "false")]),
         settings(&[current, ("runtime.worker_threads", "1"), ("runtime.global_queue_interval", "7")]),
     ] {

@@ -5,4 +5,5 @@ pub mod drain;
 pub mod http_service;
 #[cfg(test)]
 mod loopback;
+pub mod memory_limit;
 mod splitmix;

@@ -17,9 +17,9 @@ mod selectable;
 use std::fmt;
 use std::str::FromStr;
 
-pub use self::counters::{Allocated, Counters, allocated_by_this_thread, counters};
-pub(crate) use self::guard::is_installed;
+pub use self::counters::{Allocated, Counters, allocated_by_this_thread, counters, live_bytes};
 pub use self::guard::{GuardError, verify};
+pub(crate) use self::guard::{is_installed, serving};
 pub(crate) use self::selectable::observe;
 pub use self::selectable::{Selectable, kind};
 

@@ -5,6 +5,7 @@
 
 pub mod affinity;
 pub mod allocator;
+pub mod allocator_timeline;
 pub mod cpu;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;

@@ -9,7 +9,7 @@ use probe::tasks::{InstallError, Recorder};
 use reports::run::{DrainRecord, EvidenceKind};
 use scenarios::catalog::{Catalog, Constructor};
 use scenarios::spec::Settings;
-use scenarios::workload::{Context, Drained, InProcess, Shutdown, ShutdownTrigger, WorkloadError};
+use scenarios::workload::{Context, Drained, InProcess, Pressure, Shutdown, ShutdownTrigger, WorkloadError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
@@ -46,6 +46,7 @@ impl Host {
         catalog: &Catalog,
         assignment: &Assignment,
         settings: &probe::runtime::Settings,
+        pressure: Pressure,
     ) -> Result<Self, ChildError> {
         let (runtime, tasks) = match assignment.evidence {
             Some(EvidenceKind::Tasks) => {
@@ -64,7 +65,8 @@ impl Host {
         let scenario = &assignment.scenario;
         let operations = scenario.mix.iter().map(|o| o.name.clone()).collect();
         let context =
-            Context::new(workload_parameters(&assignment.settings), operations, handle.clone(), assignment.seed);
+            Context::new(workload_parameters(&assignment.settings), operations, handle.clone(), assignment.seed)
+                .with_pressure(pressure);
         let constructor = catalog
             .constructor(&scenario.workload)
             .ok_or_else(|| ChildError::Setting(format!("this program has no workload `{}`", scenario.workload)))?;

@@ -59,10 +59,9 @@ impl MemorySampler {
 }
 
 fn sample() -> Option<MemorySample> {
-    let counters = probe::allocator::counters();
     Some(MemorySample {
         at_ns: MonotonicClock.now_ns(),
         rss_bytes: probe::usage::rss_bytes().ok()?,
-        live_bytes: counters.bytes_allocated.saturating_sub(counters.bytes_freed),
+        live_bytes: probe::allocator::live_bytes(),
     })
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod effective;
 mod host;
+mod limit;
 pub(crate) mod memory;
 pub mod protocol;
 mod replies;
@@ -61,7 +62,9 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
         let read_back = probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;
         effective.extend(read_back.into_iter().map(|(name, value)| (format!("runtime.{name}"), value)));
     }
-    let mut host = Host::start(catalog, &assignment, &runtime_settings)?;
+    let (limit, pressure) = limit::start(&assignment.settings)?;
+    effective.extend(limit::effective(limit.as_ref()));
+    let mut host = Host::start(catalog, &assignment, &runtime_settings, pressure)?;
     effective.extend(host.effective());
     let port = host.port();
     let hidden = probe::jemalloc::hidden_sources();
@@ -97,8 +100,9 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that
                 // of a process with nobody left in it (design 03 §3).
                 let memory = memory.finish();
+                let limit = limit.map(probe::memory_limit::Controller::stop);
                 let drain = host.stop()?;
-                replies.send(&Reply::Done { drain, memory })?;
+                replies.send(&Reply::Done { drain, memory, limit })?;
                 return Ok(());
             }
         };

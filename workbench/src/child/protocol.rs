@@ -85,6 +85,8 @@ pub enum Reply {
         drain: Option<reports::run::DrainRecord>,
         /// Memory samples since the start.
         memory: Vec<MemorySample>,
+        /// What the memory limit's controller did, where there is a limit.
+        limit: Option<probe::memory_limit::Tally>,
     },
     /// A setting could not be applied, or did not take.
     Refused {
@@ -174,7 +176,7 @@ mod tests {
     #[test]
     fn every_list_of_a_reply_survives_the_pipe() {
         let usage = || Reply::Usage(Usage::default());
-        let done = || Reply::Done { drain: None, memory: Vec::new() };
+        let done = || Reply::Done { drain: None, memory: Vec::new(), limit: None };
         let recorded = || Reply::Recorded { recorded: Box::new(Recorded::Tasks(Vec::new())) };
         for reply in [usage(), done(), recorded()] {
             let line = serde_json::to_string(&reply).unwrap();

@@ -21,6 +21,8 @@ pub(super) struct Observed<'a> {
     pub(super) open: Option<&'a PhaseOutcome>,
     /// Memory over the trial.
     pub(super) memory: &'a [MemorySample],
+    /// What the memory limit's controller did.
+    pub(super) limit: Option<&'a probe::memory_limit::Tally>,
 }
 
 /// Computes every metric that the observations allow.
@@ -36,6 +38,9 @@ pub(super) fn metrics(observed: &Observed<'_>, driver: &DriverRecord) -> Metrics
         metrics.insert("driver.cpu".into(), driver.cpu_s);
     }
     memory(&mut metrics, observed.memory);
+    if let Some(tally) = observed.limit.filter(|tally| tally.watched_s > 0.0) {
+        limit(&mut metrics, tally);
+    }
     metrics
 }
 
@@ -94,6 +99,22 @@ fn memory(metrics: &mut Metrics, samples: &[MemorySample]) {
         metrics.insert("rss.mean".into(), mean);
         metrics.insert("rss.end".into(), last.rss_bytes as f64);
         metrics.insert("allocated.max".into(), live as f64);
+    }
+}
+
+fn limit(metrics: &mut Metrics, tally: &probe::memory_limit::Tally) {
+    #[allow(clippy::cast_precision_loss, reason = "bytes and passes of one trial are far below 2^52")]
+    let (given_back, purges) = (tally.given_back as f64, tally.purges as f64);
+    for (name, value) in [
+        ("memory_limit.close", tally.close_s / tally.watched_s),
+        ("memory_limit.over", tally.over_s / tally.watched_s),
+        ("memory_limit.paused", tally.paused_s / tally.watched_s),
+        ("memory_limit.purges", purges),
+        ("memory_limit.given_back", given_back),
+        ("memory_limit.cpu", tally.cpu_s),
+        ("memory_limit.fault_cpu", tally.fault_cpu_s),
+    ] {
+        metrics.insert(name.to_owned(), value);
     }
 }
 

@@ -75,3 +75,21 @@ fn the_profile_of_the_broken_service_shows_hashing_within_the_login() {
     let report = fs::read_to_string(run.join("report.html")).expect("a report");
     assert!(report.contains("argon2"), "the flamegraph is in the report");
 }
+
+/// The limit is below what the program needs to exist: it is always exceeded, and every report is refused.
+#[test]
+fn a_memory_limit_is_read_back_and_what_became_of_it_is_told() {
+    let program = program();
+    let limit = ["--set", "allocator.memory_limit=2MiB", "--set", "allocator.memory_limit_cpu=0.5"];
+    let shape = ["--trials", "1", "--evidence", "none", "--seed", "7", "--variant", "limit-shed", "--set"];
+    let ran = program.run(&[&["run", "memory-limit"], &limit[..], &shape, &["load.operations=300"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let summary = summary(&program.only_run());
+    let variant = &summary["variants"][0];
+    assert_eq!(variant["knobs"]["allocator.memory_limit"], "2MiB");
+    assert_eq!(variant["knobs"]["allocator.memory_limit_cpu"], "0.5");
+    assert!(variant["metrics"]["memory_limit.over"]["value"].as_f64() > Some(0.5), "{variant}");
+    assert!(variant["metrics"]["errors"]["value"].as_f64() > Some(0.0), "refused reports are errors: {variant}");
+    let warnings = summary["warnings"].to_string();
+    assert!(warnings.contains("`limit-shed`: over its memory limit of 2MiB for"), "{warnings}");
+}

@@ -97,6 +97,7 @@ fn values(kind: Kind) -> BoxedStrategy<String> {
         Kind::Boolean => any::<bool>().prop_map(|b| b.to_string()).boxed(),
         Kind::Duration { max, .. } => durations(max).prop_map(duration_text).boxed(),
         Kind::Choice(words) => select(words).prop_map(str::to_owned).boxed(),
+        Kind::Size { min, max } => (min..=max).prop_map(crate::knobs::size_text).boxed(),
         Kind::CpuSet => select(&["0", "0-1", "1,3-5"]).prop_map(str::to_owned).boxed(),
     }
 }

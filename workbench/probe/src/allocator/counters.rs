@@ -151,6 +151,13 @@ impl Sub for Counters {
     }
 }
 
+/// Bytes allocated and not yet freed, all threads. Zero where [`super::Selectable`] is not the global allocator.
+pub fn live_bytes() -> u64 {
+    let counters = counters();
+    // Slots are read one after another: a block freed meanwhile may be missing from what was allocated.
+    counters.bytes_allocated.saturating_sub(counters.bytes_freed)
+}
+
 /// Totals of all threads since the process began. All zero where [`super::Selectable`] is not the global allocator.
 pub fn counters() -> Counters {
     let taken = TAKEN.load(Relaxed);

@@ -87,6 +87,19 @@ pub(crate) fn is_installed() -> bool {
     (counters() - before).allocations >= BLOCKS
 }
 
+/// The allocator that serves this program's blocks, seen at a block: also where a program installed it without us.
+pub(crate) fn serving() -> Kind {
+    let block = black_box(Box::new(0_u8));
+    let address: *const c_void = (&raw const *block).cast();
+    if crate::jemalloc::owns(address).unwrap_or(false) {
+        Kind::Jemalloc
+    } else if crate::mimalloc::owns(address) {
+        Kind::Mimalloc
+    } else {
+        Kind::System
+    }
+}
+
 fn malloc_is_the_c_librarys() -> Result<(), GuardError> {
     // SAFETY: Dl_info is plain pointers, for which zero is a value; dladdr only fills it in.
     let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };

@@ -1,9 +1,6 @@
 //! How each allocator gives freed pages back.
 
-use std::ffi::c_void;
-use std::hint::black_box;
-
-use crate::allocator::{self, Kind};
+use crate::allocator::{self, Kind, serving};
 use crate::jemalloc::{self, ControlError, Reader};
 use crate::mimalloc;
 
@@ -49,7 +46,7 @@ impl GiveBack {
     pub(super) fn reclaimable(&self) -> u64 {
         match self {
             Self::Jemalloc(reader) => reader.reclaimable().unwrap_or(0),
-            Self::Mimalloc { counted: true } => mimalloc::stats().committed.saturating_sub(live_bytes()),
+            Self::Mimalloc { counted: true } => mimalloc::stats().committed.saturating_sub(allocator::live_bytes()),
             Self::Mimalloc { counted: false } => u64::MAX,
             Self::System => crate::glibc::info().free,
         }
@@ -64,22 +61,4 @@ impl GiveBack {
             Self::System => crate::glibc::trim(),
         }
     }
-}
-
-/// The allocator that serves this program's blocks, seen at a block.
-fn serving() -> Kind {
-    let block = black_box(Box::new(0_u8));
-    let address: *const c_void = (&raw const *block).cast();
-    if jemalloc::owns(address).unwrap_or(false) {
-        Kind::Jemalloc
-    } else if mimalloc::owns(address) {
-        Kind::Mimalloc
-    } else {
-        Kind::System
-    }
-}
-
-fn live_bytes() -> u64 {
-    let counters = allocator::counters();
-    counters.bytes_allocated.saturating_sub(counters.bytes_freed)
 }

@@ -10,6 +10,10 @@ use nix::time::{ClockId, clock_gettime};
 pub struct Usage {
     /// CPU seconds, user and system (`CLOCK_PROCESS_CPUTIME_ID`).
     pub cpu_s: f64,
+    /// Of these, in the program itself; the kernel divides by its ticks (`ru_utime`).
+    pub user_s: f64,
+    /// Of these, in the kernel (`ru_stime`).
+    pub system_s: f64,
     /// Page faults that needed no input or output.
     pub minor_faults: u64,
     /// Page faults that did.
@@ -44,8 +48,11 @@ pub fn process() -> io::Result<Usage> {
     let counted = getrusage(UsageWho::RUSAGE_SELF)?;
     // The kernel's totals are never negative.
     let total = |count: libc::c_long| count.cast_unsigned();
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6;
     Ok(Usage {
         cpu_s: process_cpu_s()?,
+        user_s: seconds(counted.user_time()),
+        system_s: seconds(counted.system_time()),
         minor_faults: total(counted.minor_page_faults()),
         major_faults: total(counted.major_page_faults()),
         voluntary_switches: total(counted.voluntary_context_switches()),

@@ -29,6 +29,7 @@ struct Phases {
     recorded: Option<Recorded>,
     drain: Option<DrainRecord>,
     memory: Vec<MemorySample>,
+    limit: Option<probe::memory_limit::Tally>,
 }
 
 /// What one trial is to be.
@@ -81,6 +82,7 @@ pub(super) fn run(
         saturated: phases.saturated.as_ref().map(|(closed, usage)| (closed, *usage)),
         open: phases.open.as_ref(),
         memory: &phases.memory,
+        limit: phases.limit.as_ref(),
     };
     let record = TrialRecord {
         format: FORMAT,
@@ -147,7 +149,7 @@ fn phases(
     };
     watch(Phase::Stopping);
     match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {
-        Reply::Done { drain, memory } => Ok(Phases { saturated, open, recorded, drain, memory }),
+        Reply::Done { drain, memory, limit } => Ok(Phases { saturated, open, recorded, drain, memory, limit }),
         other => Err(conversation.out_of_turn("done", &other)),
     }
 }
