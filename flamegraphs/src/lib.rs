@@ -19,6 +19,8 @@
 //!
 //! With `default-features = false` there is no SVG and no inferno: the model, pprof, folded text and names remain.
 
+#[cfg(feature = "capture")]
+pub mod capture;
 pub mod coverage;
 pub mod folded;
 pub mod names;

@@ -1,0 +1,147 @@
+//! Records in, a recording out: stacks are unwound and counted as they come, so that memory follows the number of
+//! distinct stacks and not the length of the recording.
+
+use std::collections::HashMap;
+
+use super::address_space::{AddressSpace, Images, Walk};
+use super::perf::{Record, Sample};
+use super::recording::{OnCpu, Recording, Taken, Thread};
+
+/// Samples and switches whose times are kept: 16 bytes and 16 bytes each, 128 MiB in all.
+const MOST_TIMES: usize = 4 << 20;
+
+/// Adds up what the buffers yield.
+#[derive(Default)]
+pub(super) struct Collector {
+    /// Our own process, whose threads may share an event with the subject.
+    ours: u32,
+    images: Images,
+    spaces: HashMap<u32, AddressSpace>,
+    threads: Vec<Thread>,
+    by_tid: HashMap<u32, u32>,
+    stacks: HashMap<(u32, Vec<u64>), u32>,
+    counts: HashMap<(u32, u32), u64>,
+    taken: Vec<Taken>,
+    on_cpu: Vec<OnCpu>,
+    forgotten: u64,
+    lost: u64,
+    rootless: u64,
+    /// Addresses of the sample at hand.
+    scratch: Vec<u64>,
+}
+
+impl Collector {
+    pub(super) fn new() -> Self {
+        Self { ours: std::process::id(), ..Self::default() }
+    }
+
+    pub(super) fn take(&mut self, record: Record<'_>) {
+        match record {
+            Record::Sample(sample) if sample.pid != self.ours => self.sample(&sample),
+            Record::Switch { pid, tid, time_ns, misc } if pid != self.ours && tid != 0 => {
+                let thread = self.thread(pid, tid);
+                if self.on_cpu.len() < MOST_TIMES {
+                    let on = !misc.is_switch_out();
+                    self.on_cpu.push(OnCpu { time_ns, thread, on, preempted: !on && misc.is_preempted() });
+                }
+            }
+            Record::Map { pid, start, length, offset, path } if pid != self.ours => {
+                // A process that was not met yet is read whole, at its first sample.
+                if let Some(space) = self.spaces.get_mut(&pid) {
+                    let path = String::from_utf8_lossy(path);
+                    space.add(pid, start, start.saturating_add(length), offset, &path, &mut self.images);
+                }
+            }
+            Record::Name { pid, tid, name, misc } if pid != self.ours => {
+                if misc.is_exec() {
+                    // Another program: nothing of the old one is mapped any more.
+                    self.spaces.remove(&pid);
+                }
+                let thread = self.thread(pid, tid) as usize;
+                self.threads[thread].name = String::from_utf8_lossy(name).into_owned();
+            }
+            Record::Fork { pid, tid, .. } if pid != self.ours => {
+                // The number may have belonged to another thread before.
+                self.by_tid.remove(&tid);
+            }
+            Record::Exit { tid, .. } => {
+                self.by_tid.remove(&tid);
+            }
+            Record::Lost(count) => self.lost += count,
+            _ => {}
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>) {
+        let thread = self.thread(sample.pid, sample.tid);
+        let mut addresses = std::mem::take(&mut self.scratch);
+        addresses.clear();
+        let inner = sample.kernel().enumerate();
+        addresses.extend(inner.map(|(index, at)| if index == 0 { at } else { at.saturating_sub(1) }));
+        let images = &mut self.images;
+        let space = self
+            .spaces
+            .entry(sample.pid)
+            // A process that is gone already leaves its addresses unexplained.
+            .or_insert_with(|| AddressSpace::of(sample.pid, images).unwrap_or_default());
+        if space.walk(sample, images, &mut addresses) == Walk::Cut {
+            self.rootless += 1;
+        }
+        let key = (sample.pid, addresses);
+        let stack = match self.stacks.get(&key) {
+            Some(stack) => *stack,
+            None => {
+                let next = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
+                self.stacks.insert(key.clone(), next);
+                next
+            }
+        };
+        self.scratch = key.1;
+        *self.counts.entry((thread, stack)).or_default() += 1;
+        self.threads[thread as usize].samples += 1;
+        if self.taken.len() < MOST_TIMES {
+            self.taken.push(Taken { time_ns: sample.time_ns, thread, stack });
+        } else {
+            self.forgotten += 1;
+        }
+    }
+
+    fn thread(&mut self, pid: u32, tid: u32) -> u32 {
+        *self.by_tid.entry(tid).or_insert_with(|| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).unwrap_or_default();
+            self.threads.push(Thread { pid, tid, name: name.trim_end().to_owned(), samples: 0 });
+            u32::try_from(self.threads.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Processes that were seen.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> = self.threads.iter().map(|thread| thread.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
+    /// Everything, but for what only the recorder knows.
+    pub(super) fn finish(self) -> Recording {
+        let mut stacks = vec![(0, Vec::new()); self.stacks.len()];
+        for (stack, at) in self.stacks {
+            stacks[at as usize] = stack;
+        }
+        let mut counts: Vec<(u32, u32, u64)> =
+            self.counts.into_iter().map(|((thread, stack), count)| (thread, stack, count)).collect();
+        counts.sort_unstable();
+        Recording {
+            threads: self.threads,
+            stacks,
+            counts,
+            taken: self.taken,
+            on_cpu: self.on_cpu,
+            forgotten: self.forgotten,
+            lost: self.lost,
+            rootless: self.rootless,
+            areas: self.spaces.into_iter().map(|(pid, space)| (pid, space.areas)).collect(),
+            ..Recording::default()
+        }
+    }
+}

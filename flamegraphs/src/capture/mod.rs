@@ -1,0 +1,18 @@
+//! Profiles of other processes, taken from outside through the kernel's perf events: any program, nothing of ours inside.
+//!
+//! A software clock of the kernel interrupts each thread of the subject after so much CPU time of its own; the kernel
+//! hands over registers, a piece of the stack and, where it may, its own call chain. Stacks are unwound here, by the
+//! unwind tables of the executables, so that the subject runs no code of a profiler.
+
+mod address_space;
+mod collector;
+mod elf;
+mod error;
+mod perf;
+mod recorder;
+mod recording;
+mod symbols;
+
+pub use error::CaptureError;
+pub use recorder::{Options, Recorder};
+pub use recording::{OnCpu, Recording, Taken, Thread};

@@ -1,0 +1,9 @@
+//! The kernel's side: perf_event_open(2), its ring buffers and its records.
+
+mod event;
+mod record;
+mod ring;
+
+pub(super) use event::{Event, Wanted};
+pub(super) use record::{Record, Sample};
+pub(super) use ring::Ring;
