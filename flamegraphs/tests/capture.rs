@@ -2,6 +2,7 @@
 //! again; where the machine refuses perf events the tests say so and check nothing.
 
 #![cfg(feature = "capture")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test panics, and says what it skips")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
