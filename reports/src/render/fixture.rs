@@ -202,12 +202,32 @@ impl Fixture {
                 source: "tokio's task hooks in the process".into(),
                 overhead: Some(1.04),
                 missing,
+                peak: None,
             });
         }
         let site = super::tasks::tests::site;
         let sites =
             vec![site("src/<b>.rs", SiteKind::Blocking), site("scenarios/src/workloads/drain/mod.rs", SiteKind::Task)];
         self.tasks.insert(variants[0].clone(), sites);
+        self
+    }
+
+    /// Heap of the first variant, with its peak.
+    pub(super) fn with_heap(mut self) -> Self {
+        let mut heap = self.summary.profiles[0].clone();
+        (heap.kind, heap.coverage, heap.samples) = ("heap".into(), None, 900);
+        (heap.path, heap.source) = ("evidence/x/heap.pb.gz".into(), "one byte in 524288".into());
+        heap.peak = Some(HeapPeak {
+            path: "evidence/x/heap-peak.pb.gz".into(),
+            svg: "evidence/x/heap-peak.svg".into(),
+            at_s: 2.31,
+            live_bytes: 64 << 20,
+            coverage: 0.93,
+        });
+        let svg = |what: &str| format!("<svg height=\"200\"><title>{what}</title></svg>");
+        let pictures = HeapFlamegraphs { bytes: svg("bytes"), objects: svg("blocks"), peak: svg("peak") };
+        self.heap.insert(heap.variant.clone(), pictures);
+        self.summary.profiles.push(heap);
         self
     }
 

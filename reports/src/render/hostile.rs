@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::fixture::Fixture;
 use super::text::is_invisible;
 use super::{html, json, markdown, terminal};
-use crate::run::{Culprit, Finding, TrialOutcome};
+use crate::run::{Culprit, Finding, HeapPeak, TrialOutcome};
 
 /// What a name may hold.
 fn hostile_texts() -> Vec<String> {
@@ -98,6 +98,8 @@ fn poisoned(evil: &str) -> Fixture {
     });
     let mut heap = fixture.summary.profiles[0].clone();
     heap.kind = "heap".into();
+    let path = || "heap-peak.pb.gz".to_owned();
+    heap.peak = Some(HeapPeak { path: path(), svg: path(), at_s: 1.0, live_bytes: 1, coverage: 1.0 });
     fixture.summary.profiles.push(heap);
     fixture.summary.profiles[1].missing = Some("because".into());
     fixture.trials[0].outcome = TrialOutcome::SubjectFailed { reason: "reason".into(), stderr: "one\ntwo".into() };

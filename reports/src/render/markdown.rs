@@ -133,6 +133,9 @@ fn evidence(summary: &RunSummary, out: &mut String) {
                     out.push_str(&format!(", overhead {}", number::ratio(overhead)));
                 }
                 out.push_str(&format!(" ({})\n", line(&profile.source)));
+                if let Some(peak) = &profile.peak {
+                    out.push_str(&format!("  - {} ({})\n", words::peak(peak), line(&peak.path)));
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::number;
 use crate::metric;
-use crate::run::{Comparison, Status, TrialKind, Verdict};
+use crate::run::{Comparison, HeapPeak, Status, TrialKind, Verdict};
 
 /// What a reader is told about a metric.
 pub(crate) struct Description {
@@ -157,6 +157,20 @@ pub(crate) fn detail(comparison: &Comparison) -> String {
 /// A number of pairs with thousands separated.
 pub(crate) fn pairs(number: u32) -> String {
     number::count(f64::from(number))
+}
+
+/// How large the peak of a heap profile was, when, and how much of it the picture shows.
+pub(crate) fn peak(peak: &HeapPeak) -> String {
+    // An estimate may exceed what it estimates.
+    let shown = match peak.coverage {
+        all if all >= 0.995 => "all of it is in the picture".to_owned(),
+        part => format!(
+            "an estimated {} of it is in the picture, the rest is older than the profile",
+            number::percent(part)
+        ),
+    };
+    let (size, at) = (number::bytes(peak.live_bytes as f64), number::seconds(peak.at_s));
+    format!("most live memory: {size}, {at} after the profile began; {shown}")
 }
 
 /// `1 trial`, `2 trials`.

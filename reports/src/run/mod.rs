@@ -28,6 +28,8 @@ pub use planned::{Phases, Plan, PlannedTrial, PlannedVariant};
 pub use reader::{HeapFlamegraphs, LoadedRun, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;
-pub use summary::{Comparison, Culprit, Finding, MetricValue, ProfileSummary, RunSummary, VariantSummary, Verdict};
+pub use summary::{
+    Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, VariantSummary, Verdict,
+};
 pub use tasks::{SiteKind, SiteRecord};
 pub use trial::{DrainRecord, DriverRecord, ExitRecord, OperationRecord, TimelinePoint, TrialRecord};

@@ -54,6 +54,8 @@ pub struct HeapFlamegraphs {
     pub bytes: String,
     /// By blocks; empty where there is none.
     pub objects: String,
+    /// What was in use at the moment of most live memory, by bytes; empty where there is none.
+    pub peak: String,
 }
 
 /// The merged histograms of one variant, values in nanoseconds.
@@ -151,7 +153,9 @@ fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> 
         files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
     };
     let Some(bytes) = picture(paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
-    Ok(Some(HeapFlamegraphs { bytes, objects: picture(paths::HEAP_OBJECTS_FLAMEGRAPH)?.unwrap_or_default() }))
+    let other = |name: &str| Ok::<_, RunError>(picture(name)?.unwrap_or_default());
+    let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
+    Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
 }
 
 fn required(path: &Path) -> Result<Vec<u8>, RunError> {

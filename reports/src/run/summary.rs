@@ -158,6 +158,24 @@ pub struct ProfileSummary {
     /// Where evidence is missing: why.
     #[serde(default)]
     pub missing: Option<String>,
+    /// Heap profiles: the moment of most live memory.
+    #[serde(default)]
+    pub peak: Option<HeapPeak>,
+}
+
+/// The moment of most live memory within a heap profile, with the profile of what was in use then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeapPeak {
+    /// Profile within the run directory.
+    pub path: String,
+    /// Flamegraph within the run directory; empty where there is none.
+    pub svg: String,
+    /// Seconds after the profile began.
+    pub at_s: f64,
+    /// Bytes that were live then, counted.
+    pub live_bytes: u64,
+    /// What of them the profile shows, estimated ÷ `live_bytes`. The rest is older than the profile.
+    pub coverage: f64,
 }
 
 /// A named cause.

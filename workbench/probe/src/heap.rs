@@ -16,11 +16,12 @@ mod capture;
 mod countdown;
 mod estimate;
 mod live;
+mod peak;
 mod profile;
 mod sampler;
 mod stacks;
 
-pub use self::profile::{Profile, Sample, Values};
+pub use self::profile::{Moment, Peak, Profile, Sample, Values};
 pub use self::sampler::{DEFAULT_RATE, HeapError, Profiler};
 pub(crate) use self::sampler::{Ticket, due, forget, is_tracked};
 

@@ -24,6 +24,7 @@ const TESTS: &[Named] = &[
     ("stacks_end_at_the_caller_of_the_allocator", || passes_under_each_kind("stacks")),
     ("off_changes_nothing", || passes_under_each_kind("off")),
     ("threads_hammering_add_up", || passes_under_each_kind("hammered")),
+    ("the_peak_is_pictured_after_it_has_passed", || passes_under_each_kind("peak")),
     ("profiles_follow_each_other", || passes_under_each_kind("repeated")),
 ];
 
@@ -35,6 +36,7 @@ const CHECKS: &[Named] = &[
     ("stacks", stacks),
     ("off", off),
     ("hammered", hammered),
+    ("peak", peak),
     ("repeated", repeated),
 ];
 
@@ -306,4 +308,44 @@ fn repeated() {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+#[inline(never)]
+fn a_function_that_holds() -> Vec<Vec<u8>> {
+    (0..64).map(|_| black_box(vec![1; 1 << 20])).collect()
+}
+
+#[inline(never)]
+fn what_is_there_before() -> Vec<u8> {
+    black_box(vec![1; 40 << 20])
+}
+
+fn peak() {
+    const HELD: u64 = 64 << 20;
+    let before = what_is_there_before();
+    let profiler = Profiler::start_watching_peak(64 << 10).unwrap();
+    let live = counters().live_bytes();
+    let held = a_function_that_holds();
+    // The watch looks every 10 ms: wait for CPU time that it may not get on a busy machine.
+    let patience = std::time::Instant::now();
+    while profiler.live_at_peak() < live + HELD {
+        assert!(patience.elapsed() < std::time::Duration::from_secs(60), "{}", profiler.live_at_peak());
+        std::thread::yield_now();
+    }
+    drop((held, before));
+    let profile = profiler.stop().unwrap();
+    let peak = profile.peak.unwrap();
+    assert!(peak.live_bytes >= live + HELD && peak.live_bytes < live + HELD + (1 << 20), "{peak:?}");
+    assert!(peak.at_s >= 0.0 && peak.at_s <= profile.wall_s, "{peak:?} {}", profile.wall_s);
+    let holding: Vec<_> =
+        profile.samples.iter().filter(|s| s.frames.iter().any(|f| named(f, "a_function_that_holds"))).collect();
+    let at_peak = |value: fn(&probe::heap::Moment) -> u64| holding.iter().map(|s| value(&s.at_peak)).sum::<u64>();
+    // Blocks of sixteen times the rate are samples, but for one in ten million.
+    assert_near(at_peak(|peak| peak.in_use.bytes), &[(64, 1 << 20)], 64 << 10);
+    assert_near_objects(at_peak(|peak| peak.in_use.objects), &[(64, 1 << 20)], 64 << 10);
+    assert_eq!(holding.iter().map(|sample| sample.in_use.bytes).sum::<u64>(), 0, "given back before the end");
+    // What was there before is in the size of the peak, and in nobody's picture.
+    assert!(profile.in_use_at_peak().bytes < HELD + (4 << 20), "{:?}", profile.in_use_at_peak());
+    let profile = Profiler::start(1 << 20).unwrap().stop().unwrap();
+    assert_eq!((profile.peak, profile.in_use_at_peak()), (None, Values::default()), "nobody watched");
 }

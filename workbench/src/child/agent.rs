@@ -22,7 +22,10 @@ impl Agent {
     pub(super) fn start(kind: EvidenceKind, host: &Host) -> Result<Self, ChildError> {
         Ok(match kind {
             EvidenceKind::Cpu => Self::Cpu(probe::cpu::Profiler::start(CPU_HZ).map_err(cpu)?),
-            EvidenceKind::Heap => Self::Heap(probe::heap::Profiler::start(probe::heap::DEFAULT_RATE).map_err(heap)?),
+            EvidenceKind::Heap => {
+                let rate = probe::heap::DEFAULT_RATE;
+                Self::Heap(probe::heap::Profiler::start_watching_peak(rate).map_err(heap)?)
+            }
             EvidenceKind::Tasks => {
                 host.tasks()?.start();
                 Self::Tasks

@@ -1,12 +1,14 @@
-//! Heap evidence: the profile as pprof in Go's shape, flamegraphs of what was allocated by bytes and by blocks.
+//! Heap evidence: the profile as pprof in Go's shape, flamegraphs of what was allocated by bytes and by blocks; and the
+//! same of the moment of most live memory.
 
 use std::path::Path;
 
 use anyhow::Context;
 use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{names, svg};
-use reports::run::ProfileSummary;
+use probe::heap::{Moment, Sample};
 use reports::run::writer::RunWriter;
+use reports::run::{HeapPeak, ProfileSummary};
 
 use super::{frames, kept};
 
@@ -16,10 +18,18 @@ const HEAP_PROFILE: &str = "heap.pb.gz";
 const HEAP_FLAMEGRAPH: &str = "heap.svg";
 /// Flamegraph by blocks allocated.
 const OBJECTS_FLAMEGRAPH: &str = "heap-objects.svg";
+/// Raw profile of the moment of most live memory.
+const PEAK_PROFILE: &str = "heap-peak.pb.gz";
+/// Flamegraph by bytes in use then.
+const PEAK_FLAMEGRAPH: &str = "heap-peak.svg";
+/// What the comment that dates the peak begins with.
+const PEAK: &str = "peak: ";
 /// Position of `alloc_objects` in [`sample_types`].
 const ALLOC_OBJECTS: usize = 0;
 /// Position of `alloc_space` in [`sample_types`].
 const ALLOC_SPACE: usize = 1;
+/// Position of `inuse_space` in [`sample_types`].
+const INUSE_SPACE: usize = 3;
 
 /// Go's four, in Go's order.
 fn sample_types() -> [ValueType; 4] {
@@ -31,25 +41,29 @@ fn sample_types() -> [ValueType; 4] {
     ]
 }
 
-/// Writes `heap.pb.gz`, `heap.svg` and `heap-objects.svg` of a variant.
+/// Writes `heap.pb.gz`, `heap.svg` and `heap-objects.svg` of a variant; and, where live memory rose above what it was at
+/// the start, `heap-peak.pb.gz` and `heap-peak.svg`.
 ///
 /// # Errors
 /// A profile without samples, or files that cannot be written.
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &probe::heap::Profile) -> anyhow::Result<()> {
     let profile = convert(recorded, variant).context("the heap profile")?;
     writer.evidence(variant, HEAP_PROFILE, &flamegraphs::write::pprof(&profile))?;
-    let subtitle = source(recorded);
-    for (file, index, what, unit) in
-        [(HEAP_FLAMEGRAPH, ALLOC_SPACE, "Bytes", "bytes"), (OBJECTS_FLAMEGRAPH, ALLOC_OBJECTS, "Blocks", "blocks")]
-    {
-        let stacks = names::fold(&profile, index, &names::Options::heap())?;
-        let options = svg::Options {
-            title: format!("{what} allocated by {variant}"),
-            subtitle: subtitle.clone(),
-            unit: unit.to_owned(),
-            ..svg::Options::default()
-        };
-        writer.evidence(variant, file, svg::render(&stacks, &options)?.as_bytes())?;
+    let source = source(recorded);
+    let mut draw = |file: &str, profile: &Profile, index: usize, title: String, subtitle: String| {
+        let stacks = names::fold(profile, index, &names::Options::heap())?;
+        let unit = if index == ALLOC_OBJECTS { "blocks" } else { "bytes" };
+        let options = svg::Options { title, subtitle, unit: unit.to_owned(), ..svg::Options::default() };
+        let drawn = svg::render(&stacks, &options)?;
+        writer.evidence(variant, file, drawn.as_bytes()).map_err(anyhow::Error::from)
+    };
+    draw(HEAP_FLAMEGRAPH, &profile, ALLOC_SPACE, format!("Bytes allocated by {variant}"), source.clone())?;
+    draw(OBJECTS_FLAMEGRAPH, &profile, ALLOC_OBJECTS, format!("Blocks allocated by {variant}"), source.clone())?;
+    if let Some((peak, profile)) = convert_peak(recorded, variant).context("the heap profile of the peak")? {
+        let title = format!("Bytes in use by {variant} when most memory was live");
+        let subtitle = format!("{} bytes live, {:.2} s after the start; {source}", peak.live_bytes, peak.at_s);
+        draw(PEAK_FLAMEGRAPH, &profile, INUSE_SPACE, title, subtitle)?;
+        writer.evidence(variant, PEAK_PROFILE, &flamegraphs::write::pprof(&profile))?;
     }
     Ok(())
 }
@@ -66,25 +80,56 @@ pub fn convert(recorded: &probe::heap::Profile, variant: &str) -> anyhow::Result
         recorded.rate,
         recorded.wall_s
     );
+    let at_stop = |sample: &Sample| Moment { allocated: sample.allocated, in_use: sample.in_use };
+    // Go shows what is in use first; here the question is where allocation comes from.
+    build(recorded, variant, at_stop, "alloc_space", recorded.wall_s)
+}
+
+/// The moment of most live memory in our profile model; `None` where there was none, or it is older than the profile.
+///
+/// # Errors
+/// A profile that does not hold together.
+pub fn convert_peak(
+    recorded: &probe::heap::Profile,
+    variant: &str,
+) -> anyhow::Result<Option<(probe::heap::Peak, Profile)>> {
+    let Some(peak) = recorded.peak.filter(|_| recorded.in_use_at_peak().bytes > 0) else { return Ok(None) };
+    let mut profile = build(recorded, variant, |sample| sample.at_peak, "inuse_space", peak.at_s)?;
+    profile
+        .meta
+        .comments
+        .push(format!("{PEAK}{} bytes live, {} s after the profile began", peak.live_bytes, peak.at_s));
+    Ok(Some((peak, profile)))
+}
+
+fn build(
+    recorded: &probe::heap::Profile,
+    variant: &str,
+    of: impl Fn(&Sample) -> Moment,
+    first_shown: &str,
+    duration_s: f64,
+) -> anyhow::Result<Profile> {
     let mut builder = Builder::new(sample_types());
     frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
     for sample in &recorded.samples {
+        let Moment { allocated, in_use } = of(sample);
+        if allocated.objects == 0 {
+            continue;
+        }
         let stack = frames::stack(&mut builder, &sample.frames);
-        let (allocated, in_use) = (sample.allocated, sample.in_use);
         let values = [allocated.objects, allocated.bytes, in_use.objects, in_use.bytes]
             .map(|value| i64::try_from(value).unwrap_or(i64::MAX));
         builder.sample(&stack, &values, &[Label::text("variant", variant)])?;
     }
     let meta = builder.meta();
-    // Go shows what is in use first; here the question is where allocation comes from.
-    meta.default_sample_type = "alloc_space".to_owned();
+    meta.default_sample_type = first_shown.to_owned();
     meta.drop_frames = names::DROP_ALLOCATOR_FRAMES.to_owned();
     meta.period_type = Some(ValueType::new("space", "bytes"));
     meta.period = i64::try_from(recorded.rate).unwrap_or(i64::MAX);
     #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
-    let duration_nanos = (recorded.wall_s * 1e9) as i64;
+    let duration_nanos = (duration_s * 1e9) as i64;
     meta.duration_nanos = duration_nanos;
-    kept::remember(meta, &source(recorded), sampled);
+    kept::remember(meta, &source(recorded), recorded.sampled());
     Ok(builder.finish())
 }
 
@@ -114,13 +159,36 @@ pub fn summary(
     overhead: Option<f64>,
 ) -> ProfileSummary {
     let files = kept::Files { kind: "heap", profile: HEAP_PROFILE, flamegraph: HEAP_FLAMEGRAPH };
-    kept::summary(&files, run, folder, variant, missing, overhead)
+    let mut summary = kept::summary(&files, run, folder, variant, missing, overhead);
+    if summary.missing.is_none() {
+        summary.peak = peak(run, folder);
+    }
+    summary
+}
+
+/// The peak, where its profile was kept and can be read: that of the whole trial stands without it.
+fn peak(run: &Path, folder: &str) -> Option<HeapPeak> {
+    let path = format!("{folder}/{PEAK_PROFILE}");
+    let profile = flamegraphs::read::pprof(&std::fs::read(run.join(&path)).ok()?).ok()?;
+    let (live_bytes, at_s) = profile.meta.comments.iter().find_map(|comment| dated(comment))?;
+    let svg = format!("{folder}/{PEAK_FLAMEGRAPH}");
+    let svg = if run.join(&svg).exists() { svg } else { String::new() };
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    let coverage = profile.total(INUSE_SPACE)? as f64 / live_bytes.max(1) as f64;
+    Some(HeapPeak { path, svg, at_s, live_bytes, coverage })
+}
+
+/// Live bytes and seconds of the comment that [`convert_peak`] left.
+fn dated(comment: &str) -> Option<(u64, f64)> {
+    let (live_bytes, when) = comment.strip_prefix(PEAK)?.split_once(" bytes live, ")?;
+    let at_s: f64 = when.split_once(" s ")?.0.parse().ok()?;
+    Some((live_bytes.parse().ok()?, at_s)).filter(|_| at_s.is_finite())
 }
 
 #[cfg(test)]
 mod tests {
     use probe::cpu::{Frame, Mapping, Symbol};
-    use probe::heap::{Sample, Values};
+    use probe::heap::{Peak, Values};
 
     use super::*;
 
@@ -142,14 +210,20 @@ mod tests {
                     sampled: 3,
                     allocated: Values { objects: 30, bytes: 3000 },
                     in_use: Values { objects: 10, bytes: 1000 },
+                    at_peak: Moment {
+                        allocated: Values { objects: 25, bytes: 2500 },
+                        in_use: Values { objects: 20, bytes: 2000 },
+                    },
                 },
                 Sample {
                     frames: vec![],
                     sampled: 1,
                     allocated: Values { objects: 1, bytes: 5000 },
                     in_use: Values::default(),
+                    at_peak: Moment::default(),
                 },
             ],
+            peak: Some(Peak { at_s: 0.75, live_bytes: 8000 }),
             lost_stacks: 1,
             untracked: 0,
             walked_by: "frame pointers".into(),
@@ -173,6 +247,34 @@ mod tests {
         [no stack] 5000
         app::main;app::fill 3000
         ");
+    }
+
+    #[test]
+    fn the_peak_is_kept_beside_the_whole_and_read_back() {
+        let (peak, profile) = convert_peak(&recorded(), "broken").unwrap().unwrap();
+        assert_eq!([0, 1, 2, 3].map(|index| profile.total(index).unwrap()), [25, 2500, 20, 2000]);
+        assert_eq!((profile.samples().len(), profile.meta.default_sample_type.as_str()), (1, "inuse_space"));
+        assert_eq!((peak.at_s, profile.meta.duration_nanos), (0.75, 750_000_000));
+
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(run.path().join("evidence/x")).unwrap();
+        let keep = |name: &str, bytes: &[u8]| std::fs::write(run.path().join("evidence/x").join(name), bytes).unwrap();
+        keep(HEAP_PROFILE, &flamegraphs::write::pprof(&convert(&recorded(), "x").unwrap()));
+        let read = || summary(run.path(), "evidence/x", "x", None, None);
+        assert_eq!((read().missing, read().peak), (None, None));
+        keep(PEAK_PROFILE, &flamegraphs::write::pprof(&profile));
+        let expected = HeapPeak {
+            path: "evidence/x/heap-peak.pb.gz".into(),
+            svg: String::new(),
+            at_s: 0.75,
+            live_bytes: 8000,
+            coverage: 0.25,
+        };
+        assert_eq!(read().peak, Some(expected));
+        keep(PEAK_PROFILE, b"torn");
+        assert_eq!((read().missing, read().peak), (None, None), "the whole stands without it");
+        // Where memory never rose above what was there at the start, or nothing of it was sampled, there is none.
+        assert!(convert_peak(&probe::heap::Profile { peak: None, ..recorded() }, "x").unwrap().is_none());
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) fn summary(
         source: String::new(),
         overhead,
         missing,
+        peak: None,
     };
     let relative = format!("{folder}/{}", files.profile);
     let read = std::fs::read(run.join(&relative))

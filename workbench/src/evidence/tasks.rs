@@ -65,6 +65,7 @@ pub(crate) fn summary(
         source: SOURCE.to_owned(),
         overhead: overhead.filter(|_| there.is_some()),
         missing: missing.or_else(|| sites.is_none().then(|| format!("{folder}/tasks.jsonl is not there"))),
+        peak: None,
     }
 }
 

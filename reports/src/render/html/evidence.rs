@@ -179,6 +179,7 @@ mod tests {
             source: source.into(),
             overhead: None,
             missing: None,
+            peak: None,
         }
     }
 

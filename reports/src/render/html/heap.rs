@@ -6,8 +6,9 @@ use crate::render::{Page, text, words};
 
 /// How to read them, for the template.
 pub(super) const HOW: &str = "Each box is a function, as wide as its share of what it and everything it called \
-                              allocated, first by bytes, then by number of blocks; freed memory counts as well, and \
-                              these trials never enter the comparison above.";
+                              allocated, first by bytes, then by number of blocks; freed memory counts as well. The \
+                              last picture is of what was in use, not yet freed, at the moment of most live memory. \
+                              These trials never enter the comparison above.";
 
 /// One variant's pictures, or why there are none.
 pub(super) struct Article {
@@ -16,6 +17,14 @@ pub(super) struct Article {
     pub(super) pictures: Vec<Picture>,
     pub(super) missing: String,
     pub(super) source: String,
+    pub(super) path: String,
+    pub(super) peak: Option<Peak>,
+}
+
+/// The moment of most live memory.
+pub(super) struct Peak {
+    pub(super) when: String,
+    pub(super) frame: Option<Frame>,
     pub(super) path: String,
 }
 
@@ -45,8 +54,14 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
         None if pictures.is_empty() => Some("the run holds no heap flamegraph for this variant".into()),
         None => None,
     };
+    let peak = profile.peak.as_ref().filter(|_| present).map(|peak| Peak {
+        when: words::peak(peak),
+        frame: drawn.and_then(|drawn| evidence::frame(&drawn.peak)),
+        path: text::sentence(&peak.path),
+    });
     let samples = words::plural(profile.samples, "sampled block", "sampled blocks");
     Some(Article {
+        peak,
         variant: variant.name.clone(),
         class: variant.class(),
         pictures,

@@ -138,6 +138,21 @@ fn evidence_states_its_coverage_and_warns_where_it_is_thin() {
 }
 
 #[test]
+fn the_peak_of_a_heap_is_dated_sized_and_drawn() {
+    let mut fixture = Fixture::two_variants().with_heap();
+    let dated = "most live memory: 64.0 MiB, 2.31 s after the profile began; an estimated 93 % of it is in the picture";
+    assert!(crate::render::markdown::report(&fixture.summary).contains(dated));
+    let whole = page(&fixture.page());
+    let heap = section(&whole, "heap");
+    assert!(heap.contains(dated) && heap.contains("-http=: evidence/x/heap-peak.pb.gz"));
+    assert_eq!(heap.matches("<iframe").count(), 3);
+    fixture.summary.profiles.last_mut().unwrap().peak = None;
+    let whole = page(&fixture.page());
+    assert_eq!(section(&whole, "heap").matches("<iframe").count(), 2);
+    assert!(!section(&whole, "heap").contains("an estimated"));
+}
+
+#[test]
 fn settings_that_differ_come_first_and_requests_that_failed_show() {
     let page = page(&Fixture::two_variants().page());
     let settings = section(&page, "settings");

@@ -13,6 +13,8 @@ pub struct Profile {
     pub wall_s: f64,
     /// Distinct stacks, by address.
     pub samples: Vec<Sample>,
+    /// The moment of most live memory; `None` where it was not watched, or nothing was live that was not so at the start.
+    pub peak: Option<Peak>,
     /// Sampled blocks whose stack found no place: they are a sample without frames.
     pub lost_stacks: u64,
     /// Sampled blocks that could not be followed to their free: they count as allocated and never as in use.
@@ -36,6 +38,26 @@ pub struct Sample {
     pub allocated: Values,
     /// Estimate of what of it was live at stop.
     pub in_use: Values,
+    /// The same two at the moment of [`Profile::peak`].
+    pub at_peak: Moment,
+}
+
+/// Estimates at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Everything allocated since the start.
+    pub allocated: Values,
+    /// What of it was live.
+    pub in_use: Values,
+}
+
+/// The moment of most live memory.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Peak {
+    /// Seconds since the start.
+    pub at_s: f64,
+    /// Bytes that were live then, exactly, in the whole process: also what was so before the start, which is in no sample.
+    pub live_bytes: u64,
 }
 
 /// Blocks and their size.
@@ -61,6 +83,11 @@ impl Profile {
     /// Estimate of everything in use at stop.
     pub fn in_use(&self) -> Values {
         total(self.samples.iter().map(|sample| sample.in_use))
+    }
+
+    /// Estimate of what of [`Peak::live_bytes`] was allocated since the start: what the picture of the peak shows.
+    pub fn in_use_at_peak(&self) -> Values {
+        total(self.samples.iter().map(|sample| sample.at_peak.in_use))
     }
 }
 

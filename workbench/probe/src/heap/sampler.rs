@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::estimate::{Weight, weight, whole};
 use super::live::{self, Block};
-use super::profile::{Profile, Sample, Values};
+use super::peak::Watch;
+use super::profile::{Moment, Peak, Profile, Sample, Values};
 use super::stacks::{self, Read, Side};
 use super::{capture, countdown};
 use crate::allocator;
@@ -50,6 +51,7 @@ pub enum HeapError {
 pub struct Profiler {
     rate: u64,
     started: Instant,
+    watch: Option<Watch>,
 }
 
 impl Profiler {
@@ -58,6 +60,18 @@ impl Profiler {
     /// # Errors
     /// A rate of zero, another profile that is running, or a program without the selectable allocator.
     pub fn start(rate: u64) -> Result<Self, HeapError> {
+        Self::begin(rate, false)
+    }
+
+    /// The same, with a thread that watches live memory 100 times a second and keeps the picture of its peak.
+    ///
+    /// # Errors
+    /// As [`Self::start`], or no thread could be had.
+    pub fn start_watching_peak(rate: u64) -> Result<Self, HeapError> {
+        Self::begin(rate, true)
+    }
+
+    fn begin(rate: u64, watched: bool) -> Result<Self, HeapError> {
         if rate == 0 {
             return Err(HeapError::Rate);
         }
@@ -70,40 +84,51 @@ impl Profiler {
         capture::prepare();
         stacks::clear();
         UNTRACKED.store(0, Relaxed);
+        // Now, so that its own memory is not sampled; dropping `running` ends what has been begun.
+        let mut running = Self { rate, started: Instant::now(), watch: None };
+        if watched {
+            running.watch = Some(Watch::start()?);
+        }
         RATE.store(rate, Relaxed);
         // Never 0, which is no profile.
         let generation = LAST.load(Relaxed).checked_add(1).unwrap_or(1);
         LAST.store(generation, Relaxed);
         GENERATION.store(generation, SeqCst);
+        running.started = Instant::now();
         allocator::observe(true);
-        Ok(Self { rate, started: Instant::now() })
+        Ok(running)
+    }
+
+    /// Live bytes of the process at the highest moment so far; 0 where it is not watched, or nothing has been higher than
+    /// the start.
+    pub fn live_at_peak(&self) -> u64 {
+        self.watch.as_ref().map_or(0, Watch::live)
     }
 
     /// Ends the profile and resolves its addresses, which takes a while and is not part of it.
     ///
     /// # Errors
     /// The process cannot look at itself.
-    pub fn stop(self) -> Result<Profile, HeapError> {
+    pub fn stop(mut self) -> Result<Profile, HeapError> {
         let wall_s = self.started.elapsed().as_secs_f64();
+        let highest = self.watch.as_mut().and_then(Watch::end);
         quiesce();
-        let mut stacks: BTreeMap<Vec<u64>, (Read, Read)> = BTreeMap::new();
-        for (addresses, allocated, freed) in stacks::all() {
-            let sums = stacks.entry(addresses).or_default();
-            sums.0 = sum(sums.0, allocated);
-            sums.1 = sum(sums.1, freed);
+        // A stack may have two places.
+        let mut stacks: BTreeMap<Vec<u64>, [[Read; 2]; 2]> = BTreeMap::new();
+        for known in stacks::all() {
+            let sums = stacks.entry(known.addresses).or_default();
+            for (sums, more) in sums.iter_mut().zip([known.now, known.peak]) {
+                *sums = [sum(sums[0], more[0]), sum(sums[1], more[1])];
+            }
         }
         let mut symbols = Symbols::default();
-        let lost_stacks = stacks.get(&Vec::new()).map_or(0, |(allocated, _)| allocated.samples);
+        let lost_stacks = stacks.get(&Vec::new()).map_or(0, |[now, _]| now[0].samples);
         let samples = stacks
             .into_iter()
-            .map(|(addresses, (allocated, freed))| Sample {
-                frames: symbols.callers(&addresses, is_ours),
-                sampled: allocated.samples,
-                allocated: Values { objects: whole(allocated.objects), bytes: allocated.bytes },
-                in_use: Values {
-                    objects: whole(allocated.objects.saturating_sub(freed.objects)),
-                    bytes: allocated.bytes.saturating_sub(freed.bytes),
-                },
+            .map(|(addresses, [now, peak])| {
+                let Moment { allocated, in_use } = moment(now);
+                let frames = symbols.callers(&addresses, is_ours);
+                Sample { frames, sampled: now[0].samples, allocated, in_use, at_peak: moment(peak) }
             })
             .collect();
         let walked_by = if capture::by_frame_pointers() { "frame pointers" } else { "unwind tables" };
@@ -111,6 +136,7 @@ impl Profiler {
             rate: self.rate,
             wall_s,
             samples,
+            peak: highest.and_then(|highest| Some(Peak { at_s: highest.at?.as_secs_f64(), live_bytes: highest.live })),
             lost_stacks,
             untracked: UNTRACKED.load(Relaxed),
             walked_by: walked_by.to_owned(),
@@ -122,6 +148,8 @@ impl Profiler {
 
 impl Drop for Profiler {
     fn drop(&mut self) {
+        // Ended before the tables are anybody else's.
+        self.watch = None;
         quiesce();
         RUNNING.store(false, SeqCst);
     }
@@ -134,6 +162,17 @@ fn quiesce() {
     while WRITERS.load(SeqCst) != 0 {
         // A sample takes microseconds, and no writer waits for anybody.
         std::thread::yield_now();
+    }
+}
+
+/// Estimates from the sums of allocations and of frees.
+fn moment([allocated, freed]: [Read; 2]) -> Moment {
+    Moment {
+        allocated: Values { objects: whole(allocated.objects), bytes: allocated.bytes },
+        in_use: Values {
+            objects: whole(allocated.objects.saturating_sub(freed.objects)),
+            bytes: allocated.bytes.saturating_sub(freed.bytes),
+        },
     }
 }
 

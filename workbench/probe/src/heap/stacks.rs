@@ -22,6 +22,8 @@ struct Place {
     depth: AtomicU32,
     hash: AtomicU64,
     sums: [Sums; 2],
+    /// Copies of the sums at the moment of [`keep_as_peak`].
+    peak: [Sums; 2],
     addresses: [AtomicU64; MOST_FRAMES],
 }
 
@@ -48,6 +50,8 @@ pub(super) struct Read {
 }
 
 static STACKS: [Place; PLACES + 1] = [const { Place::empty() }; PLACES + 1];
+/// A bit for each place that holds a stack.
+static FILLED: [AtomicU64; PLACES / 64] = [const { AtomicU64::new(0) }; PLACES / 64];
 
 impl Sums {
     const fn empty() -> Self {
@@ -61,6 +65,13 @@ impl Sums {
             bytes: self.bytes.load(Relaxed),
         }
     }
+
+    /// One writer at a time.
+    fn set(&self, to: Read) {
+        self.samples.store(to.samples, Relaxed);
+        self.objects.store(to.objects, Relaxed);
+        self.bytes.store(to.bytes, Relaxed);
+    }
 }
 
 impl Place {
@@ -70,6 +81,7 @@ impl Place {
             depth: AtomicU32::new(0),
             hash: AtomicU64::new(0),
             sums: [Sums::empty(), Sums::empty()],
+            peak: [Sums::empty(), Sums::empty()],
             addresses: [const { AtomicU64::new(0) }; MOST_FRAMES],
         }
     }
@@ -105,6 +117,7 @@ pub(super) fn position(stack: &[u64]) -> u32 {
             FREE => match place.state.compare_exchange(FREE, TAKEN, Acquire, Acquire) {
                 Ok(_) => {
                     place.fill(hash, stack);
+                    FILLED[at / 64].fetch_or(1 << (at % 64), Release);
                     READY
                 }
                 Err(found) => found,
@@ -127,26 +140,60 @@ pub(super) fn add(position: u32, side: Side, weight: Weight) {
     sums.bytes.fetch_add(weight.bytes, Relaxed);
 }
 
-/// Every stack with its sums of allocations and frees; the lost one without frames. Only while nobody adds.
-pub(super) fn all() -> Vec<(Vec<u64>, Read, Read)> {
-    let used = STACKS.iter().filter(|place| place.sums[0].samples.load(Relaxed) > 0);
-    used.map(|place| {
+/// What is known of one stack. Its sums now and at the peak, of allocations and frees; no addresses where it was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) addresses: Vec<u64>,
+    pub(super) now: [Read; 2],
+    pub(super) peak: [Read; 2],
+}
+
+/// Places that were filled, and the lost one. Reads no other: the table is larger than the processor's caches.
+fn filled() -> impl Iterator<Item = &'static Place> {
+    let positions = FILLED.iter().enumerate().flat_map(|(word, bits)| {
+        let bits = bits.load(Acquire);
+        (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+    });
+    positions.chain([LOST as usize]).map(|position| &STACKS[position])
+}
+
+fn used() -> impl Iterator<Item = &'static Place> {
+    filled().filter(|place| place.sums[0].samples.load(Relaxed) > 0)
+}
+
+/// Keeps a copy of every sum in place of the one before. One thread at a time; others may add meanwhile, so a sample
+/// that comes or goes just now may be in it by half.
+pub(super) fn keep_as_peak() {
+    for place in used() {
+        // Frees first: what is freed in between counts as still in use, rather than as freed before it was allocated.
+        place.peak[1].set(place.sums[1].read());
+        place.peak[0].set(place.sums[0].read());
+    }
+}
+
+/// Every stack with its sums. Only while nobody adds.
+pub(super) fn all() -> Vec<Known> {
+    let known = |place: &Place| {
         let depth = place.depth.load(Relaxed) as usize;
-        let addresses = place.addresses[..depth].iter().map(|address| address.load(Relaxed)).collect();
-        (addresses, place.sums[0].read(), place.sums[1].read())
-    })
-    .collect()
+        Known {
+            addresses: place.addresses[..depth].iter().map(|address| address.load(Relaxed)).collect(),
+            now: [place.sums[0].read(), place.sums[1].read()],
+            peak: [place.peak[0].read(), place.peak[1].read()],
+        }
+    };
+    used().map(known).collect()
 }
 
 /// Forgets everything. Only while nobody adds.
 pub(super) fn clear() {
-    for place in STACKS.iter().filter(|place| place.state.load(Acquire) != FREE) {
+    for place in filled() {
+        for sums in place.sums.iter().chain(&place.peak) {
+            sums.set(Read::default());
+        }
         place.state.store(FREE, Release);
     }
-    for sums in STACKS.iter().flat_map(|place| &place.sums).filter(|sums| sums.samples.load(Relaxed) > 0) {
-        sums.samples.store(0, Relaxed);
-        sums.objects.store(0, Relaxed);
-        sums.bytes.store(0, Relaxed);
+    for bits in &FILLED {
+        bits.store(0, Release);
     }
 }
 
@@ -165,9 +212,20 @@ mod tests {
         add(one, Side::Allocated, weight);
         add(one, Side::Freed, weight);
         let read = |samples| Read { samples, objects: samples << 16, bytes: samples * 10 };
-        assert_eq!(all(), [(vec![1, 2, 3], read(2), read(1))]);
+        let known = |now: [u64; 2], peak: [u64; 2]| {
+            [Known { addresses: vec![1, 2, 3], now: now.map(read), peak: peak.map(read) }]
+        };
+        assert_eq!(all(), known([2, 1], [0, 0]));
+        keep_as_peak();
+        add(one, Side::Freed, weight);
+        assert_eq!(all(), known([2, 2], [2, 1]));
+        keep_as_peak();
+        assert_eq!(all(), known([2, 2], [2, 2]));
         clear();
         assert_eq!(all(), []);
+        assert_eq!(position(&[1, 2]), position(&[1, 2]));
+        assert_eq!(all(), [], "a stack without a sample is none");
+        clear();
 
         let stacks = 2 * PLACES as u64;
         std::thread::scope(|scope| {
@@ -180,10 +238,10 @@ mod tests {
             }
         });
         let all = all();
-        assert_eq!(all.iter().map(|(_, allocated, _)| allocated.samples).sum::<u64>(), stacks);
-        let lost: Vec<_> = all.iter().filter(|(addresses, ..)| addresses.is_empty()).collect();
+        assert_eq!(all.iter().map(|known| known.now[0].samples).sum::<u64>(), stacks);
+        let lost: Vec<_> = all.iter().filter(|known| known.addresses.is_empty()).collect();
         assert_eq!(lost.len(), 1);
-        assert!(lost[0].1.samples >= stacks - PLACES as u64);
+        assert!(lost[0].now[0].samples >= stacks - PLACES as u64);
         clear();
     }
 }
