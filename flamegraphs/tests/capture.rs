@@ -244,3 +244,64 @@ fn within_a_percentage_point_of_the_truth() {
     assert!(recording.samples() >= 10_000, "{}", recording.samples());
     check(&recording, &truth, |_, _| 0.01);
 }
+
+/// Not a test: sleeps in one function and waits for a lock in another.
+#[test]
+#[ignore = "the subject of the test below"]
+fn sleeper() {
+    if std::env::var_os("CAPTURE_SLEEPER").is_none() {
+        return;
+    }
+    let lock = std::sync::Arc::new(std::sync::Mutex::new(()));
+    let held = lock.lock().unwrap();
+    let waiting = std::sync::Arc::clone(&lock);
+    let thread = std::thread::Builder::new().name("lock-waiter".into()).spawn(move || wait_for_lock(&waiting)).unwrap();
+    let sleeper = std::thread::Builder::new().name("sleeper".into()).spawn(take_a_nap).unwrap();
+    sleeper.join().unwrap();
+    drop(held);
+    thread.join().unwrap();
+}
+
+#[inline(never)]
+fn take_a_nap() {
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        black_box(());
+    }
+}
+
+#[inline(never)]
+fn wait_for_lock(lock: &std::sync::Mutex<()>) {
+    drop(black_box(lock.lock().unwrap()));
+}
+
+#[test]
+fn waits_are_told_by_where_threads_left_their_cpu() {
+    let options = Options { from_exec: true, departures: true, ..Options::default() };
+    let launched = Recorder::launch(&options, || {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "sleeper", "--ignored"])
+            .env("CAPTURE_SLEEPER", "1")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    });
+    let (mut child, recorder) = match launched {
+        Ok(launched) => launched,
+        Err(error) => return skip(&error).unwrap_or_default(),
+    };
+    child.wait().unwrap();
+    let recording = recorder.stop().unwrap();
+    let profile = recording.wait_profile(&[]).unwrap();
+    let of = |thread: &str| {
+        let mine = profile.samples().iter().filter(move |sample| sample.label("thread") == Some(thread));
+        mine.map(|sample| (sample.values[0], sample.values[1])).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    };
+    let (naps, napped_ns) = of("sleeper");
+    assert!(naps >= 20 && napped_ns >= 20 * 5_000_000, "{naps} waits of {napped_ns} ns");
+    assert!(of("lock-waiter").1 >= 5_000_000, "{:?}", of("lock-waiter"));
+    if recording.kernel {
+        assert!(samples(&profile, "sleeper", "take_a_nap") >= 20.0);
+        assert!(samples(&profile, "lock-waiter", "wait_for_lock") >= 1.0);
+    }
+}

@@ -12,7 +12,9 @@ mod perf;
 mod recorder;
 mod recording;
 mod symbols;
+mod waits;
 
 pub use error::CaptureError;
 pub use recorder::{Options, Recorder};
 pub use recording::{OnCpu, Recording, Taken, Thread};
+pub use waits::{Wait, waits};

@@ -1,5 +1,6 @@
 //! Opens the events, empties the buffers, and hands over what was recorded.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CaptureError;
 use super::collector::Collector;
-use super::perf::{Event, Ring, Wanted};
+use super::perf::{Event, Ring, Trigger, Wanted};
 use super::recording::Recording;
 
 /// Data pages of one buffer, at most: 4 MiB hold half a second of one busy CPU at 999 Hz with 8 KiB of stack each.
@@ -23,6 +24,8 @@ const LEAST_PAGES: usize = 8;
 const ALL_PAGES: usize = 32 * MOST_PAGES;
 /// A record's size is a 16-bit number, and the call chain needs room, too.
 const MOST_STACK_BYTES: u32 = 60 * 1024;
+/// Threads mostly leave from shallow stacks, and often.
+const DEPARTURE_STACK_BYTES: u32 = 4096;
 /// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
 const GLANCE_NS: i64 = 100_000_000;
 
@@ -36,13 +39,17 @@ pub struct Options {
     pub stack_bytes: u32,
     /// Also record who is on a CPU when.
     pub switches: bool,
+    /// Also record where threads are when they leave their CPU. Every such departure then costs a walk of the stack:
+    /// not for subjects with hundreds of thousands of them a second. Needs the kernel's side, which root and CAP_PERFMON
+    /// may see; without it nothing is recorded.
+    pub departures: bool,
     /// Record from the next `exec` of the launched process on, instead of from [`Recorder::start`] on.
     pub from_exec: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hz: 999, stack_bytes: 8192, switches: true, from_exec: false }
+        Self { hz: 999, stack_bytes: 8192, switches: true, departures: false, from_exec: false }
     }
 }
 
@@ -102,14 +109,14 @@ impl Recorder {
     }
 
     fn read(opened: Opened, options: &Options, launcher: Option<Sender<()>>) -> Result<Self, CaptureError> {
-        let Opened { events, rings, kernel, period_ns } = opened;
+        let Opened { events, rings, leaving, kernel, period_ns } = opened;
         let stop = Arc::new(AtomicBool::new(false));
         let fds = rings.iter().map(|(event, _)| events[*event].fd().try_clone()).collect::<io::Result<Vec<_>>>();
         let fds = fds.map_err(|source| CaptureError::System { doing: "copying a descriptor", source })?;
         let mut rings: Vec<Ring> = rings.into_iter().map(|(_, ring)| ring).collect();
         let stopped = Arc::clone(&stop);
         let work = move || {
-            let mut collector = Collector::new();
+            let mut collector = Collector::new(leaving);
             loop {
                 // Looked at before the buffers are emptied, so that the last turn sees everything.
                 let last = stopped.load(Ordering::Acquire);
@@ -173,9 +180,13 @@ impl Recorder {
             kernel_cpu_ns += cpu_ns(pid).unwrap_or(0).saturating_sub(before);
         }
         let recording = collector.finish();
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        // Seconds since the start of the machine are never negative.
+        let ended_ns = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
         Ok(Recording {
             period_ns: self.period_ns,
             wall_s,
+            ended_ns,
             kernel_cpu_s: kernel_cpu_ns as f64 / 1e9,
             kernel: self.kernel,
             ..recording
@@ -203,6 +214,8 @@ struct Opened {
     events: Vec<Event>,
     /// Each with the position of the event it belongs to.
     rings: Vec<(usize, Ring)>,
+    /// Marks of the events that fire when a thread leaves its CPU.
+    leaving: HashSet<u64>,
     kernel: bool,
     period_ns: u64,
 }
@@ -213,32 +226,43 @@ impl Opened {
         let cpus = cpus();
         let most = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
         let period_ns = 1_000_000_000 / u64::from(options.hz.max(1));
-        let mut wanted = Wanted {
-            period_ns,
+        let mut clock = Wanted {
+            trigger: Trigger::CpuTime(period_ns),
             stack_bytes: (options.stack_bytes & !7).min(MOST_STACK_BYTES),
             kernel: true,
-            switches: options.switches,
+            switches: options.switches || options.departures,
             from_exec: options.from_exec,
             watermark: u32::try_from(rustix::param::page_size() * most / 8).unwrap_or(1 << 16),
         };
         // Whether the kernel's side may be seen is asked once, of the first event.
         if let (Some(tid), Some(cpu)) = (tids.first(), cpus.first()) {
             let refused = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM));
-            if Event::open(&wanted, *tid, *cpu).is_err_and(|error| refused(&error)) {
-                wanted.kernel = false;
+            if Event::open(&clock, *tid, *cpu).is_err_and(|error| refused(&error)) {
+                clock.kernel = false;
             }
         }
+        let departure = Wanted {
+            trigger: Trigger::Leaving,
+            stack_bytes: clock.stack_bytes.min(DEPARTURE_STACK_BYTES),
+            switches: false,
+            ..clock
+        };
+        let mut wanted = vec![clock];
+        wanted.extend((options.departures && clock.kernel).then_some(departure));
         let mut events: Vec<Event> = Vec::new();
-        let mut rings = Vec::new();
+        let (mut rings, mut leaving) = (Vec::new(), HashSet::new());
         for cpu in cpus {
             let mut first = None;
-            for tid in tids {
-                let event = match Event::open(&wanted, *tid, cpu) {
+            for (tid, wanted) in tids.iter().flat_map(|tid| wanted.iter().map(move |wanted| (*tid, wanted))) {
+                let event = match Event::open(wanted, tid, cpu) {
                     Ok(event) => event,
                     // A thread that ended meanwhile, or a CPU that went offline, has nothing to say.
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENODEV)) => continue,
                     Err(source) => return Err(CaptureError::Refused { source }),
                 };
+                if wanted.trigger == Trigger::Leaving {
+                    leaving.insert(event.id().map_err(|source| CaptureError::Refused { source })?);
+                }
                 let joined = first.map(|at: usize| event.join(&events[at]));
                 events.push(event);
                 match joined {
@@ -255,7 +279,7 @@ impl Opened {
         if events.is_empty() {
             return Err(CaptureError::Refused { source: io::Error::from_raw_os_error(libc::ESRCH) });
         }
-        Ok(Self { events, rings, kernel: wanted.kernel, period_ns })
+        Ok(Self { events, rings, leaving, kernel: clock.kernel, period_ns })
     }
 }
 

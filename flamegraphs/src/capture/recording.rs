@@ -1,10 +1,11 @@
 //! What was recorded, and the profile it makes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::address_space::Area;
 use super::symbols::{Place, Symbols};
+use super::waits::waits;
 use crate::coverage::Coverage;
 use crate::profile::{BuildError, Builder, Frame, Label, LocationId, Mapping, Profile, Symbols as Known, ValueType};
 
@@ -55,6 +56,8 @@ pub struct Recording {
     pub period_ns: u64,
     /// Length, seconds of wall time.
     pub wall_s: f64,
+    /// `CLOCK_MONOTONIC` at the end, nanoseconds.
+    pub ended_ns: u64,
     /// CPU seconds that the kernel counted for the processes recorded, over the same span; 0 where it could not be read.
     pub kernel_cpu_s: f64,
     /// False where the kernel does not let us see its own side: CPU spent there has no samples.
@@ -65,11 +68,13 @@ pub struct Recording {
     pub stacks: Vec<(u32, Vec<u64>)>,
     /// How often each thread was seen with each stack.
     pub counts: Vec<(u32, u32, u64)>,
-    /// The samples one by one, in no particular order; [`Recording::forgotten`] of them are missing.
+    /// The samples one by one, in no particular order.
     pub taken: Vec<Taken>,
+    /// Where threads were when they left their CPU, in no particular order; empty where that was not recorded.
+    pub left: Vec<Taken>,
     /// Who was on a CPU when, in no particular order.
     pub on_cpu: Vec<OnCpu>,
-    /// Samples whose times were not kept because there were too many.
+    /// Samples, departures and changes whose times were not kept because there were too many.
     pub forgotten: u64,
     /// Records that the kernel found no room for.
     pub lost: u64,
@@ -103,11 +108,64 @@ impl Recording {
     /// # Errors
     /// Only should the recording not hold together.
     pub fn profile(&self, labels: &[Label]) -> Result<Profile, BuildError> {
-        let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
+        let mut drawing =
+            Drawing::new(self, [ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
+        for (thread, stack, count) in &self.counts {
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            drawing.sample(*thread, Some(*stack), &[count, count.saturating_mul(whole(self.period_ns))], labels)?;
+        }
+        let meta = drawing.builder.meta();
+        meta.default_sample_type = "cpu".to_owned();
+        meta.period_type = Some(ValueType::new("cpu", "nanoseconds"));
+        meta.period = whole(self.period_ns);
+        meta.set_coverage(&self.coverage());
+        Ok(drawing.finish())
+    }
+
+    /// The time that threads spent off their CPU, by where they left it: sample types `waits` and `delay`, with a label
+    /// `why` that is `blocked` where the thread gave the CPU up and `preempted` where it was taken from it. Threads that
+    /// never moved are not in it. Stacks are there only where [`Recording::left`] is.
+    ///
+    /// # Errors
+    /// Only should the recording not hold together.
+    pub fn wait_profile(&self, labels: &[Label]) -> Result<Profile, BuildError> {
+        let mut sums: BTreeMap<(u32, Option<u32>, bool), (u64, u64)> = BTreeMap::new();
+        for wait in waits(self) {
+            let sum = sums.entry((wait.thread, wait.stack, wait.preempted)).or_default();
+            *sum = (sum.0 + 1, sum.1.saturating_add(wait.to_ns.saturating_sub(wait.from_ns)));
+        }
+        let mut drawing =
+            Drawing::new(self, [ValueType::new("waits", "count"), ValueType::new("delay", "nanoseconds")]);
+        for ((thread, stack, preempted), (count, nanoseconds)) in sums {
+            let mut all = labels.to_vec();
+            all.push(Label::text("why", if preempted { "preempted" } else { "blocked" }));
+            drawing.sample(thread, stack, &[whole(count), whole(nanoseconds)], &all)?;
+        }
+        drawing.builder.meta().default_sample_type = "delay".to_owned();
+        Ok(drawing.finish())
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A profile of a recording in the making.
+struct Drawing<'a> {
+    recording: &'a Recording,
+    builder: Builder,
+    resolver: Resolver<'a>,
+    /// Locations of each stack that was met.
+    stacks: HashMap<u32, Vec<LocationId>>,
+}
+
+impl<'a> Drawing<'a> {
+    fn new(recording: &'a Recording, types: [ValueType; 2]) -> Self {
+        let mut builder = Builder::new(types);
         let mut mapped: Vec<(u32, &Area)> =
-            self.areas.iter().flat_map(|(pid, areas)| areas.iter().map(|area| (*pid, area))).collect();
+            recording.areas.iter().flat_map(|(pid, areas)| areas.iter().map(|area| (*pid, area))).collect();
         // The executable first, as `go tool pprof` expects; processes in the order of their numbers.
-        let first = self.threads.first().map(|thread| thread.pid);
+        let first = recording.threads.first().map(|thread| thread.pid);
         mapped.sort_by_key(|(pid, area)| (Some(*pid) != first, *pid, !is_program(area), area.start));
         for (_, area) in mapped {
             builder.mapping(Mapping {
@@ -119,34 +177,32 @@ impl Recording {
                 symbols: Known::ALL,
             });
         }
-        let mut resolver = Resolver { recording: self, symbols: Symbols::default(), known: HashMap::new() };
-        let mut locations: Vec<Option<Vec<LocationId>>> = vec![None; self.stacks.len()];
-        for (thread, stack, count) in &self.counts {
-            let (Some(thread), Some((pid, addresses))) =
-                (self.threads.get(*thread as usize), self.stacks.get(*stack as usize))
-            else {
-                continue;
-            };
-            let slot = &mut locations[*stack as usize];
-            let found = slot.get_or_insert_with(|| {
-                addresses.iter().map(|address| resolver.location(&mut builder, *pid, *address)).collect()
-            });
-            let count = i64::try_from(*count).unwrap_or(i64::MAX);
-            let period = i64::try_from(self.period_ns).unwrap_or(i64::MAX);
-            let mut all = labels.to_vec();
-            all.push(Label::text("thread", &thread.name));
-            all.push(Label::text("tid", thread.tid.to_string()));
-            builder.sample(found, &[count, count.saturating_mul(period)], &all)?;
-        }
-        let meta = builder.meta();
-        meta.default_sample_type = "cpu".to_owned();
-        meta.period_type = Some(ValueType::new("cpu", "nanoseconds"));
-        meta.period = i64::try_from(self.period_ns).unwrap_or(i64::MAX);
+        let resolver = Resolver { recording, symbols: Symbols::default(), known: HashMap::new() };
+        Self { recording, builder, resolver, stacks: HashMap::new() }
+    }
+
+    fn sample(&mut self, thread: u32, stack: Option<u32>, values: &[i64], labels: &[Label]) -> Result<(), BuildError> {
+        let Some(thread) = self.recording.threads.get(thread as usize) else { return Ok(()) };
+        let stack = stack.and_then(|at| Some((at, self.recording.stacks.get(at as usize)?)));
+        let found = match stack {
+            None => &Vec::new(),
+            Some((at, (pid, addresses))) => self.stacks.entry(at).or_insert_with(|| {
+                let (resolver, builder) = (&mut self.resolver, &mut self.builder);
+                addresses.iter().map(|address| resolver.location(builder, *pid, *address)).collect()
+            }),
+        };
+        let mut all = labels.to_vec();
+        all.push(Label::text("thread", &thread.name));
+        all.push(Label::text("tid", thread.tid.to_string()));
+        self.builder.sample(found, values, &all)?;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Profile {
         #[allow(clippy::cast_possible_truncation, reason = "seconds of one recording")]
-        let duration_nanos = (self.wall_s * 1e9) as i64;
-        meta.duration_nanos = duration_nanos;
-        meta.set_coverage(&self.coverage());
-        Ok(builder.finish())
+        let duration_nanos = (self.recording.wall_s * 1e9) as i64;
+        self.builder.meta().duration_nanos = duration_nanos;
+        self.builder.finish()
     }
 }
 

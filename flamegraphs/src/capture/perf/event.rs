@@ -1,15 +1,25 @@
-//! One perf event: a CPU clock on one thread, for as long as it is on one CPU, and on every thread it starts.
+//! One perf event: on one thread, for as long as it is on one CPU, and on every thread it starts.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use perf_event_open_sys::bindings as sys;
 
+/// What makes the kernel take a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::capture) enum Trigger {
+    /// So many CPU nanoseconds of the thread (`PERF_COUNT_SW_CPU_CLOCK`).
+    CpuTime(u64),
+    /// The thread leaves its CPU (`PERF_COUNT_SW_CONTEXT_SWITCHES`). Happens within the kernel: without its side there
+    /// are no such samples.
+    Leaving,
+}
+
 /// What an event is to report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::capture) struct Wanted {
-    /// CPU nanoseconds between two samples of a thread.
-    pub(in crate::capture) period_ns: u64,
+    /// When to take a sample.
+    pub(in crate::capture) trigger: Trigger,
     /// Bytes of user stack with each sample: a multiple of 8 below 64 KiB.
     pub(in crate::capture) stack_bytes: u32,
     /// The kernel's frames, and samples within the kernel.
@@ -39,12 +49,17 @@ const REGISTERS: u64 = 1 << 29 | 1 << 31 | 1 << 32;
 impl Event {
     /// Opens it for thread `tid` (0 for the calling thread) on `cpu`, switched off.
     pub(in crate::capture) fn open(wanted: &Wanted, tid: u32, cpu: u32) -> io::Result<Self> {
+        let (config, period) = match wanted.trigger {
+            Trigger::CpuTime(period_ns) => (sys::PERF_COUNT_SW_CPU_CLOCK, period_ns),
+            Trigger::Leaving => (sys::PERF_COUNT_SW_CONTEXT_SWITCHES, 1),
+        };
         let mut attr = sys::perf_event_attr {
             type_: sys::PERF_TYPE_SOFTWARE,
             size: u32::try_from(size_of::<sys::perf_event_attr>()).unwrap_or(0),
-            config: u64::from(sys::PERF_COUNT_SW_CPU_CLOCK),
+            config: u64::from(config),
             sample_type: u64::from(
-                sys::PERF_SAMPLE_TID
+                sys::PERF_SAMPLE_IDENTIFIER
+                    | sys::PERF_SAMPLE_TID
                     | sys::PERF_SAMPLE_TIME
                     | sys::PERF_SAMPLE_CPU
                     | sys::PERF_SAMPLE_CALLCHAIN
@@ -56,7 +71,7 @@ impl Event {
             clockid: libc::CLOCK_MONOTONIC,
             ..Default::default()
         };
-        attr.sample_period = wanted.period_ns;
+        attr.sample_period = period;
         attr.wakeup_watermark = wanted.watermark;
         attr.set_watermark(1);
         attr.set_disabled(1);
@@ -64,11 +79,13 @@ impl Event {
         attr.set_enable_on_exec(u64::from(wanted.from_exec));
         attr.set_exclude_kernel(u64::from(!wanted.kernel));
         attr.set_exclude_hv(1);
-        attr.set_mmap(1);
-        attr.set_mmap2(1);
-        attr.set_comm(1);
-        attr.set_comm_exec(1);
-        attr.set_task(1);
+        // One event of a thread tells what else happens to it.
+        let clock = u64::from(matches!(wanted.trigger, Trigger::CpuTime(_)));
+        attr.set_mmap(clock);
+        attr.set_mmap2(clock);
+        attr.set_comm(clock);
+        attr.set_comm_exec(clock);
+        attr.set_task(clock);
         attr.set_sample_id_all(1);
         attr.set_use_clockid(1);
         attr.set_context_switch(u64::from(wanted.switches));
@@ -95,6 +112,14 @@ impl Event {
     pub(in crate::capture) fn disable(&self) -> io::Result<()> {
         // SAFETY: as above.
         answered(unsafe { perf_event_open_sys::ioctls::DISABLE(self.fd.as_raw_fd(), 0) })
+    }
+
+    /// What its samples are marked with; those of inherited events, too.
+    pub(in crate::capture) fn id(&self) -> io::Result<u64> {
+        let mut id = 0;
+        // SAFETY: the descriptor is open and of a perf event, and the kernel writes one number to `id`.
+        answered(unsafe { perf_event_open_sys::ioctls::ID(self.fd.as_raw_fd(), &raw mut id) })?;
+        Ok(id)
     }
 
     /// Sends its records to the buffer of `other`, which must be of the same CPU.

@@ -4,6 +4,6 @@ mod event;
 mod record;
 mod ring;
 
-pub(super) use event::{Event, Wanted};
+pub(super) use event::{Event, Trigger, Wanted};
 pub(super) use record::{Record, Sample};
 pub(super) use ring::Ring;

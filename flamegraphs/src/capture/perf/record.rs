@@ -4,8 +4,8 @@
 const CONTEXT_USER: u64 = -512_i64 as u64;
 /// Entries from here on (as unsigned numbers) are such marks, not addresses (`PERF_CONTEXT_MAX`).
 const CONTEXT_MAX: u64 = -4095_i64 as u64;
-/// Trailing fields that `sample_id_all` adds for `TID | TIME | CPU`: pid, tid, time, cpu, reserved.
-const SAMPLE_ID_BYTES: usize = 4 + 4 + 8 + 4 + 4;
+/// Trailing fields that `sample_id_all` adds for `IDENTIFIER | TID | TIME | CPU`: pid, tid, time, cpu, reserved, id.
+const SAMPLE_ID_BYTES: usize = 4 + 4 + 8 + 4 + 4 + 8;
 
 /// Numbers of `enum perf_event_type`.
 mod kind {
@@ -43,6 +43,8 @@ impl Misc {
 /// One interrupt of a thread. Borrowed from the buffer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::capture) struct Sample<'a> {
+    /// Of the event, [`super::Event::id`].
+    pub(in crate::capture) id: u64,
     pub(in crate::capture) pid: u32,
     pub(in crate::capture) tid: u32,
     /// `CLOCK_MONOTONIC`, nanoseconds.
@@ -150,6 +152,7 @@ pub(super) fn parse(kind: u32, misc: Misc, body: &[u8]) -> Option<Record<'_>> {
 
 fn sample(body: &[u8]) -> Option<Record<'_>> {
     let mut fields = Fields(body);
+    let id = fields.u64()?;
     let (pid, tid, time_ns) = (fields.u32()?, fields.u32()?, fields.u64()?);
     let _cpu = fields.u64()?;
     let entries = usize::try_from(fields.u64()?).ok()?;
@@ -161,7 +164,7 @@ fn sample(body: &[u8]) -> Option<Record<'_>> {
     let copied = fields.bytes(room)?;
     // Of the room, so much was filled; the field is there only where there was room.
     let filled = if room == 0 { 0 } else { usize::try_from(fields.u64()?).ok()?.min(room) };
-    Some(Record::Sample(Sample { pid, tid, time_ns, kernel, user, registers, stack: &copied[..filled] }))
+    Some(Record::Sample(Sample { id, pid, tid, time_ns, kernel, user, registers, stack: &copied[..filled] }))
 }
 
 /// The kernel's part of a call chain and the user's, without the marks between them.
@@ -232,6 +235,7 @@ mod tests {
     fn a_sample_keeps_both_sides_registers_and_the_filled_part_of_the_stack() {
         let context_kernel = -128_i64 as u64;
         let bytes = body(&[
+            6, // id
             pair(7, 8),
             99,
             1, // pid, tid; time; cpu
@@ -251,7 +255,7 @@ mod tests {
             8, // room, stack, filled
         ]);
         let Some(Record::Sample(sample)) = parse(kind::SAMPLE, Misc(0), &bytes) else { panic!("no sample") };
-        assert_eq!((sample.pid, sample.tid, sample.time_ns), (7, 8, 99));
+        assert_eq!((sample.id, sample.pid, sample.tid, sample.time_ns), (6, 7, 8, 99));
         assert_eq!(sample.kernel().collect::<Vec<_>>(), [0xffff_0001]);
         assert_eq!(sample.user().collect::<Vec<_>>(), [0x1000, 0x2000]);
         assert_eq!(sample.registers, Some([11, 12, 13]));
@@ -260,14 +264,14 @@ mod tests {
 
     #[test]
     fn a_kernel_thread_has_no_registers_and_no_stack() {
-        let bytes = body(&[pair(7, 8), 99, 1, 1, 0xffff_0001, 0, 0]);
+        let bytes = body(&[6, pair(7, 8), 99, 1, 1, 0xffff_0001, 0, 0]);
         let Some(Record::Sample(sample)) = parse(kind::SAMPLE, Misc(0), &bytes) else { panic!("no sample") };
         assert_eq!((sample.registers, sample.stack.len(), sample.user().count()), (None, 0, 0));
     }
 
     #[test]
     fn other_records_are_read_from_either_end() {
-        let switch = body(&[pair(1, 2), 5, 0]);
+        let switch = body(&[pair(1, 2), 5, 0, 6]);
         let out = Misc(0x2000);
         assert_eq!(parse(kind::SWITCH, out, &switch), Some(Record::Switch { pid: 1, tid: 2, time_ns: 5, misc: out }));
         assert!(out.is_switch_out() && !out.is_preempted());
@@ -277,7 +281,7 @@ mod tests {
             parse(kind::MMAP2, Misc(0), &map),
             Some(Record::Map { pid: 1, start: 0x1000, length: 0x2000, offset: 0x3000, path: b"/bin/app" })
         );
-        assert_eq!(parse(kind::LOST, Misc(0), &body(&[1, 42, 0, 0, 0])), Some(Record::Lost(42)));
+        assert_eq!(parse(kind::LOST, Misc(0), &body(&[1, 42, 0, 0, 0, 0])), Some(Record::Lost(42)));
         assert_eq!(
             parse(kind::FORK, Misc(0), &body(&[pair(1, 2), pair(3, 4), 0])),
             Some(Record::Fork { pid: 1, tid: 3, parent_pid: 2, parent_tid: 4 })
@@ -293,8 +297,8 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_record_is_no_record(cut in 0_usize..103) {
-            let whole = body(&[pair(7, 8), 99, 1, 2, CONTEXT_USER, 0x1000, 2, 11, 12, 13, 8, 0xaaaa, 8]);
+        fn a_cut_record_is_no_record(cut in 0_usize..111) {
+            let whole = body(&[6, pair(7, 8), 99, 1, 2, CONTEXT_USER, 0x1000, 2, 11, 12, 13, 8, 0xaaaa, 8]);
             prop_assert!(parse(kind::SAMPLE, Misc(0), &whole).is_some());
             prop_assert_eq!(parse(kind::SAMPLE, Misc(0), &whole[..cut.min(whole.len() - 1)]), None);
         }
