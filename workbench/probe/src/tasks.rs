@@ -10,7 +10,7 @@
 //! allocated by one task is often freed by another. A site is where `spawn` was called; a wrapper around `spawn` must be
 //! `#[track_caller]`, or everything it spawns has one site.
 
-#[allow(dead_code, reason = "only hooks write; only the stall catcher, which follows, watches")]
+#[cfg_attr(not(tokio_unstable), expect(dead_code, reason = "only hooks write"))]
 mod ledger;
 mod record;
 mod recorder;
@@ -19,7 +19,6 @@ mod sites;
 
 pub use self::record::{Kind, LONG_POLL, STALL, SiteRecord};
 pub use self::recorder::{InstallError, Recorder, install};
-#[allow(unused_imports, reason = "the stall catcher's, which follows")]
 pub(crate) use self::{
     ledger::{Ledger, OpenPoll},
     recorder::Threads,

@@ -129,6 +129,11 @@ impl Ledger {
         Some(OpenPoll { word, site: (word & SITE) as usize, began })
     }
 
+    /// Changes with every beginning and every end of a poll.
+    pub(crate) fn word(&self) -> u64 {
+        self.open.poll.load(Acquire)
+    }
+
     /// Whether that poll is still going on. Async-signal-safe; on the polling thread itself the answer is certain.
     #[inline]
     pub(crate) fn is_in(&self, word: u64) -> bool {

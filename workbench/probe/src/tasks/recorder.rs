@@ -68,7 +68,6 @@ impl Recorder {
     }
 
     /// What the stall catcher looks at. It holds no more than the hooks do, and may outlive the recorder.
-    #[allow(dead_code, reason = "the stall catcher's, which follows")]
     pub(crate) fn threads(&self) -> Threads {
         Threads(Arc::clone(&self.shared))
     }
@@ -78,7 +77,6 @@ impl Recorder {
 #[derive(Debug, Clone)]
 pub(crate) struct Threads(Arc<Shared>);
 
-#[allow(dead_code, reason = "the stall catcher's, which follows")]
 impl Threads {
     /// Every ledger there is; takes a lock that no poll takes.
     pub(crate) fn ledgers(&self) -> Vec<Arc<Ledger>> {
