@@ -59,6 +59,9 @@ pub(crate) struct Run {
     /// Evidence to gather, in trials of its own after the measured ones.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
     pub evidence: Vec<Evidence>,
+    /// Look for an incident: record the allocator as well, at 100 Hz instead of 10.
+    #[arg(long, conflicts_with = "resume")]
+    pub incident: bool,
     /// Seed of block order and arrivals; random unless given, always recorded.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -86,6 +89,8 @@ pub(crate) enum Evidence {
     Heap,
     /// Polls, stalls, allocations and waits by the place that spawned the tasks.
     Tasks,
+    /// Memory by state, page faults and memory given back over time, beside latency.
+    Allocator,
     /// None.
     None,
 }
@@ -124,6 +129,9 @@ pub(crate) struct Show {
     /// Tasks by spawn site instead of the result (gathered by `run --evidence tasks`).
     #[arg(long, conflicts_with = "plan")]
     pub tasks: bool,
+    /// The allocator over time instead of the result (gathered by `run --evidence allocator`).
+    #[arg(long, conflicts_with_all = ["plan", "tasks"])]
+    pub allocator: bool,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

@@ -21,6 +21,8 @@ pub struct Request<'a> {
     pub blocks: u32,
     /// Evidence to gather at the end: a trial of each variant for each kind.
     pub evidence: &'a [EvidenceKind],
+    /// Gather it at the rate for incidents, where its kind has one.
+    pub incident: bool,
     /// Seed of the order and of every arrival schedule.
     pub seed: u64,
     /// What will measure.
@@ -31,7 +33,7 @@ pub struct Request<'a> {
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
-    let Request { scenario, variants, blocks, evidence, seed, build } = *request;
+    let Request { scenario, variants, blocks, evidence, incident, seed, build } = *request;
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut trials = Vec::new();
     let mut push = |block, variant: &Variant, kind| {
@@ -69,6 +71,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
             .collect(),
         trials,
         schedule_hashes,
+        incident,
         phases: phases(scenario),
         build: build.clone(),
     }

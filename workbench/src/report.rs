@@ -32,6 +32,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         flamegraphs: &run.flamegraphs,
         heap: &run.heap,
         tasks: &run.tasks,
+        allocator: &run.allocator,
     };
     writer.report_html(&render::html::page(&page))?;
     writer.report_md(&render::markdown::report(&summary))?;
@@ -122,6 +123,10 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
                 EvidenceKind::Tasks => {
                     let sites = run.tasks.get(&planned.variant).map(Vec::as_slice);
                     evidence::tasks::summary(&folder, &planned.variant, sites, missing, overhead)
+                }
+                EvidenceKind::Allocator => {
+                    let record = run.allocator.get(&planned.variant);
+                    evidence::allocator::summary(&folder, &planned.variant, record, missing, overhead)
                 }
             }
         })

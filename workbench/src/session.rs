@@ -37,6 +37,8 @@ pub struct Wish {
     pub amount: Amount,
     /// Evidence to gather after the measurements.
     pub evidence: Vec<EvidenceKind>,
+    /// Record the allocator as well, at the rate for incidents.
+    pub incident: bool,
     /// Seed of order and arrivals; random where absent, always recorded.
     pub seed: Option<u64>,
 }
@@ -83,6 +85,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         quicken(&mut resolved);
     }
     let mut evidence = wish.evidence.clone();
+    evidence.extend(wish.incident.then_some(EvidenceKind::Allocator));
     evidence.sort_unstable();
     evidence.dedup();
     let blocks = match wish.amount {
@@ -103,6 +106,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         variants: &resolved.variants,
         blocks,
         evidence: &evidence,
+        incident: wish.incident,
         seed: wish.seed.unwrap_or_else(random),
         build: &build,
     });
@@ -218,7 +222,8 @@ impl Session {
             &run,
             Arc::clone(&guard),
             Arc::clone(stop),
-        );
+        )
+        .incident(plan.incident);
         let mut stage = Stage { subject: &mut subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
         let ending = conduct(plan, &self.done, &mut stage)?;
         let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;

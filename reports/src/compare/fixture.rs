@@ -50,6 +50,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         variants: variants.iter().map(planned).collect(),
         trials,
         schedule_hashes: Vec::new(),
+        incident: false,
         phases: Phases {
             warmup_s: 0.1,
             saturated_s: 0.2,

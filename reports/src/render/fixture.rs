@@ -23,6 +23,7 @@ pub(super) struct Fixture {
     pub(super) flamegraphs: BTreeMap<String, String>,
     pub(super) heap: BTreeMap<String, HeapFlamegraphs>,
     pub(super) tasks: BTreeMap<String, Vec<SiteRecord>>,
+    pub(super) allocator: BTreeMap<String, AllocatorRecord>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -231,6 +232,37 @@ impl Fixture {
         self
     }
 
+    /// The allocator of the first variant over time; that of the second is missing.
+    pub(super) fn with_allocator(mut self) -> Self {
+        let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
+        for (variant, missing) in variants.iter().zip([None, Some("it crashed".to_owned())]) {
+            self.summary.profiles.push(ProfileSummary {
+                variant: variant.clone(),
+                kind: "allocator".into(),
+                path: "evidence/x/allocator.jsonl".into(),
+                svg: String::new(),
+                samples: 40,
+                coverage: None,
+                source: "jemalloc at 10 Hz".into(),
+                overhead: Some(1.01),
+                missing,
+                peak: None,
+            });
+        }
+        let index = self.trials.len() as u32 + 1;
+        let evidence = TrialRecord {
+            index,
+            block: None,
+            variant: variants[0].clone(),
+            kind: TrialKind::Evidence(EvidenceKind::Allocator),
+            ..self.trials[0].clone()
+        };
+        self.timelines.insert(index, self.timelines.values().next().cloned().unwrap_or_default());
+        self.trials.push(evidence);
+        self.allocator.insert(variants[0].clone(), super::allocator::tests::record());
+        self
+    }
+
     /// What the renderer gets.
     pub(super) fn page(&self) -> Page<'_> {
         Page {
@@ -242,6 +274,7 @@ impl Fixture {
             flamegraphs: &self.flamegraphs,
             heap: &self.heap,
             tasks: &self.tasks,
+            allocator: &self.allocator,
         }
     }
 
@@ -272,6 +305,7 @@ impl Fixture {
             flamegraphs: shapes.iter().map(|shape| (shape.name.into(), flamegraph::svg(shape.name))).collect(),
             heap: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            allocator: BTreeMap::new(),
         }
     }
 }

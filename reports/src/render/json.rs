@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::text::is_invisible;
-use crate::run::{RunSummary, SiteRecord};
+use crate::run::{AllocatorRecord, RunSummary, SiteRecord};
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
 ///
@@ -31,6 +31,39 @@ pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>) ->
             })
             .collect(),
     })
+}
+
+/// What the allocator held over time, of every variant whose allocator was to be recorded; `missing` says why there is
+/// nothing, `notable` what stands out.
+pub fn allocator(summary: &RunSummary, records: &BTreeMap<String, AllocatorRecord>) -> String {
+    let gathered = summary.profiles.iter().filter(|profile| profile.kind == "allocator");
+    pretty(&Allocators {
+        format: summary.format,
+        run: &summary.run,
+        allocator: gathered
+            .map(|profile| VariantAllocator {
+                variant: &profile.variant,
+                missing: profile.missing.as_deref(),
+                notable: records.get(&profile.variant).map(super::allocator::notable).unwrap_or_default(),
+                recorded: records.get(&profile.variant),
+            })
+            .collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct Allocators<'a> {
+    format: u32,
+    run: &'a str,
+    allocator: Vec<VariantAllocator<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantAllocator<'a> {
+    variant: &'a str,
+    missing: Option<&'a str>,
+    notable: Vec<String>,
+    recorded: Option<&'a AllocatorRecord>,
 }
 
 #[derive(Serialize)]

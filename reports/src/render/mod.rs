@@ -3,6 +3,7 @@
 //! Pure functions from data to text: no I/O, no clock. Every name and message is hostile until proven otherwise;
 //! see the `text` module for what happens to them.
 
+mod allocator;
 mod chart;
 #[cfg(test)]
 mod fixture;
@@ -22,7 +23,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use crate::run::{HeapFlamegraphs, Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
+use crate::run::{AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
@@ -48,4 +49,6 @@ pub struct Page<'a> {
     pub heap: &'a BTreeMap<String, HeapFlamegraphs>,
     /// By variant: what tasks did, by spawn site.
     pub tasks: &'a BTreeMap<String, Vec<SiteRecord>>,
+    /// By variant: what the allocator held over time.
+    pub allocator: &'a BTreeMap<String, AllocatorRecord>,
 }

@@ -3,6 +3,7 @@
 //! [`writer`] makes them, [`reader`] loads them, [`store`] finds them, [`hlog`] keeps the histograms in between. The
 //! format is [`FORMAT`]; other major versions are refused by name.
 
+mod allocator;
 mod error;
 mod event;
 mod files;
@@ -21,6 +22,7 @@ mod trial;
 mod version;
 pub mod writer;
 
+pub use allocator::{AllocatorHead, AllocatorRecord, AllocatorSample};
 pub use error::RunError;
 pub use event::Event;
 pub use host::{BuildInfo, Machine};

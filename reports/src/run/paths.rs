@@ -19,6 +19,7 @@ pub(crate) const CPU_FLAMEGRAPH: &str = "cpu.svg";
 pub(crate) const HEAP_FLAMEGRAPH: &str = "heap.svg";
 pub(crate) const HEAP_OBJECTS_FLAMEGRAPH: &str = "heap-objects.svg";
 pub(crate) const HEAP_PEAK_FLAMEGRAPH: &str = "heap-peak.svg";
+pub(crate) const ALLOCATOR: &str = "allocator.jsonl";
 pub(crate) const TASKS: &str = "tasks.jsonl";
 
 /// Folder that holds every run of a project.

@@ -27,6 +27,9 @@ pub struct Plan {
     pub schedule_hashes: Vec<String>,
     /// What one trial consists of.
     pub phases: Phases,
+    /// Evidence of the allocator is recorded at the rate for incidents.
+    #[serde(default)]
+    pub incident: bool,
     /// Fingerprint of the workbench binary that planned it; a resumed run must match.
     pub build: BuildInfo,
 }

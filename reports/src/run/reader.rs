@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 
 use super::writer::variant_slugs;
 use super::{
-    Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Status, TimelinePoint, TrialKind, TrialOutcome,
-    TrialRecord, files, hlog, journal, paths, tasks, version,
+    AllocatorRecord, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Status, TimelinePoint, TrialKind,
+    TrialOutcome, TrialRecord, allocator, files, hlog, journal, paths, tasks, version,
 };
 
 /// Everything a report needs of a run.
@@ -43,6 +43,8 @@ pub struct LoadedRun {
     pub heap: BTreeMap<String, HeapFlamegraphs>,
     /// What tasks did, by variant: as recorded, the site with the most busy time first.
     pub tasks: BTreeMap<String, Vec<SiteRecord>>,
+    /// What the allocator held over time, by variant.
+    pub allocator: BTreeMap<String, AllocatorRecord>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
 }
@@ -111,10 +113,14 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let mut flamegraphs = BTreeMap::new();
     let mut heap = BTreeMap::new();
     let mut sites = BTreeMap::new();
+    let mut held = BTreeMap::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
         if let Some(records) = tasks::read(&folder)? {
             sites.insert(variant.clone(), records);
+        }
+        if let Some(record) = allocator::read(&folder)? {
+            held.insert(variant.clone(), record);
         }
         let svg = folder.join(paths::CPU_FLAMEGRAPH);
         if let Some(bytes) = files::read(&svg)? {
@@ -139,6 +145,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         flamegraphs,
         heap,
         tasks: sites,
+        allocator: held,
         warnings,
     })
 }

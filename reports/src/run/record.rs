@@ -58,6 +58,8 @@ pub enum EvidenceKind {
     Heap,
     /// What tasks do, by the place that spawned them.
     Tasks,
+    /// What the allocator holds, over time.
+    Allocator,
 }
 
 impl EvidenceKind {
@@ -67,6 +69,7 @@ impl EvidenceKind {
             Self::Cpu => "cpu",
             Self::Heap => "heap",
             Self::Tasks => "tasks",
+            Self::Allocator => "allocator",
         }
     }
 }

@@ -9,8 +9,8 @@ use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
-    Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, TimelinePoint, TrialRecord, files, paths, slugs,
-    version,
+    AllocatorRecord, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, TimelinePoint, TrialRecord,
+    allocator, files, paths, slugs, version,
 };
 
 /// Where the files of one trial go.
@@ -198,6 +198,14 @@ impl RunWriter {
             lines.push(b'\n');
         }
         self.evidence(variant, paths::TASKS, &lines)
+    }
+
+    /// Writes what the allocator held in a variant's evidence trial; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn allocator(&mut self, variant: &str, record: &AllocatorRecord) -> Result<String, RunError> {
+        self.evidence(variant, paths::ALLOCATOR, &allocator::lines(record)?)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

@@ -1,10 +1,12 @@
 //! The agent of an evidence trial: one a process, started after the warm-up, stopped after the last phase.
 
+use probe::allocator_timeline;
 use reports::run::EvidenceKind;
 
 use super::ChildError;
 use super::host::Host;
 use crate::evidence::Recorded;
+use crate::evidence::allocator::Timeline;
 
 /// Samples per second of CPU. Signals expire on the tick: faster is a lie (design 05 §1.1).
 const CPU_HZ: i32 = 99;
@@ -15,6 +17,7 @@ pub(super) enum Agent {
     Heap(probe::heap::Profiler),
     /// The recorder lives with the runtime it was built into.
     Tasks,
+    Allocator(probe::allocator_timeline::Recorder, bool),
 }
 
 impl Agent {
@@ -30,6 +33,11 @@ impl Agent {
                 host.tasks()?.start();
                 Self::Tasks
             }
+            EvidenceKind::Allocator => {
+                let incident = host.incident();
+                let hz = if incident { allocator_timeline::INCIDENT_HZ } else { allocator_timeline::HZ };
+                Self::Allocator(allocator_timeline::Recorder::start(hz).map_err(allocator)?, incident)
+            }
         })
     }
 
@@ -43,12 +51,19 @@ impl Agent {
                 recorder.stop();
                 Recorded::Tasks(recorder.snapshot())
             }
+            Self::Allocator(recorder, incident) => {
+                Recorded::Allocator(Timeline { recording: recorder.stop(), incident, ..Timeline::default() })
+            }
         })
     }
 }
 
 fn cpu(error: impl std::fmt::Display) -> ChildError {
     ChildError::Workload(format!("profiler: {error}"))
+}
+
+fn allocator(error: impl std::fmt::Display) -> ChildError {
+    ChildError::Workload(format!("recording the allocator: {error}"))
 }
 
 fn heap(error: impl std::fmt::Display) -> ChildError {

@@ -99,6 +99,11 @@ impl Host {
         }
     }
 
+    /// Whether evidence is gathered at the rate for incidents.
+    pub(super) fn incident(&self) -> bool {
+        self.assignment.incident
+    }
+
     /// Port of a networked workload.
     pub(super) fn port(&self) -> Option<u16> {
         match &self.work {

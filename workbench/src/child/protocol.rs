@@ -21,6 +21,8 @@ pub struct Assignment {
     pub seed: u64,
     /// What is to be gathered; `None` where the trial measures, so that nothing can be attached to it.
     pub evidence: Option<EvidenceKind>,
+    /// Gather it at the rate for incidents, where its kind has one.
+    pub incident: bool,
     /// Only read the settings back, then end.
     pub preflight: bool,
     /// Where the driver runs; `None` in a preflight, which is not driven.

@@ -56,13 +56,17 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         vary,
         variants: flags.variant.clone(),
         amount,
-        evidence: kinds(&flags.evidence)?,
+        evidence: kinds(&flags.evidence, flags.incident)?,
+        incident: flags.incident,
         seed: flags.seed,
     })
 }
 
 /// Kinds of evidence asked for.
-fn kinds(asked: &[Evidence]) -> anyhow::Result<Vec<EvidenceKind>> {
+fn kinds(asked: &[Evidence], incident: bool) -> anyhow::Result<Vec<EvidenceKind>> {
+    if incident && asked.contains(&Evidence::None) {
+        return Err(Refusal::usage("`--incident` gathers evidence, and `--evidence none` wants none: leave one out"));
+    }
     if asked.contains(&Evidence::None) && asked.iter().any(|kind| *kind != Evidence::None) {
         return Err(Refusal::usage("`--evidence none` goes with no other kind"));
     }
@@ -72,6 +76,7 @@ fn kinds(asked: &[Evidence]) -> anyhow::Result<Vec<EvidenceKind>> {
             Evidence::Cpu => Some(EvidenceKind::Cpu),
             Evidence::Heap => Some(EvidenceKind::Heap),
             Evidence::Tasks => Some(EvidenceKind::Tasks),
+            Evidence::Allocator => Some(EvidenceKind::Allocator),
             Evidence::None => None,
         })
         .collect())

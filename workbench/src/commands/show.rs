@@ -17,6 +17,8 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
         if flags.json { serde_json::to_string_pretty(&plan)? } else { super::plan_text::plan_text(&plan) }
     } else if flags.tasks {
         tasks(&path, flags.json)?
+    } else if flags.allocator {
+        allocator(&path, flags.json)?
     } else {
         let mut summary = report::of(&path).map_err(Refusal::usage)?;
         summary.path = path.display().to_string();
@@ -44,5 +46,22 @@ fn tasks(path: &Path, json: bool) -> anyhow::Result<String> {
         render::json::tasks(&summary, &run.tasks)
     } else {
         render::terminal::tasks(&summary, &run.tasks, ui::color(), ui::width())
+    })
+}
+
+/// The allocator over time, or why there is nothing.
+fn allocator(path: &Path, json: bool) -> anyhow::Result<String> {
+    let run = reader::load(path).map_err(Refusal::usage)?;
+    let summary = report::of(path).map_err(Refusal::usage)?;
+    if !summary.profiles.iter().any(|profile| profile.kind == EvidenceKind::Allocator.name()) {
+        return Err(Refusal::usage(format!(
+            "{} did not record the allocator: `workbench run {} --evidence cpu,allocator` does",
+            run.id, run.plan.scenario
+        )));
+    }
+    Ok(if json {
+        render::json::allocator(&summary, &run.allocator)
+    } else {
+        render::terminal::allocator(&summary, &run.allocator, ui::color(), ui::width())
     })
 }

@@ -39,6 +39,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         variants: &variants(),
         blocks,
         evidence,
+        incident: false,
         seed: 7,
         build: &BuildInfo::default(),
     })

@@ -1,5 +1,6 @@
 //! Evidence: what a trial with an agent attached recorded, turned into the files that explain. One file a kind.
 
+pub mod allocator;
 pub mod cpu;
 mod frames;
 pub mod heap;
@@ -19,6 +20,8 @@ pub enum Recorded {
     Heap(probe::heap::Profile),
     /// What tasks did, by spawn site.
     Tasks(Vec<probe::tasks::SiteRecord>),
+    /// What the allocator held, over time.
+    Allocator(allocator::Timeline),
 }
 
 /// Writes the files of a variant's evidence.
@@ -30,5 +33,6 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(sites) => tasks::write(writer, variant, sites),
+        Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),
     }
 }

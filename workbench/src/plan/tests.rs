@@ -18,7 +18,15 @@ pub(crate) fn variants() -> Vec<Variant> {
 fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
     let build = BuildInfo::default();
     let evidence: &[EvidenceKind] = if evidence { &[EvidenceKind::Cpu] } else { &[] };
-    plan(&Request { scenario: &scenario(), variants: &variants(), blocks, evidence, seed, build: &build })
+    plan(&Request {
+        scenario: &scenario(),
+        variants: &variants(),
+        blocks,
+        evidence,
+        incident: false,
+        seed,
+        build: &build,
+    })
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub struct BuiltinSubject<'a> {
     scenario: &'a Scenario,
     variants: &'a [Variant],
     seed: u64,
+    incident: bool,
     guard: Arc<Guard>,
     stop: Arc<AtomicBool>,
     /// Part of the marker, so that two runs on one host do not kill each other's subjects.
@@ -43,7 +44,12 @@ impl<'a> BuiltinSubject<'a> {
         guard: Arc<Guard>,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self { scenario, variants, seed, guard, stop, run: run.to_owned() }
+        Self { scenario, variants, seed, incident: false, guard, stop, run: run.to_owned() }
+    }
+
+    /// Whether evidence is gathered at the rate for incidents.
+    pub fn incident(self, incident: bool) -> Self {
+        Self { incident, ..self }
     }
 
     fn variant(&self, name: &str) -> Result<&'a Variant, SubjectError> {
@@ -69,6 +75,7 @@ impl<'a> BuiltinSubject<'a> {
             settings: variant.settings.clone(),
             seed,
             evidence,
+            incident: self.incident,
             preflight,
             placement: placement.cloned(),
         };

@@ -93,3 +93,43 @@ fn a_memory_limit_is_read_back_and_what_became_of_it_is_told() {
     let warnings = summary["warnings"].to_string();
     assert!(warnings.contains("`limit-shed`: over its memory limit of 2MiB for"), "{warnings}");
 }
+
+#[test]
+fn the_allocator_is_recorded_beside_latency_at_the_rate_asked_for() {
+    let program = program();
+    let shape = ["--trials", "1", "--seed", "7", "--set", "trial.saturated=300ms", "--set", "load.operations=400"];
+    let run = ["run", "allocator-lab", "--incident", "--variant", "jemalloc", "--variant", "system"];
+    let ran = program.run(&[&run[..], &shape, &["--evidence", "allocator"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let run = program.only_run();
+    let plan: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("plan.json")).expect("a plan")).expect("JSON");
+    assert_eq!(plan["incident"], true);
+    for (variant, said, unsaid) in [("jemalloc", "active", "free"), ("system", "free", "active")] {
+        let file = fs::read_to_string(run.join(format!("evidence/{variant}/allocator.jsonl"))).expect("a recording");
+        let lines: Vec<serde_json::Value> = file.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        let (head, samples) = (&lines[0], &lines[1..]);
+        assert_eq!((&head["hz"], &head["incident"], &head["allocator"]), (&100.into(), &true.into(), &variant.into()));
+        assert!(head["cost"].as_f64() > Some(0.0) && head["open_at_s"].as_f64() > Some(0.2), "{head}");
+        assert!(samples.len() >= 2 && samples.len() as u64 <= head["due"].as_u64().expect("a count"), "{head}");
+        for sample in samples {
+            assert!(sample[said].is_u64() && sample[unsaid].is_null() && sample["live"].is_u64(), "{sample}");
+        }
+        assert!(samples[0]["minor_faults"].as_u64() <= samples[samples.len() - 1]["minor_faults"].as_u64());
+    }
+    let summary = summary(&run);
+    assert_eq!(summary["profiles"][0]["path"], "evidence/jemalloc/allocator.jsonl");
+    assert!(summary["profiles"][0]["source"].as_str().is_some_and(|said| said.contains("% of a core")), "{summary}");
+    let report = fs::read_to_string(run.join("report.html")).expect("a report");
+    assert!(report.contains("<section id=\"allocation\">") && report.contains(">latency</text>"));
+
+    let shown = program.run(&["show", "--allocator"]);
+    assert!(shown.stdout.contains("resident set") && shown.stdout.contains("system at 100 Hz"), "{}", shown.stdout);
+    let json: serde_json::Value =
+        serde_json::from_str(&program.run(&["show", "--allocator", "--json"]).stdout).expect("JSON");
+    assert_eq!(json["allocator"][0]["recorded"]["head"]["hz"], 100);
+    let none = program.run(&["run", "allocator-lab", "--incident", "--evidence", "none"]);
+    assert!(none.code == Some(2) && none.stderr.contains("leave one out"), "{}", none.stderr);
+    let without = program.run(&["show", "--tasks"]);
+    assert_eq!(without.code, Some(2));
+}

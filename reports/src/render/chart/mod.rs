@@ -3,6 +3,7 @@
 //! Colours come from CSS: an element of class `s0` … `s7` has the variable `--c` of its variant, so that one picture
 //! serves light and dark. Sizes are CSS pixels. Text is escaped here; callers pass it raw.
 
+pub(crate) mod allocation;
 mod axis;
 mod canvas;
 pub(crate) mod dots;

@@ -36,7 +36,7 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    fn new(draw: impl Fn(f64) -> Option<String>) -> Option<Self> {
+    pub(super) fn new(draw: impl Fn(f64) -> Option<String>) -> Option<Self> {
         let [wide, narrow] = WIDTHS;
         Some(Self { wide: draw(wide)?, narrow: draw(narrow)? })
     }

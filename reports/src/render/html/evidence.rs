@@ -59,7 +59,7 @@ impl Evidence {
             .summary
             .profiles
             .iter()
-            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks"))
+            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "allocator"))
             .map(other)
             .collect();
         Self { cpu, others }

@@ -4,6 +4,7 @@
 //! flamegraph from asking the network for anything. Scripts only add comfort. Every text has been through
 //! the `text` module before it reaches the template, and askama escapes it there.
 
+mod allocator;
 mod charts;
 mod drain;
 mod driver;
@@ -36,6 +37,7 @@ struct Report {
     evidence: evidence::Evidence,
     heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
+    allocator: Vec<allocator::Article>,
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
@@ -57,6 +59,7 @@ pub fn page(page: &Page<'_>) -> String {
         evidence,
         heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
+        allocator: allocator::articles(page, &variants),
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
@@ -84,6 +87,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     }
     if !report.tasks.is_empty() {
         all.push(("tasks", "Tasks"));
+    }
+    if !report.allocator.is_empty() {
+        all.push(("allocation", "Allocation"));
     }
     all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
     if !report.drain.is_empty() {

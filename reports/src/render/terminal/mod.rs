@@ -3,6 +3,7 @@
 //! Every function returns whole lines, ending in a newline, without control characters other than the colour codes
 //! asked for; names that hold any are shown with `\u{1b}` in their place.
 
+mod allocator;
 mod ink;
 mod layout;
 mod lists;
@@ -10,6 +11,7 @@ mod numbers;
 mod result;
 mod tasks;
 
+pub use allocator::allocator;
 pub use lists::{RunLine, comparison, runs};
 pub use result::result;
 pub use tasks::tasks;

@@ -41,6 +41,21 @@ fn reports_are_refused_only_under_pressure_and_only_where_shedding_is_on() {
 }
 
 #[test]
+fn a_report_that_waits_begins_when_the_pressure_falls() {
+    let runtime = runtime();
+    let (source, pressure) = PressureSource::new();
+    source.set(PressureLevel::Over);
+    let service = build(&runtime, &[("shed", "true"), ("report_hold", "10000"), ("report_bytes", "65536")], pressure);
+    runtime.block_on(async {
+        let waiting = tokio::spawn(async move { service.relieved().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        source.set(PressureLevel::Purging);
+        assert!(waiting.await.unwrap());
+    });
+}
+
+#[test]
 fn blocks_add_up() {
     for bytes in [1, BLOCK - 1, BLOCK, BLOCK + 1, 10 * BLOCK + 5] {
         assert_eq!(sizes(bytes).sum::<usize>(), bytes);

@@ -68,7 +68,12 @@ pub(super) fn run(
         tracing::warn!("jemalloc also reads {source}");
     }
     let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
-    let phases = phases(trial, scenario, &driving, &mut conversation, watch)?;
+    let mut phases = phases(trial, scenario, &driving, &mut conversation, watch)?;
+    if let Some(Recorded::Allocator(timeline)) = &mut phases.recorded {
+        timeline.open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
+        let limit = effective.get("allocator.memory_limit");
+        timeline.limit = limit.and_then(|limit| scenarios::knobs::parse_size(limit).ok());
+    }
     let exit = conversation.finish(STOP_PATIENCE)?;
     if exit.code != Some(0) {
         return Err(conversation.failed("after shutting down, the process", &exit));
@@ -160,6 +165,7 @@ fn agent(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Cpu => "the profiler",
         EvidenceKind::Heap => "the heap profiler",
         EvidenceKind::Tasks => "the recording of tasks",
+        EvidenceKind::Allocator => "the recording of the allocator",
     }
 }
 
