@@ -128,6 +128,18 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
                     let record = run.allocator.get(&planned.variant);
                     evidence::allocator::summary(&folder, &planned.variant, record, missing, overhead)
                 }
+                EvidenceKind::Console => ProfileSummary {
+                    variant: planned.variant.clone(),
+                    kind: kind.name().to_owned(),
+                    path: String::new(),
+                    svg: String::new(),
+                    samples: 0,
+                    peak: None,
+                    coverage: None,
+                    source: "tokio-console".to_owned(),
+                    overhead: None,
+                    missing: missing.or_else(|| Some("nothing of it is kept".to_owned())),
+                },
             }
         })
         .collect()

@@ -60,6 +60,8 @@ pub enum EvidenceKind {
     Tasks,
     /// What the allocator holds, over time.
     Allocator,
+    /// What tokio-console sees: tasks, resources, who waits on which.
+    Console,
 }
 
 impl EvidenceKind {
@@ -70,6 +72,7 @@ impl EvidenceKind {
             Self::Heap => "heap",
             Self::Tasks => "tasks",
             Self::Allocator => "allocator",
+            Self::Console => "console",
         }
     }
 }

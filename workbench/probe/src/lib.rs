@@ -6,6 +6,7 @@
 pub mod affinity;
 pub mod allocator;
 pub mod allocator_timeline;
+pub mod console;
 pub mod cpu;
 #[cfg(feature = "endpoints")]
 pub mod endpoints;

@@ -5,8 +5,8 @@ use reports::run::EvidenceKind;
 
 use super::ChildError;
 use super::host::Host;
-use crate::evidence::Recorded;
 use crate::evidence::allocator::Timeline;
+use crate::evidence::{ConsoleRecord, Recorded};
 
 /// Samples per second of CPU. Signals expire on the tick: faster is a lie (design 05 §1.1).
 const CPU_HZ: i32 = 99;
@@ -18,6 +18,8 @@ pub(super) enum Agent {
     /// The recorder lives with the runtime it was built into.
     Tasks,
     Allocator(probe::allocator_timeline::Recorder, bool),
+    /// Server and recorder run since before the runtime did, since the console sees nothing that is older than itself.
+    Console,
 }
 
 impl Agent {
@@ -38,6 +40,10 @@ impl Agent {
                 let hz = if incident { allocator_timeline::INCIDENT_HZ } else { allocator_timeline::HZ };
                 Self::Allocator(allocator_timeline::Recorder::start(hz).map_err(allocator)?, incident)
             }
+            EvidenceKind::Console => {
+                host.tasks()?;
+                Self::Console
+            }
         })
     }
 
@@ -54,6 +60,7 @@ impl Agent {
             Self::Allocator(recorder, incident) => {
                 Recorded::Allocator(Timeline { recording: recorder.stop(), incident, ..Timeline::default() })
             }
+            Self::Console => Recorded::Console(ConsoleRecord { sites: host.tasks()?.snapshot() }),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Hosts the workload on a runtime built from the settings, and drives it where it is in-process.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use probe::console::{self, Console, ConsoleError};
 use probe::tasks::{InstallError, Recorder};
 use reports::run::{DrainRecord, EvidenceKind};
 use scenarios::catalog::{Catalog, Constructor};
@@ -30,6 +31,8 @@ pub(super) struct Host {
     assignment: Assignment,
     /// Only where tasks are the evidence; or why there is none.
     tasks: Option<Result<Recorder, InstallError>>,
+    /// Only where tokio-console is the evidence.
+    console: Option<Console>,
     /// Tells the thread that owns the runtime to give it up.
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     owner: Option<std::thread::JoinHandle<()>>,
@@ -48,13 +51,22 @@ impl Host {
         settings: &probe::runtime::Settings,
         pressure: Pressure,
     ) -> Result<Self, ChildError> {
+        // First of all: the console sees nothing that is older than itself.
+        let console = match assignment.evidence {
+            Some(EvidenceKind::Console) => Some(serve_console(assignment.console_port)?),
+            _ => None,
+        };
         let (runtime, tasks) = match assignment.evidence {
-            Some(EvidenceKind::Tasks) => {
+            Some(EvidenceKind::Tasks | EvidenceKind::Console) => {
                 probe::runtime::build_recorded(settings).map(|(runtime, tasks)| (runtime, Some(tasks)))
             }
             _ => probe::runtime::build(settings).map(|runtime| (runtime, None)),
         }
         .map_err(|e| ChildError::Setting(e.to_string()))?;
+        if let (Some(console), Some(Ok(tasks))) = (&console, &tasks) {
+            tasks.start();
+            console.show_tasks(tasks.clone());
+        }
         let handle = runtime.handle().clone();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         // A current-thread runtime runs only while somebody blocks on it, so both flavours get an owner thread.
@@ -87,7 +99,7 @@ impl Host {
             }
         };
         drop(_inside);
-        Ok(Self { handle, work, assignment: assignment.clone(), tasks, stop: Some(stop), owner: Some(owner) })
+        Ok(Self { handle, work, assignment: assignment.clone(), tasks, console, stop: Some(stop), owner: Some(owner) })
     }
 
     /// Who records the tasks of the runtime.
@@ -102,6 +114,11 @@ impl Host {
     /// Whether evidence is gathered at the rate for incidents.
     pub(super) fn incident(&self) -> bool {
         self.assignment.incident
+    }
+
+    /// Where tokio-console can connect.
+    pub(super) fn console(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Console::address)
     }
 
     /// Port of a networked workload.
@@ -219,4 +236,15 @@ impl Host {
         }
         Ok(drain)
     }
+}
+
+/// Serves tokio-console from this process.
+fn serve_console(port: u16) -> Result<Console, ChildError> {
+    let options = console::Options { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), ..Default::default() };
+    Console::start(&options).map_err(|error| match error {
+        ConsoleError::PortTaken(_) => {
+            ChildError::Setting(format!("{error}: choose another with `--port`, 0 for any free one"))
+        }
+        other => ChildError::Workload(other.to_string()),
+    })
 }

@@ -68,7 +68,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     effective.extend(host.effective());
     let port = host.port();
     let hidden = probe::jemalloc::hidden_sources();
-    replies.send(&Reply::Ready { port, effective, hidden })?;
+    replies.send(&Reply::Ready { port, console: host.console(), effective, hidden })?;
     if assignment.preflight {
         return Ok(());
     }

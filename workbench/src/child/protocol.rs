@@ -2,6 +2,7 @@
 //! replies on the pipe that was its standard output.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use reports::run::EvidenceKind;
 use scenarios::spec::{Scenario, Settings};
@@ -27,6 +28,8 @@ pub struct Assignment {
     pub preflight: bool,
     /// Where the driver runs; `None` in a preflight, which is not driven.
     pub placement: Option<Placement>,
+    /// Port for tokio-console in a trial of that kind; 0 for any free one.
+    pub console_port: u16,
 }
 
 /// Later lines to the child.
@@ -60,6 +63,8 @@ pub enum Reply {
     Ready {
         /// Loopback port of a networked workload.
         port: Option<u16>,
+        /// Where tokio-console can connect, in a trial of that kind.
+        console: Option<SocketAddr>,
         /// Settings read back from this process.
         effective: Settings,
         /// Sources of configuration that nobody asked for.

@@ -22,6 +22,15 @@ pub enum Recorded {
     Tasks(Vec<probe::tasks::SiteRecord>),
     /// What the allocator held, over time.
     Allocator(allocator::Timeline),
+    /// What the hooks counted while tokio-console was served.
+    Console(ConsoleRecord),
+}
+
+/// What the process itself knows of a trial under tokio-console: a second opinion on what the console's stream says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConsoleRecord {
+    /// Tasks by spawn site, since the runtime was built.
+    pub sites: Vec<probe::tasks::SiteRecord>,
 }
 
 /// Writes the files of a variant's evidence.
@@ -34,5 +43,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(sites) => tasks::write(writer, variant, sites),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),
+        // What is to be kept of it comes over the console's own stream.
+        Recorded::Console(_) => Ok(()),
     }
 }

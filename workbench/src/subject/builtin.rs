@@ -78,6 +78,7 @@ impl<'a> BuiltinSubject<'a> {
             incident: self.incident,
             preflight,
             placement: placement.cloned(),
+            console_port: 0,
         };
         Conversation::start(command, &marker, &self.guard, &assignment, Arc::clone(&self.stop))
     }

@@ -25,8 +25,9 @@ pub enum InstallError {
 }
 
 /// Records the tasks of one runtime. Spawns and ends are counted from the beginning, so that the tasks alive are
-/// known; everything else between [`Recorder::start`] and [`Recorder::stop`].
-#[derive(Debug)]
+/// known; everything else between [`Recorder::start`] and [`Recorder::stop`]. A clone is another hold on the same
+/// recording.
+#[derive(Debug, Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
 }

@@ -1,5 +1,6 @@
 //! The parent's side of the talk with a child. Every wait has an end, and every ending of the child has a name.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,8 @@ pub(super) struct Conversation {
 pub(super) struct Ready {
     /// Port of a networked workload.
     pub(super) port: Option<u16>,
+    /// Where tokio-console can connect, in a trial of that kind.
+    pub(super) console: Option<SocketAddr>,
     /// Settings read back.
     pub(super) effective: Settings,
     /// Sources of configuration that nobody asked for.
@@ -53,7 +56,7 @@ impl Conversation {
     /// Waits until the child is ready.
     pub(super) fn ready(&mut self, patience: Duration) -> Result<Ready, SubjectError> {
         match self.hear("starting", patience)? {
-            Reply::Ready { port, effective, hidden } => Ok(Ready { port, effective, hidden }),
+            Reply::Ready { port, console, effective, hidden } => Ok(Ready { port, console, effective, hidden }),
             other => Err(self.out_of_turn("ready", &other)),
         }
     }

@@ -60,12 +60,15 @@ pub(super) fn run(
     let began = Instant::now();
     let host_before = HostCpu::now();
     let ready = conversation.ready(START_PATIENCE)?;
-    let Ready { effective, port, hidden } = ready;
+    let Ready { effective, port, console, hidden } = ready;
     if let Some(message) = disagreement(&cheap(&variant.settings), &effective) {
         return Err(SubjectError::Refused(message));
     }
     if let Some(source) = hidden.first() {
         tracing::warn!("jemalloc also reads {source}");
+    }
+    if let Some(address) = console {
+        tracing::info!("tokio-console http://{address}");
     }
     let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
     let mut phases = phases(trial, scenario, &driving, &mut conversation, watch)?;
@@ -166,6 +169,7 @@ fn agent(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Heap => "the heap profiler",
         EvidenceKind::Tasks => "the recording of tasks",
         EvidenceKind::Allocator => "the recording of the allocator",
+        EvidenceKind::Console => "tokio-console",
     }
 }
 
