@@ -9,23 +9,25 @@ use super::record::{LONG_POLL, STALL};
 use super::sites::SITES;
 use crate::allocator::Allocated;
 
-/// Sums of one site on one thread. Times in nanoseconds.
+/// Sums of one site on one thread. Times in nanoseconds. What every poll adds to is one cache line, what spawns, ends and
+/// long polls add to is the next.
+#[repr(C, align(64))]
 pub(super) struct Sums {
+    pub(super) polls: AtomicU64,
+    pub(super) busy: AtomicU64,
+    pub(super) longest_poll: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) allocations: AtomicU64,
+    pub(super) latency: AtomicU64,
+    pub(super) worst_latency: AtomicU64,
+    pub(super) long_polls: AtomicU64,
     /// Since the runtime began.
     pub(super) ever_spawned: AtomicU64,
     /// Since the runtime began, blocking jobs included.
     pub(super) ever_finished: AtomicU64,
     pub(super) spawned: AtomicU64,
     pub(super) finished: AtomicU64,
-    pub(super) polls: AtomicU64,
-    pub(super) busy: AtomicU64,
-    pub(super) longest_poll: AtomicU64,
-    pub(super) long_polls: AtomicU64,
     pub(super) stalls: AtomicU64,
-    pub(super) bytes: AtomicU64,
-    pub(super) allocations: AtomicU64,
-    pub(super) latency: AtomicU64,
-    pub(super) worst_latency: AtomicU64,
 }
 
 /// Low bits of [`Open::poll`]: the site. Above them the number of the poll, from 1 on each ledger.

@@ -24,12 +24,24 @@ pub enum InstallError {
     Unavailable,
 }
 
+/// Whether tokio measures how long tasks that are ready wait for a worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Latency {
+    /// It does. tokio looks at the clock twice more for every poll, and at the dearer of the two clocks: that is most of
+    /// what recording then costs.
+    #[default]
+    Tracked,
+    /// It does not: [`SiteRecord::schedule_latency_s`] and [`SiteRecord::worst_schedule_latency_s`] stay 0.
+    Untracked,
+}
+
 /// Records the tasks of one runtime. Spawns and ends are counted from the beginning, so that the tasks alive are
 /// known; everything else between [`Recorder::start`] and [`Recorder::stop`]. A clone is another hold on the same
 /// recording.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
+    latency: Latency,
 }
 
 /// Puts the hooks into the builder of one runtime, in place of any task hooks it had, and asks tokio to track schedule
@@ -38,15 +50,23 @@ pub struct Recorder {
 /// # Errors
 /// A build without `--cfg tokio_unstable`; the builder is as it was.
 pub fn install(builder: &mut Builder) -> Result<Recorder, InstallError> {
+    install_with(builder, Latency::Tracked)
+}
+
+/// As [`install`], with schedule latency or without.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_with(builder: &mut Builder, latency: Latency) -> Result<Recorder, InstallError> {
     #[cfg(tokio_unstable)]
     {
         let shared = Arc::new(Shared::new());
-        hooks::install(builder, &shared);
-        Ok(Recorder { shared })
+        hooks::install(builder, &shared, latency);
+        Ok(Recorder { shared, latency })
     }
     #[cfg(not(tokio_unstable))]
     {
-        let _ = builder;
+        let _ = (builder, latency);
         Err(InstallError::Unavailable)
     }
 }
@@ -66,6 +86,17 @@ impl Recorder {
     /// are each right but not of one instant; a poll is counted a moment after what it did can be seen.
     pub fn snapshot(&self) -> Vec<SiteRecord> {
         merge::records(&self.shared)
+    }
+
+    /// Whether schedule latency is among what is recorded.
+    pub fn latency(&self) -> Latency {
+        self.latency
+    }
+
+    /// The clock of poll times: `time-stamp counter` where the processor and the kernel vouch for it, else
+    /// `CLOCK_MONOTONIC`, which costs more.
+    pub fn clock(&self) -> &'static str {
+        self.shared.clock()
     }
 
     /// What the stall catcher looks at. It holds no more than the hooks do, and may outlive the recorder.

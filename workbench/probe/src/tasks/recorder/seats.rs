@@ -1,11 +1,12 @@
 //! Which thread writes which ledger.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
 
+use crate::tasks::clock::Clock;
 use crate::tasks::ledger::Ledger;
 use crate::tasks::sites::Sites;
 
@@ -13,13 +14,16 @@ use crate::tasks::sites::Sites;
 pub(super) struct Shared {
     pub(super) recording: AtomicBool,
     pub(super) sites: Sites,
-    epoch: Instant,
+    /// Different for every recorder of the process; never 0.
+    number: u64,
+    clock: Clock,
     ledgers: Mutex<Ledgers>,
 }
 
 /// Touched when a thread comes or goes, and by snapshots; never by a poll.
 #[derive(Default)]
 struct Ledgers {
+    /// Only ever added to: a ledger lives as long as its recorder.
     all: Vec<Arc<Ledger>>,
     /// Those of threads that ended: the next thread adds to them.
     free: Vec<Arc<Ledger>>,
@@ -31,13 +35,29 @@ struct Seat {
     ledger: Arc<Ledger>,
 }
 
+/// Where the calling thread writes: all that a poll asks for.
+#[derive(Clone, Copy)]
+struct Here {
+    /// Number of the recorder that the ledger belongs to; 0 for none.
+    recorder: u64,
+    ledger: *const Ledger,
+}
+
+const NOWHERE: Here = Here { recorder: 0, ledger: ptr::null() };
+
 thread_local! {
+    /// The seat used last. It has no destructor, so that reading it is one load from a fixed place.
+    static HERE: Cell<Here> = const { Cell::new(NOWHERE) };
     /// One for each recorder whose tasks ran here: hardly ever more than one.
     static SEATS: RefCell<Vec<Seat>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        // Whoever comes next may sit here: this thread must not go on writing.
+        if ptr::eq(HERE.get().ledger, Arc::as_ptr(&self.ledger)) {
+            HERE.set(NOWHERE);
+        }
         if let Some(shared) = self.shared.upgrade() {
             shared.ledgers().free.push(Arc::clone(&self.ledger));
         }
@@ -46,10 +66,13 @@ impl Drop for Seat {
 
 impl Shared {
     pub(super) fn new() -> Self {
+        // Rises by one a recorder: it cannot wrap.
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
         Self {
             recording: AtomicBool::new(false),
             sites: Sites::new(),
-            epoch: Instant::now(),
+            number: NUMBERS.fetch_add(1, Relaxed),
+            clock: Clock::start(),
             ledgers: Mutex::default(),
         }
     }
@@ -57,8 +80,12 @@ impl Shared {
     /// Nanoseconds since the recorder was made.
     #[inline]
     pub(super) fn now(&self) -> u64 {
-        // 584 years.
-        self.epoch.elapsed().as_nanos() as u64
+        self.clock.now()
+    }
+
+    /// What [`Self::now`] reads.
+    pub(super) fn clock(&self) -> &'static str {
+        self.clock.name()
     }
 
     /// Every ledger there is.
@@ -69,32 +96,43 @@ impl Shared {
     /// Lets this thread write to its ledger.
     #[inline]
     pub(super) fn write(self: &Arc<Self>, entry: impl FnOnce(&Ledger)) {
-        let mut entry = Some(entry);
-        let seated = SEATS.try_with(|seats| {
-            let taken = seats.borrow();
-            let mine = taken.iter().find(|seat| std::ptr::eq(seat.shared.as_ptr(), Arc::as_ptr(self)));
-            let ledger = match mine {
-                Some(seat) => &seat.ledger,
-                None => {
-                    drop(taken);
-                    &self.take_a_seat(seats)
-                }
-            };
-            if let Some(entry) = entry.take() {
-                entry(ledger);
-            }
-        });
-        if seated.is_err() {
-            // The thread is ending, and its seats are gone: any free ledger will do, for this one entry.
-            let ledger = self.take();
-            if let Some(entry) = entry.take() {
-                entry(&ledger);
-            }
-            self.ledgers().free.push(ledger);
+        let here = HERE.get();
+        if here.recorder == self.number {
+            // SAFETY: the ledger is one of this very recorder's, which keeps every ledger it ever had.
+            entry(unsafe { &*here.ledger });
+        } else {
+            self.write_elsewhere(entry);
         }
     }
 
+    /// As [`Self::write`], where this thread last wrote for another recorder, or never.
     #[cold]
+    #[inline(never)]
+    fn write_elsewhere(self: &Arc<Self>, entry: impl FnOnce(&Ledger)) {
+        let seated = SEATS.try_with(|seats| {
+            let taken = seats.borrow();
+            let mine = taken.iter().find(|seat| ptr::eq(seat.shared.as_ptr(), Arc::as_ptr(self)));
+            let ledger = match mine {
+                Some(seat) => Arc::clone(&seat.ledger),
+                None => {
+                    drop(taken);
+                    self.take_a_seat(seats)
+                }
+            };
+            HERE.set(Here { recorder: self.number, ledger: Arc::as_ptr(&ledger) });
+            ledger
+        });
+        match seated {
+            Ok(ledger) => entry(&ledger),
+            // The thread is ending, and its seats are gone: any free ledger will do, for this one entry.
+            Err(_) => {
+                let ledger = self.take();
+                entry(&ledger);
+                self.ledgers().free.push(ledger);
+            }
+        }
+    }
+
     fn take_a_seat(self: &Arc<Self>, seats: &RefCell<Vec<Seat>>) -> Arc<Ledger> {
         let ledger = self.take();
         ledger.seat(nix::unistd::gettid().as_raw());
