@@ -1,0 +1,103 @@
+//! What recording tasks costs: three kinds of work, with nothing, with hooks that rest, recorded, and recorded with
+//! schedule latency.
+//!
+//! `cargo bench -p probe --bench tasks [ROUNDS]` prints ratios to the bare runtime. A round measures every mode once, in
+//! random order, so that each ratio is of two measurements of the same seconds; shown are the medians over rounds with
+//! intervals of 95 %, of the clock on the wall and of CPU time (which other work on the machine disturbs less). Targets:
+//! spawn and ping-pong at most 1.3, request-like work at most 1.05.
+//!
+//! What the compiler's flags and tokio's features cost is told by `builds`, next to this.
+
+#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a bench reports there")]
+
+mod ratios;
+mod works;
+
+use probe::tasks::{Latency, Recorder, install_with};
+use tokio::runtime::{Builder, Runtime};
+
+use self::ratios::{Cost, Order, line, measure, median};
+use self::works::WORKS;
+
+#[global_allocator]
+static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
+
+const ROUNDS: usize = 25;
+
+/// What is installed into a runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Bare,
+    LatencyAlone,
+    Resting,
+    Recorded,
+    RecordedWithLatency,
+}
+
+const MODES: [(Mode, &str); 4] = [
+    (Mode::LatencyAlone, "tokio's schedule latency, no hooks"),
+    (Mode::Resting, "hooks, not recording"),
+    (Mode::Recorded, "recorded"),
+    (Mode::RecordedWithLatency, "recorded, with schedule latency"),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo test --benches` only wants to see that it starts.
+    let rounds = match arguments.iter().any(|argument| argument == "--bench") {
+        true => arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS),
+        false => 1,
+    };
+    let mut order = Order(0x2545_f491_4f6c_dd1d);
+    println!("{rounds} rounds; medians and intervals of 95 %; ratios to the bare runtime of the same round");
+    println!(
+        "clock of poll times: {}",
+        install_with(&mut Builder::new_current_thread(), Latency::Untracked).unwrap().clock()
+    );
+    for (name, operations, work) in WORKS {
+        let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); MODES.len() + 1];
+        for _ in 0..rounds {
+            let mut modes: Vec<usize> = (0..costs.len()).collect();
+            order.shuffle(&mut modes);
+            for at in modes {
+                let mode = at.checked_sub(1).map_or(Mode::Bare, |at| MODES[at].0);
+                let (runtime, _recorder) = runtime(mode);
+                costs[at].push(measure(&runtime, operations, work));
+            }
+        }
+        let [_, wall, _] = median(costs[0].iter().map(|cost| cost.wall).collect());
+        let [_, cpu, _] = median(costs[0].iter().map(|cost| cost.cpu).collect());
+        println!("{name}: {wall:.0} ns an operation bare, {cpu:.0} ns of CPU");
+        for ((_, mode), costs_of_mode) in MODES.iter().zip(&costs[1..]) {
+            let pairs = || costs_of_mode.iter().zip(&costs[0]);
+            println!(
+                "{}",
+                line(
+                    mode,
+                    pairs().map(|(on, off)| on.wall / off.wall).collect(),
+                    pairs().map(|(on, off)| on.cpu / off.cpu).collect()
+                )
+            );
+        }
+    }
+}
+
+fn runtime(mode: Mode) -> (Runtime, Option<Recorder>) {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all();
+    let latency = match mode {
+        Mode::Bare => None,
+        Mode::LatencyAlone => {
+            builder.track_task_schedule_latency();
+            None
+        }
+        Mode::Resting | Mode::Recorded => Some(Latency::Untracked),
+        Mode::RecordedWithLatency => Some(Latency::Tracked),
+    };
+    let recorder = latency.map(|latency| install_with(&mut builder, latency).unwrap());
+    if let Some(recorder) = recorder.as_ref().filter(|_| mode != Mode::Resting) {
+        recorder.start();
+    }
+    (builder.build().unwrap(), recorder)
+}
