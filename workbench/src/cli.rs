@@ -62,6 +62,13 @@ pub(crate) struct Run {
     /// Look for an incident: record the allocator as well, at 100 Hz instead of 10.
     #[arg(long, conflicts_with = "resume")]
     pub incident: bool,
+    /// Who samples CPU evidence, in the process; where the sampler cannot work, pprof takes its place and the report says
+    /// why.
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    pub cpu_backend: Option<CpuBackend>,
+    /// Samples per second of CPU [default: 999 by the sampler, 99 by pprof].
+    #[arg(long, value_name = "HZ")]
+    pub cpu_hz: Option<u32>,
     /// Seed of block order and arrivals; random unless given, always recorded.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -73,7 +80,7 @@ pub(crate) struct Run {
     pub dry_run: bool,
     /// Finish an interrupted run: the latest, or the one named.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
-          conflicts_with_all = ["set", "vary", "variant", "trials", "budget", "seed", "quick", "dry_run"])]
+          conflicts_with_all = ["set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "seed", "quick", "dry_run"])]
     pub resume: Option<String>,
     /// Print one JSON document instead of the table.
     #[arg(long)]
@@ -93,6 +100,15 @@ pub(crate) enum Evidence {
     Allocator,
     /// None.
     None,
+}
+
+/// Who samples CPU evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CpuBackend {
+    /// Our own: a timer for each thread, weighted, safe beside panics.
+    Sampler,
+    /// The pprof crate: accurate up to 99 Hz.
+    Pprof,
 }
 
 /// `workbench list`.

@@ -136,6 +136,9 @@ fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyho
         None => {}
         Some(Ok(recorded)) => {
             let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
+            if let Some(notice) = evidence::notice(&recorded) {
+                stage.listener.hear(&Happening::Warning(&format!("evidence of `{}`: {notice}", trial.variant)));
+            }
             if let Err(error) = evidence::write(stage.writer, &trial.variant, &recorded) {
                 outcome = TrialOutcome::EvidenceMissing { because: format!("{error:#}") };
             }

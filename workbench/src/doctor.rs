@@ -177,7 +177,7 @@ fn tick(around: &Surroundings) -> Check {
         Some(hz) => check(
             "kernel tick",
             Health::Good,
-            format!("{hz} Hz: signal profilers cannot sample faster; we ask for 99 Hz"),
+            format!("{hz} Hz: signals cannot interrupt more often; our sampler weights them, pprof asks for 99 Hz"),
             "",
         ),
         None => check("kernel tick", Health::Notice, "unknown", "a kernel with CLOCK_MONOTONIC_COARSE tells it"),

@@ -3,7 +3,9 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use reports::run::{BuildInfo, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind};
+use reports::run::{
+    BuildInfo, CpuSampling, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind,
+};
 use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +25,8 @@ pub struct Request<'a> {
     pub evidence: &'a [EvidenceKind],
     /// Gather it at the rate for incidents, where its kind has one.
     pub incident: bool,
+    /// How CPU evidence is sampled, where it is among them.
+    pub cpu: CpuSampling,
     /// Seed of the order and of every arrival schedule.
     pub seed: u64,
     /// What will measure.
@@ -33,7 +37,7 @@ pub struct Request<'a> {
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
-    let Request { scenario, variants, blocks, evidence, incident, seed, build } = *request;
+    let Request { scenario, variants, blocks, evidence, incident, cpu, seed, build } = *request;
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut trials = Vec::new();
     let mut push = |block, variant: &Variant, kind| {
@@ -73,6 +77,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         schedule_hashes,
         incident,
         phases: phases(scenario),
+        cpu: evidence.contains(&EvidenceKind::Cpu).then_some(cpu),
         build: build.clone(),
     }
 }

@@ -10,13 +10,14 @@ use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{RunName, RunWriter};
-use reports::run::{EvidenceKind, Plan, RunSummary};
+use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 
 use crate::clock::{Clock, SystemClock};
 use crate::conductor::{Ending, Stage, conduct};
 use crate::events::Listener;
+use crate::evidence::sampling;
 use crate::exit::Refusal;
 use crate::subject::builtin::BuiltinSubject;
 use crate::subject::guard::Guard;
@@ -39,6 +40,10 @@ pub struct Wish {
     pub evidence: Vec<EvidenceKind>,
     /// Record the allocator as well, at the rate for incidents.
     pub incident: bool,
+    /// Who samples CPU evidence; the sampler where absent.
+    pub cpu_backend: Option<CpuBackend>,
+    /// Samples per second of CPU; the backend's default where absent.
+    pub cpu_hz: Option<u32>,
     /// Seed of order and arrivals; random where absent, always recorded.
     pub seed: Option<u64>,
 }
@@ -107,6 +112,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         blocks,
         evidence: &evidence,
         incident: wish.incident,
+        cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
         seed: wish.seed.unwrap_or_else(random),
         build: &build,
     });
@@ -223,7 +229,8 @@ impl Session {
             Arc::clone(&guard),
             Arc::clone(stop),
         )
-        .incident(plan.incident);
+        .incident(plan.incident)
+        .sampling(plan.cpu);
         let mut stage = Stage { subject: &mut subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
         let ending = conduct(plan, &self.done, &mut stage)?;
         let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;

@@ -60,6 +60,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
             concurrency: 32,
             timeout_s: 2.0,
         },
+        cpu: None,
         build: BuildInfo::default(),
     }
 }

@@ -30,8 +30,30 @@ pub struct Plan {
     /// Evidence of the allocator is recorded at the rate for incidents.
     #[serde(default)]
     pub incident: bool,
+    /// How CPU evidence is sampled; `None` where none is gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<CpuSampling>,
     /// Fingerprint of the workbench binary that planned it; a resumed run must match.
     pub build: BuildInfo,
+}
+
+/// How CPU evidence is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuSampling {
+    /// Who samples; where it cannot, the evidence says who did instead, and why.
+    pub backend: CpuBackend,
+    /// Samples per second of CPU.
+    pub hz: u32,
+}
+
+/// Who samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CpuBackend {
+    /// The probe's own sampler, in the process.
+    Sampler,
+    /// The `pprof` crate, in the process.
+    Pprof,
 }
 
 /// One configuration to run.

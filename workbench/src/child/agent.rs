@@ -1,15 +1,12 @@
 //! The agent of an evidence trial: one a process, started after the warm-up, stopped after the last phase.
 
 use probe::allocator_timeline;
-use reports::run::EvidenceKind;
+use reports::run::{CpuSampling, EvidenceKind};
 
 use super::ChildError;
 use super::host::Host;
 use crate::evidence::allocator::Timeline;
-use crate::evidence::{ConsoleRecord, Recorded};
-
-/// Samples per second of CPU. Signals expire on the tick: faster is a lie (design 05 §1.1).
-const CPU_HZ: i32 = 99;
+use crate::evidence::{ConsoleRecord, Recorded, sampling};
 
 /// A running agent.
 pub(super) enum Agent {
@@ -24,9 +21,13 @@ pub(super) enum Agent {
 
 impl Agent {
     /// Starts what gathers this kind of evidence.
-    pub(super) fn start(kind: EvidenceKind, host: &Host) -> Result<Self, ChildError> {
+    pub(super) fn start(
+        kind: EvidenceKind,
+        cpu_sampling: Option<CpuSampling>,
+        host: &Host,
+    ) -> Result<Self, ChildError> {
         Ok(match kind {
-            EvidenceKind::Cpu => Self::Cpu(probe::cpu::Profiler::start(CPU_HZ).map_err(cpu)?),
+            EvidenceKind::Cpu => Self::Cpu(sampling::start(cpu_sampling).map_err(cpu)?),
             EvidenceKind::Heap => {
                 let rate = probe::heap::DEFAULT_RATE;
                 Self::Heap(probe::heap::Profiler::start_watching_peak(rate).map_err(heap)?)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use reports::run::EvidenceKind;
+use reports::run::{CpuSampling, EvidenceKind};
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub struct Assignment {
     pub evidence: Option<EvidenceKind>,
     /// Gather it at the rate for incidents, where its kind has one.
     pub incident: bool,
+    /// How CPU evidence is sampled.
+    pub cpu: Option<CpuSampling>,
     /// Only read the settings back, then end.
     pub preflight: bool,
     /// Where the driver runs; `None` in a preflight, which is not driven.

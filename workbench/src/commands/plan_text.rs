@@ -2,7 +2,7 @@
 
 use reports::metric::format_value;
 use reports::render;
-use reports::run::{Phases, Plan, Settings};
+use reports::run::{CpuBackend, Phases, Plan, Settings};
 
 use crate::{plan, ui};
 
@@ -40,6 +40,13 @@ pub(super) fn plan_text(plan: &Plan) -> String {
         .collect();
     if !evidence.is_empty() {
         order.push(("evidence".to_owned(), printable(evidence)));
+        if let Some(cpu) = plan.cpu {
+            let backend = match cpu.backend {
+                CpuBackend::Sampler => "sampler",
+                CpuBackend::Pprof => "pprof",
+            };
+            order.push(("cpu".to_owned(), format!("by {backend} at {} Hz", cpu.hz)));
+        }
     }
     let mut text = ui::columns(&head, 0, width);
     for (title, rows) in [("variants", variants), ("order", order)] {

@@ -1,12 +1,13 @@
 //! `workbench run`.
 
 use reports::render;
-use reports::run::{EvidenceKind, Plan, RunSummary};
+use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary};
 use scenarios::catalog::Catalog;
 use scenarios::resolve;
 
-use crate::cli::{Evidence, Run};
+use crate::cli::{self, Evidence, Run};
 use crate::conductor::Ending;
+use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
 use crate::session::{Amount, Session, Wish, estimate_s, prepare};
 use crate::subject::last_words::last_words;
@@ -58,6 +59,11 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         amount,
         evidence: kinds(&flags.evidence, flags.incident)?,
         incident: flags.incident,
+        cpu_backend: flags.cpu_backend.map(|backend| match backend {
+            cli::CpuBackend::Sampler => CpuBackend::Sampler,
+            cli::CpuBackend::Pprof => CpuBackend::Pprof,
+        }),
+        cpu_hz: flags.cpu_hz,
         seed: flags.seed,
     })
 }
@@ -91,6 +97,9 @@ fn announce(plan: &Plan, left: usize) {
         plan.blocks,
         plan.seed
     ));
+    if let Some(warning) = plan.cpu.and_then(sampling::warning) {
+        ui::remark(&format!("warning: {warning}"));
+    }
 }
 
 fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Result<Exit> {

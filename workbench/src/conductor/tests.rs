@@ -40,6 +40,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         blocks,
         evidence,
         incident: false,
+        cpu: crate::evidence::sampling::resolve(None, None).unwrap(),
         seed: 7,
         build: &BuildInfo::default(),
     })

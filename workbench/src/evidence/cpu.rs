@@ -40,19 +40,18 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> an
 /// # Errors
 /// A profile that does not hold together, or holds nothing.
 pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> {
-    let samples: u64 = recorded.samples.iter().map(|sample| sample.count).sum();
+    let samples = recorded.total();
     anyhow::ensure!(samples > 0, "the profiler took no sample: the process used {:.3} s of CPU", recorded.kernel_cpu_s);
     let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
     let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
     frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
+    let locations = frames::locations(&mut builder, &recorded.locations);
     for sample in &recorded.samples {
-        let stack = frames::stack(&mut builder, &sample.frames);
+        let stack = frames::sampled(&locations, sample);
         let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
         let labels = [Label::text("thread", &sample.thread), Label::text("variant", variant)];
         builder.sample(&stack, &[count, count.saturating_mul(period)], &labels)?;
     }
-    #[allow(clippy::cast_precision_loss, reason = "samples of one trial")]
-    let sampled_cpu_s = samples as f64 / f64::from(recorded.hz.max(1));
     let meta = builder.meta();
     meta.default_sample_type = "cpu".to_owned();
     meta.drop_frames = names::DROP_FRAMES.to_owned();
@@ -61,8 +60,13 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
     #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
     let duration_nanos = (recorded.wall_s * 1e9) as i64;
     meta.duration_nanos = duration_nanos;
-    kept::remember(meta, &format!("pprof at {} Hz in the process", recorded.hz), samples);
-    meta.set_coverage(&Coverage { sampled_cpu_s, kernel_cpu_s: recorded.kernel_cpu_s, samples, lost: 0 });
+    kept::remember(meta, &recorded.source(), samples);
+    meta.set_coverage(&Coverage {
+        sampled_cpu_s: recorded.sampled_cpu_s(),
+        kernel_cpu_s: recorded.kernel_cpu_s,
+        samples,
+        lost: recorded.lost,
+    });
     Ok(builder.finish())
 }
 
@@ -91,20 +95,16 @@ mod tests {
             hz: 50,
             wall_s: 2.0,
             kernel_cpu_s: 0.1,
-            samples: vec![Sample {
-                thread: "worker-1".into(),
-                frames: vec![
-                    probe::cpu::Frame {
-                        address: 0x1010,
-                        symbols: vec![symbol("app::inner", 3), symbol("app::outer", 9)],
-                    },
-                    probe::cpu::Frame { address: 0x1100, symbols: vec![symbol("app::main", 20)] },
-                    probe::cpu::Frame { address: 0, symbols: vec![] },
-                ],
-                count: 4,
-            }],
+            locations: vec![
+                probe::cpu::Frame { address: 0x1010, symbols: vec![symbol("app::inner", 3), symbol("app::outer", 9)] },
+                probe::cpu::Frame { address: 0x1100, symbols: vec![symbol("app::main", 20)] },
+                probe::cpu::Frame { address: 0, symbols: vec![] },
+            ],
+            samples: vec![Sample { thread: "worker-1".into(), frames: vec![0, 1, 2], count: 4 }],
+            lost: 1,
             build_id: Some("abcd".into()),
             mappings: vec![probe::cpu::Mapping { path: "/bin/app".into(), start: 0x1000, end: 0x2000, offset: 0 }],
+            ..CpuProfile::default()
         }
     }
 
@@ -122,6 +122,8 @@ mod tests {
         assert_eq!(profile.mappings()[0].build_id, "abcd");
         let coverage = profile.coverage().unwrap();
         assert!((coverage.ratio().unwrap() - 0.8).abs() < 1e-9, "{coverage}");
+        assert_eq!(coverage.lost, 1);
+        assert!(profile.meta.comments.iter().any(|comment| comment.contains("sampler at 50 Hz")));
     }
 
     #[test]

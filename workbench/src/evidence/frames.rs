@@ -24,6 +24,16 @@ pub(super) fn stack(builder: &mut Builder, frames: &[probe::cpu::Frame]) -> Vec<
     frames.map(|frame| location(builder, frame)).collect()
 }
 
+/// Adds the locations of a whole CPU profile, by position; `None` for address 0, which is no frame.
+pub(super) fn locations(builder: &mut Builder, frames: &[probe::cpu::Frame]) -> Vec<Option<LocationId>> {
+    frames.iter().map(|frame| (frame.address != 0).then(|| location(builder, frame))).collect()
+}
+
+/// The stack of one of its samples, leaf first.
+pub(super) fn sampled(locations: &[Option<LocationId>], sample: &probe::cpu::Sample) -> Vec<LocationId> {
+    sample.frames.iter().filter_map(|position| locations.get(*position as usize).copied().flatten()).collect()
+}
+
 fn location(builder: &mut Builder, frame: &probe::cpu::Frame) -> LocationId {
     let files: Vec<String> =
         frame.symbols.iter().map(|s| s.file.as_ref().map(|f| f.display().to_string()).unwrap_or_default()).collect();

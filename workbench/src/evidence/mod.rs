@@ -5,6 +5,7 @@ pub mod cpu;
 mod frames;
 pub mod heap;
 mod kept;
+pub mod sampling;
 pub mod tasks;
 
 use reports::run::writer::RunWriter;
@@ -31,6 +32,16 @@ pub enum Recorded {
 pub struct ConsoleRecord {
     /// Tasks by spawn site, since the runtime was built.
     pub sites: Vec<probe::tasks::SiteRecord>,
+}
+
+/// What somebody who waits for this evidence should hear at once, as a sentence.
+pub fn notice(recorded: &Recorded) -> Option<String> {
+    match recorded {
+        Recorded::Cpu(profile) => {
+            profile.fell_back.as_ref().map(|reason| format!("pprof sampled in place of the sampler: {reason}"))
+        }
+        _ => None,
+    }
 }
 
 /// Writes the files of a variant's evidence.

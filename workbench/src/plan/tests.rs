@@ -6,6 +6,7 @@ use scenarios::catalog::Catalog;
 use scenarios::resolve::resolve;
 
 use super::*;
+use crate::evidence::sampling;
 
 pub(crate) fn scenario() -> Scenario {
     Catalog::builtin().scenario("http-service").unwrap()
@@ -18,12 +19,14 @@ pub(crate) fn variants() -> Vec<Variant> {
 fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
     let build = BuildInfo::default();
     let evidence: &[EvidenceKind] = if evidence { &[EvidenceKind::Cpu] } else { &[] };
+    let cpu = sampling::resolve(None, None).unwrap();
     plan(&Request {
         scenario: &scenario(),
         variants: &variants(),
         blocks,
         evidence,
         incident: false,
+        cpu,
         seed,
         build: &build,
     })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::{EvidenceKind, PlannedTrial, Settings};
+use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings};
 use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
@@ -30,6 +30,8 @@ pub struct BuiltinSubject<'a> {
     incident: bool,
     guard: Arc<Guard>,
     stop: Arc<AtomicBool>,
+    /// How CPU evidence is sampled.
+    cpu: Option<CpuSampling>,
     /// Part of the marker, so that two runs on one host do not kill each other's subjects.
     run: String,
 }
@@ -44,12 +46,19 @@ impl<'a> BuiltinSubject<'a> {
         guard: Arc<Guard>,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self { scenario, variants, seed, incident: false, guard, stop, run: run.to_owned() }
+        Self { scenario, variants, seed, incident: false, guard, stop, cpu: None, run: run.to_owned() }
     }
 
     /// Whether evidence is gathered at the rate for incidents.
     pub fn incident(self, incident: bool) -> Self {
         Self { incident, ..self }
+    }
+
+    /// Says how CPU evidence is sampled.
+    #[must_use]
+    pub fn sampling(mut self, cpu: Option<CpuSampling>) -> Self {
+        self.cpu = cpu;
+        self
     }
 
     fn variant(&self, name: &str) -> Result<&'a Variant, SubjectError> {
@@ -76,6 +85,7 @@ impl<'a> BuiltinSubject<'a> {
             seed,
             evidence,
             incident: self.incident,
+            cpu: self.cpu,
             preflight,
             placement: placement.cloned(),
             console_port: 0,

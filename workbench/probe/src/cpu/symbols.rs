@@ -54,9 +54,13 @@ impl Symbols {
     }
 
     /// Frames at addresses within instructions, as the unwinder of this crate gives them: nothing is cut, nothing moved.
-    #[allow(dead_code, reason = "the sampler comes next")]
     pub(crate) fn exact(&mut self, addresses: &[u64]) -> Vec<Frame> {
-        addresses.iter().map(|&address| Frame { address, symbols: self.at(address).to_vec() }).collect()
+        addresses.iter().map(|&address| self.exact_one(address)).collect()
+    }
+
+    /// The frame at one such address.
+    pub(crate) fn exact_one(&mut self, address: u64) -> Frame {
+        Frame { address, symbols: self.at(address).to_vec() }
     }
 
     fn is_handler(&mut self, return_address: u64) -> bool {

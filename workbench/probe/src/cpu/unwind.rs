@@ -78,30 +78,44 @@ impl Unwinder {
     /// Appends the addresses of a stack, leaf first: where the leaf was interrupted; of a caller, the last byte of its
     /// call.
     pub fn walk(&mut self, registers: Registers, stack: &StackCopy<'_>, addresses: &mut Vec<u64>) -> End {
+        self.walk_to_top(registers, stack, addresses).0
+    }
+
+    /// The same; also gives the stack pointer of the last frame that the walk came to.
+    pub(super) fn walk_to_top(
+        &mut self,
+        registers: Registers,
+        stack: &StackCopy<'_>,
+        addresses: &mut Vec<u64>,
+    ) -> (End, u64) {
         let most = addresses.len() + MOST_FRAMES;
         let mut read = |address: u64| stack.word(address).ok_or(());
-        let state = UnwindRegsX86_64::new(registers.ip, registers.sp, registers.fp);
-        let mut frames = self.inner.iter_frames(registers.ip, state, &mut self.cache, &mut read);
+        let mut state = UnwindRegsX86_64::new(registers.ip, registers.sp, registers.fp);
+        let mut frame = FrameAddress::from_instruction_pointer(registers.ip);
         loop {
-            match frames.next() {
-                Ok(Some(_)) if addresses.len() == most => return End::TooDeep,
-                Ok(Some(frame)) => addresses.push(frame.address_for_lookup()),
-                Ok(None) => return End::Root,
-                Err(Error::CouldNotReadStack(at)) if at >= stack.end() => break,
-                Err(_) => return End::Broken,
+            if addresses.len() == most {
+                return (End::TooDeep, state.sp());
             }
+            addresses.push(frame.address_for_lookup());
+            let caller = match self.inner.unwind_frame(frame, &mut state, &mut self.cache, &mut read) {
+                Ok(caller) => caller.and_then(FrameAddress::from_return_address),
+                Err(Error::CouldNotReadStack(at)) if at >= stack.end() => break,
+                Err(_) => return (End::Broken, state.sp()),
+            };
+            let Some(caller) = caller else { return (End::Root, state.sp()) };
+            frame = caller;
         }
         // Beyond the copy, the frame pointers that were followed on the spot are all there is.
         for beyond in stack.beyond.iter().filter(|pair| pair.at >= stack.end().saturating_sub(8)) {
             if addresses.len() == most {
-                return End::TooDeep;
+                return (End::TooDeep, state.sp());
             }
             match FrameAddress::from_return_address(beyond.return_address) {
                 Some(frame) => addresses.push(frame.address_for_lookup()),
-                None => return End::Root,
+                None => return (End::Root, state.sp()),
             }
         }
-        End::EndOfCopy
+        (End::EndOfCopy, state.sp())
     }
 }
 

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::frames;
 use super::request::Request;
 use super::response::{Response, Status};
-use crate::cpu::{CpuProfile, MOST_HZ, Profiler};
+use crate::cpu::{Backend, CpuProfile, Profiler};
 
 /// Length unless asked for, seconds (Go's).
 const DEFAULT_S: u64 = 30;
@@ -52,8 +52,12 @@ pub(super) fn answer(request: &Request, connection: &Connection<'_>) -> io::Resu
     let Some(_one) = only_one() else {
         return in_use(&"cpu profiling already in use (one profile at a time)");
     };
+    let hz = match rate(request.query("hz")) {
+        Ok(hz) => hz,
+        Err(refusal) => return Ok(Response::refusal(Status::BadRequest, refusal)),
+    };
     let began = SystemTime::now();
-    let profiler = match Profiler::start(MOST_HZ) {
+    let profiler = match Profiler::start_or_fall_back(Backend::Sampler, hz) {
         Ok(profiler) => profiler,
         Err(error) => return in_use(&error),
     };
@@ -79,6 +83,17 @@ pub(super) fn length(asked: Option<&str>, default_s: u64) -> Result<Duration, St
     Ok(Duration::from_secs(seconds))
 }
 
+/// Samples per second of CPU; `None` takes the sampler's default. Go has no such question.
+///
+/// # Errors
+/// What was asked for, and what may be.
+fn rate(asked: Option<&str>) -> Result<Option<i32>, String> {
+    let Some(asked) = asked else { return Ok(None) };
+    let most = Backend::Sampler.most_hz();
+    let hz = asked.parse().ok().filter(|hz| (1..=most).contains(hz));
+    hz.map(Some).ok_or_else(|| format!("hz={asked}: a whole number from 1 to {most} is needed"))
+}
+
 /// Nanoseconds since 1970.
 pub(super) fn since_epoch(time: SystemTime) -> i64 {
     let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -95,12 +110,12 @@ fn convert(recorded: &CpuProfile, began: SystemTime) -> Result<Profile, BuildErr
     let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
     let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
     frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
+    let locations = frames::locations(&mut builder, &recorded.locations);
     for sample in &recorded.samples {
-        let stack = frames::stack(&mut builder, &sample.frames);
+        let stack = frames::sampled(&locations, sample);
         let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
         builder.sample(&stack, &[count, count.saturating_mul(period)], &[Label::text("thread", &sample.thread)])?;
     }
-    let samples: u64 = recorded.samples.iter().map(|sample| sample.count).sum();
     let meta = builder.meta();
     meta.default_sample_type = "cpu".to_owned();
     meta.drop_frames = names::DROP_FRAMES.to_owned();
@@ -108,10 +123,13 @@ fn convert(recorded: &CpuProfile, began: SystemTime) -> Result<Profile, BuildErr
     meta.period = period;
     meta.time_nanos = since_epoch(began);
     meta.duration_nanos = nanoseconds(recorded.wall_s);
-    meta.comments.push(format!("sampler: pprof at {} Hz in the process", recorded.hz));
-    #[allow(clippy::cast_precision_loss, reason = "at most 99 a second and CPU")]
-    let sampled_cpu_s = samples as f64 / f64::from(recorded.hz.max(1));
-    meta.set_coverage(&Coverage { sampled_cpu_s, kernel_cpu_s: recorded.kernel_cpu_s, samples, lost: 0 });
+    meta.comments.push(format!("sampler: {}", recorded.source()));
+    meta.set_coverage(&Coverage {
+        sampled_cpu_s: recorded.sampled_cpu_s(),
+        kernel_cpu_s: recorded.kernel_cpu_s,
+        samples: recorded.total(),
+        lost: recorded.lost,
+    });
     Ok(builder.finish())
 }
 
@@ -130,9 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn rates_are_whole_numbers_within_bounds() {
+        assert_eq!((rate(None), rate(Some("1")), rate(Some("10000"))), (Ok(None), Ok(Some(1)), Ok(Some(10_000))));
+        for odd in ["", "0", "-1", "10001", "1.5", "x"] {
+            assert!(rate(Some(odd)).is_err_and(|text| text.contains("from 1 to 10000")), "{odd}");
+        }
+    }
+
+    #[test]
     fn an_idle_process_gives_a_profile_without_samples() {
-        let idle =
-            CpuProfile { hz: 99, wall_s: 1.0, kernel_cpu_s: 0.0, samples: vec![], build_id: None, mappings: vec![] };
+        let idle = CpuProfile { hz: 99, wall_s: 1.0, ..CpuProfile::default() };
         let profile = convert(&idle, UNIX_EPOCH + Duration::from_nanos(7)).unwrap();
         let read = flamegraphs::read::pprof(&flamegraphs::write::pprof(&profile)).unwrap();
         assert_eq!((read.samples().len(), read.meta.time_nanos, read.meta.duration_nanos), (0, 7, 1_000_000_000));
@@ -146,9 +171,11 @@ mod tests {
             hz: 99,
             wall_s: 1.0,
             kernel_cpu_s: 0.02,
-            samples: vec![cpu::Sample { thread: "t".into(), frames: [0x9010, 0x1010, 0].map(frame).into(), count: 2 }],
+            locations: [0x9010, 0x1010, 0].map(frame).into(),
+            samples: vec![cpu::Sample { thread: "t".into(), frames: vec![0, 1, 2], count: 2 }],
             build_id: Some("abcd".into()),
             mappings: vec![mapping("/bin/app", 0x1000), mapping("/lib/libc.so", 0x9000)],
+            ..CpuProfile::default()
         };
         let profile = convert(&recorded, UNIX_EPOCH).unwrap();
         let ids: Vec<&str> = profile.mappings().iter().map(|mapping| mapping.build_id.as_str()).collect();

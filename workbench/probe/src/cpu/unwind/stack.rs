@@ -8,6 +8,9 @@ pub const MOST_FRAME_POINTERS: usize = 128;
 /// Page of the smallest size: what is readable is readable in such units.
 const PAGE: u64 = 4096;
 
+/// Pages of one system call: few, because its list of them lies on a signal stack.
+const PIECES: usize = 9;
+
 /// One link of the chain of frame pointers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FramePointer {
@@ -42,16 +45,32 @@ impl StackCopy<'_> {
     }
 }
 
-/// Copies from `start` upwards, as much as fits and is readable; says how many bytes that was. Async-signal-safe: one
-/// system call, `errno` is the caller's to keep.
+/// Copies from `start` upwards, as much as fits and is readable; says how many bytes that was. Async-signal-safe: a
+/// system call for each [`PIECES`] pages; `errno` is the caller's to keep.
 ///
 /// The kernel copies (`process_vm_readv(2)` of this very process), so that an address that is not mapped, or is just
 /// being unmapped by another thread, ends the copy instead of the process.
 pub fn copy_stack(start: u64, to: &mut [u8]) -> usize {
-    const PIECES: usize = 17;
+    let mut copied = 0;
+    while copied < to.len() {
+        let Some(at) = start.checked_add(copied as u64) else { break };
+        let left = &mut to[copied..];
+        #[allow(clippy::cast_possible_truncation, reason = "below the size of a few pages")]
+        let most = ((PAGE - at % PAGE) + PAGE * (PIECES as u64 - 1)) as usize;
+        let wanted = left.len().min(most);
+        let got = copy_pages(at, &mut left[..wanted]);
+        copied += got;
+        if got < wanted {
+            break;
+        }
+    }
+    copied
+}
+
+/// One call of at most [`PIECES`] pages. Partial copies end between pieces, hence a piece for each page.
+fn copy_pages(start: u64, to: &mut [u8]) -> usize {
     let mut remote = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; PIECES];
     let (mut at, mut left, mut pieces) = (start, to.len() as u64, 0);
-    // Partial copies end between pieces: one piece a page.
     while left > 0 && pieces < PIECES {
         let length = (PAGE - at % PAGE).min(left);
         #[allow(clippy::cast_possible_truncation, reason = "at most a page")]
@@ -62,14 +81,11 @@ pub fn copy_stack(start: u64, to: &mut [u8]) -> usize {
         let Some(next) = at.checked_add(length) else { break };
         at = next;
     }
-    read_remote(to, &remote[..pieces])
-}
-
-fn read_remote(to: &mut [u8], remote: &[libc::iovec]) -> usize {
     let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
     // SAFETY: writes within `to`; what the remote side names is checked by the kernel.
-    let copied =
-        unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, remote.as_ptr(), remote.len() as _, 0) };
+    let copied = unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const local, 1, remote.as_ptr(), pieces as libc::c_ulong, 0)
+    };
     usize::try_from(copied).unwrap_or(0)
 }
 

@@ -23,8 +23,8 @@ fn walked(registers: Registers, bytes: usize, follow: bool) -> (Vec<u64>, End) {
 
 fn names(addresses: &[u64]) -> Vec<String> {
     let mut symbols = Symbols::default();
-    let frames = symbols.exact(addresses);
-    frames.iter().flat_map(|frame| &frame.symbols).map(|symbol| symbol.name.clone()).collect()
+    let frames = addresses.iter().map(|address| symbols.exact_one(*address));
+    frames.flat_map(|frame| frame.symbols).map(|symbol| symbol.name).collect()
 }
 
 /// Calls itself so many times, then walks.
