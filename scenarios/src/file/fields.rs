@@ -88,14 +88,20 @@ pub(super) fn boolean(field: &Field<'_>) -> Option<bool> {
 /// The canonical spelling of a knob's value, given in the TOML type that suits the knob.
 pub(super) fn knob(field: &Field<'_>, knob: &Knob) -> Option<String> {
     let given = match (knob.kind, field.value) {
-        (Kind::Integer { .. } | Kind::Milliseconds { .. } | Kind::Number { .. }, DeValue::Integer(value)) => {
-            whole(value).map_or_else(|| value.to_string(), |value| value.to_string())
-        }
+        (
+            Kind::Integer { .. }
+            | Kind::Signed { .. }
+            | Kind::Milliseconds { .. }
+            | Kind::Number { .. }
+            | Kind::Bytes { .. },
+            DeValue::Integer(value),
+        ) => whole(value).map_or_else(|| value.to_string(), |value| value.to_string()),
         (Kind::Number { .. }, DeValue::Float(value)) => value.as_str().to_owned(),
         (Kind::Boolean, DeValue::Boolean(value)) => value.to_string(),
-        (Kind::Duration { .. } | Kind::Choice(_) | Kind::CpuSet | Kind::Size { .. }, DeValue::String(value)) => {
-            value.to_string()
-        }
+        (
+            Kind::Duration { .. } | Kind::Choice(_) | Kind::CpuSet | Kind::Size { .. } | Kind::Bytes { .. },
+            DeValue::String(value),
+        ) => value.to_string(),
         (kind, _) => {
             wrong_knob_type(field, kind);
             return None;
@@ -140,7 +146,10 @@ fn wrong_knob_type(field: &Field<'_>, kind: Kind) {
         Kind::Milliseconds { .. } => {
             ("a whole number of milliseconds", Some("write it without a unit: 10000".to_owned()))
         }
-        Kind::Integer { .. } => ("a whole number", unquoted(field)),
+        Kind::Integer { .. } | Kind::Signed { .. } => ("a whole number", unquoted(field)),
+        Kind::Bytes { .. } => {
+            ("a size", Some("a size is a string with a unit, \"64KiB\", or a number of bytes".to_owned()))
+        }
         Kind::Number { .. } => ("a number", unquoted(field)),
     };
     field.wrong_type(expected, help);

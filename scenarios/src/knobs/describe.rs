@@ -25,6 +25,8 @@ pub struct Row {
     pub acts: String,
     /// What it needs, empty where it always works.
     pub needs: String,
+    /// Environment variable that makes the setting in a program that is not ours, empty where there is none.
+    pub variable: String,
     /// How it is read back.
     pub read_back: &'static str,
 }
@@ -47,12 +49,15 @@ fn row(knob: &Knob) -> Row {
             Acts::TokioBuilder => "tokio's runtime builder".to_owned(),
             Acts::AllocatorKind => "the subject's global allocator".to_owned(),
             Acts::Jemalloc(option) => format!("jemalloc option {option}"),
+            Acts::Mimalloc(option) => format!("mimalloc option {option}"),
+            Acts::Glibc(tunable) => format!("glibc tunable glibc.malloc.{tunable}"),
             Acts::MemoryLimit => "the subject's memory limit".to_owned(),
             Acts::Affinity => "CPUs of the subject".to_owned(),
             Acts::Load => "the load driver".to_owned(),
             Acts::Trial => "the plan".to_owned(),
         },
         needs: needs(knob),
+        variable: knob.variable().map_or_else(String::new, |place| place.to_string()),
         read_back: knob.read_back,
     }
 }
@@ -60,14 +65,14 @@ fn row(knob: &Knob) -> Row {
 fn kind_name(knob: &Knob) -> &'static str {
     use super::Kind;
     match knob.kind {
-        Kind::Integer { .. } => "integer",
+        Kind::Integer { .. } | Kind::Signed { .. } => "integer",
         Kind::Number { .. } => "number",
         Kind::Boolean => "boolean",
         Kind::Duration { .. } => "duration",
         Kind::Milliseconds { .. } => "milliseconds",
         Kind::Choice(_) => "choice",
         Kind::CpuSet => "CPU list",
-        Kind::Size { .. } => "size",
+        Kind::Size { .. } | Kind::Bytes { .. } => "size",
     }
 }
 
@@ -88,6 +93,7 @@ fn free_names() -> [Row; 2] {
         go_difference: "",
         acts: acts.to_owned(),
         needs: String::new(),
+        variable: String::new(),
         read_back,
     };
     [

@@ -15,12 +15,20 @@ pub enum KnobError {
         nearest: Option<String>,
     },
     /// The name of a group where a knob is needed.
-    #[error("`{path}` is a group of knobs, not a knob: it has {}", listed(members))]
+    #[error("`{path}` is a group of knobs, not a knob: it has {}", first_few(members))]
     Group {
         /// As given.
         path: String,
         /// Paths in the group.
         members: Vec<String>,
+    },
+    /// An option that exists, and that no build of ours can set.
+    #[error("`{path}` is unavailable: {reason}")]
+    Unavailable {
+        /// As given.
+        path: String,
+        /// Why, and what to use.
+        reason: &'static str,
     },
     /// A parameter that the scenario does not declare.
     #[error("unknown parameter `workload.{}`{}", shown(name), declared(nearest.as_deref(), known))]
@@ -115,6 +123,7 @@ impl KnobError {
             self,
             Self::Unknown { .. }
                 | Self::Group { .. }
+                | Self::Unavailable { .. }
                 | Self::UnknownParameter { .. }
                 | Self::Name { .. }
                 | Self::Reserved { .. }
@@ -133,6 +142,17 @@ fn suggestion(nearest: Option<&str>) -> String {
 
 fn suggestion_or(nearest: Option<&str>, otherwise: &str) -> String {
     nearest.map_or_else(|| otherwise.to_owned(), |nearest| format!(": did you mean `{nearest}`?"))
+}
+
+/// The knobs of a group, as far as a line holds them.
+fn first_few(members: &[String]) -> String {
+    const SHOWN: usize = 6;
+    match members.len().checked_sub(SHOWN) {
+        None | Some(0) => listed(members),
+        Some(more) => {
+            format!("{} and {more} more: `workbench list knobs` shows all", listed(&members[..SHOWN]))
+        }
+    }
 }
 
 fn declared(nearest: Option<&str>, known: &[String]) -> String {

@@ -16,6 +16,13 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
+    /// A whole number that may be below zero.
+    Signed {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
     /// A number that may have a fraction.
     Number {
         /// Must be larger than this.
@@ -43,6 +50,13 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A list of CPUs, e.g. `0-1,3`.
     CpuSet,
+    /// A number of bytes, e.g. `64KiB`; a plain number is bytes.
+    Bytes {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
     /// Bytes in Go's spelling, e.g. `256MiB`, or `off`.
     Size {
         /// Smallest.
@@ -60,9 +74,10 @@ impl Kind {
             Self::Number { above, max } => format!("more than {above}, at most {max}"),
             Self::Boolean => "true or false".to_owned(),
             Self::Duration { min, max } => format!("{} to {}", duration_text(*min), duration_text(*max)),
-            Self::Milliseconds { min, max } => format!("{min} to {max}"),
+            Self::Milliseconds { min, max } | Self::Signed { min, max } => format!("{min} to {max}"),
             Self::Choice(words) => words.join(", "),
             Self::CpuSet => "CPUs 0 to 1023".to_owned(),
+            Self::Bytes { min, max } => format!("{} to {}", size_text(*min), size_text(*max)),
             Self::Size { min, max } => format!("{} to {}, or off", size_text(*min), size_text(*max)),
         }
     }
@@ -85,7 +100,7 @@ impl Kind {
                 let n: i128 = value.parse().map_err(|_| misfit())?;
                 within(n >= i128::from(*min) && n <= i128::from(*max), n.to_string())
             }
-            Self::Milliseconds { min, max } => {
+            Self::Milliseconds { min, max } | Self::Signed { min, max } => {
                 let n: i128 = value.parse().map_err(|_| misfit())?;
                 within(n >= i128::from(*min) && n <= i128::from(*max), n.to_string())
             }
@@ -109,6 +124,10 @@ impl Kind {
                 nearest: nearest(value, words.iter().copied()).map(str::to_owned),
             }),
             Self::CpuSet => cpu_set::canonical(value).ok_or_else(misfit),
+            Self::Bytes { min, max } => {
+                let bytes = parse_size(value).map_err(not)?;
+                within((*min..=*max).contains(&bytes), size_text(bytes))
+            }
             Self::Size { .. } if value == "off" => Ok(value.to_owned()),
             Self::Size { min, max } => {
                 let size = parse_size(value).map_err(|expected| not(format!("{expected}, or `off`")))?;
@@ -122,7 +141,7 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Integer { .. } => write!(f, "a whole number: {}", self.range()),
+            Self::Integer { .. } | Self::Signed { .. } => write!(f, "a whole number: {}", self.range()),
             Self::Number { .. } => write!(f, "a number: {}", self.range()),
             Self::Boolean => write!(f, "a boolean: {}", self.range()),
             Self::Duration { .. } => write!(f, "a duration: {}", self.range()),
@@ -130,6 +149,7 @@ impl fmt::Display for Kind {
                 write!(f, "a whole number of milliseconds without a unit: {}", self.range())
             }
             Self::Choice(_) => write!(f, "one of {}", self.range()),
+            Self::Bytes { .. } => write!(f, "a size such as 64KiB: {}", self.range()),
             Self::CpuSet => write!(f, "a list of CPUs such as 0-1,3: {}", self.range()),
             Self::Size { .. } => write!(f, "a size such as 256MiB: {}", self.range()),
         }

@@ -19,6 +19,7 @@ mod size;
 mod table;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 pub use self::combination::check_combination;
 pub use self::describe::{Row, describe};
@@ -30,6 +31,7 @@ pub use self::shape::apply_to_shape;
 pub(crate) use self::shape::arrivals_name;
 pub use self::size::{parse_size, size_text};
 pub use self::table::KNOBS;
+pub use self::variables::{Place, canonical, variables};
 
 /// One setting: what it is, what it takes, what it does and how it is read back.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +83,10 @@ pub enum Acts {
     AllocatorKind,
     /// A jemalloc option of this name, in `_RJEM_MALLOC_CONF`.
     Jemalloc(&'static str),
+    /// A mimalloc option of this name, in a variable of its own.
+    Mimalloc(&'static str),
+    /// A tunable `glibc.malloc.NAME` of the system's allocator, in `GLIBC_TUNABLES`.
+    Glibc(&'static str),
     /// On the controller of the subject's soft memory limit.
     MemoryLimit,
     /// The CPUs that the subject may run on.

@@ -15,18 +15,43 @@ pub enum Setting<'a> {
 }
 
 /// Environment variables that are other knobs' business, with the reason; a trailing `*` stands for anything.
-const RESERVED: [(&str, &str); 4] = [
+const RESERVED: [(&str, &str); 8] = [
     ("_RJEM_MALLOC_CONF", "use the allocator.jemalloc.* knobs, which are checked and read back"),
     ("MALLOC_CONF", "the built-in jemalloc ignores it; use the allocator.jemalloc.* knobs"),
+    ("MIMALLOC_*", "use the allocator.mimalloc.* knobs, which are checked and read back"),
+    ("MALLOC_*", "use the allocator.system.* knobs, which are checked and read back"),
+    ("GLIBC_TUNABLES", "use the allocator.system.* knobs, which are checked and read back"),
+    ("TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE", "use runtime.sharded_blocking_queue, which is checked and read back"),
     ("TOKIO_WORKER_THREADS", "use runtime.worker_threads, which is checked and read back"),
     ("WORKBENCH_*", "the workbench talks to its subjects by such variables"),
 ];
 
+/// Options that the libraries know and no knob sets, with the reason; a trailing `*` stands for anything.
+const UNAVAILABLE: [(&str, &str); 8] = [
+    ("allocator.jemalloc.abort_conf", "every preflight sets it, so that no bad option passes"),
+    ("allocator.jemalloc.prof*", NO_PROFILING),
+    ("allocator.jemalloc.lg_prof*", NO_PROFILING),
+    (
+        "allocator.jemalloc.tcache_ncached_max",
+        "no option shows what it came to; use allocator.jemalloc.tcache_nslots_small_max and the others like it",
+    ),
+    (
+        "allocator.jemalloc.process_madvise_max_batch",
+        "jemalloc takes it for 0 without a word where it was built without process_madvise",
+    ),
+    ("allocator.mimalloc.guarded*", "mimalloc is built without guard pages"),
+    ("allocator.mimalloc.retry_on_oom", "mimalloc reads it on Windows only"),
+    ("runtime.io_uring", "tokio is built without its io-uring feature"),
+];
+
+const NO_PROFILING: &str = "jemalloc is built without profiling, which would slow every allocation of every trial; \
+                            gather `--evidence heap`, which works under each allocator";
+
 /// Finds what a path names.
 ///
 /// # Errors
-/// [`KnobError::Unknown`] with the nearest path, [`KnobError::Group`], [`KnobError::Name`] or
-/// [`KnobError::Reserved`].
+/// [`KnobError::Unknown`] with the nearest path, [`KnobError::Group`], [`KnobError::Name`],
+/// [`KnobError::Reserved`] or [`KnobError::Unavailable`].
 pub fn lookup(path: &str) -> Result<Setting<'_>, KnobError> {
     if let Some(knob) = KNOBS.iter().find(|knob| knob.path == path) {
         return Ok(Setting::Knob(knob));
@@ -80,25 +105,40 @@ fn environment<'a>(path: &'a str, name: &'a str) -> Result<Setting<'a>, KnobErro
         let expected = "environment variables have letters, digits and `_`, and do not begin with a digit";
         return Err(KnobError::Name { path: path.to_owned(), expected });
     }
-    let reserved = RESERVED.iter().find(|(pattern, _)| match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => name == *pattern,
-    });
-    match reserved {
-        Some((_, instead)) => Err(KnobError::Reserved { path: path.to_owned(), instead }),
+    match matching(&RESERVED, name) {
+        Some(instead) => Err(KnobError::Reserved { path: path.to_owned(), instead }),
         None => Ok(Setting::Environment(name)),
     }
 }
 
+/// The word beside the first pattern that fits.
+fn matching(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    };
+    table.iter().find(|(pattern, _)| fits(pattern)).map(|(_, word)| *word)
+}
+
 fn unknown(path: &str) -> KnobError {
+    if let Some(reason) = matching(&UNAVAILABLE, path) {
+        return KnobError::Unavailable { path: path.to_owned(), reason };
+    }
     let group = format!("{path}.");
     let members: Vec<String> =
         KNOBS.iter().filter(|knob| knob.path.starts_with(&group)).map(|knob| knob.path.to_owned()).collect();
     if !members.is_empty() {
         return KnobError::Group { path: path.to_owned(), members };
     }
-    let nearest = by_go_name(path).or_else(|| nearest(path, KNOBS.iter().map(|knob| knob.path)));
+    let nearest =
+        by_go_name(path).or_else(|| by_variable(path)).or_else(|| nearest(path, KNOBS.iter().map(|knob| knob.path)));
     KnobError::Unknown { path: path.to_owned(), nearest: nearest.map(str::to_owned) }
+}
+
+/// The knob for what a variable of the environment sets, as `MIMALLOC_PURGE_DELAY` or `MALLOC_ARENA_MAX`.
+fn by_variable(path: &str) -> Option<&'static str> {
+    let sets = |knob: &&Knob| knob.variable().is_some_and(|place| place.is_set_by(path));
+    KNOBS.iter().find(sets).map(|knob| knob.path)
 }
 
 /// The knob for what a Go engineer calls `GOMAXPROCS`, as `GOMAXPROCS` or `go.gomaxprocs`.

@@ -1,88 +1,45 @@
 //! The table of knobs.
 
+mod jemalloc;
+mod mimalloc;
+mod runtime;
+mod system;
+
 use std::time::Duration;
 
 use super::{Acts, Condition, DefaultValue, GoEquivalent, Kind, Knob, Needed};
 
 /// Every knob, in the order in which they are listed.
-pub const KNOBS: &[Knob] = &[
-    Knob {
-        path: "runtime.flavor",
-        kind: Kind::Choice(&["multi_thread", "current_thread"]),
-        default: fixed("multi_thread"),
-        doc: "Scheduler of the subject's tokio runtime: worker threads that steal from each other, or everything on \
-              one thread.",
-        go: go("GOMAXPROCS=1", "closest to current_thread, but Go still preempts and hands blocked threads over"),
-        read_back: "Handle::runtime_flavor of the running subject",
-        ..TOKIO
-    },
-    Knob {
-        path: "runtime.worker_threads",
-        kind: Kind::Integer { min: 1, max: 1024 },
-        default: varying("CPUs that the subject may use, quota included"),
-        doc: "Threads that poll tasks. A task that computes or blocks keeps one of them to itself.",
-        go: go(
-            "GOMAXPROCS",
-            "Go starts another thread when a call blocks and preempts after 10 ms; tokio does neither, and its \
-             blocking pool is separate",
-        ),
-        condition: Some(Condition { path: "runtime.flavor", needed: Needed::Value("multi_thread"), except: Some("1") }),
-        read_back: "RuntimeMetrics::num_workers of the running subject",
-        ..TOKIO
-    },
-    Knob {
-        path: "runtime.max_blocking_threads",
-        // Each thread takes two memory mappings (stack and guard page), and Linux allows a process 65,530
-        // (vm.max_map_count): more than 32,768 threads cannot start unless the machine was configured for it.
-        kind: Kind::Integer { min: 1, max: 32_768 },
-        default: fixed("512"),
-        doc: "Most threads that run spawn_blocking jobs; further jobs queue without limit. They start when needed \
-              and end after runtime.thread_keep_alive.",
-        go: go("debug.SetMaxThreads", "Go's limit (10000) kills the program; tokio's makes jobs wait"),
-        read_back: "jobs running at once in a runtime built the same way",
-        ..TOKIO
-    },
-    Knob {
-        path: "runtime.event_interval",
-        kind: Kind::Integer { min: 1, max: 1_048_576 },
-        default: fixed("61"),
-        doc: "Polls of tasks after which a busy worker looks for input, output and timers. Smaller notices them \
-              sooner, at the price of more system calls.",
-        go: go("none", "Go's sysmon thread polls the network every 10 ms when nobody else did"),
-        read_back: "polls counted between two looks of a runtime built the same way",
-        ..TOKIO
-    },
-    Knob {
-        path: "runtime.global_queue_interval",
-        kind: Kind::Integer { min: 1, max: 1_048_576 },
-        default: varying("31 with current_thread; tuned at run time with multi_thread"),
-        doc: "Polls of local tasks after which a worker takes one from the queue that other threads fill. Smaller is \
-              fairer to new work, at the price of a contended lock.",
-        go: go("none", "Go's scheduler looks at the global queue every 61 ticks, fixed"),
-        read_back: "polls counted between two looks of a runtime built the same way",
-        ..TOKIO
-    },
-    Knob {
-        path: "runtime.thread_keep_alive",
-        kind: Kind::Duration { min: Duration::from_millis(1), max: HOUR },
-        default: fixed("10s"),
-        doc: "How long an idle thread of the blocking pool stays before it ends.",
-        go: go("none", "Go parks idle threads and never ends them"),
-        read_back: "idle blocking threads of a runtime built the same way; for more than 2s a lower bound",
-        ..TOKIO
-    },
-    Knob {
-        path: "runtime.lifo_slot",
-        kind: Kind::Boolean,
-        default: fixed("true"),
-        doc: "Whether the task that was woken last runs next on the same worker. Good for messages that bounce \
-              between two tasks; the slot cannot be stolen, so a long poll delays the task in it.",
-        go: go("runnext", "Go's equivalent slot has no switch, and other threads may steal from it"),
-        unstable: true,
-        condition: Some(Condition { path: "runtime.flavor", needed: Needed::Value("multi_thread"), except: None }),
-        read_back: "order in which two woken tasks run in a runtime built the same way",
-        ..TOKIO
-    },
+pub const KNOBS: &[Knob] = &joined();
+
+/// Sections of the table.
+const SECTIONS: &[&[Knob]] = &[runtime::KNOBS, ALLOCATOR, jemalloc::KNOBS, mimalloc::KNOBS, system::KNOBS, CPU, SHAPE];
+
+const COUNT: usize = {
+    let (mut count, mut section) = (0, 0);
+    while section < SECTIONS.len() {
+        count += SECTIONS[section].len();
+        section += 1;
+    }
+    count
+};
+
+const fn joined() -> [Knob; COUNT] {
+    let mut all = [SUBJECT; COUNT];
+    let (mut at, mut section) = (0, 0);
+    while section < SECTIONS.len() {
+        let mut row = 0;
+        while row < SECTIONS[section].len() {
+            all[at] = SECTIONS[section][row];
+            at += 1;
+            row += 1;
+        }
+        section += 1;
+    }
+    all
+}
+
+const ALLOCATOR: &[Knob] = &[
     Knob {
         path: "allocator.kind",
         kind: Kind::Choice(&["jemalloc", "mimalloc", "system"]),
@@ -93,62 +50,6 @@ pub const KNOBS: &[Knob] = &[
         acts: Acts::AllocatorKind,
         read_back: "probe of where a new allocation lies",
         ..SUBJECT
-    },
-    Knob {
-        path: "allocator.jemalloc.narenas",
-        kind: Kind::Integer { min: 1, max: 4094 },
-        default: varying("four for each CPU"),
-        doc: "Arenas that threads are spread over. Fewer save memory and page faults; too few contend on locks.",
-        go: go("none", "Go's caches belong to Ps, so GOMAXPROCS sets their number"),
-        acts: Acts::Jemalloc("narenas"),
-        read_back: "mallctl opt.narenas",
-        ..JEMALLOC
-    },
-    Knob {
-        path: "allocator.jemalloc.dirty_decay_ms",
-        kind: DECAY,
-        default: fixed("10000"),
-        doc: "Milliseconds over which freed pages are given back to the kernel; 0 at once, -1 never. The dial between \
-              memory and the CPU spent on page faults.",
-        go: go(
-            "GOGC",
-            "GOGC trades collector CPU for garbage; decay trades page-fault CPU for freed pages. The live heap is \
-             the same",
-        ),
-        acts: Acts::Jemalloc("dirty_decay_ms"),
-        read_back: "mallctl opt.dirty_decay_ms",
-        ..JEMALLOC
-    },
-    Knob {
-        path: "allocator.jemalloc.muzzy_decay_ms",
-        kind: DECAY,
-        default: fixed("0"),
-        doc: "Milliseconds that pages stay marked as free to take (MADV_FREE) before they are given back; 0 skips \
-              that state, -1 stays in it. They count as resident until the kernel needs them.",
-        go: go("GODEBUG=madvdontneed=0", "a switch in Go, a time here: 0 is madvdontneed=1"),
-        acts: Acts::Jemalloc("muzzy_decay_ms"),
-        read_back: "mallctl opt.muzzy_decay_ms",
-        ..JEMALLOC
-    },
-    Knob {
-        path: "allocator.jemalloc.background_thread",
-        kind: Kind::Boolean,
-        default: fixed("false"),
-        doc: "Whether threads of jemalloc's own give pages back, instead of the threads that happen to free memory.",
-        go: go("background scavenger", "Go always has one, limited to 1 % of the CPU"),
-        acts: Acts::Jemalloc("background_thread"),
-        read_back: "mallctl opt.background_thread",
-        ..JEMALLOC
-    },
-    Knob {
-        path: "allocator.jemalloc.tcache",
-        kind: Kind::Boolean,
-        default: fixed("true"),
-        doc: "Whether each thread keeps a cache of small blocks that it can use without a lock.",
-        go: go("mcache", "Go has one for each P, without a switch"),
-        acts: Acts::Jemalloc("tcache"),
-        read_back: "mallctl opt.tcache",
-        ..JEMALLOC
     },
     Knob {
         path: "allocator.memory_limit",
@@ -177,16 +78,21 @@ pub const KNOBS: &[Knob] = &[
         read_back: "the running controller of the subject",
         ..SUBJECT
     },
-    Knob {
-        path: "cpu.affinity",
-        kind: Kind::CpuSet,
-        default: varying("every CPU that the workbench may use, less the driver's where there are more than two"),
-        doc: "CPUs that the subject may run on, as a list such as 0-1,3.",
-        go: go("taskset", "Go sizes GOMAXPROCS by it at start, as tokio sizes runtime.worker_threads"),
-        acts: Acts::Affinity,
-        read_back: "sched_getaffinity of the running subject",
-        ..SUBJECT
-    },
+];
+
+const CPU: &[Knob] = &[Knob {
+    path: "cpu.affinity",
+    kind: Kind::CpuSet,
+    default: varying("every CPU that the workbench may use, less the driver's where there are more than two"),
+    doc: "CPUs that the subject may run on, as a list such as 0-1,3.",
+    go: go("taskset", "Go sizes GOMAXPROCS by it at start, as tokio sizes runtime.worker_threads"),
+    acts: Acts::Affinity,
+    read_back: "sched_getaffinity of the running subject",
+    ..SUBJECT
+}];
+
+/// The load and the shape of a trial.
+const SHAPE: &[Knob] = &[
     Knob {
         path: "load.arrivals",
         kind: Kind::Choice(&["poisson", "constant", "closed"]),
@@ -283,10 +189,14 @@ const SUBJECT: Knob = Knob {
 
 const TOKIO: Knob = SUBJECT;
 
-const JEMALLOC: Knob = Knob {
-    condition: Some(Condition { path: "allocator.kind", needed: Needed::Value("jemalloc"), except: None }),
-    ..SUBJECT
-};
+const MULTI_THREAD: Option<Condition> =
+    Some(Condition { path: "runtime.flavor", needed: Needed::Value("multi_thread"), except: None });
+
+const JEMALLOC: Knob = Knob { condition: allocator("jemalloc"), ..SUBJECT };
+
+const MIMALLOC: Knob = Knob { condition: allocator("mimalloc"), ..SUBJECT };
+
+const SYSTEM: Knob = Knob { condition: allocator("system"), ..SUBJECT };
 
 const LOAD: Knob = Knob { acts: Acts::Load, read_back: "part of the plan", ..SUBJECT };
 
@@ -302,4 +212,8 @@ const fn varying(prose: &'static str) -> DefaultValue {
 
 const fn go(name: &'static str, difference: &'static str) -> Option<GoEquivalent> {
     Some(GoEquivalent { name, difference })
+}
+
+const fn allocator(kind: &'static str) -> Option<Condition> {
+    Some(Condition { path: "allocator.kind", needed: Needed::Value(kind), except: None })
 }

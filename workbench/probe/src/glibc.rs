@@ -1,4 +1,17 @@
 //! What the C library's allocator says and does.
+//!
+//! Tunables, too: glibc ignores bad values and unknown names without a word, so they are read back as the loader
+//! understands them and, where malloc shows it, by what malloc does.
+
+#[cfg(target_env = "gnu")]
+mod arenas;
+#[cfg(target_env = "gnu")]
+mod observe;
+mod tunables;
+
+#[cfg(target_env = "gnu")]
+pub use self::observe::observed;
+pub use self::tunables::{TunablesError, tunables};
 
 /// Its state over all arenas, bytes (`mallinfo2` of mallinfo(3)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +47,12 @@ pub fn trim() {
 #[cfg(not(target_env = "gnu"))]
 pub fn info() -> Info {
     Info::default()
+}
+
+/// Other C libraries have no tunables.
+#[cfg(not(target_env = "gnu"))]
+pub fn observed(_name: &str, _expected: u64) -> Option<u64> {
+    None
 }
 
 /// Other C libraries have no such call.

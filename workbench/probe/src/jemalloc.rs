@@ -6,12 +6,16 @@
 mod complaints;
 mod conf;
 mod control;
+mod options;
 mod series;
 mod sources;
+mod zeroing;
 
 pub use self::complaints::{Complaint, ComplaintKind, parse_complaints};
 pub use self::conf::{Conf, ENV};
 pub(crate) use self::control::owns;
-pub use self::control::{ControlError, Stats, effective, stats};
+pub use self::control::{ControlError, Stats, stats};
+pub use self::options::effective;
 pub use self::series::{Reader, Reading, purge};
 pub use self::sources::hidden_sources;
+pub use self::zeroing::zeroing_threshold;

@@ -1,5 +1,6 @@
 //! What mimalloc says about itself.
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 
 use libmimalloc_sys as ffi;
@@ -64,4 +65,55 @@ pub fn version() -> String {
 pub(crate) fn owns(address: *const c_void) -> bool {
     // SAFETY: the address is looked up in a table, never read through.
     unsafe { ffi::mi_is_in_heap_region(address) }
+}
+
+/// Options of mimalloc 3.3 by their index (`mi_option_t` of its `mimalloc.h`), and whether they are kept in KiB.
+const OPTIONS: &[(&str, i32, bool)] = &[
+    ("arena_eager_commit", 4, false),
+    ("purge_decommits", 5, false),
+    ("allow_large_os_pages", 6, false),
+    ("reserve_huge_os_pages", 7, false),
+    ("reserve_os_memory", 9, true),
+    ("purge_delay", 15, false),
+    ("use_numa_nodes", 16, false),
+    ("arena_reserve", 23, true),
+    ("arena_purge_mult", 24, false),
+    ("disallow_arena_alloc", 26, false),
+    ("visit_abandoned", 28, false),
+    ("generic_collect", 34, false),
+    ("page_reclaim_on_free", 35, false),
+    ("page_full_retain", 36, false),
+    ("page_max_candidates", 37, false),
+    ("pagemap_commit", 39, false),
+    ("page_commit_on_demand", 40, false),
+    ("page_max_reclaim", 41, false),
+    ("page_cross_thread_max_reclaim", 42, false),
+    ("allow_thp", 43, false),
+    ("minimal_purge_size", 44, true),
+    ("arena_max_object_size", 45, true),
+    ("arena_is_numa_local", 46, false),
+];
+
+/// The options in force, by the names of `MIMALLOC_NAME` in small letters; sizes in bytes. mimalloc ignores bad values
+/// and unknown names without a word, so this is the only proof that a setting took.
+pub fn effective() -> BTreeMap<&'static str, String> {
+    let value = |index, in_kib| {
+        // SAFETY: reads an entry of a table; an index beyond it gives 0.
+        let value = i64::from(unsafe { ffi::mi_option_get(index) });
+        if in_kib { value * 1024 } else { value }.to_string()
+    };
+    OPTIONS.iter().map(|&(name, index, in_kib)| (name, value(index, in_kib))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An index that moved with a newer mimalloc would show another option's default.
+    #[test]
+    fn the_defaults_are_those_of_the_version_whose_indexes_are_used() {
+        assert!(version().starts_with("3.3."), "{}: compare the indexes with its mimalloc.h", version());
+        let lines: Vec<_> = effective().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
 }

@@ -1,11 +1,10 @@
 //! Applies settings to this process and reads them back.
 
 use probe::affinity::Cpus;
-use probe::allocator::Kind;
 use scenarios::spec::Settings;
 
-use super::ChildError;
 use super::protocol::{Assignment, workload_parameters};
+use super::{ChildError, allocator};
 use crate::load::Placement;
 
 /// Confines this process to the CPUs asked for, or to those that the driver leaves it.
@@ -51,18 +50,13 @@ pub(super) fn runtime_settings(settings: &Settings) -> Result<probe::runtime::Se
     })
 }
 
-/// Settings of the process that do not depend on the runtime: allocator and affinity.
-pub(super) fn process() -> Result<Settings, ChildError> {
+/// Settings of the process that do not depend on the runtime: allocator and affinity. `thorough` also tries out what
+/// only behaviour shows.
+pub(super) fn process(settings: &Settings, thorough: bool) -> Result<Settings, ChildError> {
     probe::allocator::verify().map_err(|e| ChildError::Setting(format!("the allocator guard: {e}")))?;
     let kind = probe::allocator::kind();
-    let mut effective = Settings::new();
+    let mut effective = allocator::options(kind, settings, thorough)?;
     effective.insert("allocator.kind".into(), kind.to_string());
-    if kind == Kind::Jemalloc {
-        let options = probe::jemalloc::effective().map_err(|e| ChildError::Setting(e.to_string()))?;
-        for (name, value) in options {
-            effective.insert(format!("allocator.jemalloc.{name}"), value);
-        }
-    }
     let affinity = probe::affinity::get().map_err(|e| ChildError::Setting(format!("cpu.affinity: {e}")))?;
     effective.insert("cpu.affinity".into(), affinity.to_string());
     Ok(effective)

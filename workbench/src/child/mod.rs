@@ -1,6 +1,7 @@
 //! The measured process of a built-in scenario: the same executable, started again once per trial.
 
 mod agent;
+mod allocator;
 mod effective;
 mod host;
 mod limit;
@@ -55,7 +56,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     let assignment: Assignment = read(&first)?;
     effective::confine(&assignment)?;
     let runtime_settings = effective::runtime_settings(&assignment.settings)?;
-    let mut effective = effective::process()?;
+    let mut effective = effective::process(&assignment.settings, assignment.preflight)?;
     effective.extend(effective::environment(&assignment.settings));
     effective.extend(effective::parameters(&assignment.settings));
     if assignment.preflight {

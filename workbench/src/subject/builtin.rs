@@ -156,16 +156,13 @@ fn command(settings: &scenarios::spec::Settings, preflight: bool) -> Result<Comm
     if let Some(kind) = settings.get("allocator.kind") {
         command.env(probe::allocator::ENV, kind);
     }
-    let mut options: Vec<String> = settings
-        .iter()
-        .filter_map(|(path, value)| Some(format!("{}:{value}", path.strip_prefix("allocator.jemalloc.")?)))
-        .collect();
+    let mut variables = scenarios::knobs::variables(settings);
     if preflight {
         // jemalloc goes on after a bad setting unless told to abort (design 03 §2).
-        options.insert(0, "abort_conf:true".to_owned());
+        let options = variables.entry(probe::jemalloc::ENV.to_owned()).or_default();
+        let rest = if options.is_empty() { String::new() } else { format!(",{options}") };
+        *options = format!("abort_conf:true{rest}");
     }
-    if !options.is_empty() {
-        command.env(probe::jemalloc::ENV, options.join(","));
-    }
+    command.envs(variables);
     Ok(command)
 }

@@ -2,6 +2,7 @@
 
 mod damage;
 mod input;
+mod knobs;
 mod listing;
 mod measured;
 mod output;

@@ -92,12 +92,12 @@ fn bodies() -> impl Strategy<Value = String> {
 fn values(kind: Kind) -> BoxedStrategy<String> {
     match kind {
         Kind::Integer { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
-        Kind::Milliseconds { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
+        Kind::Milliseconds { min, max } | Kind::Signed { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
         Kind::Number { max, .. } => (0.001..max).prop_map(|n| n.to_string()).boxed(),
         Kind::Boolean => any::<bool>().prop_map(|b| b.to_string()).boxed(),
         Kind::Duration { max, .. } => durations(max).prop_map(duration_text).boxed(),
         Kind::Choice(words) => select(words).prop_map(str::to_owned).boxed(),
-        Kind::Size { min, max } => (min..=max).prop_map(crate::knobs::size_text).boxed(),
+        Kind::Size { min, max } | Kind::Bytes { min, max } => (min..=max).prop_map(crate::knobs::size_text).boxed(),
         Kind::CpuSet => select(&["0", "0-1", "1,3-5"]).prop_map(str::to_owned).boxed(),
     }
 }

@@ -1,6 +1,5 @@
 //! Questions to jemalloc through `mallctl`.
 
-use std::collections::BTreeMap;
 use std::ffi::{c_char, c_uint, c_void};
 
 use tikv_jemalloc_ctl::raw;
@@ -58,18 +57,12 @@ pub fn stats() -> Result<Stats, ControlError> {
     })
 }
 
-/// The options in force, by the names of [`super::Conf`], in its spelling.
-///
-/// # Errors
-/// jemalloc does not know one of them.
-pub fn effective() -> Result<BTreeMap<&'static str, String>, ControlError> {
-    Ok(BTreeMap::from([
-        ("narenas", read::<c_uint>("opt.narenas")?.to_string()),
-        ("dirty_decay_ms", read::<isize>("opt.dirty_decay_ms")?.to_string()),
-        ("muzzy_decay_ms", read::<isize>("opt.muzzy_decay_ms")?.to_string()),
-        ("background_thread", read::<bool>("opt.background_thread")?.to_string()),
-        ("tcache", read::<bool>("opt.tcache")?.to_string()),
-    ]))
+/// Writes `value` to `name` (without NUL); `T` must be the type that jemalloc(3) gives.
+pub(super) fn write<T>(name: &str, value: T) -> Result<(), ControlError> {
+    let terminated = format!("{name}\0");
+    // SAFETY: the name ends in NUL, and mallctl checks the size of T against its own type before it reads.
+    unsafe { raw::write(terminated.as_bytes(), value) }
+        .map_err(|error| ControlError { name: name.to_owned(), reason: error.to_string() })
 }
 
 /// A string that jemalloc keeps; `None` where it has none.

@@ -176,7 +176,9 @@ fn agent(kind: EvidenceKind) -> &'static str {
 /// Settings that every trial child reads back; the others are found by behaviour, in the preflight child, by the same
 /// code that builds this runtime.
 fn cheap(settings: &scenarios::spec::Settings) -> scenarios::spec::Settings {
-    let by_behaviour =
-        |path: &str| path.strip_prefix("runtime.").is_some_and(|name| name != "flavor" && name != "worker_threads");
+    let by_behaviour = |path: &str| {
+        path == "allocator.jemalloc.calloc_madvise_threshold"
+            || path.strip_prefix("runtime.").is_some_and(|name| name != "flavor" && name != "worker_threads")
+    };
     settings.iter().filter(|(path, _)| !by_behaviour(path)).map(|(p, v)| (p.clone(), v.clone())).collect()
 }
