@@ -99,7 +99,7 @@ const OPTIONS: &[(&str, i32, bool)] = &[
 pub fn effective() -> BTreeMap<&'static str, String> {
     let value = |index, in_kib| {
         // SAFETY: reads an entry of a table; an index beyond it gives 0.
-        let value = i64::from(unsafe { ffi::mi_option_get(index) });
+        let value = unsafe { ffi::mi_option_get(index) };
         if in_kib { value * 1024 } else { value }.to_string()
     };
     OPTIONS.iter().map(|&(name, index, in_kib)| (name, value(index, in_kib))).collect()
