@@ -88,7 +88,7 @@ fn largest_cached() -> Option<u64> {
         statistics().uordblks == before
     };
     // 64 bins of 16 bytes, and one more.
-    (0..=64).map(|bin| 24 + 16 * bin).filter(kept).next_back()
+    (0..=64).map(|bin| 24 + 16 * bin).rfind(kept)
 }
 
 /// `expected` where a block of that size is mapped by itself and one of 32 bytes less is not; 0 where neither is,
