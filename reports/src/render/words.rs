@@ -170,7 +170,7 @@ pub(crate) fn peak(peak: &HeapPeak) -> String {
         ),
     };
     let (size, at) = (number::bytes(peak.live_bytes as f64), number::seconds(peak.at_s));
-    format!("most live memory: {size}, {at} after the profile began; {shown}")
+    format!("Most live memory: {size}, {at} after the profile began; {shown}")
 }
 
 /// `1 trial`, `2 trials`.

@@ -61,7 +61,10 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &probe::heap::Prof
     draw(OBJECTS_FLAMEGRAPH, &profile, ALLOC_OBJECTS, format!("Blocks allocated by {variant}"), source.clone())?;
     if let Some((peak, profile)) = convert_peak(recorded, variant).context("the heap profile of the peak")? {
         let title = format!("Bytes in use by {variant} when most memory was live");
-        let subtitle = format!("{} bytes live, {:.2} s after the start; {source}", peak.live_bytes, peak.at_s);
+        let subtitle = format!(
+            "{} bytes live, {:.2} s after the profile began; one byte in {}",
+            peak.live_bytes, peak.at_s, recorded.rate
+        );
         draw(PEAK_FLAMEGRAPH, &profile, INUSE_SPACE, title, subtitle)?;
         writer.evidence(variant, PEAK_PROFILE, &flamegraphs::write::pprof(&profile))?;
     }

@@ -140,7 +140,7 @@ fn evidence_states_its_coverage_and_warns_where_it_is_thin() {
 #[test]
 fn the_peak_of_a_heap_is_dated_sized_and_drawn() {
     let mut fixture = Fixture::two_variants().with_heap();
-    let dated = "most live memory: 64.0 MiB, 2.31 s after the profile began; an estimated 93 % of it is in the picture";
+    let dated = "Most live memory: 64.0 MiB, 2.31 s after the profile began; an estimated 93 % of it is in the picture";
     assert!(crate::render::markdown::report(&fixture.summary).contains(dated));
     let whole = page(&fixture.page());
     let heap = section(&whole, "heap");
