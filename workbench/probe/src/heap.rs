@@ -1,6 +1,7 @@
 //! Heap profiles for every allocator in one binary: a byte-Poisson sampler in [`crate::allocator::Selectable`].
 //!
-//! Off unless started, and then nothing but the test of an address on every free. While it runs, each allocated byte is
+//! Off unless started, and then it costs nothing: allocator calls go past it until the first profile, and frees again
+//! once no sampled block is live at the end of one. While it runs, each allocated byte is
 //! picked with probability 1/`rate`, and the block that holds a picked byte is a sample: its stack is kept, and the
 //! block is followed to its free, on whatever thread that happens. What one sample stands for follows from its size
 //! (1/(1 − e^(−size/rate)) blocks), so totals are unbiased whatever the mix of sizes.
@@ -28,9 +29,8 @@ pub(crate) use self::sampler::{Ticket, due, forget, is_tracked};
 /// Sampled blocks begin at a multiple of this, bytes.
 pub(crate) const PAGE: usize = 4096;
 
-/// True where a block may be a sampled one. The test of the address is the only cost of a free while nothing is sampled,
-/// but for the few blocks that begin on a page anyway.
-#[inline(always)]
+/// True where a block may be a sampled one: a test of its address but for the few that begin on a page anyway.
+#[inline]
 pub(crate) fn may_be_tracked(block: *mut u8) -> bool {
     block.addr() & (PAGE - 1) == 0 && live::any()
 }

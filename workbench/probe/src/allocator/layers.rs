@@ -12,7 +12,7 @@ use ::mimalloc::MiMalloc;
 use tikv_jemallocator::Jemalloc;
 
 use super::counters;
-use super::selectable::{JEMALLOC, KIND, MIMALLOC, ROUTE, SYSTEM, decided};
+use super::selectable::{KIND, MIMALLOC, RETURNS, ROUTE, SYSTEM, decided};
 use crate::heap;
 
 /// Allocates `layout`.
@@ -21,14 +21,18 @@ use crate::heap;
 /// As [`GlobalAlloc::alloc`].
 #[inline(always)]
 pub(super) unsafe fn alloc<const COUNT: bool, const SAMPLE: bool, const ZEROED: bool>(layout: Layout) -> *mut u8 {
+    let route = ROUTE.load(Relaxed);
     // SAFETY: the caller's promises about `layout` are those that each allocator asks for.
     let block = unsafe {
-        match ROUTE.load(Relaxed) {
-            JEMALLOC => from::<Jemalloc, ZEROED>(&Jemalloc, layout),
-            MIMALLOC => from::<MiMalloc, ZEROED>(&MiMalloc, layout),
-            SYSTEM => from::<System, ZEROED>(&System, layout),
-            _ if SAMPLE => watched_alloc::<ZEROED>(layout),
-            _ => undecided_alloc::<ZEROED>(layout),
+        if route < MIMALLOC {
+            from::<Jemalloc, ZEROED>(&Jemalloc, layout)
+        } else {
+            match route {
+                MIMALLOC => from::<MiMalloc, ZEROED>(&MiMalloc, layout),
+                SYSTEM => from::<System, ZEROED>(&System, layout),
+                _ if SAMPLE => watched_alloc::<ZEROED>(layout),
+                _ => undecided_alloc::<ZEROED>(layout),
+            }
         }
     };
     if COUNT && !block.is_null() {
@@ -42,16 +46,26 @@ pub(super) unsafe fn alloc<const COUNT: bool, const SAMPLE: bool, const ZEROED: 
 /// # Safety
 /// As [`GlobalAlloc::dealloc`].
 #[inline(always)]
-pub(super) unsafe fn dealloc<const COUNT: bool, const SAMPLE: bool>(block: *mut u8, layout: Layout) {
-    if COUNT {
-        counters::freed(layout.size());
-    }
-    if SAMPLE && heap::may_be_tracked(block) {
+pub(super) unsafe fn dealloc<const COUNT: bool>(block: *mut u8, layout: Layout) {
+    if COUNT && !counters::freed_by_owner(layout.size()) {
         // SAFETY: the caller's promises are those that are asked for.
-        return unsafe { watched_dealloc(block, layout) };
+        return unsafe { late_dealloc(block, layout) };
     }
-    // SAFETY: `block` came from this very allocator, with this layout: it is no sampled one.
-    unsafe { back(KIND.load(Relaxed), block, layout) }
+    let route = RETURNS.load(Relaxed);
+    // SAFETY: `block` came from this very allocator, with this layout where it is no sampled one; sampled ones are
+    // watched.
+    unsafe {
+        if route < MIMALLOC {
+            Jemalloc.dealloc(block, layout);
+        } else {
+            match route {
+                MIMALLOC => MiMalloc.dealloc(block, layout),
+                SYSTEM => System.dealloc(block, layout),
+                // Nothing can be given back before something was allocated, so here the sampler has to look.
+                _ => watched_dealloc(block, layout),
+            }
+        }
+    }
 }
 
 /// Resizes a block.
@@ -59,20 +73,18 @@ pub(super) unsafe fn dealloc<const COUNT: bool, const SAMPLE: bool>(block: *mut 
 /// # Safety
 /// As [`GlobalAlloc::realloc`].
 #[inline(always)]
-pub(super) unsafe fn realloc<const COUNT: bool, const SAMPLE: bool>(
-    block: *mut u8,
-    layout: Layout,
-    new_size: usize,
-) -> *mut u8 {
-    // SAFETY: as in `dealloc`; the block was allocated, so the kind is decided, and another route means the sampler.
+pub(super) unsafe fn realloc<const COUNT: bool>(block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+    let route = RETURNS.load(Relaxed);
+    // SAFETY: as in `dealloc`.
     let moved = unsafe {
-        match ROUTE.load(Relaxed) {
-            _ if SAMPLE && heap::may_be_tracked(block) => watched_realloc(block, layout, new_size),
-            JEMALLOC => Jemalloc.realloc(block, layout, new_size),
-            MIMALLOC => MiMalloc.realloc(block, layout, new_size),
-            SYSTEM => System.realloc(block, layout, new_size),
-            _ if SAMPLE => watched_realloc(block, layout, new_size),
-            _ => resized(KIND.load(Relaxed), block, layout, new_size),
+        if route < MIMALLOC {
+            Jemalloc.realloc(block, layout, new_size)
+        } else {
+            match route {
+                MIMALLOC => MiMalloc.realloc(block, layout, new_size),
+                SYSTEM => System.realloc(block, layout, new_size),
+                _ => watched_realloc(block, layout, new_size),
+            }
         }
     };
     if COUNT && !moved.is_null() {
@@ -89,7 +101,7 @@ unsafe fn from<A: GlobalAlloc, const ZEROED: bool>(allocator: &A, layout: Layout
 
 /// From the allocator of `kind`.
 #[inline]
-unsafe fn plain<const ZEROED: bool>(kind: u32, layout: Layout) -> *mut u8 {
+unsafe fn plain<const ZEROED: bool>(kind: i32, layout: Layout) -> *mut u8 {
     // SAFETY: forwards the caller's promises.
     unsafe {
         match kind {
@@ -102,7 +114,7 @@ unsafe fn plain<const ZEROED: bool>(kind: u32, layout: Layout) -> *mut u8 {
 
 /// Back to the allocator of `kind`.
 #[inline(always)]
-unsafe fn back(kind: u32, block: *mut u8, layout: Layout) {
+unsafe fn back(kind: i32, block: *mut u8, layout: Layout) {
     // SAFETY: forwards the caller's promises.
     unsafe {
         match kind {
@@ -114,7 +126,7 @@ unsafe fn back(kind: u32, block: *mut u8, layout: Layout) {
 }
 
 #[inline]
-unsafe fn resized(kind: u32, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+unsafe fn resized(kind: i32, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
     // SAFETY: forwards the caller's promises.
     unsafe {
         match kind {
@@ -123,6 +135,15 @@ unsafe fn resized(kind: u32, block: *mut u8, layout: Layout, new_size: usize) ->
             _ => Jemalloc.realloc(block, layout, new_size),
         }
     }
+}
+
+/// By a thread that has no counters of its own, or not yet.
+#[cold]
+#[inline(never)]
+unsafe fn late_dealloc(block: *mut u8, layout: Layout) {
+    counters::freed(layout.size());
+    // SAFETY: the caller's promises are those that are asked for.
+    unsafe { dealloc::<false>(block, layout) }
 }
 
 /// The first allocation of the process.
@@ -142,16 +163,20 @@ unsafe fn watched_alloc<const ZEROED: bool>(layout: Layout) -> *mut u8 {
     unsafe { sampled_or_plain::<ZEROED>(decided(), ticket, layout) }
 }
 
-/// Of a block that begins on a page, sampled or not.
+/// Of any block, while sampled ones may be live.
 #[cold]
 #[inline(never)]
 unsafe fn watched_dealloc(block: *mut u8, layout: Layout) {
-    let layout = if heap::forget(block, layout.size()) { paged(layout).unwrap_or(layout) } else { layout };
+    let layout = if heap::may_be_tracked(block) && heap::forget(block, layout.size()) {
+        paged(layout).unwrap_or(layout)
+    } else {
+        layout
+    };
     // SAFETY: `block` came from this very allocator, with this layout: `forget` told which.
     unsafe { back(KIND.load(Relaxed), block, layout) }
 }
 
-/// Of a block that begins on a page, or while the sampler runs. A sampled block always moves: neither its old nor its
+/// Of any block, while sampled ones may be live or the sampler runs. A sampled block always moves: neither its old nor its
 /// new alignment is the one that its owner's layout says.
 #[cold]
 #[inline(never)]
@@ -172,14 +197,14 @@ unsafe fn watched_realloc(block: *mut u8, layout: Layout, new_size: usize) -> *m
         // SAFETY: both blocks are live, distinct, and at least that long; the old one goes back once.
         unsafe {
             moved.copy_from_nonoverlapping(block, layout.size().min(new_size));
-            if heap::may_be_tracked(block) { watched_dealloc(block, layout) } else { back(kind, block, layout) }
+            watched_dealloc(block, layout);
         }
     }
     moved
 }
 
 /// A block that is followed, where there is a ticket and room.
-unsafe fn sampled_or_plain<const ZEROED: bool>(kind: u32, ticket: Option<heap::Ticket>, layout: Layout) -> *mut u8 {
+unsafe fn sampled_or_plain<const ZEROED: bool>(kind: i32, ticket: Option<heap::Ticket>, layout: Layout) -> *mut u8 {
     if let Some(mut ticket) = ticket
         && let Some(paged) = paged(layout)
     {
@@ -223,13 +248,13 @@ macro_rules! layered {
             #[inline]
             unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
                 // SAFETY: as above.
-                unsafe { dealloc::<$count, false>(block, layout) }
+                unsafe { dealloc::<$count>(block, layout) }
             }
 
             #[inline]
             unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
                 // SAFETY: as above.
-                unsafe { realloc::<$count, false>(block, layout, new_size) }
+                unsafe { realloc::<$count>(block, layout, new_size) }
             }
         }
     };

@@ -2,16 +2,18 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use super::{Kind, UNKNOWN_KIND_EXIT, layers};
 
-pub(super) const UNDECIDED: u32 = 0;
-pub(super) const JEMALLOC: u32 = 1;
-pub(super) const MIMALLOC: u32 = 2;
-pub(super) const SYSTEM: u32 = 3;
-/// Allocations are watched by the heap sampler; which allocator serves them stands in [`KIND`].
-const WATCHED: u32 = 4;
+/// The only negative value, and the zero: one test of a word, before all comparisons, finds both. As cases of one
+/// `match` the compiler would look for them last.
+pub(super) const JEMALLOC: i32 = -1;
+pub(super) const MIMALLOC: i32 = 0;
+pub(super) const SYSTEM: i32 = 1;
+pub(super) const UNDECIDED: i32 = 2;
+/// The heap sampler has to look; which allocator serves stands in [`KIND`].
+const WATCHED: i32 = 3;
 
 /// [`super::ENV`], as `getenv` wants it.
 const NAME: &CStr = c"WORKBENCH_ALLOCATOR";
@@ -27,11 +29,15 @@ const _: () = {
 
 /// The allocator of this process. Written once, by the first allocation, which comes before `main`; later changes of the
 /// environment change nothing.
-pub(super) static KIND: AtomicU32 = AtomicU32::new(UNDECIDED);
+pub(super) static KIND: AtomicI32 = AtomicI32::new(UNDECIDED);
 
-/// Where the next allocation goes: [`KIND`], or [`WATCHED`]. One load and the comparisons that choose the allocator
-/// anyway: what is undecided or watched costs nothing while nothing is.
-pub(super) static ROUTE: AtomicU32 = AtomicU32::new(UNDECIDED);
+/// Where the next allocation goes: [`KIND`], or [`WATCHED`] while the sampler runs. One load and the comparisons that
+/// choose the allocator anyway: what is undecided or watched costs nothing while nothing is.
+pub(super) static ROUTE: AtomicI32 = AtomicI32::new(UNDECIDED);
+
+/// Where the next free goes, and the next resize: [`KIND`], or [`WATCHED`] while sampled blocks may be live, which may be
+/// so long after the sampler has stopped.
+pub(super) static RETURNS: AtomicI32 = AtomicI32::new(UNDECIDED);
 
 /// Allocator of the kind that [`super::ENV`] names, with counters. A name that is no kind ends the process with
 /// [`UNKNOWN_KIND_EXIT`] at its first allocation.
@@ -47,14 +53,23 @@ pub fn kind() -> Kind {
     }
 }
 
-/// Sends allocations through the heap sampler, or past it.
-pub(crate) fn observe(watched: bool) {
+/// Sends allocations through the heap sampler, or past it. Frees must be watched before the first block is sampled.
+pub(crate) fn watch_allocations(watched: bool) {
     let kind = decided();
     ROUTE.store(if watched { WATCHED } else { kind }, Relaxed);
 }
 
+/// Sends frees and resizes through the heap sampler, or past it: only while no sampled block is live, and none can come.
+///
+/// Whoever frees a sampled block sees the change: the thread that sampled it had read, with acquire, what the sampler
+/// stored after this; and it handed the block over.
+pub(crate) fn watch_returns(watched: bool) {
+    let kind = decided();
+    RETURNS.store(if watched { WATCHED } else { kind }, Relaxed);
+}
+
 #[inline]
-pub(super) fn decided() -> u32 {
+pub(super) fn decided() -> i32 {
     match KIND.load(Relaxed) {
         UNDECIDED => decide(),
         kind => kind,
@@ -62,7 +77,7 @@ pub(super) fn decided() -> u32 {
 }
 
 #[cold]
-fn decide() -> u32 {
+fn decide() -> i32 {
     // `std::env` allocates and locks, and this runs inside the first allocation.
     // SAFETY: the first call comes before `main`, when no thread can change the environment.
     let value = unsafe { libc::getenv(NAME.as_ptr()) };
@@ -83,7 +98,9 @@ fn decide() -> u32 {
         Err(earlier) => earlier,
     };
     // Only from undecided: the sampler may have been started meanwhile.
-    let _ = ROUTE.compare_exchange(UNDECIDED, mode, Relaxed, Relaxed);
+    for route in [&ROUTE, &RETURNS] {
+        let _ = route.compare_exchange(UNDECIDED, mode, Relaxed, Relaxed);
+    }
     mode
 }
 
@@ -114,12 +131,12 @@ unsafe impl GlobalAlloc for Selectable {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { layers::dealloc::<true, true>(block, layout) }
+        unsafe { layers::dealloc::<true>(block, layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
-        unsafe { layers::realloc::<true, true>(block, layout, new_size) }
+        unsafe { layers::realloc::<true>(block, layout, new_size) }
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn insert(address: usize, block: Block) -> bool {
 
 /// False where no sampled block is live. Whoever has a block has it from the thread that counted it in, and it is counted
 /// out by its owner alone, so nobody is told so of a block of his own.
-#[inline(always)]
+#[inline]
 pub(super) fn any() -> bool {
     COUNT.load(Relaxed) != 0
 }

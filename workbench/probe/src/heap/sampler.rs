@@ -93,9 +93,11 @@ impl Profiler {
         // Never 0, which is no profile.
         let generation = LAST.load(Relaxed).checked_add(1).unwrap_or(1);
         LAST.store(generation, Relaxed);
+        // Before the generation is known, which every thread reads that samples.
+        allocator::watch_returns(true);
         GENERATION.store(generation, SeqCst);
         running.started = Instant::now();
-        allocator::observe(true);
+        allocator::watch_allocations(true);
         Ok(running)
     }
 
@@ -157,11 +159,16 @@ impl Drop for Profiler {
 
 /// Ends sampling; afterwards nobody writes to the tables.
 fn quiesce() {
-    allocator::observe(false);
+    allocator::watch_allocations(false);
     GENERATION.store(0, SeqCst);
     while WRITERS.load(SeqCst) != 0 {
         // A sample takes microseconds, and no writer waits for anybody.
         std::thread::yield_now();
+    }
+    // No block joins the table any more. Those that are still in it are watched to their ends, or to that of a later
+    // profile: until then a free costs a call and a test of its address.
+    if !live::any() {
+        allocator::watch_returns(false);
     }
 }
 
