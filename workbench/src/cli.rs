@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Compare the variants of a run, or describe two runs side by side.
     Compare(Compare),
+    /// Profile a process that runs already: where its CPU time goes, where its threads wait.
+    Attach(Attach),
     /// Check what this machine allows, and say how to get the rest.
     Doctor(Doctor),
     /// The measured process; started by `run`.
@@ -161,6 +163,26 @@ pub(crate) struct Compare {
     pub a: String,
     /// A second run. It was never interleaved with the first, so the two are only described.
     pub b: Option<String>,
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `workbench attach`.
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    /// Number of the process.
+    #[arg(value_name = "PID")]
+    pub target: String,
+    /// How long to watch, e.g. `30s`.
+    #[arg(long = "for", value_name = "DURATION", default_value = "10s")]
+    pub duration: String,
+    /// Samples for each second of CPU of a thread.
+    #[arg(long, default_value_t = 999, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub hz: u32,
+    /// Do not record where threads wait: for programs with hundreds of thousands of waits a second.
+    #[arg(long)]
+    pub no_waits: bool,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

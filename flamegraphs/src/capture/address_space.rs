@@ -12,6 +12,9 @@ use super::perf::Sample;
 /// Deeper stacks are cut at the root.
 const MOST_FRAMES: usize = 512;
 
+/// Entries that the kernel puts into a call chain at most (kernel.perf_event_max_stack).
+const MOST_CHAIN: usize = 127;
+
 /// Executables that were read, by path: most processes share most of them.
 #[derive(Debug, Default)]
 pub(super) struct Images {
@@ -81,28 +84,30 @@ impl AddressSpace {
     pub(super) fn walk(&self, sample: &Sample<'_>, images: &mut Images, into: &mut Vec<u64>) -> Walk {
         let Some(registers) = sample.registers else { return Walk::Whole };
         let before = into.len();
-        let walk = self.walker.walk(registers, sample.stack, &mut images.walker, into);
-        if walk == Walk::Cut {
-            self.go_on(sample, before, into);
+        let mut walk = self.walker.walk(registers, sample.stack, &mut images.walker, into);
+        if walk == Walk::Cut && go_on(sample, before, into) {
+            walk = Walk::Whole;
         }
         into.truncate(before + MOST_FRAMES);
         walk
     }
+}
 
-    /// Where the piece of stack ends, the kernel's chain of frame pointers may go on.
-    fn go_on(&self, sample: &Sample<'_>, before: usize, into: &mut Vec<u64>) {
-        let within = |(index, address): (usize, u64)| if index == 0 { address } else { address.saturating_sub(1) };
-        let chain: Vec<u64> = sample.user().enumerate().map(within).collect();
-        let last = into[before..].last().copied();
-        match chain.iter().position(|address| Some(*address) == last) {
-            Some(at) => into.extend(&chain[at + 1..]),
-            None if into.len() - before < chain.len() && into.len() - before <= 1 => {
-                into.truncate(before);
-                into.extend(chain);
-            }
-            None => {}
+/// Where the piece of stack ends, the kernel's chain of frame pointers may go on; true where it goes on to its end.
+fn go_on(sample: &Sample<'_>, before: usize, into: &mut Vec<u64>) -> bool {
+    let within = |(index, address): (usize, u64)| if index == 0 { address } else { address.saturating_sub(1) };
+    let chain: Vec<u64> = sample.user().enumerate().map(within).collect();
+    let last = into[before..].last().copied();
+    let walked = into.len() - before;
+    match chain.iter().position(|address| Some(*address) == last) {
+        Some(at) => into.extend(&chain[at + 1..]),
+        None if walked <= 1 && walked < chain.len() => {
+            into.truncate(before);
+            into.extend(&chain);
         }
+        None => return false,
     }
+    into.len() - before > walked && chain.len() < MOST_CHAIN
 }
 
 impl Images {

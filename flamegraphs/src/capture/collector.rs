@@ -34,9 +34,14 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// `leaving` are the marks of samples that are taken when a thread leaves its CPU.
-    pub(super) fn new(leaving: HashSet<u64>) -> Self {
-        Self { ours: std::process::id(), leaving, ..Self::default() }
+    /// `leaving` are the marks of samples that are taken when a thread leaves its CPU; `threads` are the processes and
+    /// threads that run already, whose names are read while they are there.
+    pub(super) fn new(leaving: HashSet<u64>, threads: &[(u32, u32)]) -> Self {
+        let mut collector = Self { ours: std::process::id(), leaving, ..Self::default() };
+        for (pid, tid) in threads {
+            collector.thread(*pid, *tid);
+        }
+        collector
     }
 
     pub(super) fn take(&mut self, record: Record<'_>) {
@@ -63,11 +68,8 @@ impl Collector {
                 let thread = self.thread(pid, tid) as usize;
                 self.threads[thread].name = String::from_utf8_lossy(name).into_owned();
             }
-            Record::Fork { pid, tid, .. } if pid != self.ours => {
+            Record::Fork { pid, tid } if pid != self.ours => {
                 // The number may have belonged to another thread before.
-                self.by_tid.remove(&tid);
-            }
-            Record::Exit { tid, .. } => {
                 self.by_tid.remove(&tid);
             }
             Record::Lost(count) => self.lost += count,

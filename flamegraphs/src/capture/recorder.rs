@@ -64,8 +64,8 @@ pub struct Recorder {
     /// While this lives, the thread that launched the subject lives: its events are inherited from there.
     _launcher: Option<Sender<()>>,
     began: Option<Instant>,
-    /// CPU nanoseconds that processes had used when recording began.
-    used_before: Vec<(u32, u64)>,
+    /// CPU nanoseconds that processes had used when recording began, and when they were last looked at.
+    used: Vec<(u32, u64, u64)>,
 }
 
 impl Recorder {
@@ -105,18 +105,20 @@ impl Recorder {
     /// A process that is not there, or perf events that are refused.
     pub fn attach(pid: u32, options: &Options) -> Result<Self, CaptureError> {
         let tids = threads(pid).map_err(|source| CaptureError::Process { pid, source })?;
-        Self::read(Opened::on(&Options { from_exec: false, ..*options }, &tids)?, options, None)
+        let mut opened = Opened::on(&Options { from_exec: false, ..*options }, &tids)?;
+        opened.threads = tids.into_iter().map(|tid| (pid, tid)).collect();
+        Self::read(opened, options, None)
     }
 
     fn read(opened: Opened, options: &Options, launcher: Option<Sender<()>>) -> Result<Self, CaptureError> {
-        let Opened { events, rings, leaving, kernel, period_ns } = opened;
+        let Opened { events, rings, leaving, threads, kernel, period_ns } = opened;
         let stop = Arc::new(AtomicBool::new(false));
         let fds = rings.iter().map(|(event, _)| events[*event].fd().try_clone()).collect::<io::Result<Vec<_>>>();
         let fds = fds.map_err(|source| CaptureError::System { doing: "copying a descriptor", source })?;
         let mut rings: Vec<Ring> = rings.into_iter().map(|(_, ring)| ring).collect();
         let stopped = Arc::clone(&stop);
         let work = move || {
-            let mut collector = Collector::new(leaving);
+            let mut collector = Collector::new(leaving, &threads);
             loop {
                 // Looked at before the buffers are emptied, so that the last turn sees everything.
                 let last = stopped.load(Ordering::Acquire);
@@ -144,7 +146,7 @@ impl Recorder {
             stop,
             _launcher: launcher,
             began: options.from_exec.then(Instant::now),
-            used_before: Vec::new(),
+            used: Vec::new(),
         })
     }
 
@@ -153,12 +155,20 @@ impl Recorder {
     /// # Errors
     /// Events that cannot be switched on.
     pub fn start(&mut self, pids: &[u32]) -> Result<(), CaptureError> {
-        self.used_before = pids.iter().filter_map(|pid| Some((*pid, cpu_ns(*pid)?))).collect();
+        self.used = pids.iter().filter_map(|pid| cpu_ns(*pid).map(|used| (*pid, used, used))).collect();
         self.began = Some(Instant::now());
         for event in &self.events {
             event.enable().map_err(|source| CaptureError::System { doing: "switching perf events on", source })?;
         }
         Ok(())
+    }
+
+    /// Reads the CPU time of the processes given to [`Recorder::start`]: one that ends before the recording does is held
+    /// against what was read last.
+    pub fn look(&mut self) {
+        for (pid, _, last) in &mut self.used {
+            *last = cpu_ns(*pid).unwrap_or(*last);
+        }
     }
 
     /// Ends the recording. While the subject still lives, its CPU time is read for the coverage.
@@ -176,8 +186,9 @@ impl Recorder {
         let collector = reader.join().map_err(|_| CaptureError::RecorderGone)?;
         let mut kernel_cpu_ns = 0;
         for pid in collector.processes() {
-            let before = self.used_before.iter().find(|(of, _)| *of == pid).map_or(0, |(_, used)| *used);
-            kernel_cpu_ns += cpu_ns(pid).unwrap_or(0).saturating_sub(before);
+            let known = self.used.iter().find(|(of, ..)| *of == pid);
+            let (before, last) = known.map_or((0, 0), |(_, before, last)| (*before, *last));
+            kernel_cpu_ns += cpu_ns(pid).unwrap_or(last).saturating_sub(before);
         }
         let recording = collector.finish();
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -216,6 +227,8 @@ struct Opened {
     rings: Vec<(usize, Ring)>,
     /// Marks of the events that fire when a thread leaves its CPU.
     leaving: HashSet<u64>,
+    /// Process and thread of those that run already.
+    threads: Vec<(u32, u32)>,
     kernel: bool,
     period_ns: u64,
 }
@@ -279,7 +292,7 @@ impl Opened {
         if events.is_empty() {
             return Err(CaptureError::Refused { source: io::Error::from_raw_os_error(libc::ESRCH) });
         }
-        Ok(Self { events, rings, leaving, kernel: clock.kernel, period_ns })
+        Ok(Self { events, rings, leaving, threads: Vec::new(), kernel: clock.kernel, period_ns })
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file a command. Commands read flags, call the library and print; they decide nothing.
 
+mod attach;
 mod compare;
 mod doctor;
 mod list;
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::List(flags) => list::list(&flags, catalog),
         Command::Show(flags) => show::show(&flags),
         Command::Compare(flags) => compare::compare(&flags),
+        Command::Attach(flags) => attach::attach(&flags),
         Command::Doctor(flags) => doctor::doctor(&flags),
         // Taken before dispatch: they must not touch the terminal.
         Command::Child | Command::Guard => Ok(Exit::Done),

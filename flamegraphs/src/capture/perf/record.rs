@@ -11,7 +11,6 @@ const SAMPLE_ID_BYTES: usize = 4 + 4 + 8 + 4 + 4 + 8;
 mod kind {
     pub(super) const LOST: u32 = 2;
     pub(super) const COMM: u32 = 3;
-    pub(super) const EXIT: u32 = 4;
     pub(super) const FORK: u32 = 7;
     pub(super) const SAMPLE: u32 = 9;
     pub(super) const MMAP2: u32 = 10;
@@ -132,13 +131,10 @@ pub(super) fn parse(kind: u32, misc: Misc, body: &[u8]) -> Option<Record<'_>> {
             let mut fields = Fields(body);
             Some(Record::Name { pid: fields.u32()?, tid: fields.u32()?, name: text(fields.0), misc })
         }
-        kind::FORK | kind::EXIT => {
+        kind::FORK => {
             let mut fields = Fields(body);
-            let (pid, parent_pid, tid, parent_tid) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
-            Some(match kind {
-                kind::FORK => Record::Fork { pid, tid, parent_pid, parent_tid },
-                _ => Record::Exit { pid, tid },
-            })
+            let (pid, _parent_pid, tid) = (fields.u32()?, fields.u32()?, fields.u32()?);
+            Some(Record::Fork { pid, tid })
         }
         kind::LOST => {
             let mut fields = Fields(body);
@@ -284,7 +280,7 @@ mod tests {
         assert_eq!(parse(kind::LOST, Misc(0), &body(&[1, 42, 0, 0, 0, 0])), Some(Record::Lost(42)));
         assert_eq!(
             parse(kind::FORK, Misc(0), &body(&[pair(1, 2), pair(3, 4), 0])),
-            Some(Record::Fork { pid: 1, tid: 3, parent_pid: 2, parent_tid: 4 })
+            Some(Record::Fork { pid: 1, tid: 3 })
         );
     }
 
