@@ -1,5 +1,6 @@
 //! The command as a person types it: the real program, its messages, exit codes and run directories.
 
+mod attach;
 mod damage;
 mod input;
 mod knobs;

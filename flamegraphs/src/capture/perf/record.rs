@@ -98,13 +98,6 @@ pub(in crate::capture) enum Record<'a> {
     Fork {
         pid: u32,
         tid: u32,
-        parent_pid: u32,
-        parent_tid: u32,
-    },
-    /// A thread ended.
-    Exit {
-        pid: u32,
-        tid: u32,
     },
     /// So many records found no room.
     Lost(u64),
