@@ -1,6 +1,7 @@
 //! What a run is on disk, statistics, comparison and rendering.
 
 pub mod compare;
+pub mod console;
 pub mod metric;
 pub mod render;
 pub mod run;

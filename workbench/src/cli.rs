@@ -144,12 +144,18 @@ pub(crate) struct Show {
     /// The plan instead of the result.
     #[arg(long)]
     pub plan: bool,
-    /// Tasks by spawn site instead of the result (gathered by `run --evidence tasks`).
+    /// Tasks by spawn site instead of the result (gathered by `run --evidence tasks` or `console`).
     #[arg(long, conflicts_with = "plan")]
     pub tasks: bool,
     /// The allocator over time instead of the result (gathered by `run --evidence allocator`).
     #[arg(long, conflicts_with_all = ["plan", "tasks"])]
     pub allocator: bool,
+    /// Mutexes, semaphores, channels, timers and who waited on them (gathered by `run --evidence console`).
+    #[arg(long, conflicts_with_all = ["plan", "tasks"])]
+    pub resources: bool,
+    /// The moment of the recording to look at, e.g. `2.5s` after its begin; its end unless given.
+    #[arg(long, value_name = "DURATION", conflicts_with = "plan")]
+    pub at: Option<String>,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

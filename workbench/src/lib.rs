@@ -18,6 +18,7 @@ pub mod load;
 pub mod machine;
 mod noise;
 pub mod plan;
+pub mod recording;
 pub mod report;
 pub mod session;
 pub mod settings;

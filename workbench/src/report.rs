@@ -2,6 +2,7 @@
 //! resumed one and one from another machine are all treated alike.
 
 mod memory_limit;
+pub mod recordings;
 mod sittings;
 
 use std::path::Path;
@@ -22,7 +23,9 @@ use crate::evidence;
 /// A run directory that cannot be read or written.
 pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyhow::Result<RunSummary> {
     let run = reader::load(writer.path())?;
+    let recorded = recordings::readable(&run);
     let summary = summarise(&run, status, finished_at);
+    let views = recorded.into_iter().filter_map(|(variant, view)| Some((variant, view.ok()?))).collect();
     let page = Page {
         summary: &summary,
         plan: Some(&run.plan),
@@ -33,9 +36,10 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         heap: &run.heap,
         tasks: &run.tasks,
         allocator: &run.allocator,
+        console: &views,
     };
     writer.report_html(&render::html::page(&page))?;
-    writer.report_md(&render::markdown::report(&summary))?;
+    writer.report_md(&(render::markdown::report(&summary) + &render::markdown::console(&summary, &views)))?;
     writer.finish(&summary)?;
     Ok(RunSummary { path: run.path.display().to_string(), ..summary })
 }

@@ -24,6 +24,7 @@ pub(super) struct Fixture {
     pub(super) heap: BTreeMap<String, HeapFlamegraphs>,
     pub(super) tasks: BTreeMap<String, Vec<SiteRecord>>,
     pub(super) allocator: BTreeMap<String, AllocatorRecord>,
+    pub(super) console: BTreeMap<String, crate::console::View>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -263,6 +264,29 @@ impl Fixture {
         self
     }
 
+    /// A recording of tokio-console of the first variant with every fault; that of the second is missing.
+    pub(super) fn with_console(mut self) -> Self {
+        use crate::run::console::fixture::{HOOKS, faulty};
+        let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
+        for (variant, missing) in variants.iter().zip([None, Some("it crashed".to_owned())]) {
+            self.summary.profiles.push(ProfileSummary {
+                variant: variant.clone(),
+                kind: "console".into(),
+                path: "evidence/x/console.jsonl".into(),
+                svg: String::new(),
+                samples: 3121,
+                coverage: None,
+                source: "tokio-console's protocol".into(),
+                overhead: Some(5.3),
+                peak: None,
+                missing,
+            });
+        }
+        let view = crate::console::view(&faulty().recording(10, Some(HOOKS)), None);
+        self.console.insert(variants[0].clone(), view);
+        self
+    }
+
     /// What the renderer gets.
     pub(super) fn page(&self) -> Page<'_> {
         Page {
@@ -275,6 +299,7 @@ impl Fixture {
             heap: &self.heap,
             tasks: &self.tasks,
             allocator: &self.allocator,
+            console: &self.console,
         }
     }
 
@@ -306,6 +331,7 @@ impl Fixture {
             heap: BTreeMap::new(),
             tasks: BTreeMap::new(),
             allocator: BTreeMap::new(),
+            console: BTreeMap::new(),
         }
     }
 }

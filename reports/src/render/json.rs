@@ -6,7 +6,9 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
+use super::console::gathered;
 use super::text::is_invisible;
+use crate::console::{Agreement, Observation, ResourceGroup, TaskSite, View};
 use crate::run::{AllocatorRecord, RunSummary, SiteRecord};
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
@@ -17,8 +19,13 @@ pub fn document(summary: &RunSummary) -> String {
     pretty(summary)
 }
 
-/// Tasks by spawn site, of every variant whose tasks were to be recorded; `missing` says why there are none.
-pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>) -> String {
+/// Tasks by spawn site, of every variant whose tasks were to be recorded, by our hooks (`tasks`) or by tokio-console
+/// (`console`); `missing` says why there are none.
+pub fn tasks(
+    summary: &RunSummary,
+    tasks: &BTreeMap<String, Vec<SiteRecord>>,
+    console: &BTreeMap<String, View>,
+) -> String {
     let gathered = summary.profiles.iter().filter(|profile| profile.kind == "tasks");
     pretty(&Tasks {
         format: summary.format,
@@ -30,6 +37,16 @@ pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>) ->
                 sites: tasks.get(&profile.variant).map(Vec::as_slice).unwrap_or_default(),
             })
             .collect(),
+        console: recordings(summary, console, Table::Sites),
+    })
+}
+
+/// Resources and who waited on them, of every variant that was to be recorded; `missing` says why there are none.
+pub fn resources(summary: &RunSummary, console: &BTreeMap<String, View>) -> String {
+    pretty(&Resources {
+        format: summary.format,
+        run: &summary.run,
+        console: recordings(summary, console, Table::Resources),
     })
 }
 
@@ -71,6 +88,56 @@ struct Tasks<'a> {
     format: u32,
     run: &'a str,
     tasks: Vec<VariantTasks<'a>>,
+    console: Vec<Recorded<'a>>,
+}
+
+#[derive(Serialize)]
+struct Resources<'a> {
+    format: u32,
+    run: &'a str,
+    console: Vec<Recorded<'a>>,
+}
+
+/// Which of the two tables.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Sites,
+    Resources,
+}
+
+fn recordings<'a>(summary: &'a RunSummary, views: &'a BTreeMap<String, View>, table: Table) -> Vec<Recorded<'a>> {
+    let recorded = |profile: &'a crate::run::ProfileSummary| {
+        let view = views.get(&profile.variant).filter(|_| profile.missing.is_none());
+        let gone = view.is_none().then_some("its file is not there");
+        Recorded {
+            variant: &profile.variant,
+            missing: profile.missing.as_deref().or(gone),
+            at_s: view.map(|view| view.at_s),
+            length_s: view.map(|view| view.length_s),
+            doubts: view.map(|view| view.doubts.as_slice()).unwrap_or_default(),
+            agreement: view.map(|view| &view.agreement),
+            observations: view.map(|view| view.observations.as_slice()).unwrap_or_default(),
+            sites: view.filter(|_| table == Table::Sites).map(|view| view.sites.as_slice()),
+            resources: view.filter(|_| table == Table::Resources).map(|view| view.resources.as_slice()),
+        }
+    };
+    gathered(summary).map(recorded).collect()
+}
+
+/// One variant's recording of tokio-console.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    variant: &'a str,
+    missing: Option<&'a str>,
+    at_s: Option<f64>,
+    length_s: Option<f64>,
+    doubts: &'a [String],
+    agreement: Option<&'a Agreement>,
+    observations: &'a [Observation],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sites: Option<&'a [TaskSite]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<&'a [ResourceGroup]>,
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,9 @@
 //! `report.md`: the result for a pull request or a chat.
 
+mod console;
+
+pub use console::console;
+
 use super::table::{Row, Table};
 use super::{number, text, words};
 use crate::run::{RunSummary, Status};
@@ -116,7 +120,8 @@ fn evidence(summary: &RunSummary, out: &mut String) {
     }
     out.push_str("## Evidence\n\n");
     for profile in &summary.profiles {
-        let head = format!("- {} profile of {}: ", line(&profile.kind), line(&profile.variant));
+        let what = if profile.kind == "console" { "recording" } else { "profile" };
+        let head = format!("- {} {what} of {}: ", line(&profile.kind), line(&profile.variant));
         out.push_str(&head);
         match &profile.missing {
             Some(because) => out.push_str(&format!("missing, because {}\n", line(because))),

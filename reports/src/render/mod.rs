@@ -5,6 +5,7 @@
 
 mod allocator;
 mod chart;
+mod console;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use crate::console::View;
 use crate::run::{AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
@@ -51,4 +53,6 @@ pub struct Page<'a> {
     pub tasks: &'a BTreeMap<String, Vec<SiteRecord>>,
     /// By variant: what the allocator held over time.
     pub allocator: &'a BTreeMap<String, AllocatorRecord>,
+    /// By variant: the end of the recording of tokio-console.
+    pub console: &'a BTreeMap<String, View>,
 }

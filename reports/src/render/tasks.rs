@@ -77,9 +77,13 @@ fn row(site: &SiteRecord) -> Row {
 
 /// `hyper-util-0.1.21/src/rt/tokio.rs:103:9`: what precedes a crate in the registry is different on every machine.
 fn place(site: &SiteRecord) -> String {
-    let full = site.place();
+    shortened(&site.place())
+}
+
+/// The same of any place.
+pub(crate) fn shortened(full: &str) -> String {
     let short = full.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')).map(|(_, rest)| rest);
-    text::name(short.unwrap_or(&full))
+    text::name(short.unwrap_or(full))
 }
 
 #[cfg(test)]

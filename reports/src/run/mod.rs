@@ -4,6 +4,7 @@
 //! format is [`FORMAT`]; other major versions are refused by name.
 
 mod allocator;
+pub mod console;
 mod error;
 mod event;
 mod files;

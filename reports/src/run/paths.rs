@@ -21,6 +21,7 @@ pub(crate) const HEAP_OBJECTS_FLAMEGRAPH: &str = "heap-objects.svg";
 pub(crate) const HEAP_PEAK_FLAMEGRAPH: &str = "heap-peak.svg";
 pub(crate) const ALLOCATOR: &str = "allocator.jsonl";
 pub(crate) const TASKS: &str = "tasks.jsonl";
+pub(crate) const CONSOLE: &str = "console.jsonl";
 
 /// Folder that holds every run of a project.
 pub(crate) const ROOT: &str = ".workbench";

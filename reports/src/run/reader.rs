@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 
+use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Status, TimelinePoint, TrialKind,
@@ -241,6 +242,21 @@ impl LoadedRun {
     pub fn evidence_folder(&self, variant: &str) -> String {
         let slug = variant_slugs(&self.plan).remove(variant).unwrap_or_default();
         format!("{}/{slug}", paths::EVIDENCE)
+    }
+
+    /// The recording of tokio-console of a variant; `None` where there is none. Read when asked for: it may be large, and
+    /// nothing else of the run needs it.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`], naming the file and the line.
+    pub fn console(&self, variant: &str) -> Result<Option<Recording>, RunError> {
+        let file = self.path.join(self.console_path(variant));
+        files::read(&file)?.map(|bytes| console::parse(&bytes, &file)).transpose()
+    }
+
+    /// Where that recording lies within the run, whether it is there or not.
+    pub fn console_path(&self, variant: &str) -> String {
+        format!("{}/{}", self.evidence_folder(variant), paths::CONSOLE)
     }
 
     /// Trials that measure (not evidence), in run order.

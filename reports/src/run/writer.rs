@@ -208,6 +208,15 @@ impl RunWriter {
         self.evidence(variant, paths::ALLOCATOR, &allocator::lines(record)?)
     }
 
+    /// Writes the recording of tokio-console of a variant's evidence trial, the bytes of a [`super::console::Writer`];
+    /// returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn console(&mut self, variant: &str, recording: &[u8]) -> Result<String, RunError> {
+        self.evidence(variant, paths::CONSOLE, recording)
+    }
+
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.
     ///
     /// # Errors

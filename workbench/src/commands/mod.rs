@@ -9,6 +9,7 @@ mod run;
 mod show;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use reports::run::store::Store;
@@ -42,6 +43,12 @@ fn store() -> anyhow::Result<Store> {
         Place::Given(folder) => Store::at(folder.join(".workbench")),
         Place::Nearest(folder) => Store::discover(&folder),
     })
+}
+
+/// A moment of a recording, `2.5s`.
+fn moment(at: Option<&str>) -> anyhow::Result<Option<Duration>> {
+    at.map(|at| scenarios::knobs::parse_duration(at).map_err(|e| Refusal::usage(format!("`--at` = {at} is not {e}"))))
+        .transpose()
 }
 
 /// The run that a selector means.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use reports::render;
-use reports::run::{EvidenceKind, reader};
+use reports::run::{EvidenceKind, RunSummary, reader};
 
 use crate::cli::Show;
 use crate::exit::{Exit, Refusal};
+use crate::report::recordings;
 use crate::{report, ui};
 
 /// Prints a run's result, or its plan.
@@ -16,7 +17,9 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
         let plan = reader::load(&path).map_err(Refusal::usage)?.plan;
         if flags.json { serde_json::to_string_pretty(&plan)? } else { super::plan_text::plan_text(&plan) }
     } else if flags.tasks {
-        tasks(&path, flags.json)?
+        tasks(&path, flags)?
+    } else if flags.resources {
+        resources(&path, flags)?
     } else if flags.allocator {
         allocator(&path, flags.json)?
     } else {
@@ -32,20 +35,46 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Tasks by spawn site, or why there are none.
-fn tasks(path: &Path, json: bool) -> anyhow::Result<String> {
+/// Tasks by spawn site, or why there are none: what our hooks saw, then what tokio-console did.
+fn tasks(path: &Path, flags: &Show) -> anyhow::Result<String> {
     let run = reader::load(path).map_err(Refusal::usage)?;
     let summary = report::of(path).map_err(Refusal::usage)?;
-    if !summary.profiles.iter().any(|profile| profile.kind == EvidenceKind::Tasks.name()) {
+    let (hooked, recorded) = (has(&summary, EvidenceKind::Tasks.name()), has(&summary, CONSOLE));
+    if !hooked && !recorded {
         return Err(Refusal::usage(format!(
             "{} recorded no tasks: `workbench run {} --evidence cpu,tasks` does",
             run.id, run.plan.scenario
         )));
     }
-    Ok(if json {
-        render::json::tasks(&summary, &run.tasks)
+    let views = recordings::views(&run, super::moment(flags.at.as_deref())?).map_err(Refusal::usage)?;
+    if flags.json {
+        return Ok(render::json::tasks(&summary, &run.tasks, &views));
+    }
+    let mut parts = Vec::new();
+    if hooked {
+        parts.push(render::terminal::tasks(&summary, &run.tasks, ui::color(), ui::width()));
+    }
+    if recorded {
+        parts.push(render::terminal::console_tasks(&summary, &views, ui::color(), ui::width()));
+    }
+    Ok(parts.join("\n"))
+}
+
+/// Resources and who waited on them, or why nothing is known of them.
+fn resources(path: &Path, flags: &Show) -> anyhow::Result<String> {
+    let run = reader::load(path).map_err(Refusal::usage)?;
+    let summary = report::of(path).map_err(Refusal::usage)?;
+    if !has(&summary, CONSOLE) {
+        return Err(Refusal::usage(format!(
+            "{} has no recording of tokio-console: `workbench run {} --evidence console` makes one",
+            run.id, run.plan.scenario
+        )));
+    }
+    let views = recordings::views(&run, super::moment(flags.at.as_deref())?).map_err(Refusal::usage)?;
+    Ok(if flags.json {
+        render::json::resources(&summary, &views)
     } else {
-        render::terminal::tasks(&summary, &run.tasks, ui::color(), ui::width())
+        render::terminal::resources(&summary, &views, ui::color(), ui::width())
     })
 }
 
@@ -64,4 +93,10 @@ fn allocator(path: &Path, json: bool) -> anyhow::Result<String> {
     } else {
         render::terminal::allocator(&summary, &run.allocator, ui::color(), ui::width())
     })
+}
+
+const CONSOLE: &str = "console";
+
+fn has(summary: &RunSummary, kind: &str) -> bool {
+    summary.profiles.iter().any(|profile| profile.kind == kind)
 }

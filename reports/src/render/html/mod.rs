@@ -6,6 +6,7 @@
 
 mod allocator;
 mod charts;
+mod console;
 mod drain;
 mod driver;
 mod evidence;
@@ -38,6 +39,7 @@ struct Report {
     heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
     allocator: Vec<allocator::Article>,
+    console: Vec<console::Article>,
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
@@ -60,6 +62,7 @@ pub fn page(page: &Page<'_>) -> String {
         heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
         allocator: allocator::articles(page, &variants),
+        console: console::articles(page, &variants),
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
@@ -90,6 +93,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     }
     if !report.allocator.is_empty() {
         all.push(("allocation", "Allocation"));
+    }
+    if !report.console.is_empty() {
+        all.push(("console", "Waits"));
     }
     all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
     if !report.drain.is_empty() {

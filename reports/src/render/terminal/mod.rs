@@ -4,6 +4,7 @@
 //! asked for; names that hold any are shown with `\u{1b}` in their place.
 
 mod allocator;
+mod console;
 mod ink;
 mod layout;
 mod lists;
@@ -12,6 +13,7 @@ mod result;
 mod tasks;
 
 pub use allocator::allocator;
+pub use console::{console_tasks, resources};
 pub use lists::{RunLine, comparison, runs};
 pub use result::result;
 pub use tasks::tasks;
