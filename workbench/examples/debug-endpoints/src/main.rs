@@ -4,7 +4,9 @@
 //! It answers each line on its port with a checksum. The first argument is its port, the second that of the endpoints.
 
 use std::io;
+use std::net::SocketAddr;
 
+use probe::endpoints::{DEFAULT_PORT, Endpoints};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -12,19 +14,20 @@ use tokio::net::{TcpListener, TcpStream};
 #[global_allocator]
 static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut ports = std::env::args().skip(1).map(|port| port.parse::<u16>());
-    let (port, debug_port) = (ports.next().transpose()?, ports.next().transpose()?);
+    let (port, debug_port) =
+        (ports.next().transpose()?.unwrap_or(7878), ports.next().transpose()?.unwrap_or(DEFAULT_PORT));
 
-    let debug =
-        probe::endpoints::Endpoints::new().port(debug_port.unwrap_or(probe::endpoints::DEFAULT_PORT)).start()?;
-    let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(7878))).await?;
-    say(&format!(
-        "service on {}, debug endpoints on http://{}/debug/pprof/\n",
-        listener.local_addr()?,
-        debug.address()
-    ))?;
+    // These three lines in place of `#[tokio::main]` are all that the endpoints need.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let (runtime, debug) = Endpoints::new().port(debug_port).start_with(builder.enable_all())?;
+    runtime.block_on(run(port, debug.address()))
+}
+
+async fn run(port: u16, debug: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    say(&format!("service on {}, debug endpoints on http://{debug}/debug/pprof/\n", listener.local_addr()?))?;
     loop {
         let (client, _) = listener.accept().await?;
         tokio::spawn(async move {

@@ -102,6 +102,79 @@ fn a_profile_of_the_busy_service_names_its_function() {
     assert!(coverage.samples > 0 && coverage.kernel_cpu_s > 0.0, "{coverage:?}");
 }
 
+/// Where the service spawns a task for each client.
+fn spawn_site() -> String {
+    let source = include_str!("../src/main.rs");
+    let line = 1 + source.lines().position(|line| line.contains("tokio::spawn(")).unwrap();
+    format!("workbench/examples/debug-endpoints/src/main.rs:{line}:9")
+}
+
+#[test]
+fn goroutines_are_the_clients_of_the_service_by_where_they_are_spawned() {
+    let service = Service::start(&[]);
+    let clients: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(&service.service).unwrap()).collect();
+    let text = |target: &str| String::from_utf8(service.get(target).1).unwrap();
+    let expected = format!("goroutine profile: total 4\n4 @ 0x1\n#\t0x1\ttask spawned at {}\t", spawn_site());
+    while !text("/debug/pprof/goroutine?debug=1").starts_with(&expected) {
+        std::thread::yield_now();
+    }
+    assert!(text("/debug/pprof/goroutine?debug=2").ends_with(&format!("created by tokio spawn\n\t{}\n", spawn_site())));
+    let (head, body) = service.get("/debug/pprof/goroutine");
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("filename=\"goroutine\""), "{head}");
+    let profile = flamegraphs::read::pprof(&body).unwrap();
+    assert_eq!(profile.samples().iter().map(|sample| sample.values[0]).collect::<Vec<_>>(), [4]);
+    // What was there before is no difference.
+    let (_, body) = service.get("/debug/pprof/goroutine?seconds=1");
+    assert!(flamegraphs::read::pprof(&body).unwrap().samples().is_empty());
+    assert!(text("/debug/pprof/").contains("<td>4</td><td><a href=\"/debug/pprof/goroutine?debug=1\">"));
+    drop(clients);
+    while text("/debug/pprof/goroutine?debug=1") != "goroutine profile: total 0\n" {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_wait_for_a_worker_is_in_the_histogram() {
+    let service = Service::start(&[]);
+    let client = TcpStream::connect(&service.service).unwrap();
+    let count = || {
+        let counts = service.metric("/sched/latencies:seconds")["counts"].clone();
+        counts.as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).sum::<u64>()
+    };
+    // The client's task was polled, and its worker parked.
+    while count() == 0 {
+        std::thread::yield_now();
+    }
+    drop(client);
+    let (_, text) = service.get("/metrics");
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("# TYPE workbench_tokio_schedule_latency_seconds histogram\n"), "{text}");
+    assert!(text.contains("workbench_tokio_schedule_latency_seconds_bucket{le=\"+Inf\"} "), "{text}");
+}
+
+#[test]
+fn heap_profiles_are_texts_too_and_gc_claims_no_collection() {
+    for allocator in ["jemalloc", "mimalloc", "system"] {
+        let service = Service::start(&[("WORKBENCH_ALLOCATOR", allocator)]);
+        let (head, body) = service.busy(|| service.get("/debug/pprof/heap?seconds=1&debug=1&gc=1"));
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/plain"), "{head}");
+        let text = String::from_utf8(body).unwrap();
+        let first = text.lines().next().unwrap();
+        assert!(first.starts_with("heap profile: ") && first.ends_with("] @ heapprofile"), "{first}");
+        let gave = if allocator == "system" { "the system's allocator gave" } else { &format!("{allocator} gave") };
+        assert!(text.contains("\n# gc=1: there is no garbage collector, ") && text.contains(gave), "{text}");
+        assert!(text.contains("\n# TotalAlloc = ") && text.contains("\n# NumGC = n/a"), "{text}");
+    }
+    let service = Service::start(&[]);
+    let (_, body) = service.get("/debug/pprof/heap?seconds=1&gc=1");
+    let profile = flamegraphs::read::pprof(&body).unwrap();
+    assert!(profile.meta.comments.iter().any(|comment| comment.starts_with("gc=1: there is no garbage collector")));
+    let (head, body) = service.get("/debug/pprof/allocs?seconds=1&debug=1&gc=1");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(!String::from_utf8(body).unwrap().contains("gc=1"), "Go collects for heap alone");
+    assert!(service.get("/debug/pprof/heap?seconds=1&debug=2").0.starts_with("HTTP/1.1 400 "));
+}
+
 #[test]
 fn what_the_busy_service_allocates_has_the_four_values_of_go() {
     let service = Service::start(&[]);
@@ -189,6 +262,23 @@ fn the_profiler_of_go_reads_it_where_go_is_installed() {
     let output = service.busy(|| go(&["tool", "pprof", "-raw", &allocs], folder)).unwrap();
     let raw = String::from_utf8_lossy(&output.stdout);
     assert!(raw.contains("alloc_objects/count alloc_space/bytes[dflt] inuse_objects/count inuse_space/bytes"), "{raw}");
+    let client = TcpStream::connect(&service.service).unwrap();
+    while service.metric("/sched/goroutines:goroutines") != 1 {
+        std::thread::yield_now();
+    }
+    for goroutines in ["goroutine", "goroutine?debug=1"] {
+        let url = format!("http://{}/debug/pprof/{goroutines}", service.debug);
+        let output = go(&["tool", "pprof", "-top", &url], folder).unwrap();
+        let (top, problems) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && top.contains("Type: goroutine"), "{top}\n{problems}");
+        // A text has counts and no names: those of its addresses cannot be looked up here.
+        let named = top.contains("task spawned at ") || goroutines.contains("debug");
+        assert!(named && top.contains(" of 1 total"), "{top}\n{problems}");
+    }
+    drop(client);
+    let text = format!("http://{}/debug/pprof/heap?seconds=1&debug=1&gc=1", service.debug);
+    let output = service.busy(|| go(&["tool", "pprof", "-raw", &text], folder)).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // What is not served reaches a Go user as a sentence.
     let absent = format!("http://{}/debug/pprof/mutex", service.debug);
     let output = go(&["tool", "pprof", "-top", &absent], folder).unwrap();

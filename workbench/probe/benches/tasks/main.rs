@@ -30,13 +30,15 @@ const ROUNDS: usize = 25;
 enum Mode {
     Bare,
     LatencyAlone,
+    EmptyHooks,
     Resting,
     Recorded,
     RecordedWithLatency,
 }
 
-const MODES: [(Mode, &str); 4] = [
+const MODES: [(Mode, &str); 5] = [
     (Mode::LatencyAlone, "tokio's schedule latency, no hooks"),
+    (Mode::EmptyHooks, "hooks that do nothing"),
     (Mode::Resting, "hooks, not recording"),
     (Mode::Recorded, "recorded"),
     (Mode::RecordedWithLatency, "recorded, with schedule latency"),
@@ -90,6 +92,11 @@ fn runtime(mode: Mode) -> (Runtime, Option<Recorder>) {
         Mode::Bare => None,
         Mode::LatencyAlone => {
             builder.track_task_schedule_latency();
+            None
+        }
+        Mode::EmptyHooks => {
+            builder.on_task_spawn(|_| {}).on_task_terminate(|_| {});
+            builder.on_before_task_poll(|_| {}).on_after_task_poll(|_| {});
             None
         }
         Mode::Resting | Mode::Recorded => Some(Latency::Untracked),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
+use super::histogram::Histogram;
 use super::{memory, scheduler};
 use crate::usage;
 
@@ -14,13 +15,16 @@ pub(super) enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Counts by size, each of which only grows.
+    Histogram,
 }
 
 /// A figure's value.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Whole(u64),
     Real(f64),
+    Histogram(Histogram),
 }
 
 /// One figure, or the reason why there is none.
@@ -157,11 +161,6 @@ fn absent() -> Vec<Figure> {
             "/sched/goroutines/waiting:goroutines",
             "tasks",
             "tokio does not count waiting tasks; live tasks minus runnable and running ones come close",
-        ),
-        (
-            "/sched/latencies:seconds",
-            "seconds",
-            "these endpoints read no schedule-latency histogram; probe::tasks records it by spawn site",
         ),
         ("/sched/pauses/total/other:seconds", "seconds", "nothing here stops the world"),
         ("/sync/mutex/wait/total:seconds", "seconds", "locks of std, parking_lot and tokio do not count their waits"),

@@ -1,7 +1,8 @@
 //! `/debug/pprof/heap` and `/debug/pprof/allocs`: what was allocated while the request lasted.
 //!
 //! Go's sampler runs from the start of the program. Ours runs while somebody asks, so `seconds` must be given, and what
-//! was live before is not in the profile. Sample types, their order and the two defaults are Go's.
+//! was live before is not in the profile. Sample types, their order and the two defaults are Go's, and so is the text of
+//! `debug=1`.
 
 use std::io;
 use std::time::SystemTime;
@@ -10,10 +11,11 @@ use flamegraphs::names;
 use flamegraphs::profile::{BuildError, Builder, Profile, ValueType};
 
 use super::connection::Connection;
-use super::frames;
+use super::memory::Memory;
 use super::profile::{length, nanoseconds, only_one, since_epoch};
 use super::request::Request;
-use super::response::{Response, Status};
+use super::response::{Response, Status, TEXT};
+use super::{frames, heap_text, purge};
 use crate::heap::{self, DEFAULT_RATE, HeapError, Profiler};
 
 /// The two names of Go's, which differ in the value that viewers show first.
@@ -45,9 +47,14 @@ impl View {
 /// The client hung up meanwhile.
 pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>) -> io::Result<Response> {
     let name = view.name();
-    if request.query("debug").is_some_and(|debug| debug != "0") {
-        return Ok(Response::refusal(Status::BadRequest, "only debug=0, a profile for tools, is served"));
-    }
+    let as_text = match request.query("debug") {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(other) => {
+            let refusal = format!("debug={other}: 0 (a profile for tools) or 1 (a text) is needed");
+            return Ok(Response::refusal(Status::BadRequest, refusal));
+        }
+    };
     let absent = |reason: &dyn std::fmt::Display| {
         let text = format!(
             "{name} is not available: {reason}. Nearest: /debug/metrics.json has live, allocated and resident memory."
@@ -70,6 +77,7 @@ pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>)
     if request.method == "HEAD" {
         return Ok(Response::file_header(name));
     }
+    let purged = (view == View::Heap && gc(request)).then(purge::purge);
     let failed = |reason: &dyn std::fmt::Display| {
         Ok(Response::refusal(Status::Failed, format!("Could not enable heap profiling: {reason}")))
     };
@@ -82,15 +90,30 @@ pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>)
         Err(error) => return failed(&error),
     };
     connection.wait(length)?;
-    let profile =
-        profiler.stop().map_err(|e| e.to_string()).and_then(|p| convert(&p, view, began).map_err(|e| e.to_string()));
-    Ok(match profile {
+    let recorded = match profiler.stop() {
+        Ok(recorded) => recorded,
+        Err(error) => return failed(&error),
+    };
+    if as_text {
+        return Ok(Response::ok(TEXT, heap_text::render(&recorded, &Memory::read(), purged.as_deref())));
+    }
+    Ok(match convert(&recorded, view, began, purged) {
         Ok(profile) => Response::file(name, flamegraphs::write::pprof(&profile)),
         Err(reason) => Response::refusal(Status::Failed, format!("The profile could not be made: {reason}")),
     })
 }
 
-fn convert(recorded: &heap::Profile, view: View, began: SystemTime) -> Result<Profile, BuildError> {
+/// As Go reads it: any number above 0.
+fn gc(request: &Request) -> bool {
+    request.query("gc").and_then(|gc| gc.parse::<i64>().ok()).is_some_and(|gc| gc > 0)
+}
+
+fn convert(
+    recorded: &heap::Profile,
+    view: View,
+    began: SystemTime,
+    purged: Option<String>,
+) -> Result<Profile, BuildError> {
     let types =
         [("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes")];
     let mut builder = Builder::new(types.map(|(kind, unit)| ValueType::new(kind, unit)));
@@ -113,6 +136,7 @@ fn convert(recorded: &heap::Profile, view: View, began: SystemTime) -> Result<Pr
          a new block",
         recorded.rate, recorded.walked_by
     ));
+    meta.comments.extend(purged);
     for (count, loss) in [
         (recorded.lost_stacks, "samples have no stack: the table was full"),
         (recorded.untracked, "samples are missing from what is in use: the table was full"),

@@ -6,12 +6,19 @@ use super::response::Response;
 use super::routes::ABSENT;
 
 /// Rows of Go's page in its order, what is not served named as such.
-pub(super) fn page(alive_tasks: Option<u64>) -> Response {
+pub(super) fn page(alive_tasks: Option<u64>, recorded: bool) -> Response {
     let mut rows = String::new();
     let mut row = |count: &str, link: &str, text: &str| {
         let _ = writeln!(rows, "<tr><td>{count}</td><td><a href=\"{link}\">{text}</a></td></tr>");
     };
     row("", "/debug/pprof/profile?seconds=30", "profile");
+    let alive = alive_tasks.map(|count| count.to_string()).unwrap_or_default();
+    if recorded {
+        row(&alive, "/debug/pprof/goroutine?debug=1", "goroutine");
+        row("", "/debug/pprof/goroutine?debug=2", "full goroutine dump: tasks by spawn site");
+    } else {
+        row(&alive, "/debug/pprof/goroutine", "goroutine (not available: why)");
+    }
     if crate::allocator::is_installed() {
         row("", "/debug/pprof/heap?seconds=30", "heap");
         row("", "/debug/pprof/allocs?seconds=30", "allocs");
@@ -24,9 +31,8 @@ pub(super) fn page(alive_tasks: Option<u64>) -> Response {
     row("", "/debug/metrics.json", "metrics.json (Go's runtime/metrics, by our names)");
     row("", "/metrics", "metrics (Prometheus)");
     for absent in ABSENT {
-        let count = alive_tasks.filter(|_| absent.name == "goroutine").map(|count| count.to_string());
         let name = absent.name;
-        row(&count.unwrap_or_default(), &format!("/debug/pprof/{name}"), &format!("{name} (not available: why)"));
+        row("", &format!("/debug/pprof/{name}"), &format!("{name} (not available: why)"));
     }
     let page = format!(
         "<!doctype html>
@@ -38,7 +44,8 @@ pub(super) fn page(alive_tasks: Option<u64>) -> Response {
 {rows}</table>
 <p>profile: CPU, for the duration in the GET parameter <code>seconds</code> (default 30).
 <code>go tool pprof http://HOST/debug/pprof/profile</code> opens it.
-heap and allocs: what was allocated while the request lasted.</p>
+heap and allocs: what was allocated while the request lasted; with <code>debug=1</code> as text.
+goroutine: tasks alive by the place that spawned them; with <code>seconds</code> how many more they became.</p>
 </body></html>
 "
     );

@@ -1,12 +1,19 @@
 //! Go-compatible debug endpoints for a service of one's own: `/debug/pprof/`, `/debug/metrics.json`, `/metrics`.
 //!
 //! ```no_run
-//! # async fn main_() -> Result<(), Box<dyn std::error::Error>> {
-//! let debug = probe::endpoints::Endpoints::new().start()?; // inside the runtime, http://127.0.0.1:6060
-//! println!("http://{}/debug/pprof/", debug.address());
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn service() {}
+//! let mut builder = tokio::runtime::Builder::new_multi_thread();
+//! // http://127.0.0.1:6060/debug/pprof/ until `_debug` is dropped
+//! let (runtime, _debug) = probe::endpoints::Endpoints::new().start_with(builder.enable_all())?;
+//! runtime.block_on(service());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Within a runtime that exists already, `Endpoints::new().start()?` is enough for everything but
+//! `/debug/pprof/goroutine` and `/sched/latencies:seconds`: tasks can only be recorded by hooks that are in place before
+//! a runtime is built.
 //!
 //! The server lives on threads of its own and never on the runtime that it explains. It answers GET and HEAD, closes
 //! each connection after one answer, serves at most [`MOST_CONNECTIONS`] at a time (503 beyond), gives a client
@@ -19,13 +26,18 @@
 mod connection;
 mod figures;
 mod frames;
+mod goroutine;
 mod heap;
+mod heap_text;
+mod histogram;
 mod host;
 mod index;
 mod memory;
 mod metrics_json;
 mod profile;
 mod prometheus;
+mod purge;
+mod recording;
 mod request;
 mod response;
 mod routes;

@@ -9,9 +9,10 @@ use tokio::runtime::Handle;
 use super::connection::Connection;
 use super::figures::Source;
 use super::heap::{self, View};
+use super::recording::Tasks;
 use super::request::Request;
 use super::response::{Response, Status, TEXT};
-use super::{index, metrics_json, profile, prometheus};
+use super::{goroutine, index, metrics_json, profile, prometheus};
 
 /// A path of Go's that has no counterpart here.
 pub(super) struct Absent {
@@ -23,12 +24,6 @@ pub(super) struct Absent {
 
 /// Go's profiles that are not served.
 pub(super) const ABSENT: &[Absent] = &[
-    Absent {
-        name: "goroutine",
-        reason: "tasks are not recorded by these endpoints, and tokio keeps no list of them that can be read from \
-                 outside. Nearest: /debug/metrics.json has the number of live tasks (the count of this page); \
-                 probe::runtime::build_recorded builds a runtime whose tasks are recorded by spawn site.",
-    },
     Absent {
         name: "mutex",
         reason: "locks of std, parking_lot and tokio do not report contention. Nearest: threads that wait for a lock \
@@ -60,11 +55,12 @@ pub(super) const ABSENT: &[Absent] = &[
 /// Everything that requests need.
 pub(super) struct Routes {
     source: Source,
+    tasks: Tasks,
 }
 
 impl Routes {
-    pub(super) fn new(runtime: Option<Handle>) -> Self {
-        Self { source: Source { runtime, began: Instant::now() } }
+    pub(super) fn new(runtime: Option<Handle>, tasks: Tasks) -> Self {
+        Self { source: Source { runtime, began: Instant::now() }, tasks }
     }
 
     /// The answer to a request of an allowed host and method.
@@ -75,10 +71,16 @@ impl Routes {
         Ok(match request.path.as_str() {
             "/debug/metrics.json" => Response::ok("application/json", metrics_json::render(&self.source.figures())),
             "/metrics" => Response::ok(prometheus::CONTENT_TYPE, prometheus::render(&self.source.figures())),
-            "/" | "/debug/" | "/debug/pprof" | "/debug/pprof/" => index::page(self.source.alive_tasks()),
+            "/" | "/debug/" | "/debug/pprof" | "/debug/pprof/" => {
+                index::page(self.source.alive_tasks(), self.tasks.recorder().is_ok())
+            }
             path => match path.strip_prefix("/debug/pprof/") {
                 Some("heap") => return heap::answer(View::Heap, request, connection),
                 Some("allocs") => return heap::answer(View::Allocs, request, connection),
+                Some("goroutine") => match self.tasks.recorder() {
+                    Ok(recorder) => return goroutine::answer(recorder, request, connection),
+                    Err(reason) => Response::refusal(Status::NotFound, format!("goroutine is not available: {reason}")),
+                },
                 Some("profile") => return profile::answer(request, connection),
                 Some("cmdline") => Response::ok(TEXT, command_line()),
                 // More than 0 would offer a lookup of addresses; profiles from here carry their symbols.

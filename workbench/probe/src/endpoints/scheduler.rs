@@ -3,6 +3,7 @@
 use tokio::runtime::{Handle, RuntimeMetrics};
 
 use super::figures::{Figure, Kind, Value};
+use super::histogram::Histogram;
 use crate::runtime::RuntimeCounters;
 
 /// Why figures of `--cfg tokio_unstable` are missing.
@@ -42,9 +43,45 @@ pub(super) fn unstable(_: &RuntimeMetrics) -> Option<Unstable> {
     None
 }
 
+/// How long tasks that were ready waited for a worker, over all workers.
+///
+/// # Errors
+/// The runtime does not measure it.
+#[cfg(all(tokio_unstable, target_pointer_width = "64"))]
+fn latencies(metrics: &RuntimeMetrics) -> Result<Histogram, String> {
+    if !metrics.schedule_latency_histogram_enabled() {
+        return Err("this runtime keeps no histogram of schedule latency: Endpoints::record makes it do so, and \
+                    Builder::enable_metrics_schedule_latency_histogram"
+            .to_owned());
+    }
+    let buckets = 0..metrics.schedule_latency_histogram_num_buckets();
+    let ranges = buckets.clone().map(|bucket| metrics.schedule_latency_histogram_bucket_range(bucket));
+    let mut ends: Vec<f64> = ranges.map(|range| range.start.as_secs_f64()).collect();
+    // tokio has the end of time in place of infinity.
+    ends.push(f64::INFINITY);
+    let of_all_workers = |bucket| {
+        let workers = 0..metrics.num_workers();
+        workers.map(|worker| metrics.schedule_latency_histogram_bucket_count(worker, bucket)).sum()
+    };
+    Ok(Histogram { ends, counts: buckets.map(of_all_workers).collect() })
+}
+
+/// How long tasks that were ready waited for a worker.
+///
+/// # Errors
+/// Always: not in this build.
+#[cfg(not(all(tokio_unstable, target_pointer_width = "64")))]
+fn latencies(_: &RuntimeMetrics) -> Result<Histogram, String> {
+    Err(UNSTABLE.to_owned())
+}
+
 /// All of them, now.
 pub(super) fn figures(runtime: Option<&Handle>) -> Vec<Figure> {
     let counters = runtime.map(RuntimeCounters::sample).ok_or_else(|| NO_RUNTIME.to_owned());
+    let latencies = runtime
+        .ok_or_else(|| NO_RUNTIME.to_owned())
+        .and_then(|runtime| latencies(&runtime.metrics()))
+        .map(Value::Histogram);
     let events = runtime.map(|runtime| unstable(&runtime.metrics())).ok_or_else(|| NO_RUNTIME.to_owned());
     let stable =
         |read: fn(&RuntimeCounters) -> u64| counters.as_ref().map(|c| Value::Whole(read(c))).map_err(Clone::clone);
@@ -57,7 +94,7 @@ pub(super) fn figures(runtime: Option<&Handle>) -> Vec<Figure> {
         Ok(None) => Err(UNSTABLE.to_owned()),
         Err(reason) => Err(reason.clone()),
     };
-    use Kind::{Counter, Gauge};
+    use Kind::{Counter, Gauge, Histogram};
     vec![
         Figure::new(Gauge, "workbench_tokio_workers", "threads", stable(|c| c.workers))
             .go("/sched/gomaxprocs:threads")
@@ -87,6 +124,9 @@ pub(super) fn figures(runtime: Option<&Handle>) -> Vec<Figure> {
             counters.as_ref().map(|c| Value::Real(c.busy_s)).map_err(Clone::clone),
         )
         .note("Time that workers spent not parked, summed."),
+        Figure::new(Histogram, "workbench_tokio_schedule_latency_seconds", "seconds", latencies)
+            .go("/sched/latencies:seconds")
+            .note("How long tasks that were ready waited for a worker, for each poll; Go's is for each time a goroutine became runnable. The sum is an estimate from the middles of buckets."),
         Figure::new(Counter, "workbench_tokio_parks_total", "parks", stable(|c| c.parks))
             .note("Times a worker parked."),
         Figure::new(Counter, "workbench_tokio_polls_total", "polls", optional(|c| c.polls))

@@ -10,13 +10,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::connection;
+use super::recording::Tasks;
 use super::response::{Response, Status};
 use super::routes::Routes;
 use super::stop::{Stop, Stopper, Woken, pair};
 use super::trace;
+use crate::tasks::Recorder;
 
 /// Port unless another is asked for: that of every Go service's example.
 pub const DEFAULT_PORT: u16 = 6060;
@@ -38,6 +40,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// The operating system refused the service its runtime.
+    #[error("cannot build the runtime: {0}")]
+    Runtime(io::Error),
     /// No thread or no file descriptor.
     #[error("cannot start the debug endpoints: {0}")]
     Io(#[from] io::Error),
@@ -48,6 +53,7 @@ pub enum StartError {
 pub struct Endpoints {
     address: SocketAddr,
     runtime: Option<Handle>,
+    tasks: Tasks,
 }
 
 impl Default for Endpoints {
@@ -59,7 +65,11 @@ impl Default for Endpoints {
 impl Endpoints {
     /// Endpoints of the runtime that this is called within; outside of one there are no figures of the scheduler.
     pub fn new() -> Self {
-        Self { address: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(), runtime: Handle::try_current().ok() }
+        Self {
+            address: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(),
+            runtime: Handle::try_current().ok(),
+            tasks: Tasks::Unrecorded,
+        }
     }
 
     /// Explains this runtime.
@@ -67,6 +77,34 @@ impl Endpoints {
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self
+    }
+
+    /// Records the tasks of the runtime that `builder` will build, for `/debug/pprof/goroutine` and
+    /// `/sched/latencies:seconds`. Takes the place of any task hooks that the builder had. Each poll then looks at the
+    /// clock four times; what that costs is told by `cargo bench -p probe --bench tasks`. In a build without `--cfg
+    /// tokio_unstable` there are no hooks: the endpoint then says so, and all else works.
+    #[must_use]
+    pub fn record(mut self, builder: &mut Builder) -> Self {
+        self.tasks = Tasks::record(builder);
+        self
+    }
+
+    /// As [`Self::record`], by a recorder that is in place already. Whether it records is its owner's affair.
+    #[must_use]
+    pub fn recorder(mut self, recorder: Recorder) -> Self {
+        self.tasks = Tasks::Recorded(recorder);
+        self
+    }
+
+    /// All at once: records tasks ([`Self::record`]), builds the runtime, explains it and starts.
+    ///
+    /// # Errors
+    /// The operating system refuses a runtime, or as [`Self::start`].
+    pub fn start_with(self, builder: &mut Builder) -> Result<(Runtime, Server), StartError> {
+        let recording = self.record(builder);
+        let runtime = builder.build().map_err(StartError::Runtime)?;
+        let server = recording.runtime(runtime.handle().clone()).start()?;
+        Ok((runtime, server))
     }
 
     /// Listens on another port of the same address; 0 takes a free one, see [`Server::address`].
@@ -95,7 +133,7 @@ impl Endpoints {
         let address = listener.local_addr()?;
         let (stopper, stop) = pair()?;
         let trace = trace::start_from_env(self.runtime.clone(), stop.clone())?;
-        let routes = Arc::new(Routes::new(self.runtime));
+        let routes = Arc::new(Routes::new(self.runtime, self.tasks));
         let accepting =
             thread::Builder::new().name("debug-http".into()).spawn(move || accept(&listener, &routes, &stop))?;
         let threads = [Some(accepting), trace].into_iter().flatten().collect();

@@ -15,14 +15,22 @@ fn profiles() -> MutexGuard<'static, ()> {
 
 struct Fixture {
     server: Server,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 fn fixture() -> Fixture {
     let runtime =
         crate::runtime::build(&crate::runtime::Settings { worker_threads: Some(2), ..Default::default() }).unwrap();
     let server = Endpoints::new().runtime(runtime.handle().clone()).port(0).start().unwrap();
-    Fixture { server, _runtime: runtime }
+    Fixture { server, runtime }
+}
+
+/// As [`fixture`], tasks recorded.
+#[cfg(tokio_unstable)]
+fn recorded() -> Fixture {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let (runtime, server) = Endpoints::new().port(0).start_with(builder.worker_threads(2).enable_all()).unwrap();
+    Fixture { server, runtime }
 }
 
 struct Answer {
@@ -98,6 +106,87 @@ fn the_index_links_what_is_served_and_says_what_is_not() {
         assert_eq!(Ok(linked.body.len()), length, "{target}");
     }
     assert!(page.contains("<td>0</td><td><a href=\"/debug/pprof/goroutine\">"), "no task is alive: {page}");
+}
+
+#[cfg(tokio_unstable)]
+#[test]
+fn goroutines_are_tasks_by_spawn_site() {
+    let fixture = recorded();
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let wait = |_| {
+        let gate = std::sync::Arc::clone(&gate);
+        fixture.runtime.spawn(async move { gate.acquire().await.map(drop) })
+    };
+    let site = format!("{}:{}:", file!(), line!() - 2);
+    let mut tasks: Vec<_> = (0..7).map(wait).collect();
+
+    let answer = fixture.get("/debug/pprof/goroutine");
+    assert_eq!((answer.status, answer.header("Content-Type")), (200, Some("application/octet-stream")));
+    let profile = flamegraphs::read::pprof(&answer.body).unwrap();
+    let types: Vec<_> = profile.sample_types().iter().map(|one| (one.kind.as_str(), one.unit.as_str())).collect();
+    assert_eq!(types, [("goroutine", "count")]);
+    assert_eq!(profile.samples().len(), 1, "one site");
+    let sample = &profile.samples()[0];
+    assert_eq!(sample.values, [7]);
+    assert!(sample.label("site").unwrap().starts_with(&site), "{sample:?}");
+
+    let list = fixture.get("/debug/pprof/goroutine?debug=1");
+    assert_eq!(list.header("Content-Type"), Some("text/plain; charset=utf-8"));
+    assert!(
+        list.text().starts_with("goroutine profile: total 7\n7 @ 0x1\n#\t0x1\ttask spawned at "),
+        "{}",
+        list.text()
+    );
+    let full = fixture.get("/debug/pprof/goroutine?debug=2");
+    assert!(full.text().contains("\n7 tasks [") && full.text().contains(&format!("\n\t{site}")), "{}", full.text());
+    for odd in ["debug=3", "debug=1&seconds=1", "seconds=0"] {
+        assert_eq!(fixture.get(&format!("/debug/pprof/goroutine?{odd}")).status, 400, "{odd}");
+    }
+
+    // More of them come while a difference is taken: the table of live tasks says when it has begun.
+    let mut asking = fixture.connect();
+    write!(asking, "GET /debug/pprof/goroutine?seconds=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let difference = std::thread::spawn(move || self::answer(asking));
+    while !difference.is_finished() {
+        tasks.push(wait(0));
+        std::thread::yield_now();
+    }
+    let profile = flamegraphs::read::pprof(&difference.join().unwrap().body).unwrap();
+    assert_eq!(profile.samples().len(), 1);
+    // Those that came before it began, and after it ended, are not in it.
+    assert!((1..=tasks.len() as i64 - 7).contains(&profile.samples()[0].values[0]));
+    assert_eq!(profile.meta.duration_nanos, 1_000_000_000);
+
+    let page = fixture.get("/debug/pprof/");
+    assert!(page.text().contains(&format!("<td>{}</td><td><a href=\"/debug/pprof/goroutine?debug=1\">", tasks.len())));
+}
+
+#[cfg(all(tokio_unstable, target_pointer_width = "64"))]
+#[test]
+fn waits_for_a_worker_are_a_histogram_under_the_name_of_go() {
+    let fixture = recorded();
+    for _ in 0..20 {
+        fixture.runtime.block_on(fixture.runtime.spawn(tokio::task::yield_now())).unwrap();
+    }
+    // Workers hand their counts in when they park.
+    loop {
+        let document: serde_json::Value = serde_json::from_slice(&fixture.get("/debug/metrics.json").body).unwrap();
+        let metrics = document["metrics"].as_array().unwrap();
+        let latencies = metrics.iter().find(|metric| metric["go"] == "/sched/latencies:seconds").unwrap();
+        let (counts, buckets) = (&latencies["value"]["counts"], latencies["value"]["buckets"].as_array().unwrap());
+        let counts: Vec<u64> = counts.as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).collect();
+        assert_eq!(buckets.len(), counts.len() + 1);
+        assert_eq!((buckets[0].as_f64(), buckets[counts.len()].is_null()), (Some(0.0), true));
+        assert!(buckets[..counts.len()].is_sorted_by(|a, b| a.as_f64() < b.as_f64()), "{buckets:?}");
+        if counts.iter().sum::<u64>() == 40 {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let metrics = fixture.get("/metrics");
+    let families = exposition(metrics.text());
+    let latencies = families.iter().find(|family| family.name == "workbench_tokio_schedule_latency_seconds");
+    assert_eq!(latencies.map(|family| family.value), Some(40.0));
 }
 
 #[test]
@@ -312,31 +401,44 @@ struct Family<'a> {
     value: f64,
 }
 
-/// Families of exactly HELP, TYPE and one value each, and nothing else.
+/// Families of exactly HELP, TYPE and one value each, a histogram's being its count, and nothing else.
 fn exposition(text: &str) -> Vec<Family<'_>> {
     assert!(text.ends_with('\n'), "the last line ends");
-    let lines: Vec<&str> = text.lines().collect();
-    let mut seen = std::collections::BTreeSet::new();
-    let family = |three: &[&'_ str]| -> (usize, f64) {
-        let (name, help) = three[0].strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')).expect("HELP");
+    let mut lines = text.lines().peekable();
+    let mut families: Vec<Family<'_>> = Vec::new();
+    while let Some(line) = lines.next() {
+        let (name, help) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')).expect("HELP");
         assert!(!help.is_empty() && !help.replace("\\\\", "").replace("\\n", "").contains('\\'), "{help}");
         let first = name.chars().next().expect("a name");
         assert!(first.is_ascii_alphabetic() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{name}");
-        let kind = three[1].strip_prefix(&format!("# TYPE {name} ")).expect("TYPE of the same family");
-        assert!(["counter", "gauge"].contains(&kind), "{kind}");
+        let kind = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).expect("TYPE of the same family");
+        assert!(["counter", "gauge", "histogram"].contains(&kind), "{kind}");
         assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
-        let value = three[2].strip_prefix(&format!("{name} ")).expect("a value of the same family");
-        let value: f64 = value.parse().expect("a number");
-        assert!(value.is_finite() && value >= 0.0, "{name} {value}");
-        (name.len(), value)
-    };
-    let families = lines.chunks(3).map(|three| {
-        assert_eq!(three.len(), 3, "{three:?}");
-        let (length, value) = family(three);
-        let start = "# HELP ".len();
-        Family { name: &three[0][start..start + length], value }
-    });
-    let families: Vec<_> = families.collect();
-    assert!(families.iter().all(|family| seen.insert(family.name)), "one family a name");
+        let number = |line: &str, start: &str| -> f64 {
+            let value =
+                line.strip_prefix(start).and_then(|rest| rest.strip_prefix(' ')).expect("a value of the family");
+            let value: f64 = value.parse().expect("a number");
+            assert!(value.is_finite() && value >= 0.0, "{name} {value}");
+            value
+        };
+        let value = if kind == "histogram" {
+            let (mut end, mut count) = (0.0, 0.0);
+            while let Some(bucket) = lines.next_if(|line| line.starts_with(&format!("{name}_bucket{{le=\""))) {
+                let (le, up_to) = bucket.rsplit_once("\"} ").unwrap();
+                let le: f64 = le.rsplit_once('"').unwrap().1.parse().unwrap();
+                let up_to: f64 = up_to.parse().unwrap();
+                assert!(le > end && up_to >= count, "{bucket}");
+                (end, count) = (le, up_to);
+            }
+            assert_eq!(end, f64::INFINITY, "{name}");
+            number(lines.next().unwrap(), &format!("{name}_sum"));
+            assert_eq!(number(lines.next().unwrap(), &format!("{name}_count")), count);
+            count
+        } else {
+            number(lines.next().unwrap(), name)
+        };
+        assert!(families.iter().all(|family| family.name != name), "one family a name");
+        families.push(Family { name, value });
+    }
     families
 }

@@ -175,13 +175,15 @@ impl Ledger {
         self.open.poll.store((number << SITE_BITS) | site as u64, Release);
     }
 
-    /// The poll ends; nothing where none is in progress, because recording began in its midst.
+    /// The poll ends; nothing, not even a look at the clock, where none is in progress: recording began in its midst, or
+    /// has not begun.
     #[inline]
-    pub(super) fn end(&self, now: u64, so_far: Allocated) {
+    pub(super) fn end(&self, now: impl FnOnce() -> u64, so_far: impl FnOnce() -> Allocated) {
         let poll = self.open.poll.load(Relaxed);
         if poll & SITE == NO_POLL {
             return;
         }
+        let (now, so_far) = (now(), so_far());
         self.open.poll.store(poll | NO_POLL, Relaxed);
         // 16 bits.
         let sums = &self.sums[(poll & SITE) as usize];
@@ -199,8 +201,10 @@ impl Ledger {
         }
         add(&sums.allocations, so_far.allocations.wrapping_sub(self.open.allocations.load(Relaxed)));
         add(&sums.bytes, so_far.bytes.wrapping_sub(self.open.bytes.load(Relaxed)));
-        add(&sums.latency, latency);
-        raise(&sums.worst_latency, latency);
+        if latency > 0 {
+            add(&sums.latency, latency);
+            raise(&sums.worst_latency, latency);
+        }
     }
 
     /// A task was spawned by this thread.
@@ -273,7 +277,7 @@ mod tests {
             assert_eq!((open.site, open.began), (OTHERS, began));
             assert!(ledger.is_in(open.word));
             words.push(open.word);
-            ledger.end(began, Allocated::default());
+            ledger.end(|| began, Allocated::default);
             assert_eq!(ledger.in_poll(), None);
             assert!(!ledger.is_in(open.word));
         }
@@ -288,12 +292,12 @@ mod tests {
         let first = poll(&ledger, 3, 10);
         ledger.await_end(first.word);
         assert_eq!(ledger.took(), None);
-        ledger.end(10 + 3 * SOON, Allocated::default());
+        ledger.end(|| 10 + 3 * SOON, Allocated::default);
         assert_eq!((ledger.took(), ledger.overdue()), (Some(3 * SOON), 1));
         poll(&ledger, 3, 20);
-        ledger.end(20 + 5 * SOON, Allocated::default());
+        ledger.end(|| 20 + 5 * SOON, Allocated::default);
         poll(&ledger, 3, 30);
-        ledger.end(30 + SOON, Allocated::default());
+        ledger.end(|| 30 + SOON, Allocated::default);
         assert_eq!((ledger.took(), ledger.overdue()), (Some(3 * SOON), 2));
     }
 }

@@ -54,7 +54,5 @@ fn before_poll(shared: &Arc<Shared>, meta: &TaskMeta<'_>) {
 
 #[inline]
 fn after_poll(shared: &Arc<Shared>) {
-    let now = shared.now();
-    let so_far = allocated_by_this_thread().unwrap_or_default();
-    shared.write(|ledger| ledger.end(now, so_far));
+    shared.write(|ledger| ledger.end(|| shared.now(), || allocated_by_this_thread().unwrap_or_default()));
 }
