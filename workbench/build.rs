@@ -23,6 +23,10 @@ fn main() {
     if std::env::var("DEBUG").is_ok_and(|d| d != "false" && d != "0" && d != "none") {
         flags.push("line-tables");
     }
+    // Only then does tokio have instrumentation to compile in.
+    if std::env::var_os("CARGO_FEATURE_CONSOLE").is_some() && rustflags.contains("tokio_unstable") {
+        flags.push("tokio-tracing");
+    }
     println!("cargo:rustc-env=WORKBENCH_COMMIT={commit}{}", if dirty { "-dirty" } else { "" });
     println!("cargo:rustc-env=WORKBENCH_COMMIT_DATE={date}");
     println!("cargo:rustc-env=WORKBENCH_RUSTC={rustc}");

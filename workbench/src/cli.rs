@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Profile a process that runs already: where its CPU time goes, where its threads wait.
     Attach(Attach),
+    /// Start a scenario with tokio-console attached, live.
+    Console(Console),
     /// Check what this machine allows, and say how to get the rest.
     Doctor(Doctor),
     /// The measured process; started by `run`.
@@ -192,6 +194,29 @@ pub(crate) struct Attach {
     /// One JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `workbench console`.
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    /// Scenario name (see `list scenarios`) or path of a scenario file.
+    #[arg(default_value = "http-service")]
+    pub scenario: String,
+    /// Variant of the scenario; the first unless given.
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Give a knob a value.
+    #[arg(long, value_name = "KNOB=VALUE")]
+    pub set: Vec<String>,
+    /// Port for tokio-console on 127.0.0.1; 0 for any free one.
+    #[arg(long, value_name = "N", default_value_t = probe::console::DEFAULT_PORT)]
+    pub port: u16,
+    /// End after this much time, e.g. `30s`; otherwise at Ctrl-C, or when tokio-console is left.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub duration: Option<String>,
+    /// Only print the address: tokio-console is opened elsewhere.
+    #[arg(long)]
+    pub no_ui: bool,
 }
 
 /// `workbench doctor`.

@@ -9,6 +9,7 @@ mod cli;
 pub mod clock;
 mod commands;
 pub mod conductor;
+pub mod console;
 mod digest;
 pub mod doctor;
 pub mod events;

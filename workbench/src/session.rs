@@ -251,7 +251,7 @@ fn letters() -> String {
 }
 
 /// Randomness for seeds and names, from the keys that the standard library gives each hasher.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     // Kept below 2^53, so that the seed survives JSON readers that know only doubles.
     std::hash::RandomState::new().build_hasher().finish() >> 11
 }

@@ -67,7 +67,7 @@ impl Heard {
 
     fn has_all(&self) -> bool {
         let stalled = self.of("Stall detector").is_some_and(|a| a.get("count").is_some_and(|count| count != "0"));
-        let sites = self.of("Spawn site").is_some_and(|a| a.contains_key("alive"));
+        let sites = self.of("Spawn site").is_some_and(|a| a.contains_key("unfinished"));
         let spawned = self.attributes.values().any(|a| a.get("spawned").is_some_and(|n| *n == TASKS.to_string()));
         self.tasks >= SEEN && stalled && sites && spawned && self.of("Allocator (jemalloc)").is_some()
     }
@@ -119,7 +119,7 @@ fn a_client_sees_every_task_and_our_resources() {
         assert!(allocator[name].ends_with('B'), "{allocator:?}");
     }
     let stalls = heard.of("Stall detector").unwrap();
-    assert!(stalls["last"].starts_with(&format!("a task spawned at {}", file!())), "{stalls:?}");
+    assert!(stalls["most_recent"].starts_with(&format!("a task spawned at {}", file!())), "{stalls:?}");
     assert!(stalls["longest"].ends_with("ms") || stalls["longest"].ends_with(" s"), "{stalls:?}");
     let sites: Vec<_> = heard.resources.values().filter(|(name, _)| name == "Spawn site").collect();
     assert!(sites.iter().all(|(_, location)| location.starts_with(file!())), "{sites:?}");

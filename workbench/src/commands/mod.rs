@@ -2,6 +2,7 @@
 
 mod attach;
 mod compare;
+mod console;
 mod doctor;
 mod list;
 mod plan_text;
@@ -31,6 +32,7 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::Show(flags) => show::show(&flags),
         Command::Compare(flags) => compare::compare(&flags),
         Command::Attach(flags) => attach::attach(&flags),
+        Command::Console(flags) => console::console(&flags, catalog),
         Command::Doctor(flags) => doctor::doctor(&flags),
         // Taken before dispatch: they must not touch the terminal.
         Command::Child | Command::Guard => Ok(Exit::Done),

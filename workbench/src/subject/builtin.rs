@@ -2,8 +2,10 @@
 
 mod conversation;
 mod driving;
+pub mod live;
 mod trial;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +19,7 @@ use super::guard::Guard;
 use super::{Phase, Subject, SubjectError, TrialData};
 use crate::child::{self, protocol::Assignment};
 use crate::load::Placement;
-use crate::settings;
+use crate::{console, settings};
 
 /// Patience for a child to come up: reading settings back takes a few seconds at worst.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -68,36 +70,55 @@ impl<'a> BuiltinSubject<'a> {
             .ok_or_else(|| SubjectError::Ours(format!("the plan names a variant `{name}` that the scenario lacks")))
     }
 
-    fn start(
-        &self,
-        variant: &Variant,
-        label: &str,
-        seed: u64,
-        placement: Option<&Placement>,
-        evidence: Option<EvidenceKind>,
-    ) -> Result<Conversation, SubjectError> {
-        let preflight = placement.is_none();
-        let marker = format!("{}-{}-{label}", self.run, std::process::id());
-        let command = command(&variant.settings, preflight)?;
+    fn start(&self, variant: &Variant, start: &Start<'_>) -> Result<Conversation, SubjectError> {
+        let preflight = start.placement.is_none();
+        let command = command(start.program, &variant.settings, preflight);
         let assignment = Assignment {
             scenario: self.scenario.clone(),
             settings: variant.settings.clone(),
-            seed,
-            evidence,
+            seed: start.seed,
+            evidence: start.evidence,
             incident: self.incident,
             cpu: self.cpu,
             preflight,
-            placement: placement.cloned(),
-            console_port: 0,
+            placement: start.placement.cloned(),
+            console_port: start.console_port,
         };
-        Conversation::start(command, &marker, &self.guard, &assignment, Arc::clone(&self.stop))
+        Conversation::start(command, &self.marker(start.label), &self.guard, &assignment, Arc::clone(&self.stop))
     }
+
+    /// What the processes of one subject carry in their environment.
+    fn marker(&self, label: &str) -> String {
+        format!("{}-{}-{label}", self.run, std::process::id())
+    }
+}
+
+/// How one child is started.
+#[derive(Debug, Clone, Copy)]
+struct Start<'a> {
+    /// Tells subjects of one run apart.
+    label: &'a str,
+    seed: u64,
+    /// Where the driver runs; a preflight is not driven.
+    placement: Option<&'a Placement>,
+    evidence: Option<EvidenceKind>,
+    program: &'a Path,
+    /// 0 for any.
+    console_port: u16,
 }
 
 impl Subject for BuiltinSubject<'_> {
     fn preflight(&mut self, variant: &str) -> Result<Settings, SubjectError> {
         let variant = self.variant(variant)?;
-        let mut conversation = self.start(variant, &format!("preflight-{}", variant.name), self.seed, None, None)?;
+        let start = Start {
+            label: &format!("preflight-{}", variant.name),
+            seed: self.seed,
+            placement: None,
+            evidence: None,
+            program: &this_program()?,
+            console_port: 0,
+        };
+        let mut conversation = self.start(variant, &start)?;
         let ready = conversation.ready(START_PATIENCE)?;
         let exit = conversation.finish(Duration::from_secs(5))?;
         let complaints = probe::jemalloc::parse_complaints(&conversation.stderr());
@@ -115,8 +136,16 @@ impl Subject for BuiltinSubject<'_> {
         let seed = crate::plan::block_seed(self.seed, trial.block);
         watch(Phase::Starting);
         let placement = placement(&variant.settings)?;
-        let label = format!("trial-{}", trial.index);
-        let conversation = self.start(variant, &label, seed, Some(&placement), trial.kind.evidence())?;
+        let evidence = trial.kind.evidence();
+        let start = Start {
+            label: &format!("trial-{}", trial.index),
+            seed,
+            placement: Some(&placement),
+            evidence,
+            program: &program(evidence)?,
+            console_port: 0,
+        };
+        let conversation = self.start(variant, &start)?;
         let setup =
             trial::Setup { trial, scenario: self.scenario, variant, seed, placement: &placement, stop: &self.stop };
         trial::run(&setup, conversation, watch)
@@ -139,11 +168,23 @@ fn placement(settings: &scenarios::spec::Settings) -> Result<Placement, SubjectE
     Ok(Placement::beside(&allowed, subject, quota))
 }
 
+/// This very executable.
+fn this_program() -> Result<PathBuf, SubjectError> {
+    std::env::current_exe().map_err(|e| SubjectError::Ours(format!("cannot find this executable: {e}")))
+}
+
+/// The executable of a trial. Only tokio-console needs another one; where that is missing, so is the evidence.
+fn program(evidence: Option<EvidenceKind>) -> Result<PathBuf, SubjectError> {
+    match evidence {
+        Some(EvidenceKind::Console) => console::child::find()
+            .map_err(|missing| SubjectError::Failed { reason: missing.to_string(), stderr: String::new() }),
+        _ => this_program(),
+    }
+}
+
 /// The child's command line and environment: inherited allocator, tokio and Go variables are scrubbed, then ours set.
-fn command(settings: &scenarios::spec::Settings, preflight: bool) -> Result<Command, SubjectError> {
-    let executable =
-        std::env::current_exe().map_err(|e| SubjectError::Ours(format!("cannot find this executable: {e}")))?;
-    let mut command = Command::new(executable);
+fn command(program: &Path, settings: &scenarios::spec::Settings, preflight: bool) -> Command {
+    let mut command = Command::new(program);
     command.arg(child::COMMAND);
     for name in settings::variable_names().iter().filter(|name| probe::environment::is_scrubbed(name)) {
         command.env_remove(name);
@@ -164,5 +205,5 @@ fn command(settings: &scenarios::spec::Settings, preflight: bool) -> Result<Comm
         *options = format!("abort_conf:true{rest}");
     }
     command.envs(variables);
-    Ok(command)
+    command
 }

@@ -66,11 +66,11 @@ pub(super) fn memory(span: &Span, memory: &Memory) {
     }
 }
 
-/// Sets the attributes of the stall detector.
+/// Sets the attributes of the stall detector. The program shows attributes by name: the longest text comes last.
 pub(super) fn stalls(span: &Span, count: u64, longest: Duration, last: Option<&str>) {
     attribute!(span, count = count);
     attribute!(span, longest = words::duration(longest).as_str());
-    attribute!(span, last = last.unwrap_or("none so far"));
+    attribute!(span, most_recent = last.unwrap_or("none so far"));
 }
 
 /// What of a spawn site is shown.
@@ -86,10 +86,10 @@ pub(super) struct Site {
 
 /// Sets the attributes of a spawn site. The program shows attributes by name: bytes come first.
 pub(super) fn site(span: &Span, site: &Site) {
-    attribute!(span, allocated = words::bytes(site.bytes).as_str());
+    attribute!(span, allocated_so_far = words::bytes(site.bytes).as_str());
     attribute!(span, blocks = site.allocations);
     attribute!(span, longest_poll = words::duration(site.longest_poll).as_str());
     attribute!(span, polls = site.polls);
     attribute!(span, spawned = site.spawned);
-    attribute!(span, alive = site.alive);
+    attribute!(span, unfinished = site.alive);
 }

@@ -53,6 +53,11 @@ impl Conversation {
         Ok(Self { process, stop })
     }
 
+    /// From now on a stop is somebody else's to carry out, by what is said here.
+    pub(super) fn in_good_order(&mut self) {
+        self.stop = Arc::default();
+    }
+
     /// Waits until the child is ready.
     pub(super) fn ready(&mut self, patience: Duration) -> Result<Ready, SubjectError> {
         match self.hear("starting", patience)? {

@@ -18,9 +18,9 @@ use crate::noise::HostCpu;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
 
 /// Symbolising reads the debug information of the whole executable.
-const RECORDED_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const RECORDED_PATIENCE: Duration = Duration::from_secs(60);
 /// Drain deadline of the child and the end of its runtime.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the phases left.
 struct Phases {
@@ -175,7 +175,7 @@ fn agent(kind: EvidenceKind) -> &'static str {
 
 /// Settings that every trial child reads back; the others are found by behaviour, in the preflight child, by the same
 /// code that builds this runtime.
-fn cheap(settings: &scenarios::spec::Settings) -> scenarios::spec::Settings {
+pub(super) fn cheap(settings: &scenarios::spec::Settings) -> scenarios::spec::Settings {
     let by_behaviour = |path: &str| {
         path == "allocator.jemalloc.calloc_madvise_threshold"
             || path.strip_prefix("runtime.").is_some_and(|name| name != "flavor" && name != "worker_threads")

@@ -1,0 +1,27 @@
+//! tokio-console, live: the subject is a program with tokio's instrumentation compiled in, the viewer is the stock
+//! `tokio-console`.
+//!
+//! Instrumentation costs every poll, so it is in no program that measures: it is in a second one beside it, the console
+//! child. A crate with workloads of its own has one too, by the same `main` in a second binary:
+//!
+//! ```toml
+//! [features]
+//! console = ["workbench/console"]
+//!
+//! [[bin]]
+//! name = "own-workload"
+//! path = "src/main.rs"
+//!
+//! [[bin]]
+//! name = "own-workload-console"
+//! path = "src/main.rs"
+//! required-features = ["console"]
+//! ```
+//!
+//! `own-workload console SCENARIO` then finds `own-workload-console` beside itself, or builds it.
+
+pub mod child;
+pub mod live;
+pub(crate) mod viewer;
+
+pub use self::viewer::{PROGRAM, find as find_viewer};
