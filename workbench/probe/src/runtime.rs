@@ -4,7 +4,9 @@ mod counters;
 mod observe;
 mod read_back;
 mod settings;
+mod unstable;
 
 pub use self::counters::RuntimeCounters;
 pub use self::read_back::{Effective, ReadBackError, read_back};
 pub use self::settings::{BuildError, Flavor, Settings, build, build_recorded};
+pub use self::unstable::UnhandledPanic;

@@ -1,6 +1,7 @@
 //! Applies settings to this process and reads them back.
 
 use probe::affinity::Cpus;
+use scenarios::knobs::Setting;
 use scenarios::spec::Settings;
 
 use super::protocol::{Assignment, workload_parameters};
@@ -29,6 +30,16 @@ pub(super) fn runtime_settings(settings: &Settings) -> Result<probe::runtime::Se
             .map(|text| text.parse().map_err(|_| ChildError::Setting(format!("`{path}` = {text} is not usable"))))
             .transpose()
     }
+    fn bytes(settings: &Settings, path: &str) -> Result<Option<usize>, ChildError> {
+        let unusable = |text: &String| ChildError::Setting(format!("`{path}` = {text} is not usable"));
+        let number = |text: &String| {
+            scenarios::knobs::parse_size(text)
+                .ok()
+                .and_then(|size| usize::try_from(size).ok())
+                .ok_or_else(|| unusable(text))
+        };
+        settings.get(path).map(number).transpose()
+    }
     let thread_keep_alive = settings
         .get("runtime.thread_keep_alive")
         .map(|text| scenarios::knobs::parse_duration(text))
@@ -46,8 +57,32 @@ pub(super) fn runtime_settings(settings: &Settings) -> Result<probe::runtime::Se
         event_interval: parsed(settings, "runtime.event_interval")?,
         global_queue_interval: parsed(settings, "runtime.global_queue_interval")?,
         thread_keep_alive,
+        thread_stack_size: bytes(settings, "runtime.thread_stack_size")?,
+        max_io_events_per_tick: parsed(settings, "runtime.max_io_events_per_tick")?,
+        max_io_events_per_busy_tick: parsed(settings, "runtime.max_io_events_per_busy_tick")?,
         lifo_slot: parsed(settings, "runtime.lifo_slot")?,
+        alt_timer: parsed(settings, "runtime.alt_timer")?,
+        eager_driver_handoff: parsed(settings, "runtime.eager_driver_handoff")?,
+        sharded_blocking_queue: parsed(settings, "runtime.sharded_blocking_queue")?,
+        rng_seed: parsed(settings, "runtime.rng_seed")?,
+        unhandled_panic: settings.get("runtime.unhandled_panic").map(|behaviour| match behaviour.as_str() {
+            "shutdown_runtime" => probe::runtime::UnhandledPanic::ShutdownRuntime,
+            _ => probe::runtime::UnhandledPanic::Ignore,
+        }),
+        metrics_poll_time_histogram: parsed(settings, "runtime.metrics_poll_time_histogram")?,
+        track_task_schedule_latency: parsed(settings, "runtime.track_task_schedule_latency")?,
+        metrics_schedule_latency_histogram: parsed(settings, "runtime.metrics_schedule_latency_histogram")?,
     })
+}
+
+/// A setting of the runtime that was read back, by the path and in the spelling of its knob.
+pub(super) fn runtime(name: &str, found: &str) -> (String, String) {
+    let path = format!("runtime.{name}");
+    let value = match scenarios::knobs::lookup(&path) {
+        Ok(Setting::Knob(knob)) => scenarios::knobs::canonical(knob, found),
+        _ => found.to_owned(),
+    };
+    (path, value)
 }
 
 /// Settings of the process that do not depend on the runtime: allocator and affinity. `thorough` also tries out what

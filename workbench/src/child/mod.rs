@@ -61,7 +61,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     effective.extend(effective::parameters(&assignment.settings));
     if assignment.preflight {
         let read_back = probe::runtime::read_back(&runtime_settings).map_err(|e| ChildError::Setting(e.to_string()))?;
-        effective.extend(read_back.into_iter().map(|(name, value)| (format!("runtime.{name}"), value)));
+        effective.extend(read_back.into_iter().map(|(name, value)| effective::runtime(name, &value)));
     }
     let (limit, pressure) = limit::start(&assignment.settings)?;
     effective.extend(limit::effective(limit.as_ref()));

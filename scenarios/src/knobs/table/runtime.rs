@@ -72,6 +72,36 @@ pub(super) const KNOBS: &[Knob] = &[
         ..TOKIO
     },
     Knob {
+        path: "runtime.thread_stack_size",
+        kind: Kind::Bytes { min: 16 << 10, max: 1 << 30 },
+        default: fixed("2MiB"),
+        doc: "Stack of each worker and blocking thread, a multiple of the page size. Address space, touched as it is used. The thread that current_thread runs on has its own.",
+        go: go(
+            "debug.SetMaxStack",
+            "a goroutine's stack starts at 2 to 8 KiB and grows; a thread's is what it is, and a task has none",
+        ),
+        read_back: "stack of a worker (current_thread: a blocking thread) of a runtime built the same way",
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.max_io_events_per_tick",
+        kind: Kind::Integer { min: 1, max: 65536 },
+        default: fixed("1024"),
+        doc: "Most input and output events that one look at the kernel yields. Smaller gives tasks that are already woken their turn sooner.",
+        go: go("netpoll", "128 events a look in Go, fixed"),
+        read_back: "sockets noticed in one look of a runtime built the same way; above 256 a lower bound",
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.max_io_events_per_busy_tick",
+        kind: Kind::Integer { min: 1, max: 65536 },
+        default: varying("as runtime.max_io_events_per_tick"),
+        doc: "The same for looks of a worker that still has tasks to run. Under overload a small number leaves the rest in the kernel instead of overflowing the worker's queue of 256.",
+        go: go("netpoll", "128 events a look in Go, busy or not"),
+        read_back: "sockets noticed in one look of a busy runtime built the same way; above 256 a lower bound",
+        ..TOKIO
+    },
+    Knob {
         path: "runtime.lifo_slot",
         kind: Kind::Boolean,
         default: fixed("true"),
@@ -81,6 +111,96 @@ pub(super) const KNOBS: &[Knob] = &[
         unstable: true,
         condition: MULTI_THREAD,
         read_back: "order in which two woken tasks run in a runtime built the same way",
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.alt_timer",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Whether each worker has timers of its own instead of one wheel behind a lock for all.",
+        go: go("timers of a P", "since Go 1.14 each P has its own, without a switch"),
+        read_back: "kind that a timer of a runtime built the same way names",
+        unstable: true,
+        condition: MULTI_THREAD,
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.eager_driver_handoff",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Whether a worker that comes back from waiting for events lets another one wait in its place before it polls a task, so that a long poll does not delay input, output and timers.",
+        go: go(
+            "handoffp, sysmon",
+            "Go takes the P from a thread that blocks and has sysmon poll the network; tokio does so only if told",
+        ),
+        read_back: "a timer that fires while the only other worker is kept busy, in a runtime built the same way",
+        unstable: true,
+        condition: MULTI_THREAD,
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.sharded_blocking_queue",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Whether jobs of spawn_blocking queue in several places, each behind its own lock, instead of one.",
+        go: go("none", "a goroutine that blocks queues nowhere: its thread is set aside"),
+        read_back: "order in which queued jobs run in a runtime built the same way",
+        unstable: true,
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.rng_seed",
+        kind: Kind::Integer { min: 0, max: 4294967295 },
+        default: varying("random"),
+        doc: "Seed of the runtime's choices: the branch that select! looks at first, the worker that is robbed first. Makes runs more alike, never identical.",
+        go: go("none", "Go's select chooses at random, without a seed"),
+        read_back: "choices of select! beside those of a runtime of the same seed",
+        unstable: true,
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.unhandled_panic",
+        kind: Kind::Choice(&["ignore", "shutdown_runtime"]),
+        default: fixed("ignore"),
+        doc: "What a panic of a task that nobody catches does: end that task, or end the runtime.",
+        go: go("panic", "ends the whole program in Go, always"),
+        read_back: "what becomes of a runtime built the same way whose task panics",
+        unstable: true,
+        condition: Some(Condition {
+            path: "runtime.flavor",
+            needed: Needed::Value("current_thread"),
+            except: Some("ignore"),
+        }),
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.metrics_poll_time_histogram",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Whether the time of every poll is counted by length. Costs two clock reads for each; polls through the LIFO slot count as one.",
+        go: go("runtime/trace", "Go measures no time slices unless traced"),
+        read_back: "RuntimeMetrics::poll_time_histogram_enabled of a runtime built the same way",
+        unstable: true,
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.track_task_schedule_latency",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Whether each task remembers when it was woken. Costs a clock read for each wake; 1.8 times a bounce between two tasks, nothing that shows on a request.",
+        go: go("runtime/metrics", "/sched/latencies:seconds is always on in Go, for one goroutine in eight"),
+        read_back: "TaskMeta::schedule_latency in a runtime built the same way",
+        unstable: true,
+        ..TOKIO
+    },
+    Knob {
+        path: "runtime.metrics_schedule_latency_histogram",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Whether times from wake to poll are counted by length; switches track_task_schedule_latency on.",
+        go: go("/sched/latencies:seconds", "always on in Go, for one goroutine in eight"),
+        read_back: "RuntimeMetrics::schedule_latency_histogram_enabled of a runtime built the same way",
+        unstable: true,
         ..TOKIO
     },
 ];

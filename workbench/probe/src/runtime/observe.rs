@@ -6,10 +6,16 @@
 //! `blocking/pool.rs`).
 
 pub(super) mod blocking_threads;
+#[cfg(tokio_unstable)]
+pub(super) mod driver_handoff;
 pub(super) mod event_interval;
 pub(super) mod global_queue_interval;
+pub(super) mod io_events;
 pub(super) mod lifo_slot;
 pub(super) mod thread_keep_alive;
+pub(super) mod thread_stack_size;
+#[cfg(tokio_unstable)]
+pub(super) mod unstable;
 
 use std::fmt;
 

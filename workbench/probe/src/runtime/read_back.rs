@@ -1,5 +1,7 @@
 //! The settings that a runtime really has.
 
+mod unstable;
+
 use std::collections::btree_map::{BTreeMap, IntoIter};
 use std::io;
 use std::time::Duration;
@@ -9,8 +11,10 @@ use tokio::runtime::RuntimeFlavor;
 use super::observe::blocking_threads::{MOST_THREADS, blocking_threads, stated_limit};
 use super::observe::event_interval::event_interval;
 use super::observe::global_queue_interval::global_queue_interval;
+use super::observe::io_events::{MOST_EVENTS, Worker, io_events};
 use super::observe::lifo_slot::lifo_slot;
 use super::observe::thread_keep_alive::{Idle, LONGEST_WAIT, thread_keep_alive};
+use super::observe::thread_stack_size::thread_stack_size;
 use super::observe::{MOST_POLLS, Observed};
 use super::settings::{BuildError, Flavor, Settings, builder};
 
@@ -49,8 +53,8 @@ impl Effective {
         &self.values
     }
 
-    /// Settings of which only a lower bound was checked: intervals beyond 100 000 polls, keep-alives beyond 2 s. Their
-    /// value repeats the request.
+    /// Settings of which only a lower bound was checked: intervals beyond 100 000 polls, keep-alives beyond 2 s, more
+    /// than 264 events a look. Their value repeats the request.
     pub fn lower_bounds(&self) -> &[&'static str] {
         &self.lower_bounds
     }
@@ -108,6 +112,29 @@ pub fn read_back(settings: &Settings) -> Result<Effective, ReadBackError> {
         let seen = observed("thread_keep_alive", thread_keep_alive(&mut builder, expected))?;
         effective.keep_alive(seen, expected);
     }
+    if settings.thread_stack_size.is_some() {
+        let mut builder = builder(&Settings { thread_stack_size: settings.thread_stack_size, ..alone })?;
+        let seen = observed("thread_stack_size", thread_stack_size(&mut builder))?;
+        effective.values.insert("thread_stack_size", seen.to_string());
+    }
+    let (tick, busy) = (settings.max_io_events_per_tick, settings.max_io_events_per_busy_tick);
+    let events = Settings { max_io_events_per_tick: tick, max_io_events_per_busy_tick: busy, ..alone };
+    for (knob, asked, worker) in
+        [("max_io_events_per_tick", tick, Worker::Idle), ("max_io_events_per_busy_tick", busy, Worker::Busy)]
+    {
+        match asked {
+            None => {}
+            Some(expected) if expected <= MOST_EVENTS => {
+                let seen = observed(knob, io_events(&mut builder(&events)?, expected, worker))?;
+                effective.values.insert(knob, seen.to_string());
+            }
+            Some(expected) => {
+                let seen = observed(knob, io_events(&mut builder(&events)?, MOST_EVENTS, worker))?;
+                effective.beyond(knob, seen, expected as u64);
+            }
+        }
+    }
+    unstable::read_back(settings, &alone, &mut effective)?;
     Ok(effective)
 }
 
@@ -139,6 +166,15 @@ impl Effective {
             self.lower_bounds.push(knob);
         }
         self.values.insert(knob, if beyond { expected.to_string() } else { seen.to_string() });
+    }
+
+    /// A number larger than what was tried: the request where that much was seen and no limit below.
+    fn beyond(&mut self, knob: &'static str, seen: Observed, expected: u64) {
+        let unlimited = matches!(seen, Observed::AtLeast(_));
+        if unlimited {
+            self.lower_bounds.push(knob);
+        }
+        self.values.insert(knob, if unlimited { expected.to_string() } else { seen.to_string() });
     }
 
     fn keep_alive(&mut self, seen: Idle, expected: Duration) {

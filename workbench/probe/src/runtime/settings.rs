@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::unstable::{self, UnhandledPanic};
 use crate::tasks::{self, InstallError, Recorder};
 
 /// Scheduler of a runtime.
@@ -50,8 +51,31 @@ pub struct Settings {
     pub global_queue_interval: Option<u32>,
     /// How long an idle blocking thread stays (default 10 s).
     pub thread_keep_alive: Option<Duration>,
-    /// Whether the task woken last runs next on its worker (default true). `false` needs `--cfg tokio_unstable`.
+    /// Stack of each worker and blocking thread, bytes (default 2 MiB, the standard library's).
+    pub thread_stack_size: Option<usize>,
+    /// Most events of one look at input and output (default 1024).
+    pub max_io_events_per_tick: Option<usize>,
+    /// The same while there are tasks to run (default: the same number).
+    pub max_io_events_per_busy_tick: Option<usize>,
+    /// Whether the task woken last runs next on its worker (default true). `false` needs `--cfg tokio_unstable`, as does
+    /// whatever follows but its default.
     pub lifo_slot: Option<bool>,
+    /// Timers of each worker's own (default false). Multi-thread runtimes only, as the next one.
+    pub alt_timer: Option<bool>,
+    /// Whether a worker lets another one wait for events before it polls a task (default false).
+    pub eager_driver_handoff: Option<bool>,
+    /// Several queues of blocking jobs instead of one (default false).
+    pub sharded_blocking_queue: Option<bool>,
+    /// Seed of the runtime's choices (default random).
+    pub rng_seed: Option<u64>,
+    /// What a panic of a task does (default: end that task).
+    pub unhandled_panic: Option<UnhandledPanic>,
+    /// Count the lengths of polls (default false).
+    pub metrics_poll_time_histogram: Option<bool>,
+    /// Have tasks remember when they were woken (default false).
+    pub track_task_schedule_latency: Option<bool>,
+    /// Count the times from wake to poll (default false).
+    pub metrics_schedule_latency_histogram: Option<bool>,
 }
 
 /// Why there is no runtime.
@@ -123,22 +147,17 @@ pub(super) fn builder(settings: &Settings) -> Result<Builder, BuildError> {
     if let Some(idle) = settings.thread_keep_alive {
         builder.thread_keep_alive(idle);
     }
-    if settings.lifo_slot == Some(false) {
-        disable_lifo_slot(&mut builder)?;
+    if let Some(bytes) = settings.thread_stack_size {
+        builder.thread_stack_size(bytes);
     }
+    if let Some(events) = settings.max_io_events_per_tick {
+        builder.max_io_events_per_tick(events);
+    }
+    if let Some(events) = settings.max_io_events_per_busy_tick {
+        builder.max_io_events_per_busy_tick(events);
+    }
+    unstable::apply(settings, &mut builder)?;
     Ok(builder)
-}
-
-#[cfg(tokio_unstable)]
-#[expect(clippy::unnecessary_wraps, reason = "the other build fails")]
-fn disable_lifo_slot(builder: &mut Builder) -> Result<(), BuildError> {
-    builder.disable_lifo_slot();
-    Ok(())
-}
-
-#[cfg(not(tokio_unstable))]
-fn disable_lifo_slot(_: &mut Builder) -> Result<(), BuildError> {
-    Err(BuildError::Unavailable { knob: "lifo_slot" })
 }
 
 fn check(settings: &Settings) -> Result<(), BuildError> {
@@ -147,6 +166,9 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
         ("max_blocking_threads", settings.max_blocking_threads == Some(0)),
         ("event_interval", settings.event_interval == Some(0)),
         ("global_queue_interval", settings.global_queue_interval == Some(0)),
+        ("thread_stack_size", settings.thread_stack_size == Some(0)),
+        ("max_io_events_per_tick", settings.max_io_events_per_tick == Some(0)),
+        ("max_io_events_per_busy_tick", settings.max_io_events_per_busy_tick == Some(0)),
     ];
     if let Some((knob, _)) = zero.into_iter().find(|(_, zero)| *zero) {
         return Err(BuildError::Zero { knob });
@@ -156,9 +178,16 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
         if settings.worker_threads.is_some_and(|threads| threads != 1) {
             return Err(BuildError::Ineffective { knob: "worker_threads", flavor });
         }
-        if settings.lifo_slot.is_some() {
-            return Err(BuildError::Ineffective { knob: "lifo_slot", flavor });
+        let multi_thread_only = [
+            ("lifo_slot", settings.lifo_slot),
+            ("alt_timer", settings.alt_timer),
+            ("eager_driver_handoff", settings.eager_driver_handoff),
+        ];
+        if let Some((knob, _)) = multi_thread_only.into_iter().find(|(_, asked)| asked.is_some()) {
+            return Err(BuildError::Ineffective { knob, flavor });
         }
+    } else if settings.unhandled_panic == Some(UnhandledPanic::ShutdownRuntime) {
+        return Err(BuildError::Ineffective { knob: "unhandled_panic", flavor });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use tokio::runtime::Builder;
 
 use super::*;
+use crate::runtime::UnhandledPanic;
 
 fn seen(settings: Settings) -> String {
     let effective = read_back(&settings).unwrap();
@@ -59,19 +60,44 @@ fn everything_together_comes_back_as_asked() {
         event_interval: Some(13),
         global_queue_interval: Some(17),
         thread_keep_alive: Some(Duration::from_millis(30)),
+        thread_stack_size: Some(128 << 10),
+        max_io_events_per_tick: Some(5),
+        max_io_events_per_busy_tick: Some(3),
         lifo_slot: Some(!cfg!(tokio_unstable)),
+        alt_timer: Some(cfg!(tokio_unstable)),
+        eager_driver_handoff: Some(cfg!(tokio_unstable)),
+        sharded_blocking_queue: Some(cfg!(tokio_unstable)),
+        rng_seed: cfg!(tokio_unstable).then_some(7),
+        unhandled_panic: Some(UnhandledPanic::Ignore),
+        metrics_poll_time_histogram: Some(cfg!(tokio_unstable)),
+        track_task_schedule_latency: Some(cfg!(tokio_unstable)),
+        metrics_schedule_latency_histogram: Some(cfg!(tokio_unstable)),
     };
     let effective = read_back(&settings).unwrap();
-    let expected = [
+    let unstable = if cfg!(tokio_unstable) { "true" } else { "false" };
+    let mut expected = vec![
+        ("alt_timer", unstable),
+        ("eager_driver_handoff", unstable),
         ("event_interval", "13"),
         ("flavor", "multi_thread"),
         ("global_queue_interval", "17"),
         ("lifo_slot", if cfg!(tokio_unstable) { "false" } else { "true" }),
         ("max_blocking_threads", "5"),
+        ("max_io_events_per_busy_tick", "3"),
+        ("max_io_events_per_tick", "5"),
+        ("metrics_poll_time_histogram", unstable),
+        ("metrics_schedule_latency_histogram", unstable),
+        ("rng_seed", "7"),
+        ("sharded_blocking_queue", unstable),
         ("thread_keep_alive", "30ms"),
+        ("thread_stack_size", "131072"),
+        ("track_task_schedule_latency", unstable),
+        ("unhandled_panic", "ignore"),
         ("worker_threads", "3"),
     ];
-    assert_eq!(effective.into_iter().collect::<Vec<_>>(), expected.map(|(k, v)| (k, v.to_owned())));
+    expected.retain(|(knob, _)| cfg!(tokio_unstable) || *knob != "rng_seed");
+    let seen: Vec<_> = effective.values().iter().map(|(knob, value)| (*knob, value.as_str())).collect();
+    assert_eq!(seen, expected);
 }
 
 #[test]
@@ -129,6 +155,43 @@ fn the_defaults_of_tokio_are_seen() {
 #[test]
 fn a_disabled_lifo_slot_is_seen() {
     assert!(!lifo_slot(multi().disable_lifo_slot()).unwrap());
+}
+
+#[test]
+fn numbers_of_events_that_did_not_take_are_seen() {
+    for mut builder in [multi(), current()] {
+        builder.max_io_events_per_tick(9);
+        assert_eq!(io_events(&mut builder, 40, Worker::Idle).unwrap(), Observed::Exactly(9));
+        assert_eq!(io_events(&mut builder, 40, Worker::Busy).unwrap(), Observed::Exactly(9));
+        assert_eq!(io_events(&mut builder, 0, Worker::Idle).unwrap(), Observed::AtLeast(8));
+        builder.max_io_events_per_busy_tick(4);
+        assert_eq!(io_events(&mut builder, 40, Worker::Idle).unwrap(), Observed::Exactly(9));
+        assert_eq!(io_events(&mut builder, 40, Worker::Busy).unwrap(), Observed::Exactly(4));
+    }
+    let settings = Settings { worker_threads: Some(1), max_io_events_per_tick: Some(5000), ..Settings::default() };
+    insta::assert_snapshot!(seen(settings), @r#"flavor=multi_thread max_blocking_threads=512 max_io_events_per_tick=5000 worker_threads=1 lower bounds: ["max_io_events_per_tick"]"#);
+}
+
+#[cfg(tokio_unstable)]
+#[test]
+fn unstable_settings_that_did_not_take_are_seen() {
+    use crate::runtime::observe::{driver_handoff::driver_handoff, unstable};
+
+    assert!(!unstable::alt_timer(&mut multi()).unwrap());
+    assert!(!unstable::sharded_blocking_queue(&mut multi()).unwrap());
+    assert!(!unstable::has_seed(&mut current(), 7).unwrap());
+    assert!(!unstable::panic_ends_runtime(&mut current()).unwrap());
+    assert!(!unstable::poll_time_histogram(&mut current()).unwrap());
+    assert!(!unstable::schedule_latency_histogram(&mut current()).unwrap());
+    assert!(!unstable::schedule_latency(&mut current()).unwrap());
+    assert!(!driver_handoff(multi().worker_threads(2), false).unwrap());
+    assert!(driver_handoff(multi().worker_threads(2).enable_eager_driver_handoff(), true).unwrap());
+    let shut_down = Settings {
+        flavor: Some(Flavor::CurrentThread),
+        unhandled_panic: Some(UnhandledPanic::ShutdownRuntime),
+        ..Settings::default()
+    };
+    assert_eq!(read_back(&shut_down).unwrap().get("unhandled_panic"), Some("shutdown_runtime"));
 }
 
 #[test]
