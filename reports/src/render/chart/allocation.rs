@@ -2,8 +2,8 @@
 
 use super::axis::Plot;
 use super::canvas::{Anchor, Canvas};
-use super::class;
 use super::scale::{Scale, bounds};
+use super::{COLOURS, class};
 use crate::render::allocator::{self, FIGURES, RATES};
 use crate::render::number;
 use crate::run::{AllocatorRecord, TimelinePoint};
@@ -16,6 +16,9 @@ const HEAD: f64 = 30.0;
 const FOOT: f64 = 26.0;
 /// A line of names.
 const NAMES: f64 = 18.0;
+
+/// A rate whose highest point stays below this part of the panel is left out.
+const LOW: f64 = 0.01;
 
 /// One line.
 struct Line {
@@ -94,7 +97,8 @@ fn memory(record: &AllocatorRecord) -> Panel {
         drawn.then(|| Line {
             name: (*name).to_owned(),
             look: if *address_space { "curve dashed" } else { "curve" },
-            index,
+            // One short of where colours repeat: the last figure is never drawn beside the one before.
+            index: index.min(COLOURS - 1),
             points,
         })
     });
@@ -118,9 +122,14 @@ fn rates(record: &AllocatorRecord) -> Panel {
         let name = if *unit == "B/s" { format!("pages {name}") } else { (*name).to_owned() };
         points.iter().any(|(_, rate)| *rate > 0.0).then_some(Line { name, look: "curve", index, points })
     });
+    let mut lines: Vec<Line> = lines.collect();
+    let most = |line: &Line| line.points.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let highest = lines.iter().map(most).fold(0.0, f64::max);
+    // A line along the axis says nothing.
+    lines.retain(|line| most(line) >= LOW * highest);
     Panel {
         title: "per second",
-        lines: lines.collect(),
+        lines,
         height: 100.0,
         log: false,
         label: |rate| number::tick(rate, "ops/s").replace(" ops/s", ""),
@@ -158,7 +167,9 @@ impl Panel {
         let ticks: Vec<_> = x.ticks().iter().map(|tick| (x.at(*tick), number::tick(*tick, "1"))).collect();
         plot.columns(canvas, &ticks, false);
         if let Some(open_at_s) = open_at_s.filter(|open_at_s| *open_at_s > 0.0) {
-            canvas.line("phase", (x.at(open_at_s), plot.top), (x.at(open_at_s), plot.bottom));
+            let at = x.at(open_at_s);
+            canvas.line("phase", (at, plot.top), (at, plot.bottom));
+            canvas.text("tick", (at + 4.0, plot.top - 1.0), Anchor::Start, "open loop begins");
         }
         if let Some((value, _)) = &self.mark {
             canvas.line("limit", (plot.left, y.at(*value)), (plot.right, y.at(*value)));
@@ -231,6 +242,7 @@ mod tests {
         }
         assert!(drawn.contains(">limit 128 MiB</text>") && drawn.contains("class=\"limit\""));
         assert_eq!(drawn.matches("class=\"phase\"").count(), 3, "where the open loop begins, in each");
+        assert!(drawn.contains(">open loop begins</text>") && !drawn.contains(">mutex waits<"), "200 beside 20,000");
         assert!(!drawn.contains(">retained<"), "address space beyond all memory is left out");
     }
 

@@ -12,7 +12,14 @@ use crate::run::TimelinePoint;
 /// A percentile to draw.
 type Pick = fn(&TimelinePoint) -> Option<f64>;
 
-const PANELS: [(&str, Pick); 2] = [("p50", |point| point.p50), ("p99", |point| point.p99)];
+/// Name, what to draw, and whether it is a time: those are drawn over decades, memory from zero.
+const PANELS: [(&str, Pick, bool); 3] = [
+    ("p50 latency", |point| point.p50, true),
+    ("p99 latency", |point| point.p99, true),
+    ("resident memory", |point| point.rss_bytes.map(|bytes| bytes as f64 / MIB), false),
+];
+
+const MIB: f64 = 1_048_576.0;
 
 /// Pixels between the panels.
 const GAP: f64 = 16.0;
@@ -20,21 +27,30 @@ const GAP: f64 = 16.0;
 /// The chart of every variant's trials, or nothing where no point has a latency.
 pub(crate) fn svg(series: &[Series<Vec<&[TimelinePoint]>>], width: f64) -> Option<String> {
     let panel = if width > 600.0 { 190.0 } else { 160.0 };
-    let height = 2.0 * panel + GAP + 34.0;
     let all = || series.iter().flat_map(|series| series.data.iter().flat_map(|trial| trial.iter()));
     let (_, last) = bounds(all().map(|point| point.at_s))?;
+    let has = |pick: Pick| all().any(|point| positive(pick(point)).is_some());
+    let panels: Vec<_> = PANELS.iter().filter(|(_, pick, _)| has(*pick)).collect();
+    if !panels.iter().any(|(.., time)| *time) {
+        return None;
+    }
+    let rows = panels.len() as f64;
+    let height = rows * panel + (rows - 1.0) * GAP + 34.0;
     let mut canvas = Canvas::new(width, height);
-    let mut drawn = false;
-    for (row, (name, pick)) in PANELS.iter().enumerate() {
+    for (row, (name, pick, time)) in panels.into_iter().enumerate() {
         let top = row as f64 * (panel + GAP) + 28.0;
         let plot = Plot { left: 64.0, right: width - 14.0, top, bottom: top + panel - 44.0 };
         let x = Scale::linear(0.0, last, plot.left, plot.right);
-        let Some(y) = Scale::log_over(all().filter_map(*pick), plot.bottom - 6.0, plot.top) else {
-            continue;
+        let values = || all().filter_map(|point| positive(pick(point)));
+        let y = if *time {
+            Scale::log_over(values(), plot.bottom - 6.0, plot.top)
+        } else {
+            bounds(values()).map(|(_, most)| Scale::linear(0.0, most * 1.04, plot.bottom, plot.top))
         };
-        drawn = true;
-        plot.title(&mut canvas, &format!("{name} latency"));
-        plot.rows(&mut canvas, &y, number::tick_seconds);
+        let Some(y) = y else { continue };
+        plot.title(&mut canvas, name);
+        let label = |tick| if *time { number::tick_seconds(tick) } else { format!("{} MiB", number::tick(tick, "1")) };
+        plot.rows(&mut canvas, &y, label);
         let ticks: Vec<_> = x.ticks().iter().map(|tick| (x.at(*tick), number::tick(*tick, "1"))).collect();
         plot.columns(&mut canvas, &ticks, false);
         let at = |points: &[(f64, f64)]| points.iter().map(|(s, v)| (x.at(*s), y.at(*v))).collect::<Vec<_>>();
@@ -48,11 +64,16 @@ pub(crate) fn svg(series: &[Series<Vec<&[TimelinePoint]>>], width: f64) -> Optio
         for series in series {
             canvas.path(&format!("curve {}", class(series.index)), &at(&medians(&series.data, *pick)));
         }
-        failures(&mut canvas, series, &x, &plot);
+        if *time {
+            failures(&mut canvas, series, &x, &plot);
+        }
     }
     let bottom = (width / 2.0, height - 6.0);
     canvas.text("head", bottom, Anchor::Middle, "seconds since the phase began");
-    drawn.then(|| canvas.finish("chart", "Median and 99th percentile latency over time, one line per variant"))
+    Some(
+        canvas
+            .finish("chart", "Median and 99th percentile latency and resident memory over time, one line per variant"),
+    )
 }
 
 fn positive(value: Option<f64>) -> Option<f64> {
@@ -121,6 +142,15 @@ mod tests {
         let series = [Series { name: "x".into(), index: 0, data: vec![&a[..], &b[..]] }];
         let drawn = svg(&series, 920.0).expect("points");
         assert_eq!(drawn.matches("x: 5 failed at 0 s").count(), 2, "in both panels");
+    }
+
+    #[test]
+    fn memory_stands_below_latency_where_it_was_sampled() {
+        let point = |at_s, mib: u64| TimelinePoint { rss_bytes: Some(mib << 20), ..point(at_s, 1.0, 0) };
+        let trial = [point(0.0, 100), point(1.0, 300)];
+        let drawn = svg(&[Series { name: "x".into(), index: 0, data: vec![&trial[..]] }], 920.0).expect("points");
+        assert!(drawn.contains(">resident memory</text>") && drawn.contains(">300 MiB</text>"), "{drawn}");
+        assert!(drawn.contains(">0 MiB</text>"), "from zero");
     }
 
     #[test]

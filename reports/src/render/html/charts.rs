@@ -60,7 +60,7 @@ pub(super) fn all(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Chart> {
         Chart {
             id: "timeline",
             short: "Timeline",
-            title: "Latency over time",
+            title: "Latency and memory over time",
             how: "Strong lines are medians over trials, faint ones single trials, crosses moments with failed operations; \
                   a bump in all trials belongs to the service, in one trial to chance.",
             legend: legend(),
