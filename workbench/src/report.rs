@@ -37,6 +37,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         tasks: &run.tasks,
         allocator: &run.allocator,
         console: &views,
+        stalls: &run.stalls,
     };
     writer.report_html(&render::html::page(&page))?;
     writer.report_md(&(render::markdown::report(&summary) + &render::markdown::console(&summary, &views)))?;
@@ -126,7 +127,8 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
                 EvidenceKind::Heap => evidence::heap::summary(&run.path, &folder, &planned.variant, missing, overhead),
                 EvidenceKind::Tasks => {
                     let sites = run.tasks.get(&planned.variant).map(Vec::as_slice);
-                    evidence::tasks::summary(&folder, &planned.variant, sites, missing, overhead)
+                    let stalls = run.stalls.get(&planned.variant);
+                    evidence::tasks::summary(&folder, &planned.variant, sites, stalls, missing, overhead)
                 }
                 EvidenceKind::Allocator => {
                     let record = run.allocator.get(&planned.variant);
@@ -139,6 +141,7 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
                     svg: String::new(),
                     samples: 0,
                     peak: None,
+                    stalls: None,
                     coverage: None,
                     source: "tokio-console".to_owned(),
                     overhead: None,

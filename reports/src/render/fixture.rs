@@ -25,6 +25,7 @@ pub(super) struct Fixture {
     pub(super) tasks: BTreeMap<String, Vec<SiteRecord>>,
     pub(super) allocator: BTreeMap<String, AllocatorRecord>,
     pub(super) console: BTreeMap<String, crate::console::View>,
+    pub(super) stalls: BTreeMap<String, Stalls>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -203,6 +204,7 @@ impl Fixture {
                 coverage: None,
                 source: "tokio's task hooks in the process".into(),
                 overhead: Some(1.04),
+                stalls: missing.is_none().then(|| StallSummary::of(&crate::run::stalls::tests::stalls())),
                 missing,
                 peak: None,
             });
@@ -211,6 +213,7 @@ impl Fixture {
         let sites =
             vec![site("src/<b>.rs", SiteKind::Blocking), site("scenarios/src/workloads/drain/mod.rs", SiteKind::Task)];
         self.tasks.insert(variants[0].clone(), sites);
+        self.stalls.insert(variants[0].clone(), crate::run::stalls::tests::stalls());
         self
     }
 
@@ -248,6 +251,7 @@ impl Fixture {
                 overhead: Some(1.01),
                 missing,
                 peak: None,
+                stalls: None,
             });
         }
         let index = self.trials.len() as u32 + 1;
@@ -300,6 +304,7 @@ impl Fixture {
             tasks: &self.tasks,
             allocator: &self.allocator,
             console: &self.console,
+            stalls: &self.stalls,
         }
     }
 
@@ -332,6 +337,7 @@ impl Fixture {
             tasks: BTreeMap::new(),
             allocator: BTreeMap::new(),
             console: BTreeMap::new(),
+            stalls: BTreeMap::new(),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use super::console::gathered;
 use super::text::is_invisible;
 use crate::console::{Agreement, Observation, ResourceGroup, TaskSite, View};
-use crate::run::{AllocatorRecord, RunSummary, SiteRecord};
+use crate::run::{AllocatorRecord, RunSummary, SiteRecord, Stalls};
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
 ///
@@ -20,10 +20,11 @@ pub fn document(summary: &RunSummary) -> String {
 }
 
 /// Tasks by spawn site, of every variant whose tasks were to be recorded, by our hooks (`tasks`) or by tokio-console
-/// (`console`); `missing` says why there are none.
+/// (`console`), and stalls; `missing` says why there are none.
 pub fn tasks(
     summary: &RunSummary,
     tasks: &BTreeMap<String, Vec<SiteRecord>>,
+    stalls: &BTreeMap<String, Stalls>,
     console: &BTreeMap<String, View>,
 ) -> String {
     let gathered = summary.profiles.iter().filter(|profile| profile.kind == "tasks");
@@ -35,6 +36,7 @@ pub fn tasks(
                 variant: &profile.variant,
                 missing: profile.missing.as_deref(),
                 sites: tasks.get(&profile.variant).map(Vec::as_slice).unwrap_or_default(),
+                stalls: stalls.get(&profile.variant),
             })
             .collect(),
         console: recordings(summary, console, Table::Sites),
@@ -145,6 +147,7 @@ struct VariantTasks<'a> {
     variant: &'a str,
     missing: Option<&'a str>,
     sites: &'a [SiteRecord],
+    stalls: Option<&'a Stalls>,
 }
 
 fn pretty(value: &impl Serialize) -> String {

@@ -5,7 +5,7 @@ mod console;
 pub use console::console;
 
 use super::table::{Row, Table};
-use super::{number, text, words};
+use super::{number, stalls, text, words};
 use crate::run::{RunSummary, Status};
 
 /// The result as GitHub-flavoured Markdown. Reads well as plain text too.
@@ -138,6 +138,12 @@ fn evidence(summary: &RunSummary, out: &mut String) {
                     out.push_str(&format!(", overhead {}", number::ratio(overhead)));
                 }
                 out.push_str(&format!(" ({})\n", line(&profile.source)));
+                if let Some(stalls) = &profile.stalls {
+                    out.push_str(&format!("  - {}\n", line(&stalls::caught(stalls))));
+                    for stall in &stalls.longest {
+                        out.push_str(&format!("    - {}\n", line(&stalls::short(stall))));
+                    }
+                }
                 if let Some(peak) = &profile.peak {
                     out.push_str(&format!("  - {} ({})\n", words::peak(peak), line(&peak.path)));
                 }

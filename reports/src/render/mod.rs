@@ -14,6 +14,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 mod number;
+mod stalls;
 mod table;
 mod tasks;
 pub mod terminal;
@@ -25,7 +26,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::console::View;
-use crate::run::{AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, TimelinePoint, TrialRecord};
+use crate::run::{AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, Stalls, TimelinePoint, TrialRecord};
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
@@ -55,4 +56,6 @@ pub struct Page<'a> {
     pub allocator: &'a BTreeMap<String, AllocatorRecord>,
     /// By variant: the end of the recording of tokio-console.
     pub console: &'a BTreeMap<String, View>,
+    /// By variant: polls that took too long.
+    pub stalls: &'a BTreeMap<String, Stalls>,
 }

@@ -75,7 +75,7 @@ fn row(site: &SiteRecord) -> Row {
     }
 }
 
-/// `hyper-util-0.1.21/src/rt/tokio.rs:103:9`: what precedes a crate in the registry is different on every machine.
+/// `hyper-util-0.1.21/src/rt/tokio.rs:103:9`: what precedes it is different on every machine.
 fn place(site: &SiteRecord) -> String {
     shortened(&site.place())
 }

@@ -16,6 +16,7 @@ mod planned;
 pub mod reader;
 mod record;
 mod slug;
+pub(crate) mod stalls;
 pub mod store;
 mod summary;
 mod tasks;
@@ -31,8 +32,10 @@ pub use planned::{CpuBackend, CpuSampling, Phases, Plan, PlannedTrial, PlannedVa
 pub use reader::{HeapFlamegraphs, LoadedRun, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;
+pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
 pub use summary::{
-    Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, VariantSummary, Verdict,
+    Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary,
+    VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord};
 pub use trial::{DrainRecord, DriverRecord, ExitRecord, OperationRecord, TimelinePoint, TrialRecord};

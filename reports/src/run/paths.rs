@@ -22,6 +22,7 @@ pub(crate) const HEAP_PEAK_FLAMEGRAPH: &str = "heap-peak.svg";
 pub(crate) const ALLOCATOR: &str = "allocator.jsonl";
 pub(crate) const TASKS: &str = "tasks.jsonl";
 pub(crate) const CONSOLE: &str = "console.jsonl";
+pub(crate) const STALLS: &str = "stalls.jsonl";
 
 /// Folder that holds every run of a project.
 pub(crate) const ROOT: &str = ".workbench";

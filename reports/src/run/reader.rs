@@ -10,8 +10,8 @@ use hdrhistogram::Histogram;
 use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
-    AllocatorRecord, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Status, TimelinePoint, TrialKind,
-    TrialOutcome, TrialRecord, allocator, files, hlog, journal, paths, tasks, version,
+    AllocatorRecord, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls, Status, TimelinePoint,
+    TrialKind, TrialOutcome, TrialRecord, allocator, files, hlog, journal, paths, stalls, tasks, version,
 };
 
 /// Everything a report needs of a run.
@@ -46,6 +46,8 @@ pub struct LoadedRun {
     pub tasks: BTreeMap<String, Vec<SiteRecord>>,
     /// What the allocator held over time, by variant.
     pub allocator: BTreeMap<String, AllocatorRecord>,
+    /// Polls that took too long, by variant.
+    pub stalls: BTreeMap<String, Stalls>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
 }
@@ -115,6 +117,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let mut heap = BTreeMap::new();
     let mut sites = BTreeMap::new();
     let mut held = BTreeMap::new();
+    let mut caught = BTreeMap::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
         if let Some(records) = tasks::read(&folder)? {
@@ -122,6 +125,9 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         }
         if let Some(record) = allocator::read(&folder)? {
             held.insert(variant.clone(), record);
+        }
+        if let Some(stalls) = stalls::read(&folder)? {
+            caught.insert(variant.clone(), stalls);
         }
         let svg = folder.join(paths::CPU_FLAMEGRAPH);
         if let Some(bytes) = files::read(&svg)? {
@@ -147,6 +153,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         heap,
         tasks: sites,
         allocator: held,
+        stalls: caught,
         warnings,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildInfo, Machine, Settings, Status};
+use super::{BuildInfo, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status};
 
 /// `run.json` and the `--json` document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,6 +161,66 @@ pub struct ProfileSummary {
     /// Heap profiles: the moment of most live memory.
     #[serde(default)]
     pub peak: Option<HeapPeak>,
+    /// Of tasks: polls that took too long; `None` where nobody was to look for them.
+    #[serde(default)]
+    pub stalls: Option<StallSummary>,
+}
+
+/// What `stalls.jsonl` says, in short.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StallSummary {
+    /// A poll longer than this is a stall, seconds.
+    pub threshold_s: f64,
+    /// Polls beyond the threshold that the task hooks counted: what there was to catch.
+    pub counted: u64,
+    /// Those that were caught while they lasted.
+    pub seen: u64,
+    /// Those by class.
+    pub classes: BTreeMap<StallClass, u64>,
+    /// The longest.
+    pub longest: Vec<StallLine>,
+    /// Why no stacks could be taken.
+    pub no_stacks: Option<String>,
+    /// Why nobody looked for stalls.
+    pub missing: Option<String>,
+}
+
+/// One stall in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StallLine {
+    /// Why it took so long.
+    pub class: StallClass,
+    /// How long it took, seconds.
+    pub duration_s: f64,
+    /// Where its task was spawned.
+    pub site: Place,
+    /// The function to blame.
+    pub culprit: Option<Culprit>,
+}
+
+impl StallSummary {
+    /// Stalls that are named one by one.
+    const MOST: usize = 5;
+
+    /// The short form.
+    pub fn of(stalls: &Stalls) -> Self {
+        let line = |stall: &StallRecord| StallLine {
+            class: stall.class,
+            duration_s: stall.duration_s,
+            site: stall.site.clone(),
+            culprit: stall.culprit.clone(),
+        };
+        let watch = stalls.watch.as_ref();
+        Self {
+            threshold_s: watch.map_or(0.0, |watch| watch.threshold_s),
+            counted: watch.map_or(0, |watch| watch.counted),
+            seen: watch.map_or(0, |watch| watch.seen),
+            classes: stalls.by_class().into_iter().collect(),
+            longest: stalls.stalls.iter().take(Self::MOST).map(line).collect(),
+            no_stacks: watch.and_then(|watch| watch.no_stacks.clone()),
+            missing: stalls.missing.clone(),
+        }
+    }
 }
 
 /// The moment of most live memory within a heap profile, with the profile of what was in use then.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, files, paths};
@@ -69,16 +70,20 @@ impl SiteRecord {
 pub(crate) fn read(folder: &Path) -> Result<Option<Vec<SiteRecord>>, RunError> {
     let path = folder.join(paths::TASKS);
     let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    lines(&path, &bytes).collect::<Result<_, _>>().map(Some)
+}
+
+/// One JSON document a line; empty lines are skipped.
+pub(super) fn lines<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> impl Iterator<Item = Result<T, RunError>> {
     let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let record = |(index, line): (usize, &[u8])| {
+    lines.map(|(index, line)| {
         serde_json::from_slice(line).map_err(|error| RunError::Damaged {
-            file: path.clone(),
+            file: path.to_owned(),
             line: Some(index + 1),
             problem: error.to_string(),
             fix: "restore it from a copy of the run, or measure again".to_owned(),
         })
-    };
-    lines.map(record).collect::<Result<_, _>>().map(Some)
+    })
 }
 
 #[cfg(test)]

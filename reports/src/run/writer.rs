@@ -9,8 +9,8 @@ use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
-    AllocatorRecord, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, TimelinePoint, TrialRecord,
-    allocator, files, paths, slugs, version,
+    AllocatorRecord, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls, TimelinePoint,
+    TrialRecord, allocator, files, paths, slugs, stalls, version,
 };
 
 /// Where the files of one trial go.
@@ -215,6 +215,16 @@ impl RunWriter {
     /// As [`Self::evidence`].
     pub fn console(&mut self, variant: &str, recording: &[u8]) -> Result<String, RunError> {
         self.evidence(variant, paths::CONSOLE, recording)
+    }
+
+    /// Writes the stalls that were caught in a variant's evidence trial; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn stalls(&mut self, variant: &str, caught: &Stalls) -> Result<String, RunError> {
+        let lines =
+            stalls::write(caught).map_err(|error| RunError::io("write", Path::new(paths::STALLS))(error.into()))?;
+        self.evidence(variant, paths::STALLS, &lines)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

@@ -1,19 +1,20 @@
 //! The agent of an evidence trial: one a process, started after the warm-up, stopped after the last phase.
 
 use probe::allocator_timeline;
+use probe::stalls::{Options, Watchdog};
 use reports::run::{CpuSampling, EvidenceKind};
 
 use super::ChildError;
 use super::host::Host;
 use crate::evidence::allocator::Timeline;
-use crate::evidence::{ConsoleRecord, Recorded, sampling};
+use crate::evidence::{ConsoleRecord, Recorded, TaskEvidence, sampling};
 
 /// A running agent.
 pub(super) enum Agent {
     Cpu(probe::cpu::Profiler),
     Heap(probe::heap::Profiler),
-    /// The recorder lives with the runtime it was built into.
-    Tasks,
+    /// The recorder lives with the runtime it was built into. Where nobody watches for stalls, why.
+    Tasks(Result<Watchdog, String>),
     Allocator(probe::allocator_timeline::Recorder, bool),
     /// Server and recorder run since before the runtime did, since the console sees nothing that is older than itself.
     Console,
@@ -33,8 +34,9 @@ impl Agent {
                 Self::Heap(probe::heap::Profiler::start_watching_peak(rate).map_err(heap)?)
             }
             EvidenceKind::Tasks => {
-                host.tasks()?.start();
-                Self::Tasks
+                let recorder = host.tasks()?;
+                recorder.start();
+                Self::Tasks(Watchdog::start(recorder, Options::default()).map_err(|error| error.to_string()))
             }
             EvidenceKind::Allocator => {
                 let incident = host.incident();
@@ -53,10 +55,12 @@ impl Agent {
         Ok(match self {
             Self::Cpu(profiler) => Recorded::Cpu(profiler.stop().map_err(cpu)?),
             Self::Heap(profiler) => Recorded::Heap(profiler.stop().map_err(heap)?),
-            Self::Tasks => {
+            Self::Tasks(watchdog) => {
                 let recorder = host.tasks()?;
                 recorder.stop();
-                Recorded::Tasks(recorder.snapshot())
+                let sites = recorder.snapshot();
+                let stalls = watchdog.and_then(|watchdog| watchdog.stop().map_err(|error| error.to_string()));
+                Recorded::Tasks(TaskEvidence { sites, stalls: Some(stalls) })
             }
             Self::Allocator(recorder, incident) => {
                 Recorded::Allocator(Timeline { recording: recorder.stop(), incident, ..Timeline::default() })

@@ -171,6 +171,7 @@ pub fn workload_parameters(settings: &Settings) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::TaskEvidence;
 
     #[test]
     fn what_was_used_never_wraps_around() {
@@ -186,7 +187,7 @@ mod tests {
     fn every_list_of_a_reply_survives_the_pipe() {
         let usage = || Reply::Usage(Usage::default());
         let done = || Reply::Done { drain: None, memory: Vec::new(), limit: None };
-        let recorded = || Reply::Recorded { recorded: Box::new(Recorded::Tasks(Vec::new())) };
+        let recorded = || Reply::Recorded { recorded: Box::new(Recorded::Tasks(TaskEvidence::default())) };
         for reply in [usage(), done(), recorded()] {
             let line = serde_json::to_string(&reply).unwrap();
             let back: Reply = serde_json::from_str(&line).unwrap();

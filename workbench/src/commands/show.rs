@@ -48,11 +48,11 @@ fn tasks(path: &Path, flags: &Show) -> anyhow::Result<String> {
     }
     let views = recordings::views(&run, super::moment(flags.at.as_deref())?).map_err(Refusal::usage)?;
     if flags.json {
-        return Ok(render::json::tasks(&summary, &run.tasks, &views));
+        return Ok(render::json::tasks(&summary, &run.tasks, &run.stalls, &views));
     }
     let mut parts = Vec::new();
     if hooked {
-        parts.push(render::terminal::tasks(&summary, &run.tasks, ui::color(), ui::width()));
+        parts.push(render::terminal::tasks(&summary, &run.tasks, &run.stalls, ui::color(), ui::width()));
     }
     if recorded {
         parts.push(render::terminal::console_tasks(&summary, &views, ui::color(), ui::width()));

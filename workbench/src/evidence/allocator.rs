@@ -102,6 +102,7 @@ pub(crate) fn summary(
         source: there.map(|record| source(&record.head)).unwrap_or_default(),
         overhead: overhead.filter(|_| there.is_some()),
         peak: None,
+        stalls: None,
         missing: missing.or_else(|| record.is_none().then(|| format!("{file} is not there"))),
     }
 }

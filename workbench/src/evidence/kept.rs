@@ -47,6 +47,7 @@ pub(super) fn summary(
         overhead,
         missing,
         peak: None,
+        stalls: None,
     };
     let relative = format!("{folder}/{}", files.profile);
     let read = std::fs::read(run.join(&relative))

@@ -6,6 +6,7 @@ mod frames;
 pub mod heap;
 mod kept;
 pub mod sampling;
+mod stalls;
 pub mod tasks;
 
 use reports::run::writer::RunWriter;
@@ -19,8 +20,8 @@ pub enum Recorded {
     Cpu(probe::cpu::CpuProfile),
     /// Where memory was allocated.
     Heap(probe::heap::Profile),
-    /// What tasks did, by spawn site.
-    Tasks(Vec<probe::tasks::SiteRecord>),
+    /// What tasks did.
+    Tasks(TaskEvidence),
     /// What the allocator held, over time.
     Allocator(allocator::Timeline),
     /// What the hooks counted while tokio-console was served.
@@ -44,6 +45,15 @@ pub fn notice(recorded: &Recorded) -> Option<String> {
     }
 }
 
+/// What tasks did.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct TaskEvidence {
+    /// By spawn site.
+    pub sites: Vec<probe::tasks::SiteRecord>,
+    /// Polls that took too long; or why nobody looked for them.
+    pub stalls: Option<Result<probe::stalls::Caught, String>>,
+}
+
 /// Writes the files of a variant's evidence.
 ///
 /// # Errors
@@ -52,7 +62,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
     match recorded {
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
-        Recorded::Tasks(sites) => tasks::write(writer, variant, sites),
+        Recorded::Tasks(recorded) => tasks::write(writer, variant, recorded),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),
         // What is to be kept of it comes over the console's own stream.
         Recorded::Console(_) => Ok(()),

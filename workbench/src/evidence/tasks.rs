@@ -2,22 +2,27 @@
 
 use probe::tasks::{Kind, SiteRecord};
 use reports::run::writer::RunWriter;
-use reports::run::{self, EvidenceKind, ProfileSummary};
+use reports::run::{self, EvidenceKind, ProfileSummary, StallSummary, Stalls};
+
+use super::{TaskEvidence, stalls};
 
 /// Who recorded.
 const SOURCE: &str = "tokio's task hooks in the process";
 
-/// Writes `tasks.jsonl` of a variant.
+/// Writes `tasks.jsonl` and `stalls.jsonl` of a variant.
 ///
 /// # Errors
 /// A recording without a single poll, or a file that cannot be written.
-pub fn write(writer: &mut RunWriter, variant: &str, recorded: &[SiteRecord]) -> anyhow::Result<()> {
+pub fn write(writer: &mut RunWriter, variant: &str, recorded: &TaskEvidence) -> anyhow::Result<()> {
     anyhow::ensure!(
-        recorded.iter().any(|site| site.polls > 0 || site.in_poll > 0),
+        recorded.sites.iter().any(|site| site.polls > 0 || site.in_poll > 0),
         "not one task was polled while they were recorded"
     );
-    let sites: Vec<_> = recorded.iter().map(plain).collect();
+    let sites: Vec<_> = recorded.sites.iter().map(plain).collect();
     writer.tasks(variant, &sites)?;
+    if let Some(caught) = &recorded.stalls {
+        writer.stalls(variant, &stalls::plain(caught))?;
+    }
     Ok(())
 }
 
@@ -46,11 +51,12 @@ fn plain(site: &SiteRecord) -> run::SiteRecord {
     }
 }
 
-/// The summary's entry for a variant whose tasks were to be recorded. `sites` is what its file says.
+/// The summary's entry for a variant whose tasks were to be recorded. `sites` and `stalls` are what its files say.
 pub(crate) fn summary(
     folder: &str,
     variant: &str,
     sites: Option<&[run::SiteRecord]>,
+    stalls: Option<&Stalls>,
     missing: Option<String>,
     overhead: Option<f64>,
 ) -> ProfileSummary {
@@ -66,6 +72,7 @@ pub(crate) fn summary(
         overhead: overhead.filter(|_| there.is_some()),
         missing: missing.or_else(|| sites.is_none().then(|| format!("{folder}/tasks.jsonl is not there"))),
         peak: None,
+        stalls: stalls.filter(|_| there.is_some()).map(StallSummary::of),
     }
 }
 
@@ -108,11 +115,13 @@ mod tests {
     #[test]
     fn the_summary_counts_polls_or_says_what_is_missing() {
         let sites = [plain(&recorded(Kind::Task, 4)), plain(&recorded(Kind::Task, 5))];
-        let there = summary("evidence/a", "a", Some(&sites), None, Some(1.1));
+        let there = summary("evidence/a", "a", Some(&sites), Some(&Stalls::default()), None, Some(1.1));
         assert_eq!((there.samples, there.path.as_str(), there.missing), (9, "evidence/a/tasks.jsonl", None));
-        let gone = summary("evidence/a", "a", None, None, None);
+        let gone = summary("evidence/a", "a", None, None, None, None);
         assert_eq!(gone.missing.as_deref(), Some("evidence/a/tasks.jsonl is not there"));
-        let crashed = summary("evidence/a", "a", Some(&sites), Some("it crashed".into()), Some(1.1));
+        let crashed =
+            summary("evidence/a", "a", Some(&sites), Some(&Stalls::default()), Some("it crashed".into()), Some(1.1));
+        assert!(there.stalls.is_some() && crashed.stalls.is_none());
         assert_eq!((crashed.samples, crashed.overhead, crashed.path.as_str()), (0, None, ""));
     }
 }

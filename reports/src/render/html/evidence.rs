@@ -180,6 +180,7 @@ mod tests {
             overhead: None,
             missing: None,
             peak: None,
+            stalls: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod operations;
 mod prose;
 mod result;
 mod settings;
+mod stalls;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ struct Report {
     tasks: Vec<tasks::Article>,
     allocator: Vec<allocator::Article>,
     console: Vec<console::Article>,
+    stalls: Vec<stalls::Article>,
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
@@ -63,6 +65,7 @@ pub fn page(page: &Page<'_>) -> String {
         tasks: tasks::articles(page, &variants),
         allocator: allocator::articles(page, &variants),
         console: console::articles(page, &variants),
+        stalls: stalls::articles(page, &variants),
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
@@ -96,6 +99,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     }
     if !report.console.is_empty() {
         all.push(("console", "Waits"));
+    }
+    if !report.stalls.is_empty() {
+        all.push(("stalls", "Stalls"));
     }
     all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
     if !report.drain.is_empty() {

@@ -10,6 +10,7 @@ mod layout;
 mod lists;
 mod numbers;
 mod result;
+mod stalls;
 mod tasks;
 
 pub use allocator::allocator;

@@ -6,10 +6,16 @@ use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, paragraph};
 use crate::render::tasks::{HEADS, HOW, rows};
 use crate::render::text;
-use crate::run::{RunSummary, SiteRecord};
+use crate::run::{RunSummary, SiteRecord, Stalls};
 
-/// Tasks by spawn site, a table for each variant whose tasks were to be recorded; `width` in columns.
-pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>, color: bool, width: usize) -> String {
+/// Tasks by spawn site, a table for each variant whose tasks were to be recorded, and its stalls; `width` in columns.
+pub fn tasks(
+    summary: &RunSummary,
+    tasks: &BTreeMap<String, Vec<SiteRecord>>,
+    stalls: &BTreeMap<String, Stalls>,
+    color: bool,
+    width: usize,
+) -> String {
     let ink = Ink { color };
     let mut out = vec![paragraph(HOW, 0, width) + "\n"];
     for profile in summary.profiles.iter().filter(|profile| profile.kind == "tasks") {
@@ -22,6 +28,9 @@ pub fn tasks(summary: &RunSummary, tasks: &BTreeMap<String, Vec<SiteRecord>>, co
             (None, sites) => table(sites.map(Vec::as_slice).unwrap_or_default(), width, ink),
         };
         out.push(format!("{head}\n{body}"));
+        if let Some(caught) = stalls.get(&profile.variant).filter(|_| profile.missing.is_none()) {
+            out.push(super::stalls::list(caught, width, ink));
+        }
     }
     out.join("\n")
 }
@@ -46,8 +55,8 @@ mod tests {
     #[test]
     fn every_variant_has_a_table_or_a_reason() {
         let fixture = Fixture::two_variants().with_tasks();
-        insta::assert_snapshot!(tasks(&fixture.summary, &fixture.tasks, false, 110));
-        let colored = tasks(&fixture.summary, &fixture.tasks, true, 110);
+        insta::assert_snapshot!(tasks(&fixture.summary, &fixture.tasks, &fixture.stalls, false, 110));
+        let colored = tasks(&fixture.summary, &fixture.tasks, &fixture.stalls, true, 110);
         assert!(colored.contains("\u{1b}["));
     }
 }
