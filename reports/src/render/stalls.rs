@@ -5,16 +5,17 @@ use super::{number, text, words};
 use crate::run::{Culprit, Place, StallClass, StallFrame, StallLine, StallRecord, StallSummary, Stalls};
 
 /// How to read the list, one sentence.
-pub(crate) const HOW: &str = "Each entry is a poll that was caught while it held its worker up, the longest first: the class says why, \
-    the times behind it (computing, asleep in the kernel, ready but without a CPU) are what it rests on, and the function \
-    named is the innermost that is the program's own; entries within block_in_place held nobody up, and descheduled ones \
-    are the host's doing.";
+pub(crate) const HOW: &str = "Each entry is a poll that was caught while it held its worker up, what the code did first, then what the host did, \
+    the longest first: the class says why, the times behind it (computing, asleep in the kernel, ready but without a CPU) are what it rests on, and the \
+    function named is the innermost that is the program's own; what was within block_in_place held nobody up, and without the \
+    wait for a CPU what was descheduled would have been no stall.";
 
 /// One stall.
 pub(crate) struct Row {
     /// `84.0 ms`, `84.0 ms so far` where it had not ended.
     pub(crate) duration: String,
-    /// The class in words.
+    /// Its class, and the same in words.
+    pub(crate) kind: StallClass,
     pub(crate) class: &'static str,
     /// Whether the code is to blame.
     pub(crate) bad: bool,
@@ -26,15 +27,17 @@ pub(crate) struct Row {
     pub(crate) site: String,
     /// Functions, leaf first, up to where the runtime begins.
     pub(crate) stack: Vec<String>,
+    /// The same without the standard library's, but for the leaf.
+    pub(crate) short: Vec<String>,
     /// The runtime's functions below.
     pub(crate) below: Vec<String>,
     /// Of which age the stack is, or why there is none.
     pub(crate) note: String,
 }
 
-/// All that were kept, the longest first.
+/// All that were kept, the code's doing first, the longest first.
 pub(crate) fn rows(stalls: &Stalls) -> Vec<Row> {
-    stalls.stalls.iter().map(row).collect()
+    stalls.ranked().into_iter().map(row).collect()
 }
 
 fn row(stall: &StallRecord) -> Row {
@@ -43,12 +46,17 @@ fn row(stall: &StallRecord) -> Row {
     let lasting = if stall.ended { "" } else { " so far" };
     Row {
         duration: format!("{}{lasting}", number::seconds(stall.duration_s)),
+        kind: stall.class,
         class: class(stall.class),
-        bad: is_harmful(stall.class),
+        bad: stall.class.is_harmful(),
         because: because(stall),
         culprit: stall.culprit.as_ref().map(culprit).unwrap_or_default(),
         site: place(&stall.site),
         stack: frames(&stall.stack[..split]),
+        short: (stall.stack[..split].iter().enumerate())
+            .filter(|(index, frame)| *index == 0 || !frame.file.starts_with("/rustc/"))
+            .map(|(_, one)| frame(one))
+            .collect(),
         below: frames(&stall.stack[split..]),
         note: match (&stall.no_stack, stall.stack_at_s) {
             (Some(because), _) => format!("no stack: {}", text::sentence(because)),
@@ -121,11 +129,6 @@ pub(crate) fn class(class: StallClass) -> &'static str {
     }
 }
 
-/// Whether the code is to blame: not the host, and not a poll that held nobody up.
-fn is_harmful(class: StallClass) -> bool {
-    matches!(class, StallClass::OnCpu | StallClass::Blocked | StallClass::Lock)
-}
-
 /// What was caught and how completely, in sentences; or why nothing was.
 pub(crate) fn caught(summary: &StallSummary) -> String {
     if let Some(because) = &summary.missing {
@@ -142,10 +145,16 @@ pub(crate) fn caught(summary: &StallSummary) -> String {
         .map(|(kind, count)| format!("{} {}", number::count(*count as f64), class(*kind)))
         .collect();
     let classes = if classes.is_empty() { String::new() } else { format!(": {}", classes.join(", ")) };
+    let missed = if summary.seen < summary.counted {
+        let [interval, gap] = [summary.interval_s, summary.longest_gap_s].map(number::seconds);
+        format!(" The watchdog looked every {interval}, once only after {gap}, and missed what ended in between.")
+    } else {
+        String::new()
+    };
     let stacks = summary.no_stacks.as_ref();
     let stacks = stacks.map(|because| format!(" There are no stacks, because {}.", text::sentence(because)));
     format!(
-        "{polls} took longer than {threshold}, {} caught while they lasted{classes}.{}",
+        "{polls} took longer than {threshold}, {} caught while they lasted{classes}.{missed}{}",
         number::count(summary.seen as f64),
         stacks.unwrap_or_default()
     )
@@ -153,18 +162,24 @@ pub(crate) fn caught(summary: &StallSummary) -> String {
 
 /// One of them in one line.
 pub(crate) fn line(row: &Row) -> String {
-    one_line(&row.duration, row.class, &row.culprit, &row.site)
+    let held = held(row.kind, &row.culprit);
+    format!("{} {held}, task spawned at {}", row.duration, row.site)
 }
 
 /// The same of the short form.
 pub(crate) fn short(stall: &StallLine) -> String {
     let culprit = stall.culprit.as_ref().map(culprit).unwrap_or_default();
-    one_line(&number::seconds(stall.duration_s), class(stall.class), &culprit, &place(&stall.site))
+    let (duration, held) = (number::seconds(stall.duration_s), held(stall.class, &culprit));
+    format!("{duration} {held}, task spawned at {}", place(&stall.site))
 }
 
-fn one_line(duration: &str, class: &str, culprit: &str, site: &str) -> String {
-    let culprit = if culprit.is_empty() { String::new() } else { format!(" in {culprit}") };
-    format!("{duration} {class}{culprit}, task spawned at {site}")
+/// Class and function; where the host is to blame, the function only happened to be there.
+fn held(kind: StallClass, culprit: &str) -> String {
+    match (culprit.is_empty(), kind) {
+        (true, _) => class(kind).to_owned(),
+        (false, StallClass::Descheduled) => format!("{} while in {culprit}", class(kind)),
+        (false, _) => format!("{} in {culprit}", class(kind)),
+    }
 }
 
 #[cfg(test)]
@@ -202,10 +217,10 @@ mod tests {
         let stackless = StallSummary { no_stacks: Some("no signal".into()), ..all.clone() };
         let sentences = [all, none, missing, stackless].map(|one| caught(&one));
         insta::assert_snapshot!(sentences.join("\n"), @"
-        46 polls took longer than 10 ms, 45 caught while they lasted: 41 on CPU, 1 blocked in a system call, 1 waiting for a lock, 1 descheduled by the host, 1 within block_in_place.
+        46 polls took longer than 10 ms, 45 caught while they lasted: 41 on CPU, 1 blocked in a system call, 1 waiting for a lock, 1 descheduled by the host, 1 within block_in_place. The watchdog looked every 2.50 ms, once only after 6.10 ms, and missed what ended in between.
         No poll took longer than 10 ms.
         Nobody looked for stalls, because no thread.
-        46 polls took longer than 10 ms, 45 caught while they lasted: 41 on CPU, 1 blocked in a system call, 1 waiting for a lock, 1 descheduled by the host, 1 within block_in_place. There are no stacks, because no signal.
+        46 polls took longer than 10 ms, 45 caught while they lasted: 41 on CPU, 1 blocked in a system call, 1 waiting for a lock, 1 descheduled by the host, 1 within block_in_place. The watchdog looked every 2.50 ms, once only after 6.10 ms, and missed what ended in between. There are no stacks, because no signal.
         ");
     }
 }

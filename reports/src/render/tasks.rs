@@ -80,8 +80,11 @@ fn place(site: &SiteRecord) -> String {
     shortened(&site.place())
 }
 
-/// The same of any place.
+/// The same of any place; a file of the standard library begins with `library`.
 pub(crate) fn shortened(full: &str) -> String {
+    if let Some((_, rest)) = full.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/')) {
+        return text::name(rest);
+    }
     let short = full.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')).map(|(_, rest)| rest);
     text::name(short.unwrap_or(full))
 }
@@ -118,6 +121,7 @@ pub(super) mod tests {
         assert_eq!(of("/h/.cargo/registry/src/index-1/hyper-1.12.0/src/a.rs"), "hyper-1.12.0/src/a.rs:53:33");
         assert_eq!(of("scenarios/src/workloads/drain/mod.rs"), "scenarios/src/workloads/drain/mod.rs:53:33");
         assert_eq!(of("a\u{202e}b.rs"), "a\\u{202e}b.rs:53:33");
+        assert_eq!(of("/rustc/59807616/library/core/src/a.rs"), "library/core/src/a.rs:53:33");
         assert_eq!(of(""), "all other sites");
     }
 

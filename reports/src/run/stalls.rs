@@ -137,7 +137,23 @@ pub struct Stalls {
     pub others: Vec<StallOthers>,
 }
 
+impl StallClass {
+    /// Whether the code is to blame: not the host, and not a poll that held nobody up.
+    pub const fn is_harmful(self) -> bool {
+        matches!(self, Self::OnCpu | Self::Blocked | Self::Lock)
+    }
+}
+
 impl Stalls {
+    /// Those that were kept, in the order in which they deserve attention: the code's doing first, the longest first.
+    pub fn ranked(&self) -> Vec<&StallRecord> {
+        let mut ranked: Vec<_> = self.stalls.iter().collect();
+        ranked.sort_by(|a, b| {
+            (!a.class.is_harmful()).cmp(&!b.class.is_harmful()).then(b.duration_s.total_cmp(&a.duration_s))
+        });
+        ranked
+    }
+
     /// Stalls by class, those that were not kept included, in the order of [`StallClass`].
     pub fn by_class(&self) -> Vec<(StallClass, u64)> {
         let kept = self.stalls.iter().map(|stall| (stall.class, 1));
@@ -280,6 +296,14 @@ pub(crate) mod tests {
         std::fs::write(&file, "{\"missing\":\"x\"}\nnonsense").unwrap();
         let error = load(writer.path()).unwrap_err();
         assert!(matches!(error, RunError::Damaged { line: Some(2), .. }), "{error}");
+    }
+
+    #[test]
+    fn what_the_code_did_comes_first() {
+        let mut caught = stalls();
+        caught.stalls.reverse();
+        let numbers: Vec<_> = caught.ranked().iter().map(|stall| stall.number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5]);
     }
 
     #[test]

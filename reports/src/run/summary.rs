@@ -177,8 +177,14 @@ pub struct StallSummary {
     pub seen: u64,
     /// Those by class.
     pub classes: BTreeMap<StallClass, u64>,
-    /// The longest.
+    /// The longest, the code's doing first.
     pub longest: Vec<StallLine>,
+    /// Seconds between two looks, as asked for.
+    #[serde(default)]
+    pub interval_s: f64,
+    /// The longest time between two looks, seconds.
+    #[serde(default)]
+    pub longest_gap_s: f64,
     /// Why no stacks could be taken.
     pub no_stacks: Option<String>,
     /// Why nobody looked for stalls.
@@ -216,7 +222,9 @@ impl StallSummary {
             counted: watch.map_or(0, |watch| watch.counted),
             seen: watch.map_or(0, |watch| watch.seen),
             classes: stalls.by_class().into_iter().collect(),
-            longest: stalls.stalls.iter().take(Self::MOST).map(line).collect(),
+            longest: stalls.ranked().into_iter().take(Self::MOST).map(line).collect(),
+            interval_s: watch.map_or(0.0, |watch| watch.interval_s),
+            longest_gap_s: watch.map_or(0.0, |watch| watch.longest_gap_s),
             no_stacks: watch.and_then(|watch| watch.no_stacks.clone()),
             missing: stalls.missing.clone(),
         }

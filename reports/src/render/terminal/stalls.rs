@@ -36,10 +36,10 @@ fn entry(row: &Row, width: usize, ink: Ink) -> String {
     let indented = |text: &str| format!("  {}", hanging(Look::Dim, text, 4, width.saturating_sub(2), ink));
     let reasons = [row.because.as_str(), row.note.as_str()];
     out.push_str(&indented(&reasons.into_iter().filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; ")));
-    for frame in row.stack.iter().take(FRAMES) {
+    for frame in row.short.iter().take(FRAMES) {
         out.push_str(&format!("    {}", hanging(Look::Plain, frame, 6, width.saturating_sub(4), ink)));
     }
-    let hidden = row.stack.len().saturating_sub(FRAMES);
+    let hidden = row.short.len().saturating_sub(FRAMES);
     if hidden > 0 {
         out.push_str(&indented(&format!("  and {hidden} more")));
     }

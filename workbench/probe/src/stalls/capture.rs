@@ -22,7 +22,10 @@ use crate::tasks::Ledger;
 const SLOTS: usize = 8;
 
 /// Bytes of stack that are copied; frame pointers are followed beyond.
-const COPY: usize = 64 << 10;
+const COPY: usize = 256 << 10;
+
+/// Bytes that one call of [`copy_stack`] copies at most.
+const PIECE: usize = 64 << 10;
 
 /// Low bits of [`Slot::phase`]; above them the number of the request.
 const PHASE_BITS: u32 = 8;
@@ -228,7 +231,14 @@ unsafe fn copy(information: *const libc::siginfo_t, context: *const c_void) {
     // SAFETY: COPYING was entered above, by this handler alone.
     let copied = unsafe { &mut *slot.copy.get() };
     copied.registers = registers;
-    copied.length = copy_stack(registers.sp, &mut copied.bytes);
+    copied.length = 0;
+    for piece in copied.bytes.chunks_mut(PIECE) {
+        let length = copy_stack(registers.sp + copied.length as u64, piece);
+        copied.length += length;
+        if length < piece.len() {
+            break;
+        }
+    }
     let stack = StackCopy { start: registers.sp, bytes: &copied.bytes[..copied.length], beyond: &[] };
     copied.links = walk_frame_pointers(registers.fp, &stack, &mut copied.beyond);
     slot.phase.store(number | COPIED, Release);

@@ -7,6 +7,9 @@ use crate::cpu::{Frame, Symbol};
 /// installed beside a compiler, and dependencies.
 const FOREIGN: [&str; 4] = ["/rustc/", "/lib/rustlib/src/", "/registry/src/", "/git/checkouts/"];
 
+/// Allocators of ours stand between a program and every block it asks for.
+const ALLOCATOR: [&str; 2] = ["probe/src/allocator/", "probe/src/heap/"];
+
 /// The innermost function of the program itself; where there is none, the innermost with a name.
 pub(super) fn culprit(stack: &[Frame]) -> Option<Culprit> {
     let functions = || stack.iter().flat_map(|frame| &frame.symbols);
@@ -29,7 +32,9 @@ fn names_block_in_place(name: &str) -> bool {
 fn is_own(function: &Symbol) -> bool {
     let Some(file) = function.file.as_ref().map(|file| file.to_string_lossy()) else { return false };
     let rust = file.ends_with(".rs");
-    rust && !FOREIGN.iter().any(|foreign| file.contains(foreign))
+    // The compiler's own entry to the allocator has the line of `#[global_allocator]`.
+    let entry = function.name.starts_with("__rustc::") || function.name.starts_with("__rust_");
+    rust && !entry && !FOREIGN.iter().chain(&ALLOCATOR).any(|foreign| file.contains(foreign))
 }
 
 fn plain(function: &Symbol) -> Culprit {
@@ -57,12 +62,14 @@ mod tests {
     fn the_innermost_own_function_is_to_blame() {
         let stack = [
             frame(&[("__clock_nanosleep", None)]),
+            frame(&[("realloc<true, true>", Some("/w/workbench/probe/src/allocator/layers.rs"))]),
+            frame(&[("__rustc::__rust_realloc", Some("src/main.rs"))]),
             frame(&[("std::thread::sleep", Some("/rustc/59807616/library/std/src/thread/mod.rs"))]),
             frame(&[("argon2::fill", Some("/home/x/.cargo/registry/src/index-1/argon2-0.6.0/src/lib.rs"))]),
             frame(&[("shop::pay::{closure#0}", Some("src/pay.rs")), ("shop::serve", Some("src/main.rs"))]),
         ];
         assert_eq!(culprit(&stack).unwrap().to_string(), "shop::pay::{closure#0} (src/pay.rs:7)");
-        assert_eq!(culprit(&stack[..2]).unwrap().to_string(), "__clock_nanosleep");
+        assert_eq!(culprit(&stack[..4]).unwrap().to_string(), "__clock_nanosleep");
         assert_eq!(culprit(&[frame(&[])]), None);
     }
 
