@@ -283,6 +283,7 @@ impl Fixture {
                 source: "tokio-console's protocol".into(),
                 overhead: Some(5.3),
                 peak: None,
+                stalls: None,
                 missing,
             });
         }
