@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use probe::runtime::{Flavor, Settings, build_recorded};
-use probe::tasks::{Kind, LONG_POLL, Recorder, STALL, SiteRecord};
+use probe::tasks::{Kind, LONG_POLL, Latency, Recorder, STALL, SiteRecord, install_with};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
@@ -111,6 +111,35 @@ fn one_worker_is_exact() {
 #[test]
 fn a_current_thread_runtime_is_exact() {
     exact(single());
+}
+
+#[test]
+fn without_schedule_latency_all_else_is_exact() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let recorder = install_with(builder.worker_threads(2), Latency::Untracked).unwrap();
+    assert_eq!(recorder.latency(), Latency::Untracked);
+    let runtime = builder.build().unwrap();
+    recorder.start();
+    let line = spawn_and_join(&runtime, 20, 3, 2, 512);
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.spawned, site.finished, site.polls), (20, 20, 60));
+    assert_eq!((site.allocations, site.bytes), (120, 120 * 512));
+    assert_eq!((site.schedule_latency_s, site.worst_schedule_latency_s), (0.0, 0.0));
+}
+
+#[test]
+fn threads_that_end_hand_their_sums_on() {
+    let (runtime, recorder) = single();
+    recorder.start();
+    // Only one thread at a time runs this runtime; each takes the seat of the one before.
+    let mut line = 0;
+    for _ in 0..20 {
+        line = std::thread::scope(|scope| scope.spawn(|| spawn_and_join(&runtime, 3, 2, 1, 128)).join().unwrap());
+    }
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.spawned, site.finished, site.polls, site.bytes), (60, 60, 120, 120 * 128));
 }
 
 #[test]

@@ -254,18 +254,23 @@ fn the_profiler_of_go_reads_it_where_go_is_installed() {
     }
     let service = Service::start(&[]);
     let url = format!("http://{}/debug/pprof/profile?seconds=1", service.debug);
-    let output = service.busy(|| go(&["tool", "pprof", "-top", &url], folder)).unwrap();
+    let output = service.busy(|| go(&["tool", "pprof", "-top", "-timeout=300", &url], folder)).unwrap();
     let (top, problems) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{problems}");
     assert!(top.contains("debug_endpoints::checksum"), "{top}\n{problems}");
     let allocs = format!("http://{}/debug/pprof/allocs?seconds=1", service.debug);
-    let output = service.busy(|| go(&["tool", "pprof", "-raw", &allocs], folder)).unwrap();
+    let output = service.busy(|| go(&["tool", "pprof", "-raw", "-timeout=300", &allocs], folder)).unwrap();
     let raw = String::from_utf8_lossy(&output.stdout);
     assert!(raw.contains("alloc_objects/count alloc_space/bytes[dflt] inuse_objects/count inuse_space/bytes"), "{raw}");
+    // The task of the client that kept it busy has ended, that of the next one begun.
+    let tasks = |count: u64| {
+        while service.metric("/sched/goroutines:goroutines") != count {
+            std::thread::yield_now();
+        }
+    };
+    tasks(0);
     let client = TcpStream::connect(&service.service).unwrap();
-    while service.metric("/sched/goroutines:goroutines") != 1 {
-        std::thread::yield_now();
-    }
+    tasks(1);
     for goroutines in ["goroutine", "goroutine?debug=1"] {
         let url = format!("http://{}/debug/pprof/{goroutines}", service.debug);
         let output = go(&["tool", "pprof", "-top", &url], folder).unwrap();
@@ -277,7 +282,7 @@ fn the_profiler_of_go_reads_it_where_go_is_installed() {
     }
     drop(client);
     let text = format!("http://{}/debug/pprof/heap?seconds=1&debug=1&gc=1", service.debug);
-    let output = service.busy(|| go(&["tool", "pprof", "-raw", &text], folder)).unwrap();
+    let output = service.busy(|| go(&["tool", "pprof", "-raw", "-timeout=300", &text], folder)).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // What is not served reaches a Go user as a sentence.
     let absent = format!("http://{}/debug/pprof/mutex", service.debug);

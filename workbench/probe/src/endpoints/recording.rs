@@ -45,7 +45,7 @@ impl Tasks {
     }
 }
 
-/// Two buckets for each doubling, from a microsecond to over half a minute.
+/// Four buckets for each doubling, from a microsecond to over half a minute.
 #[cfg(all(tokio_unstable, target_pointer_width = "64"))]
 fn keep_histogram(builder: &mut Builder) {
     use std::time::Duration;
