@@ -17,6 +17,7 @@ pub const SCRUBBED: &[&str] = &[
     "GODEBUG",
     "GOTRACEBACK",
     "WORKBENCH_ALLOCATOR",
+    "WORKBENCH_MEMORY_LIMIT",
 ];
 
 /// Whether `name` is one of [`SCRUBBED`].
@@ -48,6 +49,7 @@ mod tests {
             "GODEBUG",
             "LD_PRELOAD",
             "WORKBENCH_ALLOCATOR",
+            crate::memory_limit::ENV,
         ];
         for name in scrubbed {
             assert!(is_scrubbed(name), "{name}");
