@@ -2,7 +2,8 @@
 //! `tokio-console`.
 //!
 //! Instrumentation costs every poll, so it is in no program that measures: it is in a second one beside it, the console
-//! child. A crate with workloads of its own has one too, by the same `main` in a second binary:
+//! child. A crate with workloads of its own has one too, by the same `main` in a second binary (the example
+//! `own-workload` does it):
 //!
 //! ```toml
 //! [features]
@@ -14,8 +15,18 @@
 //!
 //! [[bin]]
 //! name = "own-workload-console"
-//! path = "src/main.rs"
+//! path = "src/console.rs"
 //! required-features = ["console"]
+//! ```
+//!
+//! ```ignore
+//! // src/console.rs; in main.rs it is `pub(crate) fn main`
+//! #[path = "main.rs"]
+//! mod program;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     program::main()
+//! }
 //! ```
 //!
 //! `own-workload console SCENARIO` then finds `own-workload-console` beside itself, or builds it.
@@ -24,4 +35,4 @@ pub mod child;
 pub mod live;
 pub(crate) mod viewer;
 
-pub use self::viewer::{PROGRAM, find as find_viewer};
+pub use self::viewer::{INSTALL, PROGRAM, find as find_viewer};

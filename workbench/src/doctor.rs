@@ -3,7 +3,7 @@
 use reports::run::{BuildInfo, Machine};
 use serde::Serialize;
 
-use crate::settings;
+use crate::{console, settings};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,6 +51,10 @@ pub struct Surroundings {
     pub hidden_allocator_sources: Vec<String>,
     /// The allocator guard's complaint.
     pub allocator_guard: Option<String>,
+    /// The `tokio-console` program, where it is installed.
+    pub tokio_console: Option<std::path::PathBuf>,
+    /// The program with tokio's instrumentation, or why there is none.
+    pub console_child: Result<std::path::PathBuf, console::child::Missing>,
     /// Load average over the last minute.
     pub load_1m: f64,
 }
@@ -73,6 +77,8 @@ impl Surroundings {
                 .collect(),
             hidden_allocator_sources: probe::jemalloc::hidden_sources(),
             allocator_guard: probe::allocator::verify().err().map(|e| e.to_string()),
+            tokio_console: console::find_viewer(),
+            console_child: console::child::find(),
             load_1m: load.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0),
         }
     }
@@ -101,6 +107,9 @@ pub fn examine(around: &Surroundings) -> Vec<Check> {
         build_flag(around, "tokio_unstable", "hooks, tokio-console and the unstable knobs"),
         build_flag(around, "frame-pointers", "cheap and complete stacks"),
         build_flag(around, "line-tables", "source lines and inlined frames in flamegraphs"),
+        instrumentation(around),
+        tokio_console(around),
+        console_child(around),
         allocator(around),
         environment(around),
     ]
@@ -261,6 +270,38 @@ fn build_flag(around: &Surroundings, flag: &'static str, gives: &str) -> Check {
     }
 }
 
+fn instrumentation(around: &Surroundings) -> Check {
+    if around.build.flags.iter().any(|f| f == "tokio-tracing") {
+        check(
+            "instrumentation",
+            Health::Notice,
+            "tokio's own is compiled in: every poll and wake pays for it, also while nobody watches",
+            "measure with a build without the feature `console`: `cargo run --release -- run`",
+        )
+    } else {
+        check("instrumentation", Health::Good, "none in the program that measures", "")
+    }
+}
+
+fn tokio_console(around: &Surroundings) -> Check {
+    match &around.tokio_console {
+        Some(path) => check("tokio-console", Health::Good, path.display().to_string(), ""),
+        None => check(
+            "tokio-console",
+            Health::Notice,
+            "not installed: `workbench console` only prints the address",
+            console::INSTALL,
+        ),
+    }
+}
+
+fn console_child(around: &Surroundings) -> Check {
+    match &around.console_child {
+        Ok(path) => check("console child", Health::Good, path.display().to_string(), ""),
+        Err(missing) => check("console child", Health::Notice, missing.why.clone(), missing.command.clone()),
+    }
+}
+
 fn allocator(around: &Surroundings) -> Check {
     if let Some(complaint) = &around.allocator_guard {
         return check(
@@ -324,6 +365,8 @@ mod tests {
             inherited: vec![],
             hidden_allocator_sources: vec![],
             allocator_guard: None,
+            tokio_console: Some("/bin/tokio-console".into()),
+            console_child: Ok("/bin/workbench-console".into()),
             load_1m: 0.1,
         }
     }
@@ -345,7 +388,11 @@ mod tests {
                 tick_hz: None,
                 ..Machine::default()
             },
-            build: BuildInfo { profile: "dev".into(), flags: vec!["debug-assertions".into()], ..BuildInfo::default() },
+            build: BuildInfo {
+                profile: "dev".into(),
+                flags: vec!["debug-assertions".into(), "tokio-tracing".into()],
+                ..BuildInfo::default()
+            },
             perf_paranoid: Some(3),
             perf_privileged: false,
             kptr_restrict: Some(2),
@@ -353,6 +400,8 @@ mod tests {
             inherited: vec!["MALLOC_CONF".into()],
             hidden_allocator_sources: vec!["/etc/_rjem_malloc.conf".into()],
             allocator_guard: None,
+            tokio_console: None,
+            console_child: Err(console::child::Missing { why: "not there".into(), command: "cargo build".into() }),
             load_1m: 9.0,
         };
         for check in examine(&sick) {

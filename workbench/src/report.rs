@@ -175,6 +175,13 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
     if build.profile == "dev" || build.flags.iter().any(|flag| flag == "debug-assertions") {
         doubts.push("measured by a debug build: the numbers mean nothing; use `cargo run --release`".to_owned());
     }
+    if build.flags.iter().any(|flag| flag == "tokio-tracing") {
+        doubts.push(
+            "measured by a build with tokio's instrumentation compiled in (tokio-tracing), which every poll and wake pays \
+             for: use `workbench`, not the console child"
+                .to_owned(),
+        );
+    }
     for variant in variants {
         let Some(rate) = variant.metrics.get("error_rate").filter(|rate| rate.value > 0.0) else { continue };
         let percent = rate.value * 100.0;

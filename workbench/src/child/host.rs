@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use probe::console::{self, Console, ConsoleError};
+use probe::stalls;
 use probe::tasks::{InstallError, Recorder};
 use reports::run::{DrainRecord, EvidenceKind};
 use scenarios::catalog::{Catalog, Constructor};
@@ -66,6 +67,7 @@ impl Host {
         if let (Some(console), Some(Ok(tasks))) = (&console, &tasks) {
             tasks.start();
             console.show_tasks(tasks.clone());
+            show_stalls(console, tasks);
         }
         let handle = runtime.handle().clone();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -235,6 +237,15 @@ impl Host {
             let _ = owner.join();
         }
         Ok(drain)
+    }
+}
+
+/// Shows stalls with their culprits. Without a watchdog the console still counts them.
+fn show_stalls(console: &Console, tasks: &Recorder) {
+    // Somebody who is told makes the watchdog name culprits at once.
+    let options = stalls::Options { on_stall: Some(Box::new(|_| {})), ..Default::default() };
+    if let Ok(watchdog) = stalls::Watchdog::start(tasks, options) {
+        console.show_stalls(move || watchdog.summary());
     }
 }
 

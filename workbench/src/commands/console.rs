@@ -22,7 +22,7 @@ pub(super) fn console(flags: &Console, catalog: &Catalog) -> anyhow::Result<Exit
         News::Attached { scenario, variant, command, .. } => {
             let mut text = format!("{scenario} (`{variant}`) runs under tokio-console:\n    {command}\n");
             if installed.is_none() {
-                text.push_str(&format!("{} is not installed: `{}`\n", console::PROGRAM, viewer::INSTALL));
+                text.push_str(&format!("{} is not installed: `{}`\n", console::PROGRAM, console::INSTALL));
             }
             text.push_str(
                 "In it, `r` shows resources; → twice sorts them by kind: stall detector, spawn sites and allocator on top.\n",

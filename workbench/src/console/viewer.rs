@@ -14,7 +14,7 @@ use crate::subject::process::MARKER;
 pub const PROGRAM: &str = "tokio-console";
 
 /// How to get it.
-pub(crate) const INSTALL: &str = "cargo install tokio-console --locked";
+pub const INSTALL: &str = "cargo install tokio-console --locked";
 
 /// Leaves the alternate screen, shows the cursor: what the program does itself unless it is killed.
 const RESTORE: &[u8] = b"\x1b[?1049l\x1b[?25h\x1b[0m";

@@ -82,20 +82,16 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(program: &Program, arguments: &[&str]) -> Self {
-        let terminal = Self { socket: format!("workbench-test-{}", std::process::id()) };
+    fn open(program: &Program, name: &str, arguments: &[&str]) -> Self {
+        let terminal = Self { socket: format!("workbench-test-{name}-{}", std::process::id()) };
         let command = program.command(arguments);
-        let mut inner = format!("exec env WORKBENCH_DIR='{}' LANG=C.UTF-8 '", program.folder().display());
-        inner.push_str(&command.get_program().to_string_lossy());
-        inner.push('\'');
-        for argument in command.get_args() {
-            inner.push_str(&format!(" '{}'", argument.to_string_lossy()));
+        let mut line = format!("env WORKBENCH_DIR='{}' LANG=C.UTF-8", program.folder().display());
+        for word in std::iter::once(command.get_program()).chain(command.get_args()) {
+            line.push_str(&format!(" '{}'", word.to_string_lossy()));
         }
-        let shell = format!("{inner}; ");
         // What stays on the screen afterwards is looked at too.
         terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "40", "sh"]);
-        terminal.tmux(&["send-keys", "-l", shell.trim_start_matches("exec ")]);
-        terminal.tmux(&["send-keys", "-l", "echo ended with $?"]);
+        terminal.tmux(&["send-keys", "-l", &format!("{line}; echo ended with $?")]);
         terminal.tmux(&["send-keys", "Enter"]);
         terminal
     }
@@ -139,7 +135,7 @@ fn the_stock_tokio_console_shows_our_resources() {
         skipped("needs tmux and tokio-console");
         return;
     }
-    let terminal = Terminal::open(&program, &["console", "http-service", "--port", "0"]);
+    let terminal = Terminal::open(&program, "shown", &["console", "http-service", "--port", "0"]);
     // Tasks, with the place that spawned them.
     terminal.shows(&["CONNECTED", "Tasks (", "scenarios/src/workloads/"]);
     terminal.press("r");
@@ -156,4 +152,33 @@ fn the_stock_tokio_console_shows_our_resources() {
     // Leaving it ends the subject, and the terminal is as before.
     terminal.press("q");
     terminal.shows(&["tasks spawned:", "ended with 0"]);
+}
+
+#[test]
+fn whoever_kills_the_parent_kills_subject_and_viewer() {
+    let Some(program) = program() else { return };
+    if !has("tmux") || !has("tokio-console") {
+        skipped("needs tmux and tokio-console");
+        return;
+    }
+    let terminal = Terminal::open(&program, "killed", &["console", "http-service", "--port", "0"]);
+    terminal.shows(&["CONNECTED"]);
+    let folder = format!("WORKBENCH_DIR={}", program.folder().display());
+    let ours = || {
+        let all = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter_map(|pid| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+            let name = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?.replace('\0', " ");
+            let carries = environment.split(|byte| *byte == 0).any(|variable| variable == folder.as_bytes());
+            carries.then_some((pid, name))
+        })
+        .collect::<Vec<_>>()
+    };
+    let processes = ours();
+    assert!(processes.iter().any(|(_, name)| name.contains("__child")), "{processes:?}");
+    assert!(processes.iter().any(|(_, name)| name.contains("tokio-console")), "{processes:?}");
+    let (parent, _) = processes.iter().find(|(_, name)| name.contains(" console http-service")).expect("the parent");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(*parent), nix::sys::signal::Signal::SIGKILL).expect("a signal");
+    until("nobody is left", || ours().is_empty());
 }

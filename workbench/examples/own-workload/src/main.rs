@@ -22,6 +22,6 @@ fn build(context: &Context) -> Result<Arc<dyn InProcess>, WorkloadError> {
     Ok(Arc::new(Sums(context.parameter("numbers", 1_000)?)))
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     workbench::main(&Catalog::builtin().in_process("sums", include_str!("../sums.toml"), build))
 }
