@@ -102,6 +102,8 @@ pub(crate) enum Evidence {
     Tasks,
     /// Memory by state, page faults and memory given back over time, beside latency.
     Allocator,
+    /// tokio-console, recorded: tasks, resources, who waits on which.
+    Console,
     /// None.
     None,
 }
@@ -217,6 +219,12 @@ pub(crate) struct Console {
     /// Only print the address: tokio-console is opened elsewhere.
     #[arg(long)]
     pub no_ui: bool,
+    /// Play the recording of a run (`run --evidence console`) instead: `@`, a beginning of its name, or a path.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["scenario", "set"])]
+    pub replay: Option<String>,
+    /// How many seconds of a recording pass in one.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "replay")]
+    pub speed: f64,
 }
 
 /// `workbench doctor`.

@@ -5,9 +5,11 @@ mod memory_limit;
 pub mod recordings;
 mod sittings;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use reports::compare;
+use reports::console::View;
 use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
@@ -17,6 +19,9 @@ use reports::run::{
 
 use crate::evidence;
 
+/// Ends of recordings of tokio-console by variant, or why one cannot be read.
+type Recorded = BTreeMap<String, Result<View, String>>;
+
 /// Summarises the run behind `writer` and writes `report.html`, `report.md` and, last, `run.json`.
 ///
 /// # Errors
@@ -24,7 +29,7 @@ use crate::evidence;
 pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyhow::Result<RunSummary> {
     let run = reader::load(writer.path())?;
     let recorded = recordings::readable(&run);
-    let summary = summarise(&run, status, finished_at);
+    let summary = summary_of(&run, &recorded, status, finished_at);
     let views = recorded.into_iter().filter_map(|(variant, view)| Some((variant, view.ok()?))).collect();
     let page = Page {
         summary: &summary,
@@ -60,12 +65,16 @@ pub fn of(path: &Path) -> Result<RunSummary, RunError> {
 
 /// Everything `run.json` says, from what the trials left.
 pub fn summarise(run: &LoadedRun, status: Status, finished_at: &str) -> RunSummary {
+    summary_of(run, &recordings::readable(run), status, finished_at)
+}
+
+fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at: &str) -> RunSummary {
     let mut variants = compare::summarise(&run.plan, &run.trials, &run.merged_metrics());
     for variant in &mut variants {
         add_preflight(&mut variant.knobs, &variant.name, &run.events);
     }
     let comparisons = compare::compare(&run.plan, &run.trials);
-    let profiles = profiles(run, &variants);
+    let profiles = profiles(run, recorded, &variants);
     let mut warnings = run.warnings.clone();
     warnings.extend(doubts(run, &variants, &profiles));
     RunSummary {
@@ -104,7 +113,7 @@ fn add_preflight(knobs: &mut Settings, variant: &str, events: &[Event]) {
 }
 
 /// One entry per variant and kind of evidence that was to be gathered.
-fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary> {
+fn profiles(run: &LoadedRun, recorded: &Recorded, variants: &[VariantSummary]) -> Vec<ProfileSummary> {
     run.plan
         .trials
         .iter()
@@ -134,19 +143,10 @@ fn profiles(run: &LoadedRun, variants: &[VariantSummary]) -> Vec<ProfileSummary>
                     let record = run.allocator.get(&planned.variant);
                     evidence::allocator::summary(&folder, &planned.variant, record, missing, overhead)
                 }
-                EvidenceKind::Console => ProfileSummary {
-                    variant: planned.variant.clone(),
-                    kind: kind.name().to_owned(),
-                    path: String::new(),
-                    svg: String::new(),
-                    samples: 0,
-                    peak: None,
-                    stalls: None,
-                    coverage: None,
-                    source: "tokio-console".to_owned(),
-                    overhead: None,
-                    missing: missing.or_else(|| Some("nothing of it is kept".to_owned())),
-                },
+                EvidenceKind::Console => {
+                    let (path, view) = (run.console_path(&planned.variant), recorded.get(&planned.variant));
+                    evidence::console::summary(&path, &planned.variant, view, missing, overhead)
+                }
             }
         })
         .collect()

@@ -65,7 +65,7 @@ impl Agent {
             Self::Allocator(recorder, incident) => {
                 Recorded::Allocator(Timeline { recording: recorder.stop(), incident, ..Timeline::default() })
             }
-            Self::Console => Recorded::Console(ConsoleRecord { sites: host.tasks()?.snapshot() }),
+            Self::Console => Recorded::Console(ConsoleRecord { sites: host.tasks()?.snapshot(), recording: None }),
         })
     }
 }

@@ -6,6 +6,7 @@ mod console;
 mod doctor;
 mod list;
 mod plan_text;
+mod replay;
 mod run;
 mod show;
 
@@ -32,7 +33,10 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::Show(flags) => show::show(&flags),
         Command::Compare(flags) => compare::compare(&flags),
         Command::Attach(flags) => attach::attach(&flags),
-        Command::Console(flags) => console::console(&flags, catalog),
+        Command::Console(flags) => match &flags.replay {
+            Some(run) => replay::replay(&flags, run),
+            None => console::console(&flags, catalog),
+        },
         Command::Doctor(flags) => doctor::doctor(&flags),
         // Taken before dispatch: they must not touch the terminal.
         Command::Child | Command::Guard => Ok(Exit::Done),
@@ -47,10 +51,12 @@ fn store() -> anyhow::Result<Store> {
     })
 }
 
-/// A moment of a recording, `2.5s`.
-fn moment(at: Option<&str>) -> anyhow::Result<Option<Duration>> {
-    at.map(|at| scenarios::knobs::parse_duration(at).map_err(|e| Refusal::usage(format!("`--at` = {at} is not {e}"))))
-        .transpose()
+/// The duration that a flag states, `2.5s`.
+fn duration(flag: &str, text: Option<&str>) -> anyhow::Result<Option<Duration>> {
+    let parsed = text.map(|text| {
+        scenarios::knobs::parse_duration(text).map_err(|e| Refusal::usage(format!("`{flag}` = {text} is not {e}")))
+    });
+    parsed.transpose()
 }
 
 /// The run that a selector means.

@@ -83,6 +83,7 @@ fn kinds(asked: &[Evidence], incident: bool) -> anyhow::Result<Vec<EvidenceKind>
             Evidence::Heap => Some(EvidenceKind::Heap),
             Evidence::Tasks => Some(EvidenceKind::Tasks),
             Evidence::Allocator => Some(EvidenceKind::Allocator),
+            Evidence::Console => Some(EvidenceKind::Console),
             Evidence::None => None,
         })
         .collect())

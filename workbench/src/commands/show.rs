@@ -46,7 +46,7 @@ fn tasks(path: &Path, flags: &Show) -> anyhow::Result<String> {
             run.id, run.plan.scenario
         )));
     }
-    let views = recordings::views(&run, super::moment(flags.at.as_deref())?).map_err(Refusal::usage)?;
+    let views = recordings::views(&run, super::duration("--at", flags.at.as_deref())?).map_err(Refusal::usage)?;
     if flags.json {
         return Ok(render::json::tasks(&summary, &run.tasks, &run.stalls, &views));
     }
@@ -70,7 +70,7 @@ fn resources(path: &Path, flags: &Show) -> anyhow::Result<String> {
             run.id, run.plan.scenario
         )));
     }
-    let views = recordings::views(&run, super::moment(flags.at.as_deref())?).map_err(Refusal::usage)?;
+    let views = recordings::views(&run, super::duration("--at", flags.at.as_deref())?).map_err(Refusal::usage)?;
     Ok(if flags.json {
         render::json::resources(&summary, &views)
     } else {

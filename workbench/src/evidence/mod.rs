@@ -1,6 +1,7 @@
 //! Evidence: what a trial with an agent attached recorded, turned into the files that explain. One file a kind.
 
 pub mod allocator;
+pub mod console;
 pub mod cpu;
 mod frames;
 pub mod heap;
@@ -9,6 +10,7 @@ pub mod sampling;
 mod stalls;
 pub mod tasks;
 
+pub use console::ConsoleRecord;
 use reports::run::writer::RunWriter;
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +26,8 @@ pub enum Recorded {
     Tasks(TaskEvidence),
     /// What the allocator held, over time.
     Allocator(allocator::Timeline),
-    /// What the hooks counted while tokio-console was served.
+    /// What tokio-console told, and what the hooks counted meanwhile.
     Console(ConsoleRecord),
-}
-
-/// What the process itself knows of a trial under tokio-console: a second opinion on what the console's stream says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ConsoleRecord {
-    /// Tasks by spawn site, since the runtime was built.
-    pub sites: Vec<probe::tasks::SiteRecord>,
 }
 
 /// What somebody who waits for this evidence should hear at once, as a sentence.
@@ -64,7 +59,6 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(recorded) => tasks::write(writer, variant, recorded),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),
-        // What is to be kept of it comes over the console's own stream.
-        Recorded::Console(_) => Ok(()),
+        Recorded::Console(record) => console::write(writer, variant, record),
     }
 }

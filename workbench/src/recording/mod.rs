@@ -4,6 +4,7 @@
 mod from_wire;
 mod player;
 mod recorder;
+mod replay;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -11,3 +12,4 @@ mod to_wire;
 
 pub use player::{Player, listen};
 pub use recorder::{Limits, Recorder, RecordingError};
+pub use replay::replay;

@@ -455,14 +455,14 @@ pub enum EndReason {
     },
 }
 
-/// Tasks by tokio's task hooks (design 04 §4), while the recording lasted.
+/// Tasks by tokio's task hooks (design 04 §4), from the beginning of the runtime to the end of the recording.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookCounts {
     /// Tasks spawned.
     pub spawned: u64,
     /// Tasks that ended.
     pub finished: u64,
-    /// Tasks alive at its end, those from before it included.
+    /// Tasks alive at the end.
     pub alive: u64,
 }
 

@@ -15,6 +15,7 @@ use crate::conductor::disagreement;
 use crate::evidence::Recorded;
 use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 use crate::noise::HostCpu;
+use crate::recording::{Limits, Recorder, RecordingError};
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
 
 /// Symbolising reads the debug information of the whole executable.
@@ -67,11 +68,10 @@ pub(super) fn run(
     if let Some(source) = hidden.first() {
         tracing::warn!("jemalloc also reads {source}");
     }
-    if let Some(address) = console {
-        tracing::info!("tokio-console http://{address}");
-    }
+    // From the first moment on: the hooks' count, which it is checked against, begins with the runtime.
+    let recorder = console.map(|address| Recorder::start(address, Limits::default()));
     let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
-    let mut phases = phases(trial, scenario, &driving, &mut conversation, watch)?;
+    let mut phases = phases(trial, scenario, &driving, &mut conversation, recorder, watch)?;
     if let Some(Recorded::Allocator(timeline)) = &mut phases.recorded {
         timeline.open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
         let limit = effective.get("allocator.memory_limit");
@@ -123,6 +123,7 @@ fn phases(
     scenario: &Scenario,
     driving: &Driving<'_>,
     conversation: &mut Conversation,
+    recorder: Option<Result<Recorder, RecordingError>>,
     watch: &mut dyn FnMut(Phase),
 ) -> Result<Phases, SubjectError> {
     watch(Phase::WarmUp);
@@ -150,7 +151,7 @@ fn phases(
         None => None,
         Some(agent) => {
             match conversation.ask(&Command::StopEvidence, &format!("stopping {agent}"), RECORDED_PATIENCE)? {
-                Reply::Recorded { recorded } => Some(*recorded),
+                Reply::Recorded { recorded } => Some(with_recording(*recorded, recorder)),
                 other => return Err(conversation.out_of_turn("recorded", &other)),
             }
         }
@@ -160,6 +161,16 @@ fn phases(
         Reply::Done { drain, memory, limit } => Ok(Phases { saturated, open, recorded, drain, memory, limit }),
         other => Err(conversation.out_of_turn("done", &other)),
     }
+}
+
+/// Adds what was recorded here to what the process recorded itself.
+fn with_recording(mut recorded: Recorded, recorder: Option<Result<Recorder, RecordingError>>) -> Recorded {
+    if let Recorded::Console(record) = &mut recorded {
+        let counts = record.counts();
+        record.recording = recorder
+            .map(|started| started.and_then(|recorder| recorder.stop(Some(counts))).map_err(|error| error.to_string()));
+    }
+    recorded
 }
 
 /// What gathers a kind of evidence, in words.
