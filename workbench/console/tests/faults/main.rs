@@ -1,6 +1,8 @@
 //! A program with known faults under tokio-console, recorded and replayed: every fault is found in the recording, and the
 //! stock user interface opens it.
 
+#![allow(clippy::print_stdout, reason = "what a test without a harness says, and how its two processes talk")]
+
 mod faulty;
 mod viewer;
 
