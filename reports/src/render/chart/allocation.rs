@@ -54,11 +54,16 @@ pub(crate) fn svg(record: &AllocatorRecord, timeline: &[TimelinePoint], width: f
     let height = panels.iter().zip(&rows).map(|(panel, rows)| panel.whole(*rows)).sum::<f64>() + 18.0;
     let mut canvas = Canvas::new(width, height);
     let mut top = 0.0;
-    for (panel, rows) in panels.iter().zip(rows) {
+    for (index, (panel, rows)) in panels.iter().zip(rows).enumerate() {
         let begin = top + HEAD + NAMES * rows as f64;
         let plot = Plot { left, right, top: begin, bottom: begin + panel.height };
         panel.draw(&mut canvas, &plot, &Scale::linear(0.0, last, left, right), record.head.open_at_s);
         panel.names(&mut canvas, left, top + HEAD + 4.0, right);
+        // Once is enough: below, the names of the lines take its place.
+        if let Some(open_at_s) = record.head.open_at_s.filter(|open_at_s| *open_at_s > 0.0 && index == 0) {
+            let at = Scale::linear(0.0, last, left, right).at(open_at_s);
+            canvas.text("tick", (at + 4.0, plot.top - 1.0), Anchor::Start, "open loop begins");
+        }
         top += panel.whole(rows);
     }
     let centre = ((left + right) / 2.0, height - 5.0);
@@ -167,9 +172,7 @@ impl Panel {
         let ticks: Vec<_> = x.ticks().iter().map(|tick| (x.at(*tick), number::tick(*tick, "1"))).collect();
         plot.columns(canvas, &ticks, false);
         if let Some(open_at_s) = open_at_s.filter(|open_at_s| *open_at_s > 0.0) {
-            let at = x.at(open_at_s);
-            canvas.line("phase", (at, plot.top), (at, plot.bottom));
-            canvas.text("tick", (at + 4.0, plot.top - 1.0), Anchor::Start, "open loop begins");
+            canvas.line("phase", (x.at(open_at_s), plot.top), (x.at(open_at_s), plot.bottom));
         }
         if let Some((value, _)) = &self.mark {
             canvas.line("limit", (plot.left, y.at(*value)), (plot.right, y.at(*value)));

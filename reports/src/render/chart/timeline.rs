@@ -24,14 +24,19 @@ const MIB: f64 = 1_048_576.0;
 /// Pixels between the panels.
 const GAP: f64 = 16.0;
 
-/// The chart of every variant's trials, or nothing where no point has a latency.
-pub(crate) fn svg(series: &[Series<Vec<&[TimelinePoint]>>], width: f64) -> Option<String> {
+/// Trials of one variant.
+type Trials<'a> = Series<Vec<&'a [TimelinePoint]>>;
+
+/// The chart of every variant's trials, or nothing where no point has a value. `timed` are those whose latencies count,
+/// `sampled` those whose memory does: a driver that came late voids only the former.
+pub(crate) fn svg(timed: &[Trials<'_>], sampled: &[Trials<'_>], width: f64) -> Option<String> {
     let panel = if width > 600.0 { 190.0 } else { 160.0 };
-    let all = || series.iter().flat_map(|series| series.data.iter().flat_map(|trial| trial.iter()));
-    let (_, last) = bounds(all().map(|point| point.at_s))?;
-    let has = |pick: Pick| all().any(|point| positive(pick(point)).is_some());
-    let panels: Vec<_> = PANELS.iter().filter(|(_, pick, _)| has(*pick)).collect();
-    if !panels.iter().any(|(.., time)| *time) {
+    let of = |time: bool| if time { timed } else { sampled };
+    let all = |time| of(time).iter().flat_map(|series| series.data.iter().flat_map(|trial| trial.iter()));
+    let (_, last) = bounds(all(true).chain(all(false)).map(|point| point.at_s))?;
+    let has = |pick: Pick, time| all(time).any(|point| positive(pick(point)).is_some());
+    let panels: Vec<_> = PANELS.iter().filter(|(_, pick, time)| has(*pick, *time)).collect();
+    if panels.is_empty() {
         return None;
     }
     let rows = panels.len() as f64;
@@ -39,9 +44,10 @@ pub(crate) fn svg(series: &[Series<Vec<&[TimelinePoint]>>], width: f64) -> Optio
     let mut canvas = Canvas::new(width, height);
     for (row, (name, pick, time)) in panels.into_iter().enumerate() {
         let top = row as f64 * (panel + GAP) + 28.0;
-        let plot = Plot { left: 64.0, right: width - 14.0, top, bottom: top + panel - 44.0 };
+        let plot = Plot { left: 76.0, right: width - 14.0, top, bottom: top + panel - 44.0 };
         let x = Scale::linear(0.0, last, plot.left, plot.right);
-        let values = || all().filter_map(|point| positive(pick(point)));
+        let series = of(*time);
+        let values = || all(*time).filter_map(|point| positive(pick(point)));
         let y = if *time {
             Scale::log_over(values(), plot.bottom - 6.0, plot.top)
         } else {
@@ -140,7 +146,7 @@ mod tests {
     fn failed_operations_are_summed_and_marked() {
         let (a, b) = ([point(0.0, 1.0, 2), point(1.0, 1.0, 0)], [point(0.0, 1.0, 3), point(1.0, 1.0, 0)]);
         let series = [Series { name: "x".into(), index: 0, data: vec![&a[..], &b[..]] }];
-        let drawn = svg(&series, 920.0).expect("points");
+        let drawn = svg(&series, &[], 920.0).expect("points");
         assert_eq!(drawn.matches("x: 5 failed at 0 s").count(), 2, "in both panels");
     }
 
@@ -148,15 +154,19 @@ mod tests {
     fn memory_stands_below_latency_where_it_was_sampled() {
         let point = |at_s, mib: u64| TimelinePoint { rss_bytes: Some(mib << 20), ..point(at_s, 1.0, 0) };
         let trial = [point(0.0, 100), point(1.0, 300)];
-        let drawn = svg(&[Series { name: "x".into(), index: 0, data: vec![&trial[..]] }], 920.0).expect("points");
+        let series = [Series { name: "x".into(), index: 0, data: vec![&trial[..]] }];
+        let drawn = svg(&series, &series, 920.0).expect("points");
         assert!(drawn.contains(">resident memory</text>") && drawn.contains(">300 MiB</text>"), "{drawn}");
         assert!(drawn.contains(">0 MiB</text>"), "from zero");
+        let late = svg(&[], &series, 920.0).expect("memory");
+        assert!(late.contains(">resident memory</text>") && !late.contains(">p50 latency</text>"), "{late}");
     }
 
     #[test]
     fn no_latency_no_chart() {
         let silent = [TimelinePoint::default()];
-        assert_eq!(svg(&[Series { name: "x".into(), index: 0, data: vec![&silent[..]] }], 920.0), None);
-        assert_eq!(svg(&[], 920.0), None);
+        let silent = [Series { name: "x".into(), index: 0, data: vec![&silent[..]] }];
+        assert_eq!(svg(&silent, &silent, 920.0), None);
+        assert_eq!(svg(&[], &[], 920.0), None);
     }
 }

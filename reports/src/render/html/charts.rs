@@ -96,7 +96,7 @@ fn void(page: &Page<'_>) -> String {
         .filter(|variant| is_void(variant))
         .map(|variant| {
             format!(
-                "{} is not drawn: the driver could not keep up in {} of {}.",
+                "The latency of {} is not drawn: the driver could not keep up in {} of {}.",
                 text::name(&variant.name),
                 variant.driver_limited,
                 words::plural(u64::from(variant.trials), "trial", "trials")
@@ -141,20 +141,17 @@ fn trusted(variant: &Variant<'_>) -> f64 {
 }
 
 fn timelines(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Picture> {
-    let series: Vec<Series<Vec<&[TimelinePoint]>>> = valid(page, variants)
-        .into_iter()
-        .map(|variant| Series {
+    let series = |variant: &Variant<'_>, limited_too: bool| -> Series<Vec<&[TimelinePoint]>> {
+        let trials = variant.measured.iter().filter(|trial| limited_too || trial.driver.limited.is_none());
+        Series {
             name: variant.name.clone(),
             index: variant.index,
-            data: variant
-                .measured
-                .iter()
-                .filter(|trial| trial.driver.limited.is_none())
-                .filter_map(|trial| page.timelines.get(&trial.index).map(Vec::as_slice))
-                .collect(),
-        })
-        .collect();
-    Picture::new(|width| timeline::svg(&series, width)).into_iter().collect()
+            data: trials.filter_map(|trial| page.timelines.get(&trial.index).map(Vec::as_slice)).collect(),
+        }
+    };
+    let timed: Vec<_> = valid(page, variants).into_iter().map(|variant| series(variant, false)).collect();
+    let sampled: Vec<_> = variants.all.iter().map(|variant| series(variant, true)).collect();
+    Picture::new(|width| timeline::svg(&timed, &sampled, width)).into_iter().collect()
 }
 
 fn trial_dots(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Picture> {

@@ -106,7 +106,8 @@ fn one_variant_has_no_ratio() {
 fn a_limited_driver_voids_latency_and_says_why() {
     let page = page(&Fixture::driver_limited().page());
     assert!(
-        section(&page, "percentiles").contains("batched is not drawn: the driver could not keep up in 9 of 12 trials.")
+        section(&page, "percentiles")
+            .contains("The latency of batched is not drawn: the driver could not keep up in 9 of 12 trials.")
     );
     assert!(!section(&page, "percentiles").contains("batched p99:"));
     assert!(section(&page, "driver").contains("9 of 12"));
