@@ -73,6 +73,9 @@ pub(crate) struct Run {
     /// Samples per second of CPU [default: 999 by the sampler, 99 by pprof].
     #[arg(long, value_name = "HZ")]
     pub cpu_hz: Option<u32>,
+    /// Evidence of tasks catches polls longer than this as stalls [default: 10ms].
+    #[arg(long, value_name = "DURATION")]
+    pub stall_after: Option<String>,
     /// Seed of block order and arrivals; random unless given, always recorded.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -84,7 +87,7 @@ pub(crate) struct Run {
     pub dry_run: bool,
     /// Finish an interrupted run: the latest, or the one named.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
-          conflicts_with_all = ["set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "seed", "quick", "dry_run"])]
+          conflicts_with_all = ["set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "stall_after", "seed", "quick", "dry_run"])]
     pub resume: Option<String>,
     /// Print one JSON document instead of the table.
     #[arg(long)]

@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub incident: bool,
     /// How CPU evidence is sampled, where it is among them.
     pub cpu: CpuSampling,
+    /// A poll longer than this is caught as a stall, seconds, where tasks are among them.
+    pub stall_after_s: f64,
     /// Seed of the order and of every arrival schedule.
     pub seed: u64,
     /// What will measure.
@@ -37,7 +39,7 @@ pub struct Request<'a> {
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
-    let Request { scenario, variants, blocks, evidence, incident, cpu, seed, build } = *request;
+    let Request { scenario, variants, blocks, evidence, incident, cpu, stall_after_s, seed, build } = *request;
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut trials = Vec::new();
     let mut push = |block, variant: &Variant, kind| {
@@ -78,6 +80,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         incident,
         phases: phases(scenario),
         cpu: evidence.contains(&EvidenceKind::Cpu).then_some(cpu),
+        stall_after_s: evidence.contains(&EvidenceKind::Tasks).then_some(stall_after_s),
         build: build.clone(),
     }
 }

@@ -44,6 +44,8 @@ pub struct Wish {
     pub cpu_backend: Option<CpuBackend>,
     /// Samples per second of CPU; the backend's default where absent.
     pub cpu_hz: Option<u32>,
+    /// A poll longer than this is caught as a stall; 10 ms where absent.
+    pub stall_after: Option<Duration>,
     /// Seed of order and arrivals; random where absent, always recorded.
     pub seed: Option<u64>,
 }
@@ -113,6 +115,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         evidence: &evidence,
         incident: wish.incident,
         cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
+        stall_after_s: stall_after_s(wish.stall_after)?,
         seed: wish.seed.unwrap_or_else(random),
         build: &build,
     });
@@ -126,6 +129,15 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
     }
     Ok(Prepared { resolved, plan })
+}
+
+/// Threshold of the stall catcher, seconds.
+fn stall_after_s(asked: Option<Duration>) -> anyhow::Result<f64> {
+    let (asked, lowest) = (asked.unwrap_or(probe::stalls::DEFAULT_THRESHOLD), probe::stalls::LOWEST_THRESHOLD);
+    if asked < lowest {
+        return Err(Refusal::usage(format!("`--stall-after` = {asked:?} is too short: at least {lowest:?}")));
+    }
+    Ok(asked.as_secs_f64())
 }
 
 fn quicken(resolved: &mut Resolved) {
@@ -230,7 +242,8 @@ impl Session {
             Arc::clone(stop),
         )
         .incident(plan.incident)
-        .sampling(plan.cpu);
+        .sampling(plan.cpu)
+        .stall_after(plan.stall_after_s);
         let mut stage = Stage { subject: &mut subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
         let ending = conduct(plan, &self.done, &mut stage)?;
         let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;

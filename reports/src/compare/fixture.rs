@@ -61,6 +61,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
             timeout_s: 2.0,
         },
         cpu: None,
+        stall_after_s: None,
         build: BuildInfo::default(),
     }
 }

@@ -33,6 +33,9 @@ pub struct Plan {
     /// How CPU evidence is sampled; `None` where none is gathered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<CpuSampling>,
+    /// A poll longer than this is caught as a stall, seconds; `None` where no tasks are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_after_s: Option<f64>,
     /// Fingerprint of the workbench binary that planned it; a resumed run must match.
     pub build: BuildInfo,
 }

@@ -1,11 +1,14 @@
 //! The agent of an evidence trial: one a process, started after the warm-up, stopped after the last phase.
 
+use std::time::Duration;
+
 use probe::allocator_timeline;
-use probe::stalls::{Options, Watchdog};
-use reports::run::{CpuSampling, EvidenceKind};
+use probe::stalls::{DEFAULT_THRESHOLD, Options, Watchdog};
+use reports::run::EvidenceKind;
 
 use super::ChildError;
 use super::host::Host;
+use super::protocol::Assignment;
 use crate::evidence::allocator::Timeline;
 use crate::evidence::{ConsoleRecord, Recorded, TaskEvidence, sampling};
 
@@ -22,13 +25,9 @@ pub(super) enum Agent {
 
 impl Agent {
     /// Starts what gathers this kind of evidence.
-    pub(super) fn start(
-        kind: EvidenceKind,
-        cpu_sampling: Option<CpuSampling>,
-        host: &Host,
-    ) -> Result<Self, ChildError> {
+    pub(super) fn start(kind: EvidenceKind, assignment: &Assignment, host: &Host) -> Result<Self, ChildError> {
         Ok(match kind {
-            EvidenceKind::Cpu => Self::Cpu(sampling::start(cpu_sampling).map_err(cpu)?),
+            EvidenceKind::Cpu => Self::Cpu(sampling::start(assignment.cpu).map_err(cpu)?),
             EvidenceKind::Heap => {
                 let rate = probe::heap::DEFAULT_RATE;
                 Self::Heap(probe::heap::Profiler::start_watching_peak(rate).map_err(heap)?)
@@ -36,7 +35,9 @@ impl Agent {
             EvidenceKind::Tasks => {
                 let recorder = host.tasks()?;
                 recorder.start();
-                Self::Tasks(Watchdog::start(recorder, Options::default()).map_err(|error| error.to_string()))
+                let threshold = assignment.stall_after_s.map_or(DEFAULT_THRESHOLD, Duration::from_secs_f64);
+                let options = Options { threshold, on_stall: None };
+                Self::Tasks(Watchdog::start(recorder, options).map_err(|error| error.to_string()))
             }
             EvidenceKind::Allocator => {
                 let incident = host.incident();

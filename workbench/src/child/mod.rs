@@ -90,7 +90,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
                 let kind = assignment
                     .evidence
                     .ok_or_else(|| ChildError::Workload("this trial measures: it has no agent".into()))?;
-                agent = Some(Agent::start(kind, assignment.cpu, &host)?);
+                agent = Some(Agent::start(kind, &assignment, &host)?);
                 Reply::Usage(usage()?)
             }
             Command::StopEvidence => {

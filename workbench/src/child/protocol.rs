@@ -26,6 +26,8 @@ pub struct Assignment {
     pub incident: bool,
     /// How CPU evidence is sampled.
     pub cpu: Option<CpuSampling>,
+    /// A poll longer than this is caught as a stall, seconds.
+    pub stall_after_s: Option<f64>,
     /// Only read the settings back, then end.
     pub preflight: bool,
     /// Where the driver runs; `None` in a preflight, which is not driven.

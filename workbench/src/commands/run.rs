@@ -1,5 +1,7 @@
 //! `workbench run`.
 
+use std::time::Duration;
+
 use reports::render;
 use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary};
 use scenarios::catalog::Catalog;
@@ -64,8 +66,18 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
             cli::CpuBackend::Pprof => CpuBackend::Pprof,
         }),
         cpu_hz: flags.cpu_hz,
+        stall_after: stall_after(flags)?,
         seed: flags.seed,
     })
+}
+
+/// Threshold of the stall catcher, where one is asked for.
+fn stall_after(flags: &Run) -> anyhow::Result<Option<Duration>> {
+    let parse = |asked: &String| {
+        scenarios::knobs::parse_duration(asked)
+            .map_err(|e| Refusal::usage(format!("`--stall-after` = {asked} is not {e}")))
+    };
+    flags.stall_after.as_ref().map(parse).transpose()
 }
 
 /// Kinds of evidence asked for.

@@ -27,6 +27,7 @@ fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
         evidence,
         incident: false,
         cpu,
+        stall_after_s: 0.01,
         seed,
         build: &build,
     })

@@ -34,6 +34,8 @@ pub struct BuiltinSubject<'a> {
     stop: Arc<AtomicBool>,
     /// How CPU evidence is sampled.
     cpu: Option<CpuSampling>,
+    /// Threshold of the stall catcher, seconds.
+    stall_after_s: Option<f64>,
     /// Part of the marker, so that two runs on one host do not kill each other's subjects.
     run: String,
 }
@@ -48,7 +50,17 @@ impl<'a> BuiltinSubject<'a> {
         guard: Arc<Guard>,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self { scenario, variants, seed, incident: false, guard, stop, cpu: None, run: run.to_owned() }
+        Self {
+            scenario,
+            variants,
+            seed,
+            incident: false,
+            guard,
+            stop,
+            cpu: None,
+            stall_after_s: None,
+            run: run.to_owned(),
+        }
     }
 
     /// Whether evidence is gathered at the rate for incidents.
@@ -60,6 +72,13 @@ impl<'a> BuiltinSubject<'a> {
     #[must_use]
     pub fn sampling(mut self, cpu: Option<CpuSampling>) -> Self {
         self.cpu = cpu;
+        self
+    }
+
+    /// Says which polls are stalls, seconds.
+    #[must_use]
+    pub fn stall_after(mut self, stall_after_s: Option<f64>) -> Self {
+        self.stall_after_s = stall_after_s;
         self
     }
 
@@ -80,6 +99,7 @@ impl<'a> BuiltinSubject<'a> {
             evidence: start.evidence,
             incident: self.incident,
             cpu: self.cpu,
+            stall_after_s: self.stall_after_s,
             preflight,
             placement: start.placement.cloned(),
             console_port: start.console_port,

@@ -12,3 +12,4 @@ mod plans;
 mod program;
 mod sample;
 mod selectors;
+mod stalls;
