@@ -16,6 +16,7 @@
 mod capture;
 mod countdown;
 mod estimate;
+mod gate;
 mod live;
 mod peak;
 mod profile;

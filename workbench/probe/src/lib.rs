@@ -17,6 +17,8 @@ pub mod jemalloc;
 pub mod memory_limit;
 pub mod mimalloc;
 pub mod runtime;
+pub mod soundness;
 pub mod stalls;
+mod sync;
 pub mod tasks;
 pub mod usage;

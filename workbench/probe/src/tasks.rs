@@ -27,3 +27,6 @@ pub(crate) use self::{
     ledger::{Ledger, OpenPoll},
     recorder::Threads,
 };
+
+/// Places in the table of spawn sites: a power of two, twice what may be in it, so that a search ends soon.
+const PLACES: usize = 1024;

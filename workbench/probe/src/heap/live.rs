@@ -1,23 +1,19 @@
 //! Sampled blocks that are live, by address. Any thread may add and remove; nobody waits.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::PAGE;
 
-/// Places; a power of two. At the default rate they hold blocks that stand for 32 GiB.
-const PLACES: usize = 1 << 16;
 /// Places that one address may take: all are looked at, so that a free needs no marks of what was there once.
 const WINDOW: usize = 16;
+/// At the default rate all places hold blocks that stand for 32 GiB.
+const WINDOWS: usize = 1 << 12;
 
 const FREE: usize = 0;
 /// Taken, address not yet known to others. No block is at address 1.
 const TAKEN: usize = 1;
 
-/// Addresses and what is known of each, apart: a search reads addresses alone.
-static ADDRESSES: [AtomicUsize; PLACES] = [const { AtomicUsize::new(FREE) }; PLACES];
-static BLOCKS: [AtomicU64; PLACES] = [const { AtomicU64::new(0) }; PLACES];
-/// Blocks in the table: a free of a page-aligned block looks no further while there are none.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+static TABLE: Table<WINDOWS, WINDOW> = Table::new();
 
 /// A sampled block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,60 +24,100 @@ pub(super) struct Block {
     pub(super) stack: u32,
 }
 
-fn window(address: usize) -> usize {
-    // Fibonacci hashing of the page number.
-    let mixed = ((address / PAGE) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    // 12 bits of window number.
-    const { assert!(PLACES / WINDOW == 1 << 12) };
-    (mixed >> 52) as usize * WINDOW
+/// Addresses and what is known of each, apart: a search reads addresses alone.
+pub(super) struct Table<const WINDOWS: usize, const WINDOW: usize> {
+    addresses: [[AtomicUsize; WINDOW]; WINDOWS],
+    blocks: [[AtomicU64; WINDOW]; WINDOWS],
+    /// Blocks in the table.
+    count: AtomicUsize,
 }
 
-/// Remembers a block before its address is given to anyone else; false where its window is full.
-pub(super) fn insert(address: usize, block: Block) -> bool {
-    let start = window(address);
-    for at in start..start + WINDOW {
-        let free = ADDRESSES[at].load(Relaxed) == FREE;
-        if free && ADDRESSES[at].compare_exchange(FREE, TAKEN, Acquire, Relaxed).is_ok() {
-            BLOCKS[at].store(u64::from(block.generation) << 32 | u64::from(block.stack), Relaxed);
-            COUNT.fetch_add(1, Relaxed);
-            ADDRESSES[at].store(address, Release);
-            return true;
+impl<const WINDOWS: usize, const WINDOW: usize> Table<WINDOWS, WINDOW> {
+    pub(super) const fn new() -> Self {
+        Self {
+            addresses: [const { [const { AtomicUsize::new(FREE) }; WINDOW] }; WINDOWS],
+            blocks: [const { [const { AtomicU64::new(0) }; WINDOW] }; WINDOWS],
+            count: AtomicUsize::new(0),
         }
     }
-    false
+
+    pub(super) fn window(address: usize) -> usize {
+        // Fibonacci hashing of the page number: the upper bits of the product, as many as there are windows.
+        let mixed = ((address / PAGE) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((u128::from(mixed) * WINDOWS as u128) >> 64) as usize
+    }
+
+    /// Remembers a block before its address is given to anyone else; false where its window is full.
+    pub(super) fn insert(&self, address: usize, block: Block) -> bool {
+        let window = Self::window(address);
+        for (known, about) in self.addresses[window].iter().zip(&self.blocks[window]) {
+            let free = known.load(Relaxed) == FREE;
+            if free && known.compare_exchange(FREE, TAKEN, Acquire, Relaxed).is_ok() {
+                about.store(u64::from(block.generation) << 32 | u64::from(block.stack), Relaxed);
+                self.count.fetch_add(1, Relaxed);
+                known.store(address, Release);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// False where no sampled block is live. Whoever has a block has it from the thread that counted it in, and it is
+    /// counted out by its owner alone, so nobody is told so of a block of his own.
+    pub(super) fn any(&self) -> bool {
+        self.count.load(Relaxed) != 0
+    }
+
+    /// Where the block at `address` is remembered. Its owner asks, so it can neither come nor go meanwhile.
+    fn find(&self, address: usize) -> Option<(&AtomicUsize, &AtomicU64)> {
+        let window = Self::window(address);
+        self.addresses[window].iter().zip(&self.blocks[window]).find(|(known, _)| known.load(Acquire) == address)
+    }
+
+    /// True where the block is a sampled one. Only its owner may ask.
+    pub(super) fn contains(&self, address: usize) -> bool {
+        self.find(address).is_some()
+    }
+
+    /// Forgets a block before it is given back. Only its owner may do so.
+    pub(super) fn remove(&self, address: usize) -> Option<Block> {
+        let (known, about) = self.find(address)?;
+        let block = about.load(Relaxed);
+        known.store(FREE, Release);
+        self.count.fetch_sub(1, Relaxed);
+        #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+        Some(Block { generation: (block >> 32) as u32, stack: block as u32 })
+    }
 }
 
-/// False where no sampled block is live. Whoever has a block has it from the thread that counted it in, and it is counted
-/// out by its owner alone, so nobody is told so of a block of his own.
+/// See [`Table::insert`].
+pub(super) fn insert(address: usize, block: Block) -> bool {
+    TABLE.insert(address, block)
+}
+
+/// See [`Table::any`].
 #[inline]
 pub(super) fn any() -> bool {
-    COUNT.load(Relaxed) != 0
+    TABLE.any()
 }
 
-/// Where the block at `address` is remembered. Its owner asks, so it can neither come nor go meanwhile.
-fn find(address: usize) -> Option<usize> {
-    let start = window(address);
-    (start..start + WINDOW).find(|&at| ADDRESSES[at].load(Acquire) == address)
-}
-
-/// True where the block is a sampled one. Only its owner may ask.
+/// See [`Table::contains`].
 pub(super) fn contains(address: usize) -> bool {
-    find(address).is_some()
+    TABLE.contains(address)
 }
 
-/// Forgets a block before it is given back. Only its owner may do so.
+/// See [`Table::remove`].
 pub(super) fn remove(address: usize) -> Option<Block> {
-    let at = find(address)?;
-    let block = BLOCKS[at].load(Relaxed);
-    ADDRESSES[at].store(FREE, Release);
-    COUNT.fetch_sub(1, Relaxed);
-    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-    Some(Block { generation: (block >> 32) as u32, stack: block as u32 })
+    TABLE.remove(address)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn window(address: usize) -> usize {
+        Table::<WINDOWS, WINDOW>::window(address)
+    }
 
     // One test: the table is the process's.
     #[test]
@@ -116,6 +152,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(COUNT.load(Relaxed), 0);
+        assert!(!any());
     }
 }

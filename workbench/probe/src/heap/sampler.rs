@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Instant;
 
 use super::estimate::{Weight, weight, whole};
+use super::gate::{Gate, Writer};
 use super::live::{self, Block};
 use super::peak::Watch;
 use super::profile::{Moment, Peak, Profile, Sample, Values};
@@ -19,14 +20,11 @@ pub const DEFAULT_RATE: u64 = 512 << 10;
 
 /// A profile is running, or its result is being read.
 static RUNNING: AtomicBool = AtomicBool::new(false);
-/// The running profile; 0 for none.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+static GATE: Gate = Gate::new();
 /// Number of the last profile.
 static LAST: AtomicU32 = AtomicU32::new(0);
 /// Of the running profile.
 static RATE: AtomicU64 = AtomicU64::new(DEFAULT_RATE);
-/// Threads that are writing to the tables.
-static WRITERS: AtomicUsize = AtomicUsize::new(0);
 static UNTRACKED: AtomicU64 = AtomicU64::new(0);
 
 /// Why there is no heap profile.
@@ -95,7 +93,7 @@ impl Profiler {
         LAST.store(generation, Relaxed);
         // Before the generation is known, which every thread reads that samples.
         allocator::watch_returns(true);
-        GENERATION.store(generation, SeqCst);
+        GATE.open(generation);
         running.started = Instant::now();
         allocator::watch_allocations(true);
         Ok(running)
@@ -160,11 +158,7 @@ impl Drop for Profiler {
 /// Ends sampling; afterwards nobody writes to the tables.
 fn quiesce() {
     allocator::watch_allocations(false);
-    GENERATION.store(0, SeqCst);
-    while WRITERS.load(SeqCst) != 0 {
-        // A sample takes microseconds, and no writer waits for anybody.
-        std::thread::yield_now();
-    }
+    GATE.close();
     // No block joins the table any more. Those that are still in it are watched to their ends, or to that of a later
     // profile: until then a free costs a call and a test of its address.
     if !live::any() {
@@ -199,37 +193,18 @@ fn is_ours(function: &str) -> bool {
         || ["__rust_alloc", "__rust_realloc"].iter().any(|shim| path.starts_with(shim))
 }
 
-/// Keeps the tables open for one thread.
-struct Writer(u32);
-
-impl Writer {
-    /// `None` where no profile runs, or not that one.
-    fn enter(generation: Option<u32>) -> Option<Self> {
-        // Counted before the check: whoever ends the profile sees either the check fail or this writer.
-        WRITERS.fetch_add(1, SeqCst);
-        let writer = Self(GENERATION.load(SeqCst));
-        (writer.0 != 0 && generation.is_none_or(|generation| generation == writer.0)).then_some(writer)
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        WRITERS.fetch_sub(1, SeqCst);
-    }
-}
-
 /// An allocation that is to be sampled; drop it without [`Ticket::track`] where the block cannot be followed.
 pub(crate) struct Ticket {
     stack: u32,
     weight: Weight,
     settled: bool,
-    writer: Writer,
+    writer: Writer<'static>,
 }
 
 /// Whether an allocation of `size` bytes is sampled. Called for every allocation while a profile runs.
 #[inline]
 pub(crate) fn due(size: usize) -> Option<Ticket> {
-    let generation = GENERATION.load(Relaxed);
+    let generation = GATE.generation();
     if generation == 0 || !countdown::hits(size, generation, RATE.load(Relaxed)) {
         return None;
     }
@@ -240,7 +215,7 @@ pub(crate) fn due(size: usize) -> Option<Ticket> {
 
 #[cold]
 fn sample(size: usize, generation: u32) -> Option<Ticket> {
-    let writer = Writer::enter(Some(generation))?;
+    let writer = GATE.enter(generation)?;
     let stack = stacks::position(capture::stack().as_slice());
     let weight = weight(size, RATE.load(Relaxed));
     stacks::add(stack, Side::Allocated, weight);
@@ -251,7 +226,7 @@ impl Ticket {
     /// Follows the block, which begins on a page, to its free. False where there is no room: then it must be an
     /// ordinary block.
     pub(crate) fn track(&mut self, block: *mut u8) -> bool {
-        self.settled = live::insert(block.addr(), Block { generation: self.writer.0, stack: self.stack });
+        self.settled = live::insert(block.addr(), Block { generation: self.writer.generation, stack: self.stack });
         self.settled
     }
 }
@@ -275,7 +250,7 @@ pub(crate) fn is_tracked(block: *mut u8) -> bool {
 #[inline(never)]
 pub(crate) fn forget(block: *mut u8, size: usize) -> bool {
     let Some(known) = live::remove(block.addr()) else { return false };
-    if let Some(_writer) = Writer::enter(Some(known.generation)) {
+    if let Some(_writer) = GATE.enter(known.generation) {
         stacks::add(known.stack, Side::Freed, weight(size, RATE.load(Relaxed)));
     }
     true

@@ -1,6 +1,6 @@
 //! Distinct stacks with their sums. Any thread may add; nobody waits.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::capture::MOST_FRAMES;
 use super::estimate::Weight;
@@ -9,12 +9,12 @@ use super::estimate::Weight;
 const PLACES: usize = 1 << 13;
 /// Places that are tried for one stack.
 const TRIES: usize = 64;
-/// Position that takes what fits nowhere else: its frames are lost, its sums are not.
-pub(super) const LOST: u32 = PLACES as u32;
 
 const FREE: u32 = 0;
 const TAKEN: u32 = 1;
 const READY: u32 = 2;
+
+static STACKS: Table<PLACES, { PLACES / 64 }> = Table::new();
 
 /// One stack.
 struct Place {
@@ -49,9 +49,14 @@ pub(super) struct Read {
     pub(super) bytes: u64,
 }
 
-static STACKS: [Place; PLACES + 1] = [const { Place::empty() }; PLACES + 1];
-/// A bit for each place that holds a stack.
-static FILLED: [AtomicU64; PLACES / 64] = [const { AtomicU64::new(0) }; PLACES / 64];
+/// `WORDS` is an eighth of a byte for each place, in words.
+pub(super) struct Table<const PLACES: usize, const WORDS: usize> {
+    places: [Place; PLACES],
+    /// Takes what fits nowhere else: its frames are lost, its sums are not.
+    lost: Place,
+    /// A bit for each place that holds a stack.
+    filled: [AtomicU64; WORDS],
+}
 
 impl Sums {
     const fn empty() -> Self {
@@ -103,41 +108,105 @@ impl Place {
     }
 }
 
-/// Position of a stack of at most [`MOST_FRAMES`] addresses. A place that another thread is just filling is passed by,
-/// so that one stack may have two places; [`all`] gives both.
-pub(super) fn position(stack: &[u64]) -> u32 {
-    let hash = stack.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, address| {
-        (hash.rotate_left(5) ^ address).wrapping_mul(0x517C_C1B7_2722_0A95)
-    });
-    let start = (hash >> 32) as usize;
-    for try_number in 0..TRIES {
-        let at = (start + try_number) % PLACES;
-        let place = &STACKS[at];
-        let state = match place.state.load(Acquire) {
-            FREE => match place.state.compare_exchange(FREE, TAKEN, Acquire, Acquire) {
-                Ok(_) => {
-                    place.fill(hash, stack);
-                    FILLED[at / 64].fetch_or(1 << (at % 64), Release);
-                    READY
-                }
-                Err(found) => found,
-            },
-            found => found,
-        };
-        if state == READY && place.holds(hash, stack) {
-            #[allow(clippy::cast_possible_truncation, reason = "below PLACES")]
-            return at as u32;
+impl<const PLACES: usize, const WORDS: usize> Table<PLACES, WORDS> {
+    /// Position of the place of what was lost.
+    const LOST: u32 = PLACES as u32;
+
+    pub(super) const fn new() -> Self {
+        const { assert!(WORDS * 64 >= PLACES) };
+        Self {
+            places: [const { Place::empty() }; PLACES],
+            lost: Place::empty(),
+            filled: [const { AtomicU64::new(0) }; WORDS],
         }
     }
-    LOST
-}
 
-/// Adds a sample to one side of a stack.
-pub(super) fn add(position: u32, side: Side, weight: Weight) {
-    let sums = &STACKS[(position.min(LOST)) as usize].sums[side as usize];
-    sums.samples.fetch_add(1, Relaxed);
-    sums.objects.fetch_add(weight.objects, Relaxed);
-    sums.bytes.fetch_add(weight.bytes, Relaxed);
+    /// Position of a stack of at most [`MOST_FRAMES`] addresses. A place that another thread is just filling is passed
+    /// by, so that one stack may have two places; [`Self::all`] gives both.
+    pub(super) fn position(&self, stack: &[u64]) -> u32 {
+        let hash = stack.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, address| {
+            (hash.rotate_left(5) ^ address).wrapping_mul(0x517C_C1B7_2722_0A95)
+        });
+        let start = (hash >> 32) as usize;
+        for try_number in 0..TRIES.min(PLACES) {
+            let at = (start + try_number) % PLACES;
+            let place = &self.places[at];
+            let state = match place.state.load(Acquire) {
+                FREE => match place.state.compare_exchange(FREE, TAKEN, Acquire, Acquire) {
+                    Ok(_) => {
+                        place.fill(hash, stack);
+                        self.filled[at / 64].fetch_or(1 << (at % 64), Release);
+                        READY
+                    }
+                    Err(found) => found,
+                },
+                found => found,
+            };
+            if state == READY && place.holds(hash, stack) {
+                #[allow(clippy::cast_possible_truncation, reason = "below PLACES")]
+                return at as u32;
+            }
+        }
+        Self::LOST
+    }
+
+    /// Adds a sample to one side of a stack.
+    pub(super) fn add(&self, position: u32, side: Side, weight: Weight) {
+        let sums = &self.places.get(position as usize).unwrap_or(&self.lost).sums[side as usize];
+        sums.samples.fetch_add(1, Relaxed);
+        sums.objects.fetch_add(weight.objects, Relaxed);
+        sums.bytes.fetch_add(weight.bytes, Relaxed);
+    }
+
+    /// Places that were filled, and the lost one. Reads no other: the table is larger than the processor's caches.
+    fn filled(&self) -> impl Iterator<Item = &Place> {
+        let positions = self.filled.iter().enumerate().flat_map(|(word, bits)| {
+            let bits = bits.load(Acquire);
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+        });
+        positions.filter_map(|position| self.places.get(position)).chain([&self.lost])
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Place> {
+        self.filled().filter(|place| place.sums[0].samples.load(Relaxed) > 0)
+    }
+
+    /// Keeps a copy of every sum in place of the one before. One thread at a time; others may add meanwhile, so a sample
+    /// that comes or goes just now may be in it by half.
+    pub(super) fn keep_as_peak(&self) {
+        for place in self.used() {
+            // Frees first: what is freed in between counts as still in use, rather than as freed before it was
+            // allocated.
+            place.peak[1].set(place.sums[1].read());
+            place.peak[0].set(place.sums[0].read());
+        }
+    }
+
+    /// Every stack with its sums. Only while nobody adds.
+    pub(super) fn all(&self) -> Vec<Known> {
+        let known = |place: &Place| {
+            let depth = place.depth.load(Relaxed) as usize;
+            Known {
+                addresses: place.addresses[..depth].iter().map(|address| address.load(Relaxed)).collect(),
+                now: [place.sums[0].read(), place.sums[1].read()],
+                peak: [place.peak[0].read(), place.peak[1].read()],
+            }
+        };
+        self.used().map(known).collect()
+    }
+
+    /// Forgets everything. Only while nobody adds.
+    pub(super) fn clear(&self) {
+        for place in self.filled() {
+            for sums in place.sums.iter().chain(&place.peak) {
+                sums.set(Read::default());
+            }
+            place.state.store(FREE, Release);
+        }
+        for bits in &self.filled {
+            bits.store(0, Release);
+        }
+    }
 }
 
 /// What is known of one stack. Its sums now and at the peak, of allocations and frees; no addresses where it was lost.
@@ -148,53 +217,29 @@ pub(super) struct Known {
     pub(super) peak: [Read; 2],
 }
 
-/// Places that were filled, and the lost one. Reads no other: the table is larger than the processor's caches.
-fn filled() -> impl Iterator<Item = &'static Place> {
-    let positions = FILLED.iter().enumerate().flat_map(|(word, bits)| {
-        let bits = bits.load(Acquire);
-        (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
-    });
-    positions.chain([LOST as usize]).map(|position| &STACKS[position])
+/// See [`Table::position`].
+pub(super) fn position(stack: &[u64]) -> u32 {
+    STACKS.position(stack)
 }
 
-fn used() -> impl Iterator<Item = &'static Place> {
-    filled().filter(|place| place.sums[0].samples.load(Relaxed) > 0)
+/// See [`Table::add`].
+pub(super) fn add(position: u32, side: Side, weight: Weight) {
+    STACKS.add(position, side, weight);
 }
 
-/// Keeps a copy of every sum in place of the one before. One thread at a time; others may add meanwhile, so a sample
-/// that comes or goes just now may be in it by half.
+/// See [`Table::keep_as_peak`].
 pub(super) fn keep_as_peak() {
-    for place in used() {
-        // Frees first: what is freed in between counts as still in use, rather than as freed before it was allocated.
-        place.peak[1].set(place.sums[1].read());
-        place.peak[0].set(place.sums[0].read());
-    }
+    STACKS.keep_as_peak();
 }
 
-/// Every stack with its sums. Only while nobody adds.
+/// See [`Table::all`].
 pub(super) fn all() -> Vec<Known> {
-    let known = |place: &Place| {
-        let depth = place.depth.load(Relaxed) as usize;
-        Known {
-            addresses: place.addresses[..depth].iter().map(|address| address.load(Relaxed)).collect(),
-            now: [place.sums[0].read(), place.sums[1].read()],
-            peak: [place.peak[0].read(), place.peak[1].read()],
-        }
-    };
-    used().map(known).collect()
+    STACKS.all()
 }
 
-/// Forgets everything. Only while nobody adds.
+/// See [`Table::clear`].
 pub(super) fn clear() {
-    for place in filled() {
-        for sums in place.sums.iter().chain(&place.peak) {
-            sums.set(Read::default());
-        }
-        place.state.store(FREE, Release);
-    }
-    for bits in &FILLED {
-        bits.store(0, Release);
-    }
+    STACKS.clear();
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// Places in the table: a power of two, twice what may be in it, so that a search ends soon.
-const PLACES: usize = 1024;
+use super::PLACES;
+use crate::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// The number of sites that a recording tells apart: places of the table, and [`OTHERS`].
 pub(super) const SITES: usize = PLACES + 1;
@@ -40,7 +39,7 @@ impl Sites {
         for look in 0..LOOKS {
             let at = (first + look) % PLACES;
             let found = self.places[at].load(Relaxed);
-            // Only the address is compared, and a `&'static` needs no publication: relaxed is enough.
+            // Only the address is compared: relaxed is enough.
             if found == wanted || (found.is_null() && self.claim(at, wanted)) {
                 return at;
             }
@@ -51,7 +50,8 @@ impl Sites {
     /// Takes an empty place; true where it now holds `wanted`, whoever wrote it.
     #[cold]
     fn claim(&self, at: usize, wanted: *mut Location<'static>) -> bool {
-        match self.places[at].compare_exchange(ptr::null_mut(), wanted, Relaxed, Relaxed) {
+        // Released, because a `&'static` may be to memory that this thread has just written and leaked.
+        match self.places[at].compare_exchange(ptr::null_mut(), wanted, Release, Relaxed) {
             Ok(_) => true,
             Err(earlier) => earlier == wanted,
         }
@@ -59,7 +59,7 @@ impl Sites {
 
     /// The site of a number; `None` for [`OTHERS`] and numbers never given.
     pub(super) fn location(&self, number: usize) -> Option<&'static Location<'static>> {
-        let found = self.places.get(number)?.load(Relaxed);
+        let found = self.places.get(number)?.load(Acquire);
         // SAFETY: null, or an address that came from a `&'static Location` in `number`.
         unsafe { found.as_ref() }
     }
