@@ -3,7 +3,7 @@
 use reports::run::{BuildInfo, Machine};
 use serde::Serialize;
 
-use crate::{console, settings};
+use crate::console;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,10 +71,7 @@ impl Surroundings {
             perf_privileged: rustix::process::geteuid().is_root(),
             kptr_restrict: number("/proc/sys/kernel/kptr_restrict"),
             cgroup: cgroup_version(),
-            inherited: settings::variable_names()
-                .into_iter()
-                .filter(|name| probe::environment::is_scrubbed(name))
-                .collect(),
+            inherited: crate::machine::kept_from_subjects(),
             hidden_allocator_sources: probe::jemalloc::hidden_sources(),
             allocator_guard: probe::allocator::verify().err().map(|e| e.to_string()),
             tokio_console: console::find_viewer(),

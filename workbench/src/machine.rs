@@ -22,9 +22,19 @@ pub fn read() -> Machine {
         virtualised: cpuinfo.lines().any(|l| l.starts_with("flags") && l.split_whitespace().any(|f| f == "hypervisor")),
         clocksource: trimmed("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         tick_hz: tick_hz(),
+        kept_from_subjects: kept_from_subjects(),
+        hidden_configuration: probe::jemalloc::hidden_sources(),
     };
     machine.fingerprint = fingerprint(&machine);
     machine
+}
+
+/// Variables set here that would change a subject, and are removed before it starts.
+pub(crate) fn kept_from_subjects() -> Vec<String> {
+    let mut names = crate::settings::variable_names();
+    names.retain(|name| probe::environment::is_scrubbed(name));
+    names.sort_unstable();
+    names
 }
 
 /// Hash over what identifies a kind of host (design 06 §12): never MHz or bogomips, which change from boot to boot.

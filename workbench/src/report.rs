@@ -168,6 +168,22 @@ fn limited(variants: &[VariantSummary]) -> Vec<String> {
         .collect()
 }
 
+/// Settings that nobody wrote into the plan: those that were kept from the subjects, and those that cannot be.
+fn configuration(machine: &reports::run::Machine) -> Vec<String> {
+    let mut told = Vec::new();
+    if !machine.kept_from_subjects.is_empty() {
+        let names = machine.kept_from_subjects.join(", ");
+        told.push(format!("{names} in the caller's environment had no effect: kept from every subject; use --set"));
+    }
+    for source in &machine.hidden_configuration {
+        told.push(format!(
+            "jemalloc of every subject also took options that the plan does not have: {source}; a knob overrides them, \
+             and the settings shown are those in force"
+        ));
+    }
+    told
+}
+
 /// What a reader should know before trusting the numbers.
 fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSummary]) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -182,6 +198,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
                 .to_owned(),
         );
     }
+    doubts.extend(configuration(&run.machine));
     for variant in variants {
         let Some(rate) = variant.metrics.get("error_rate").filter(|rate| rate.value > 0.0) else { continue };
         let percent = rate.value * 100.0;
@@ -203,4 +220,25 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
         doubts.push(format!("{cut} requests were cut when the drain deadline passed"));
     }
     doubts
+}
+
+#[cfg(test)]
+mod tests {
+    use reports::run::Machine;
+
+    use super::*;
+
+    #[test]
+    fn configuration_that_nobody_planned_is_told() {
+        let machine = Machine {
+            kept_from_subjects: vec!["MALLOC_ARENA_MAX".into(), "MIMALLOC_PURGE_DELAY".into()],
+            hidden_configuration: vec!["link /etc/_rjem_malloc.conf: narenas:1".into()],
+            ..Machine::default()
+        };
+        insta::assert_snapshot!(configuration(&machine).join("\n"), @r"
+        MALLOC_ARENA_MAX, MIMALLOC_PURGE_DELAY in the caller's environment had no effect: kept from every subject; use --set
+        jemalloc of every subject also took options that the plan does not have: link /etc/_rjem_malloc.conf: narenas:1; a knob overrides them, and the settings shown are those in force
+        ");
+        assert!(configuration(&Machine::default()).is_empty());
+    }
 }

@@ -48,4 +48,10 @@ pub struct Machine {
     pub clocksource: String,
     /// Kernel tick in Hz where it can be told.
     pub tick_hz: Option<u32>,
+    /// Variables of the caller's environment that were kept from every subject, by name.
+    #[serde(default)]
+    pub kept_from_subjects: Vec<String>,
+    /// Configuration of allocators that no environment brought and that every subject reads, with its options.
+    #[serde(default)]
+    pub hidden_configuration: Vec<String>,
 }

@@ -10,10 +10,10 @@ use crate::spec::Settings;
 pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
     for knob in KNOBS {
         let (Some(value), Some(condition)) = (settings.get(knob.path), knob.condition) else { continue };
-        let actual = effective(settings, condition);
-        if condition.needed.is_met_by(actual) || condition.except == Some(value.as_str()) {
+        if acts_in(condition, value, settings) {
             continue;
         }
+        let actual = effective(settings, condition);
         return Err(KnobError::NoEffect {
             path: knob.path.to_owned(),
             condition: condition.path,
@@ -23,6 +23,11 @@ pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
         });
     }
     Ok(())
+}
+
+/// Whether a knob with this condition has an effect at `value`, given the other settings.
+pub(crate) fn acts_in(condition: Condition, value: &str, settings: &Settings) -> bool {
+    condition.except == Some(value) || condition.needed.is_met_by(effective(settings, condition))
 }
 
 /// What the setting is or defaults to. A default that depends on the machine counts as the needed value.
@@ -35,7 +40,7 @@ fn effective(settings: &Settings, condition: Condition) -> &str {
 }
 
 impl Needed {
-    fn is_met_by(self, actual: &str) -> bool {
+    pub(crate) fn is_met_by(self, actual: &str) -> bool {
         match self {
             Self::Value(value) => actual == value,
             Self::AnyBut(value) => actual != value,

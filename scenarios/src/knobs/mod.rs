@@ -21,6 +21,7 @@ mod table;
 mod tests;
 mod variables;
 
+pub(crate) use self::combination::acts_in;
 pub use self::combination::check_combination;
 pub use self::describe::{Row, describe};
 pub use self::duration::{duration_text, parse_duration};

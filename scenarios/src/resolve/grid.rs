@@ -66,8 +66,13 @@ pub(super) fn spread(variants: Vec<Variant>, axes: &[Axis]) -> Result<Vec<Varian
         _ => return Err(ResolveError::TooMany { count: count.unwrap_or(usize::MAX), most: MOST }),
     }
     let points = points(axes);
-    let spread: Vec<Variant> =
-        bases.iter().flat_map(|base| points.iter().map(|point| variant(*base, axes, point))).collect();
+    let mut spread: Vec<Variant> = Vec::new();
+    for variant in bases.iter().flat_map(|base| points.iter().map(|point| variant(*base, axes, point))) {
+        // Points that differ in nothing that acts are one.
+        if !spread.contains(&variant) {
+            spread.push(variant);
+        }
+    }
     refuse_same_names(&spread)?;
     Ok(spread)
 }
@@ -85,12 +90,20 @@ fn points(axes: &[Axis]) -> Vec<Vec<&str>> {
 fn variant(base: Option<&Variant>, axes: &[Axis], point: &[&str]) -> Variant {
     let mut settings = base.map_or_else(Settings::new, |base| base.settings.clone());
     let mut name: Vec<String> = base.iter().map(|base| base.name.clone()).collect();
-    for (axis, value) in axes.iter().zip(point) {
+    for (axis, value) in axes.iter().zip(point).filter(|(axis, value)| acts(axis, value, axes, point)) {
         settings.insert(axis.path.clone(), (*value).to_owned());
         // A comma separates settings in the name.
         name.push(format!("{}={}", axis.label, shown(value).replace(',', "+")));
     }
     Variant { name: name.join(","), summary: base.map_or_else(String::new, |base| base.summary.clone()), settings }
+}
+
+/// Whether a value has an effect at this point, as far as that depends on another axis.
+fn acts(axis: &Axis, value: &str, axes: &[Axis], point: &[&str]) -> bool {
+    let Ok(Setting::Knob(knob)) = lookup(&axis.path) else { return true };
+    let Some(condition) = knob.condition else { return true };
+    let other = axes.iter().position(|other| other.path == condition.path);
+    condition.except == Some(value) || other.is_none_or(|other| condition.needed.is_met_by(point[other]))
 }
 
 fn refuse_same_names(variants: &[Variant]) -> Result<(), ResolveError> {

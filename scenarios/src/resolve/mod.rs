@@ -2,7 +2,8 @@
 //!
 //! Later wins: scenario < variant < `--set` < `--vary`. Where `--vary` names a setting that distinguishes the
 //! scenario's own variants, the grid takes their place; else it multiplies them. `load.*` and `trial.*` change the
-//! scenario itself, for every variant alike.
+//! scenario itself, for every variant alike. A knob that acts with one allocator only is left out of variants of
+//! another where the allocator is what distinguishes them; alone it is refused.
 
 mod error;
 mod flags;
@@ -13,7 +14,9 @@ mod tests;
 pub use self::error::ResolveError;
 pub use self::flags::{FlagError, parse_set, parse_vary};
 
-use crate::knobs::{self, KnobError, Setting, apply_to_shape, check_combination, lookup, parameter_name};
+use crate::knobs::{
+    self, KNOBS, KnobError, Setting, acts_in, apply_to_shape, check_combination, lookup, parameter_name,
+};
 use crate::problem::nearest;
 use crate::spec::{Arrivals, Scenario, Settings, Variant};
 
@@ -47,6 +50,7 @@ pub fn resolve(
     refuse_new_twins(&original, &merged(&scenario), sets)?;
     let axes = grid::axes(&scenario, vary)?;
     scenario.variants = grid::spread(scenario.variants, &axes)?;
+    keep_where_it_acts(&mut scenario);
     let variants = merged(&scenario);
     for variant in &variants {
         check_combination(&variant.settings)
@@ -93,6 +97,27 @@ fn checked(scenario: &Scenario, path: &str, value: &str) -> Result<String, KnobE
             })
         }
         _ => Ok(value),
+    }
+}
+
+/// A knob for all variants that acts in some of them only, since what it depends on distinguishes them
+/// (`allocator.mimalloc.purge_delay` beside `--vary allocator.kind=jemalloc,mimalloc`), belongs to those.
+fn keep_where_it_acts(scenario: &mut Scenario) {
+    let variants = merged(scenario);
+    for knob in KNOBS {
+        let (Some(value), Some(condition)) = (scenario.settings.get(knob.path).cloned(), knob.condition) else {
+            continue;
+        };
+        let acting: Vec<bool> = variants.iter().map(|variant| acts_in(condition, &value, &variant.settings)).collect();
+        let told_apart =
+            variants.iter().any(|v| v.settings.get(condition.path) != variants[0].settings.get(condition.path));
+        if !told_apart || acting.iter().all(|acts| *acts) || !acting.contains(&true) {
+            continue;
+        }
+        scenario.settings.remove(knob.path);
+        for (variant, _) in scenario.variants.iter_mut().zip(&acting).filter(|(_, acts)| **acts) {
+            variant.settings.entry(knob.path.to_owned()).or_insert_with(|| value.clone());
+        }
     }
 }
 

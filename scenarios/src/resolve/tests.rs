@@ -57,6 +57,20 @@ fn a_grid_multiplies_variants() {
 }
 
 #[test]
+fn knobs_of_one_allocator_stay_with_it_where_the_allocator_is_varied() {
+    let vary = ["allocator.kind=jemalloc,mimalloc", "allocator.mimalloc.purge_delay=0,10"];
+    let resolved = run(&lab(), &[], &vary, &[]).unwrap();
+    assert_eq!(names(&resolved), ["kind=jemalloc", "kind=mimalloc,purge_delay=0", "kind=mimalloc,purge_delay=10"]);
+    assert_eq!(values(&resolved, "allocator.mimalloc.purge_delay"), ["-", "0", "10"]);
+    let resolved = run(&lab(), &["allocator.system.arena_max=1"], &[], &[]).unwrap();
+    assert_eq!(names(&resolved), ["jemalloc", "mimalloc", "system"]);
+    assert_eq!(values(&resolved, "allocator.system.arena_max"), ["-", "-", "1"]);
+    assert_eq!(resolve(&resolved.scenario, &[], &[], &[]).unwrap(), resolved);
+    let refused = run(&lab(), &["allocator.system.arena_max=1"], &[], &["jemalloc", "mimalloc"]).unwrap_err();
+    insta::assert_snapshot!(refused, @"variant `jemalloc`: `allocator.system.arena_max` has no effect with allocator.kind = jemalloc: it needs allocator.kind = system");
+}
+
+#[test]
 fn a_grid_over_what_distinguishes_variants_takes_their_place() {
     let resolved = run(&lab(), &[], &["allocator.kind=jemalloc,mimalloc", "runtime.worker_threads=1"], &[]).unwrap();
     assert_eq!(names(&resolved), ["kind=jemalloc,worker_threads=1", "kind=mimalloc,worker_threads=1"]);
@@ -135,8 +149,8 @@ fn wrong_wishes_are_explained() {
             error(&shop(), &[], &[], &["zebra"]),
             error(&shop(), &["workload.login=pool"], &[], &[]),
             error(&lab(), &["runtime.worker_threads=1", "allocator.kind=system"], &[], &[]),
-            error(&lab(), &["allocator.jemalloc.narenas=1"], &[], &[]),
-            error(&lab(), &["allocator.jemalloc.narenas=1"], &["allocator.kind=jemalloc,system"], &[]),
+            error(&lab(), &["allocator.jemalloc.narenas=1"], &[], &["mimalloc"]),
+            error(&lab(), &["allocator.jemalloc.narenas=1"], &["allocator.kind=mimalloc,system"], &[]),
             error(&shop(), &["runtime.flavor=current_thread"], &[], &[]),
             error(&shop(), &[], &["load.rate=100,200"], &[]),
             error(&shop(), &[], &["trial.blocks=1,2"], &[]),

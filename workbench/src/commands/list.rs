@@ -56,7 +56,16 @@ fn knobs(json: bool) -> anyhow::Result<String> {
     let head =
         "Settings for --set KNOB=VALUE and --vary KNOB=A,B,…; what a process can read back is read back from it.";
     let mut text = ui::paragraph(head, 0, width);
-    for row in rows {
+    let mut group = "";
+    for row in &rows {
+        let own = row.path.rsplit_once('.').map_or("", |(group, _)| group);
+        if own != group {
+            group = own;
+            let members =
+                rows.iter().filter(|row| row.path.rsplit_once('.').is_some_and(|(other, _)| other == own)).count();
+            let title = format!("{own}.*, {members} {}", if members == 1 { "setting" } else { "settings" });
+            text.push_str(&format!("\n{}\n{}\n", ui::bold(&title), "─".repeat(title.chars().count())));
+        }
         let range = if row.range.is_empty() { String::new() } else { format!("   {}", row.range) };
         text.push_str(&format!("\n{}{range}\n", ui::bold(row.path)));
         text.push_str(&ui::paragraph(row.doc, 2, width));
@@ -65,6 +74,7 @@ fn knobs(json: bool) -> anyhow::Result<String> {
             ("default", row.default),
             ("needs", row.needs.as_str()),
             ("in Go", go.join(": ").as_str()),
+            ("variable", row.variable.as_str()),
             ("read back", row.read_back),
         ] {
             text.push_str(&ui::labelled(label, "read back".len(), prose, 2, width));

@@ -76,7 +76,7 @@ fn knobs() {
 fn knobs_without_effect() {
     insta::assert_snapshot!(refused(&[
         &["run", "--set", "allocator.kind=system", "--set", "allocator.jemalloc.narenas=2"],
-        &["run", "allocator-lab", "--set", "allocator.jemalloc.dirty_decay_ms=0"],
+        &["run", "allocator-lab", "--variant", "mimalloc", "--set", "allocator.jemalloc.dirty_decay_ms=0"],
         &["run", "--set", "runtime.flavor=current_thread", "--set", "runtime.lifo_slot=false"],
     ]));
 }

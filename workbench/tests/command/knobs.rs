@@ -7,6 +7,20 @@ use scenarios::knobs::{KNOBS, Kind, Knob, Needed};
 
 use crate::sample::program;
 
+/// Flags of a run that nothing but a settings check needs: no phase can be too short on a busy machine.
+const TINY: &[&str] = &[
+    "--evidence",
+    "none",
+    "--set",
+    "trial.warmup=0s",
+    "--set",
+    "trial.saturated=0s",
+    "--set",
+    "load.operations=20",
+    "--set",
+    "load.timeout=60s",
+];
+
 /// A value that is not the default, and that nothing else of the machine decides.
 fn other_value(knob: &Knob) -> String {
     let differs = |value: &String| knob.default.value != Some(value.as_str()) && knob.check(value).is_ok();
@@ -105,4 +119,57 @@ fn every_other_knob_is_read_back() {
     reads_back("allocator.kind");
     reads_back("allocator.memory_limit");
     reads_back("cpu.");
+}
+
+#[test]
+fn variables_of_the_caller_are_kept_from_subjects_and_named() {
+    let program = program();
+    let flags = ["run", "allocator-lab", "--trials", "1", "--vary", "allocator.kind=jemalloc,mimalloc"];
+    let inherited = [
+        ("MIMALLOC_PURGE_DELAY", "77"),
+        ("_RJEM_MALLOC_CONF", "narenas:3"),
+        ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1"),
+        ("TOKIO_WORKER_THREADS", "1"),
+    ];
+    let ran = program.command(&[&flags[..], TINY].concat()).envs(inherited).output().expect("the program starts");
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+
+    let run = fs::read(program.only_run().join("run.json")).expect("a run ends with it");
+    let summary: serde_json::Value = serde_json::from_slice(&run).expect("JSON");
+    let variants = &summary["variants"];
+    assert_ne!(variants[0]["knobs"]["allocator.jemalloc.narenas"], "3");
+    assert_eq!(variants[1]["knobs"]["allocator.mimalloc.purge_delay"], "1000");
+    let warnings = summary["warnings"].to_string();
+    for (name, _) in inherited {
+        assert!(summary["host"]["kept_from_subjects"].to_string().contains(name), "{}", summary["host"]);
+        assert!(warnings.contains(name), "{warnings}");
+    }
+    let doctor = program.command(&["doctor"]).envs(inherited).output().expect("the program starts");
+    let said = String::from_utf8_lossy(&doctor.stdout);
+    assert!(inherited.iter().all(|(name, _)| said.contains(name)), "{said}");
+}
+
+/// Several allocators, each with its own knobs, side by side in one run.
+#[test]
+fn knobs_of_several_allocators_stay_with_their_own() {
+    let program = program();
+    let flags = [
+        ["run", "allocator-lab", "--trials", "1"],
+        ["--set", "allocator.jemalloc.tcache_max=4KiB", "--set", "allocator.mimalloc.purge_delay=0"],
+        ["--set", "allocator.system.tcache_count=3", "--set", "runtime.max_io_events_per_tick=16"],
+    ];
+    let ran = program.run(&[&flags.concat()[..], TINY].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let run = fs::read(program.only_run().join("run.json")).expect("a run ends with it");
+    let summary: serde_json::Value = serde_json::from_slice(&run).expect("JSON");
+    for (index, path, value) in [
+        (0, "allocator.jemalloc.tcache_max", "4KiB"),
+        (1, "allocator.mimalloc.purge_delay", "0"),
+        (2, "allocator.system.tcache_count", "3"),
+    ] {
+        let variant = &summary["variants"][index];
+        assert_eq!((&variant["requested"][path], &variant["knobs"][path]), (&value.into(), &value.into()), "{path}");
+        assert_eq!(variant["knobs"]["runtime.max_io_events_per_tick"], "16");
+    }
+    assert!(summary["variants"][1]["requested"]["allocator.jemalloc.tcache_max"].is_null());
 }
