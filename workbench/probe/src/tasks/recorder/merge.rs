@@ -140,3 +140,35 @@ impl Total {
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::allocator::Allocated;
+
+    #[test]
+    fn two_addresses_of_one_place_are_one_site() {
+        let shared = Arc::new(Shared::new());
+        let place = Location::caller();
+        // As a compiler may place one location in two units of code.
+        let copies = [(); 2].map(|()| -> &'static Location<'static> { Box::leak(Box::new(*place)) });
+        for (copy, bytes) in copies.into_iter().zip([100, 23]) {
+            let site = shared.sites.number(copy);
+            shared.write(|ledger| {
+                ledger.spawned(site, true);
+                ledger.begin(site, 7, Allocated::default(), || 1000);
+                ledger.end(|| 1000 + bytes, || Allocated { allocations: 1, bytes });
+            });
+        }
+        let records = records(&shared);
+        assert_eq!(records.len(), 1, "{records:#?}");
+        let record = &records[0];
+        assert_eq!((record.file.as_str(), record.line, record.column), (place.file(), place.line(), place.column()));
+        assert_eq!((record.spawned, record.polls, record.bytes, record.allocations), (2, 2, 123, 2));
+        assert_eq!((record.busy_s, record.longest_poll_s), (123e-9, 100e-9));
+        assert_eq!((record.schedule_latency_s, record.worst_schedule_latency_s), (14e-9, 7e-9));
+    }
+}

@@ -162,3 +162,63 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared").field("recording", &self.recording).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spawns counted on site 0, over all ledgers.
+    fn spawned(shared: &Shared) -> u64 {
+        shared.all().iter().map(|ledger| ledger.of(0).spawned.load(Relaxed)).sum()
+    }
+
+    /// Writes when it is dropped.
+    struct Last(RefCell<Option<Arc<Shared>>>);
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            if let Some(shared) = self.0.take() {
+                shared.write(|ledger| ledger.spawned(0, true));
+            }
+        }
+    }
+
+    thread_local! {
+        static LAST: Last = const { Last(RefCell::new(None)) };
+    }
+
+    #[test]
+    fn entries_of_ending_threads_are_kept_whatever_ends_first() {
+        let shared = Arc::new(Shared::new());
+        let entry = || shared.write(|ledger| ledger.spawned(0, true));
+        let last = || LAST.with(|last| *last.0.borrow_mut() = Some(Arc::clone(&shared)));
+        for seat_first in [true, false].repeat(10) {
+            let life = || {
+                if seat_first {
+                    entry();
+                }
+                last();
+                if !seat_first {
+                    entry();
+                }
+            };
+            // Joined by hand: a scope alone does not wait until a thread's locals are dropped.
+            std::thread::scope(|scope| scope.spawn(life).join().unwrap());
+        }
+        assert_eq!(spawned(&shared), 40);
+        let ledgers = shared.ledgers();
+        assert_eq!(ledgers.all.len(), ledgers.free.len(), "every seat was given up");
+    }
+
+    #[test]
+    fn a_thread_writes_for_each_recorder_into_a_ledger_of_its_own() {
+        let recorders = [(); 3].map(|()| Arc::new(Shared::new()));
+        for (count, shared) in recorders.iter().enumerate().cycle().take(30) {
+            for _ in 0..count {
+                shared.write(|ledger| ledger.spawned(0, true));
+            }
+        }
+        assert_eq!(recorders.each_ref().map(|shared| spawned(shared)), [0, 10, 20]);
+        assert_eq!(recorders.each_ref().map(|shared| shared.all().len()), [0, 1, 1]);
+    }
+}
