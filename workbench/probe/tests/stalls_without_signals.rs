@@ -1,7 +1,6 @@
 //! A process whose real-time signals are all taken: stalls are caught and classed all the same, without stacks.
 
 #![cfg(all(tokio_unstable, target_os = "linux", target_arch = "x86_64"))]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
