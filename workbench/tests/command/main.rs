@@ -10,6 +10,7 @@ mod measured;
 mod output;
 mod plans;
 mod program;
+mod recordings;
 mod sample;
 mod selectors;
 mod stalls;
