@@ -66,11 +66,11 @@ pub(crate) struct Run {
     /// Look for an incident: record the allocator as well, at 100 Hz instead of 10.
     #[arg(long, conflicts_with = "resume")]
     pub incident: bool,
-    /// Who samples CPU evidence, in the process; where the sampler cannot work, pprof takes its place and the report says
-    /// why.
+    /// Who samples CPU evidence [default: perf]. Where perf events are refused the sampler takes their place, where that
+    /// cannot work pprof does, and the report says why.
     #[arg(long, value_enum, value_name = "BACKEND")]
     pub cpu_backend: Option<CpuBackend>,
-    /// Samples per second of CPU [default: 999 by the sampler, 99 by pprof].
+    /// Samples per second of CPU [default: 999 by perf and the sampler, 99 by pprof].
     #[arg(long, value_name = "HZ")]
     pub cpu_hz: Option<u32>,
     /// Evidence of tasks catches polls longer than this as stalls [default: 10ms].
@@ -114,6 +114,8 @@ pub(crate) enum Evidence {
 /// Who samples CPU evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CpuBackend {
+    /// The kernel's perf events, from outside: nothing runs in the subject.
+    Perf,
     /// Our own: a timer for each thread, weighted, safe beside panics.
     Sampler,
     /// The pprof crate: accurate up to 99 Hz.

@@ -16,12 +16,12 @@ use super::collector::Collector;
 use super::perf::{Event, Ring, Trigger, Wanted};
 use super::recording::Recording;
 
-/// Data pages of one buffer, at most: 4 MiB hold half a second of one busy CPU at 999 Hz with 8 KiB of stack each.
-const MOST_PAGES: usize = 1024;
+/// Data pages of one buffer, at most: 16 MiB hold two seconds of one busy CPU at 999 Hz with 8 KiB of stack each.
+const MOST_PAGES: usize = 4096;
 /// And at least. Without privileges 516 KiB may be locked for each CPU (kernel.perf_event_mlock_kb).
 const LEAST_PAGES: usize = 8;
 /// All buffers together.
-const ALL_PAGES: usize = 32 * MOST_PAGES;
+const ALL_PAGES: usize = 16 * MOST_PAGES;
 /// A record's size is a 16-bit number, and the call chain needs room, too.
 const MOST_STACK_BYTES: u32 = 60 * 1024;
 /// Threads mostly leave from shallow stacks, and often.

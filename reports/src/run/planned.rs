@@ -53,6 +53,8 @@ pub struct CpuSampling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CpuBackend {
+    /// The kernel's perf events, from outside of the process.
+    Perf,
     /// The probe's own sampler, in the process.
     Sampler,
     /// The `pprof` crate, in the process.

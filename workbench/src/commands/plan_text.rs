@@ -42,6 +42,7 @@ pub(super) fn plan_text(plan: &Plan) -> String {
         order.push(("evidence".to_owned(), printable(evidence)));
         if let Some(cpu) = plan.cpu {
             let backend = match cpu.backend {
+                CpuBackend::Perf => "perf",
                 CpuBackend::Sampler => "sampler",
                 CpuBackend::Pprof => "pprof",
             };

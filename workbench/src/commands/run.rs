@@ -62,6 +62,7 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         evidence: kinds(&flags.evidence, flags.incident)?,
         incident: flags.incident,
         cpu_backend: flags.cpu_backend.map(|backend| match backend {
+            cli::CpuBackend::Perf => CpuBackend::Perf,
             cli::CpuBackend::Sampler => CpuBackend::Sampler,
             cli::CpuBackend::Pprof => CpuBackend::Pprof,
         }),

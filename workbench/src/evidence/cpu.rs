@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use flamegraphs::capture::Recording;
 use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{Coverage, names, svg};
 use probe::cpu::CpuProfile;
@@ -21,9 +22,34 @@ const CPU_FLAMEGRAPH: &str = "cpu.svg";
 /// # Errors
 /// A profile without samples, or files that cannot be written.
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> anyhow::Result<()> {
-    let profile = convert(recorded, variant).context("the CPU profile")?;
-    writer.evidence(variant, CPU_PROFILE, &flamegraphs::write::pprof(&profile))?;
-    let stacks = names::fold(&profile, 0, &names::Options::default())?;
+    write_profile(writer, variant, &convert(recorded, variant).context("the CPU profile")?)
+}
+
+/// The same of a recording from outside.
+///
+/// # Errors
+/// A recording without samples, or files that cannot be written.
+pub fn write_recording(writer: &mut RunWriter, variant: &str, recorded: &Recording) -> anyhow::Result<()> {
+    let samples = recorded.samples();
+    let used = recorded.kernel_cpu_s;
+    anyhow::ensure!(samples > 0, "perf took no sample: the process used {used:.3} s of CPU");
+    let mut profile = recorded.profile(&[Label::text("variant", variant)]).context("the CPU profile")?;
+    let mut source = recorded.sampler();
+    if recorded.lost > 0 {
+        source.push_str(&format!("; {} records were lost", recorded.lost));
+    }
+    #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
+    if recorded.rootless > 0 {
+        let share = 100.0 * recorded.rootless as f64 / samples as f64;
+        source.push_str(&format!("; {share:.1} % of the samples do not reach the root of their thread"));
+    }
+    kept::remember(&mut profile.meta, &source, samples);
+    write_profile(writer, variant, &profile)
+}
+
+fn write_profile(writer: &mut RunWriter, variant: &str, profile: &Profile) -> anyhow::Result<()> {
+    writer.evidence(variant, CPU_PROFILE, &flamegraphs::write::pprof(profile))?;
+    let stacks = names::fold(profile, 0, &names::Options::default())?;
     let options = svg::Options {
         title: format!("CPU of {variant}"),
         subtitle: profile.coverage().map(|c| c.to_string()).unwrap_or_default(),

@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 pub enum Recorded {
     /// Where CPU time went.
     Cpu(probe::cpu::CpuProfile),
+    /// The same, by perf events from outside: the subject has no part in it, so that it never goes through a pipe.
+    #[serde(skip)]
+    CpuFromOutside(Box<flamegraphs::capture::Recording>),
     /// Where memory was allocated.
     Heap(probe::heap::Profile),
     /// What tasks did.
@@ -34,7 +37,9 @@ pub enum Recorded {
 pub fn notice(recorded: &Recorded) -> Option<String> {
     match recorded {
         Recorded::Cpu(profile) => {
-            profile.fell_back.as_ref().map(|reason| format!("pprof sampled in place of the sampler: {reason}"))
+            let reasons: Vec<&str> =
+                [&profile.perf_refused, &profile.fell_back].into_iter().flatten().map(String::as_str).collect();
+            (!reasons.is_empty()).then(|| format!("{} sampled instead: {}", profile.backend, reasons.join("; ")))
         }
         _ => None,
     }
@@ -56,6 +61,7 @@ pub struct TaskEvidence {
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyhow::Result<()> {
     match recorded {
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
+        Recorded::CpuFromOutside(recording) => cpu::write_recording(writer, variant, recording),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(recorded) => tasks::write(writer, variant, recorded),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),

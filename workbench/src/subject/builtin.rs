@@ -3,6 +3,7 @@
 mod conversation;
 mod driving;
 pub mod live;
+mod outside;
 mod trial;
 
 use std::path::{Path, PathBuf};
@@ -11,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings};
+use reports::run::{CpuBackend, CpuSampling, EvidenceKind, PlannedTrial, Settings};
 use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
+use self::outside::{Outside, Prepared};
 use super::guard::Guard;
 use super::{Phase, Subject, SubjectError, TrialData};
 use crate::child::{self, protocol::Assignment};
@@ -90,6 +92,10 @@ impl<'a> BuiltinSubject<'a> {
     }
 
     fn start(&self, variant: &Variant, start: &Start<'_>) -> Result<Conversation, SubjectError> {
+        self.prepare(variant, start).start()
+    }
+
+    fn prepare(&self, variant: &Variant, start: &Start<'_>) -> Prepared {
         let preflight = start.placement.is_none();
         let command = command(start.program, &variant.settings, preflight);
         let assignment = Assignment {
@@ -104,7 +110,8 @@ impl<'a> BuiltinSubject<'a> {
             placement: start.placement.cloned(),
             console_port: start.console_port,
         };
-        Conversation::start(command, &self.marker(start.label), &self.guard, &assignment, Arc::clone(&self.stop))
+        let (guard, stop) = (Arc::clone(&self.guard), Arc::clone(&self.stop));
+        Prepared { command, marker: self.marker(start.label), guard, assignment, stop }
     }
 
     /// What the processes of one subject carry in their environment.
@@ -165,10 +172,14 @@ impl Subject for BuiltinSubject<'_> {
             program: &program(evidence)?,
             console_port: 0,
         };
-        let conversation = self.start(variant, &start)?;
+        let perf = self.cpu.filter(|cpu| evidence == Some(EvidenceKind::Cpu) && cpu.backend == CpuBackend::Perf);
+        let (conversation, outside) = match perf {
+            Some(perf) => outside::start(perf.hz, || self.prepare(variant, &start))?,
+            None => (self.start(variant, &start)?, Outside::default()),
+        };
         let setup =
             trial::Setup { trial, scenario: self.scenario, variant, seed, placement: &placement, stop: &self.stop };
-        trial::run(&setup, conversation, watch)
+        trial::run(&setup, conversation, outside, watch)
     }
 }
 

@@ -94,6 +94,11 @@ impl SubjectProcess {
         })
     }
 
+    /// Number of the process, which is that of its group.
+    pub fn pid(&self) -> u32 {
+        self.group.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Writes one line to standard input. A closed pipe is not an error here: the next read tells what happened.
     pub fn say(&mut self, line: &str) {
         if let Some(stdin) = &mut self.stdin {

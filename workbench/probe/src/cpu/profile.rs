@@ -13,6 +13,8 @@ pub struct CpuProfile {
     pub backend: Backend,
     /// Why it was not the sampler, where that was asked for.
     pub fell_back: Option<String>,
+    /// Why it was not perf from outside, where that was asked for.
+    pub perf_refused: Option<String>,
     /// Samples per second of CPU time that were asked for. One sample stands for 1/`hz` seconds of CPU.
     pub hz: i32,
     /// Seconds between start and stop.
@@ -119,6 +121,9 @@ impl CpuProfile {
         }
         if let Some(warning) = self.backend.warning(self.hz) {
             source.push_str(&format!("; {warning}"));
+        }
+        if let Some(reason) = &self.perf_refused {
+            source.push_str(&format!("; {reason}"));
         }
         if let Some(reason) = &self.fell_back {
             source.push_str(&format!("; the sampler could not be used: {reason}"));

@@ -58,6 +58,11 @@ impl Conversation {
         self.stop = Arc::default();
     }
 
+    /// Number of the child's process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Waits until the child is ready.
     pub(super) fn ready(&mut self, patience: Duration) -> Result<Ready, SubjectError> {
         match self.hear("starting", patience)? {

@@ -3,11 +3,13 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use flamegraphs::capture as perf;
 use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
 use scenarios::spec::{Scenario, Variant};
 
 use super::conversation::Conversation;
 use super::driving::Driving;
+use super::outside::Outside;
 use super::{START_PATIENCE, conversation::Ready};
 use crate::child::protocol::{Command, MemorySample, Reply, Usage};
 use crate::clock::{Clock, SystemClock};
@@ -27,10 +29,18 @@ pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 struct Phases {
     saturated: Option<(ClosedOutcome, Usage)>,
     open: Option<PhaseOutcome>,
-    recorded: Option<Recorded>,
+    recorded: Option<Result<Recorded, String>>,
     drain: Option<DrainRecord>,
     memory: Vec<MemorySample>,
     limit: Option<probe::memory_limit::Tally>,
+}
+
+/// Who records in this process what the subject does.
+struct Observers {
+    /// Listens to the subject's console, where it serves one.
+    console: Option<Result<Recorder, RecordingError>>,
+    /// Watches it by perf events, where that was asked for.
+    outside: Outside,
 }
 
 /// What one trial is to be.
@@ -54,6 +64,7 @@ pub(super) struct Setup<'a> {
 pub(super) fn run(
     setup: &Setup<'_>,
     mut conversation: Conversation,
+    outside: Outside,
     watch: &mut dyn FnMut(Phase),
 ) -> Result<TrialData, SubjectError> {
     let Setup { trial, scenario, variant, seed, placement, stop } = *setup;
@@ -69,10 +80,11 @@ pub(super) fn run(
         tracing::warn!("jemalloc also reads {source}");
     }
     // From the first moment on: the hooks' count, which it is checked against, begins with the runtime.
-    let recorder = console.map(|address| Recorder::start(address, Limits::default()));
+    let console = console.map(|address| Recorder::start(address, Limits::default()));
+    let observers = Observers { console, outside };
     let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
-    let mut phases = phases(trial, scenario, &driving, &mut conversation, recorder, watch)?;
-    if let Some(Recorded::Allocator(timeline)) = &mut phases.recorded {
+    let mut phases = phases(trial, scenario, &driving, &mut conversation, observers, watch)?;
+    if let Some(Ok(Recorded::Allocator(timeline))) = &mut phases.recorded {
         timeline.open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
         let limit = effective.get("allocator.memory_limit");
         timeline.limit = limit.and_then(|limit| scenarios::knobs::parse_size(limit).ok());
@@ -114,7 +126,7 @@ pub(super) fn run(
         intervals: phases.open.as_ref().map(metrics::intervals).unwrap_or_default(),
         timeline: phases.open.as_ref().map(|open| timeline::with_memory(open, &phases.memory)).unwrap_or_default(),
         log: conversation.stderr(),
-        recorded: phases.recorded.map(Ok),
+        recorded: phases.recorded,
     })
 }
 
@@ -123,13 +135,16 @@ fn phases(
     scenario: &Scenario,
     driving: &Driving<'_>,
     conversation: &mut Conversation,
-    recorder: Option<Result<Recorder, RecordingError>>,
+    observers: Observers,
     watch: &mut dyn FnMut(Phase),
 ) -> Result<Phases, SubjectError> {
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(conversation, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
-    let evidence = trial.kind.evidence().map(agent);
+    let Observers { console, outside } = observers;
+    let watching = outside.recorder.map(|mut recorder| recorder.start(&[conversation.pid()]).map(|()| recorder));
+    // Who is watched from outside has no agent.
+    let evidence = trial.kind.evidence().filter(|_| watching.is_none()).map(agent);
     if let Some(agent) = evidence {
         conversation.ask(&Command::StartEvidence, &format!("starting {agent}"), START_PATIENCE)?;
     }
@@ -147,11 +162,20 @@ fn phases(
         let span = tracing::info_span!("open-loop phase");
         open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
     }
+    let seen = watching.map(|recorder| match recorder.and_then(perf::Recorder::stop) {
+        Ok(recording) => Ok(Recorded::CpuFromOutside(Box::new(recording))),
+        Err(error) => Err(error.to_string()),
+    });
     let recorded = match evidence {
-        None => None,
+        None => seen,
         Some(agent) => {
             match conversation.ask(&Command::StopEvidence, &format!("stopping {agent}"), RECORDED_PATIENCE)? {
-                Reply::Recorded { recorded } => Some(with_recording(*recorded, recorder)),
+                Reply::Recorded { mut recorded } => {
+                    if let Recorded::Cpu(profile) = &mut *recorded {
+                        profile.perf_refused = outside.refused;
+                    }
+                    Some(Ok(with_recording(*recorded, console)))
+                }
                 other => return Err(conversation.out_of_turn("recorded", &other)),
             }
         }
