@@ -75,7 +75,9 @@ pub fn look(
     hear: &mut dyn FnMut(&News<'_>),
 ) -> anyhow::Result<Seen> {
     let scenario = catalog.load(&wish.scenario).map_err(Refusal::usage)?;
-    let only: Vec<String> = wish.variant.iter().cloned().collect();
+    // Chosen before settings are: others may become the same by them, and are not to run.
+    let first = || scenario.variants.first().map(|variant| variant.name.clone());
+    let only: Vec<String> = wish.variant.clone().or_else(first).into_iter().collect();
     let Resolved { mut scenario, variants, .. } = resolve(&scenario, &wish.set, &[], &only).map_err(Refusal::usage)?;
     let variant = variants.first().context("a scenario without a variant")?;
     let program = child::find_or_build(&mut |text| hear(&News::Working(text))).map_err(Refusal::usage)?;
