@@ -72,8 +72,38 @@ fn the_profile_of_the_broken_service_shows_hashing_within_the_login() {
     let summary = summary(&run);
     assert_eq!(summary["profiles"][0]["path"], "evidence/broken/cpu.pb.gz");
     assert!(summary["profiles"][0]["samples"].as_u64() > Some(0));
+    let source = summary["profiles"][0]["source"].as_str().expect("who sampled");
+    assert!(source.starts_with("sampler at 999 Hz in the process"), "{source}");
     let report = fs::read_to_string(run.join("report.html")).expect("a report");
     assert!(report.contains("argon2"), "the flamegraph is in the report");
+}
+
+#[test]
+fn the_cpu_backend_is_planned_recorded_and_used() {
+    let program = program();
+    let flags = ["--trials", "1", "--evidence", "cpu", "--cpu-backend", "pprof", "--cpu-hz", "120"];
+    let broken = ["run", "http-service", "--variant", "broken", "--set", "load.operations=100"];
+    let ran = program.run(&[&broken[..], &flags].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("above 99 Hz, pprof loses"),
+        "a rate that signals cannot keep is warned of: {}",
+        ran.stderr
+    );
+    let run = program.only_run();
+    let plan: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("plan.json")).expect("a plan")).expect("JSON");
+    assert_eq!(plan["cpu"], serde_json::json!({ "backend": "pprof", "hz": 120 }));
+    let summary = summary(&run);
+    let source = summary["profiles"][0]["source"].as_str().expect("who sampled");
+    assert!(source.starts_with("pprof at 120 Hz in the process"), "{source}");
+
+    let planned = program.run(&[&broken[..], &["--dry-run", "--json"]].concat());
+    let plan: serde_json::Value = serde_json::from_str(&planned.stdout).expect("JSON");
+    assert_eq!(plan["cpu"], serde_json::json!({ "backend": "sampler", "hz": 999 }));
+    let refused = program.run(&[&broken[..], &["--cpu-backend", "pprof", "--cpu-hz", "1000"]].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("pprof takes 1 to 999"), "{}", refused.stderr);
 }
 
 /// The limit is below what the program needs to exist: it is always exceeded, and every report is refused.

@@ -115,7 +115,38 @@ impl Unwinder {
                 None => return (End::Root, state.sp()),
             }
         }
-        (End::EndOfCopy, state.sp())
+        match stack.beyond.last() {
+            Some(last) if self.finish_live(last, addresses, most) => (End::Root, state.sp()),
+            _ => (End::EndOfCopy, state.sp()),
+        }
+    }
+
+    /// Follows the last link to the root of the thread by call frame information, which the C library has and frame
+    /// pointers it has not. The words come from the stack as it is now: the first functions of a thread stay where they
+    /// are as long as it runs. Whatever does not lead to the root within a few frames is taken back.
+    fn finish_live(&mut self, last: &FramePointer, addresses: &mut Vec<u64>, most: usize) -> bool {
+        const ROOT_FRAMES: usize = 8;
+        let mut read = |address: u64| {
+            let mut word = [0; 8];
+            if copy_stack(address, &mut word) == 8 { Ok(u64::from_ne_bytes(word)) } else { Err(()) }
+        };
+        let found = addresses.len();
+        let Ok(fp) = read(last.at) else { return false };
+        let Some(mut frame) = FrameAddress::from_return_address(last.return_address) else { return false };
+        let mut state = UnwindRegsX86_64::new(last.return_address, last.at.saturating_add(16), fp);
+        for _ in 0..ROOT_FRAMES {
+            match self.inner.unwind_frame(frame, &mut state, &mut self.cache, &mut read) {
+                Ok(Some(address)) if addresses.len() < most => {
+                    let Some(caller) = FrameAddress::from_return_address(address) else { return true };
+                    addresses.push(caller.address_for_lookup());
+                    frame = caller;
+                }
+                Ok(None) => return true,
+                _ => break,
+            }
+        }
+        addresses.truncate(found);
+        false
     }
 }
 

@@ -51,8 +51,10 @@ fn a_stack_larger_than_the_copy_goes_on_by_frame_pointers() {
     let (addresses, end) = std::thread::spawn(short).join().unwrap();
     assert_eq!(end, End::EndOfCopy);
     assert!(addresses.len() < 40);
-    let (addresses, _) = std::thread::spawn(|| nested(60, 4096, true)).join().unwrap();
+    let (addresses, end) = std::thread::spawn(|| nested(60, 4096, true)).join().unwrap();
     let names = names(&addresses);
+    assert_eq!(end, End::Root, "{names:#?}");
+    assert!(names.iter().any(|name| name.contains("thread_start")), "{names:#?}");
     assert_eq!(names.iter().filter(|name| name.ends_with("nested")).count(), 61, "{names:#?}");
 }
 
