@@ -42,7 +42,8 @@ pub(super) fn page(alive_tasks: Option<u64>, recorded: bool) -> Response {
 <p>The count of goroutines is that of live tasks.</p>
 <table><thead><tr><td>Count</td><td>Profile</td></tr></thead>
 {rows}</table>
-<p>profile: CPU, for the duration in the GET parameter <code>seconds</code> (default 30).
+<p>profile: CPU, for the duration in the GET parameter <code>seconds</code> (default 30), at <code>hz</code> samples a
+second of CPU (default 999).
 <code>go tool pprof http://HOST/debug/pprof/profile</code> opens it.
 heap and allocs: what was allocated while the request lasted; with <code>debug=1</code> as text.
 goroutine: tasks alive by the place that spawned them; with <code>seconds</code> how many more they became.</p>

@@ -320,6 +320,7 @@ fn a_profile_is_gzipped_whole_and_one_at_a_time() {
     let profile = flamegraphs::read::pprof(&first.body).unwrap();
     assert_eq!(profile.meta.drop_frames, flamegraphs::names::DROP_FRAMES);
     assert!(profile.samples().iter().any(|sample| sample.label("thread") == Some("burning")));
+    assert!(profile.meta.comments.iter().any(|comment| comment.starts_with("sampler: sampler at 999 Hz")));
     let executable = &profile.mappings()[0];
     assert!(executable.file.contains("probe-"), "{executable:?}");
     let mapped = |location: &flamegraphs::profile::Location| location.address != 0 && location.mapping.is_some();
@@ -335,6 +336,24 @@ fn bad_lengths_are_refused_before_a_profile_begins() {
         assert_eq!(refused.status, 400, "{odd}");
         assert!(refused.text().contains("from 1 to 600"), "{odd}");
     }
+}
+
+#[test]
+fn the_rate_is_asked_for_and_odd_ones_are_refused() {
+    let _one = profiles();
+    let fixture = fixture();
+    for odd in ["0", "-1", "10001", "x", ""] {
+        let refused = fixture.get(&format!("/debug/pprof/profile?seconds=1&hz={odd}"));
+        assert_eq!(refused.status, 400, "{odd}");
+        assert!(refused.text().contains("from 1 to 10000"), "{odd}");
+    }
+    let burning = Burning::begin();
+    let asked = fixture.get("/debug/pprof/profile?seconds=1&hz=499");
+    drop(burning);
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    let profile = flamegraphs::read::pprof(&asked.body).unwrap();
+    assert_eq!(profile.meta.period, 1_000_000_000 / 499);
+    assert!(profile.meta.comments.iter().any(|comment| comment.starts_with("sampler: sampler at 499 Hz")));
 }
 
 #[test]
