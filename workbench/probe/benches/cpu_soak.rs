@@ -44,18 +44,21 @@ fn main() -> ExitCode {
     if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// What a thread does again and again.
+type Work<'a> = Box<dyn Fn() + Send + Sync + 'a>;
+
 /// Profile after profile over threads that do their worst.
 fn soak(seconds: f64) {
     let over = AtomicBool::new(false);
     let (panics, spawned) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        let works: [(&str, &(dyn Fn() + Sync)); 6] = [
-            ("panicking-a", &|| panic_once(&panics)),
-            ("panicking-b", &|| panic_once(&panics)),
-            ("spawning", &|| spawn_some(&spawned)),
-            ("allocating", &allocate),
-            ("deep", &|| work::deep_panic(2_000, &|| drop(black_box(work::burn(0.002))))),
-            ("mapping", &map_and_unmap),
+        let works: [(&str, Work<'_>); 6] = [
+            ("panicking-a", Box::new(|| panic_once(&panics))),
+            ("panicking-b", Box::new(|| panic_once(&panics))),
+            ("spawning", Box::new(|| spawn_some(&spawned))),
+            ("allocating", Box::new(allocate)),
+            ("deep", Box::new(|| work::deep_panic(2_000, &burn_a_little))),
+            ("mapping", Box::new(map_and_unmap)),
         ];
         for (name, work) in works {
             let over = &over;
@@ -79,6 +82,10 @@ fn soak(seconds: f64) {
         over.store(true, Relaxed);
         totals.print(panics.load(Relaxed), spawned.load(Relaxed));
     });
+}
+
+fn burn_a_little() {
+    black_box(work::burn(0.002));
 }
 
 fn panic_once(panics: &AtomicU64) {
