@@ -150,7 +150,7 @@ fn resource(state: &State<'_>, group: &ResourceGroup) -> Option<Observation> {
         );
     }
     let span_s = state.at_ns as f64 / 1e9;
-    if group.waited_s > CONTENDED * span_s && group.tasks > 1 && group.kind == "Sync" {
+    if group.waited_s > CONTENDED * span_s && group.tasks > 1 && group.is_lock() {
         return observed(
             Rule::ContendedResource,
             format!(

@@ -62,6 +62,11 @@ impl ResourceGroup {
         self.kind == TIMER
     }
 
+    /// A mutex, semaphore or the like: waiting for one is waiting for other tasks. Channels wait for work.
+    pub fn is_lock(&self) -> bool {
+        ["Mutex", "RwLock", "Semaphore"].contains(&self.concrete_type.as_str())
+    }
+
     /// Operations that wait at that moment.
     pub fn waiting(&self) -> u64 {
         self.waiters.iter().map(|waiter| waiter.waiting).sum()

@@ -160,7 +160,7 @@ fn resource(group: &ResourceGroup) -> Vec<Row> {
         longest_s: group.longest_s,
         waiting: group.waiting(),
         waiting_s: group.waiting_s(),
-        wanted: group.is_timer(),
+        wanted: !group.is_lock(),
     };
     let head = Row {
         title: format!("{} {}", text::name(&group.concrete_type), known(&group.place)),
