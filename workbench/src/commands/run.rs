@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reports::render;
-use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary};
+use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary, TrialKind};
 use scenarios::catalog::Catalog;
 use scenarios::resolve;
 
@@ -13,7 +13,7 @@ use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
 use crate::session::{Amount, Session, Wish, estimate_s, prepare};
 use crate::subject::last_words::last_words;
-use crate::{plan, signals, spans, ui};
+use crate::{console, plan, signals, spans, ui};
 
 /// Plans, measures, reports.
 pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
@@ -29,6 +29,7 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
             Session::create(prepared, &super::store()?)?
         }
     };
+    ready_for_console(session.plan());
     spans::subscribe(verbosity, Some(session.log()?));
     announce(session.plan(), session.left());
     let plan = session.plan();
@@ -38,6 +39,17 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
     progress.clear();
     let (ending, summary) = result?;
     conclude(flags, &ending, &summary)
+}
+
+/// Builds the program that tokio-console needs before anything is measured, so that no build runs beside a trial. Where
+/// it cannot be had its trials will say so; the measurements do not need it.
+fn ready_for_console(plan: &Plan) {
+    let console = TrialKind::Evidence(EvidenceKind::Console);
+    if plan.trials.iter().any(|trial| trial.kind == console)
+        && let Err(missing) = console::child::find_or_build(&mut |working| ui::remark(working))
+    {
+        ui::remark(&format!("evidence of tokio-console will be missing: {missing}"));
+    }
 }
 
 /// The flags as a wish.

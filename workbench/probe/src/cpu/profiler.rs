@@ -85,13 +85,14 @@ impl Profiler {
     }
 
     /// The same; where our sampler cannot work, `pprof` takes its place at its own default rate, or at `hz` where that
-    /// is lower, and the profile says why.
+    /// is lower, and the profile says why. Not where somebody else handles the signal that both need: `pprof` would take
+    /// it from them without a word.
     ///
     /// # Errors
     /// As [`Profiler::start`], of the backend that was tried last.
     pub fn start_or_fall_back(backend: Backend, hz: Option<i32>) -> Result<Self, ProfileError> {
         match Self::start(backend, hz) {
-            Err(ProfileError::Unavailable(reason)) => {
+            Err(ProfileError::Unavailable(reason)) if reason.kind() != io::ErrorKind::ResourceBusy => {
                 let pprof_hz = Backend::Pprof.default_hz();
                 let mut profiler = Self::start(Backend::Pprof, Some(hz.unwrap_or(pprof_hz).min(pprof_hz)))?;
                 profiler.fell_back = Some(reason.to_string());

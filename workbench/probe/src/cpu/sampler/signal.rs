@@ -48,7 +48,7 @@ impl Installed {
             }
         }
         if ![libc::SIG_DFL, libc::SIG_IGN].contains(&before.sa_sigaction) {
-            return Err(io::Error::other("another profiler handles SIGPROF"));
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another profiler handles SIGPROF"));
         }
         // SAFETY: as above; the handler is async-signal-safe.
         if unsafe { libc::sigaction(libc::SIGPROF, &raw const action, std::ptr::null_mut()) } != 0 {
