@@ -45,7 +45,7 @@ pub(super) fn readable<'a>(root_first: &[&'a Parsed], thread: Option<&'a str>, o
     let mut stack = Stack { out, run: Run::default(), task: None, unknown_task: false, at_root: true };
     for (at, &frame) in frames.iter().enumerate() {
         stack.poll(frame, options);
-        if options.fold_runtime && is_plumbing(&frames[at..]) {
+        if options.fold_runtime && (is_plumbing(&frames[at..]) || (stack.at_root && is_start(&frames[at..]))) {
             stack.plumbing(frame);
         } else {
             stack.own(frame);
@@ -78,6 +78,12 @@ fn is_plumbing(leafward: &[&Parsed]) -> bool {
         [frame, ..] => matches!(frame.kind, Kind::Glue | Kind::Api | Kind::Web),
         [] => false,
     }
+}
+
+/// A library function without a name at the root of a thread: libc, which starts threads and keeps the names of how
+/// to itself.
+fn is_start(leafward: &[&Parsed]) -> bool {
+    matches!(leafward, [frame, _, ..] if frame.text.starts_with('[') && frame.text.contains(".so"))
 }
 
 impl<'a> Stack<'a> {

@@ -321,3 +321,11 @@ proptest! {
         prop_assert!(clean.is_empty() == stack.is_empty());
     }
 }
+
+#[test]
+fn the_nameless_start_of_a_thread_in_libc_is_plumbing_and_nothing_else_without_a_name_is() {
+    let clean = |frames: &[&str]| clean_stack(frames, Some("worker-1"), &Options::default()).join(";");
+    assert_eq!(clean(&["[libc.so.6]", "[libc.so.6]", "app::work"]), "worker;[runtime];app::work");
+    assert_eq!(clean(&["app::work", "[libc.so.6]", "app::compare"]), "worker;app::work;[libc.so.6];app::compare");
+    assert_eq!(clean(&["[libc.so.6]"]), "worker;[libc.so.6]");
+}

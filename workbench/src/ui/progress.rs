@@ -63,11 +63,12 @@ impl Progress {
         }
     }
 
-    /// `block 3/12`, or what else the trial is for.
+    /// `block 3/12`, or the kind of evidence.
     fn place(&self, trial: &PlannedTrial) -> String {
         match (trial.kind, trial.block) {
             (TrialKind::Measure, Some(block)) => format!("block {block}/{}", self.blocks),
-            _ => "evidence".to_owned(),
+            (TrialKind::Evidence(kind), _) => kind.name().to_owned(),
+            (TrialKind::Measure, None) => "measure".to_owned(),
         }
     }
 
@@ -100,7 +101,7 @@ impl Progress {
             self.done,
             self.total,
             self.place(trial),
-            place = place.max("evidence".len())
+            place = place.max("allocator".len())
         )
     }
 }
@@ -185,7 +186,7 @@ mod tests {
         let mut progress = progress();
         progress.advance();
         assert_eq!(progress.log_line(&trial(Some(4), "fixed"), "capacity 1"), " 7/26  block 4/12   fixed   capacity 1");
-        assert_eq!(progress.log_line(&trial(None, "broken"), "x"), " 7/26  evidence     broken  x");
+        assert_eq!(progress.log_line(&trial(None, "broken"), "x"), " 7/26  cpu          broken  x");
         let escape = progress.log_line(&trial(None, "\u{1b}[2J"), "x");
         assert!(!escape.contains('\u{1b}'), "{escape:?}");
     }

@@ -59,7 +59,7 @@ impl Evidence {
             .summary
             .profiles
             .iter()
-            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "allocator"))
+            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "allocator" | "console"))
             .map(other)
             .collect();
         Self { cpu, others }
