@@ -1,5 +1,6 @@
 //! Probes what this machine allows. Each shortcoming comes with the command or the change that mends it.
 
+use flamegraphs::capture::{Options, Recorder};
 use reports::run::{BuildInfo, Machine};
 use serde::Serialize;
 
@@ -37,10 +38,10 @@ pub struct Surroundings {
     pub machine: Machine,
     /// This executable.
     pub build: BuildInfo,
-    /// `/proc/sys/kernel/perf_event_paranoid`, where the kernel has it.
-    pub perf_paranoid: Option<i32>,
-    /// Whether this process may use perf whatever that says.
-    pub perf_privileged: bool,
+    /// Whether perf events can be had, found by opening some, and whether they show the kernel's side; or why not.
+    pub perf: Result<bool, String>,
+    /// Whether this process is root's.
+    pub root: bool,
     /// Kernel symbols hidden (`kptr_restrict`).
     pub kptr_restrict: Option<i32>,
     /// cgroup version that accounts CPU, 0 where there is none.
@@ -67,8 +68,10 @@ impl Surroundings {
         Self {
             machine: crate::machine::read(),
             build: crate::build_info::read(),
-            perf_paranoid: number("/proc/sys/kernel/perf_event_paranoid"),
-            perf_privileged: rustix::process::geteuid().is_root(),
+            perf: Recorder::attach(std::process::id(), &Options::default())
+                .map(|recorder| recorder.sees_the_kernel())
+                .map_err(|refused| refused.to_string()),
+            root: rustix::process::geteuid().is_root(),
             kptr_restrict: number("/proc/sys/kernel/kptr_restrict"),
             cgroup: cgroup_version(),
             inherited: crate::machine::kept_from_subjects(),
@@ -191,24 +194,19 @@ fn tick(around: &Surroundings) -> Check {
 }
 
 fn perf(around: &Surroundings) -> Check {
-    match around.perf_paranoid {
-        None => check(
+    match &around.perf {
+        Ok(true) => check("perf events", Health::Good, "own processes and the kernel's side of them", ""),
+        Ok(false) => check(
             "perf events",
             Health::Notice,
-            "this kernel has none",
-            "a kernel built with CONFIG_PERF_EVENTS; until then profiles come from inside the process",
+            "own processes, without the kernel's side: no time in system calls, no stacks of waits",
+            "run as root or with CAP_PERFMON, or sudo sysctl kernel.perf_event_paranoid=1",
         ),
-        Some(level) if around.perf_privileged => {
-            check("perf events", Health::Good, format!("allowed (root; perf_event_paranoid {level})"), "")
-        }
-        Some(level) if level <= 2 => {
-            check("perf events", Health::Good, format!("own processes allowed (perf_event_paranoid {level})"), "")
-        }
-        Some(level) => check(
+        Err(refused) => check(
             "perf events",
             Health::Bad,
-            format!("refused (perf_event_paranoid {level})"),
-            "sudo sysctl kernel.perf_event_paranoid=2",
+            refused.clone(),
+            "as it says; until then CPU profiles come from inside the process, and `attach` does not work",
         ),
     }
 }
@@ -216,7 +214,7 @@ fn perf(around: &Surroundings) -> Check {
 fn kernel_symbols(around: &Surroundings) -> Check {
     match around.kptr_restrict {
         Some(0) => check("kernel symbols", Health::Good, "visible", ""),
-        Some(1) if around.perf_privileged => check("kernel symbols", Health::Good, "visible to root", ""),
+        Some(1) if around.root => check("kernel symbols", Health::Good, "visible to root", ""),
         Some(level) => check(
             "kernel symbols",
             Health::Notice,
@@ -336,75 +334,4 @@ fn environment(around: &Surroundings) -> Check {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn healthy() -> Surroundings {
-        Surroundings {
-            machine: Machine {
-                cpus: 8,
-                threads_per_core: 2,
-                cpu: "Some CPU".into(),
-                clocksource: "tsc".into(),
-                tick_hz: Some(250),
-                ..Machine::default()
-            },
-            build: BuildInfo {
-                profile: "release".into(),
-                commit: "abc".into(),
-                flags: vec!["tokio_unstable".into(), "frame-pointers".into(), "line-tables".into()],
-                ..BuildInfo::default()
-            },
-            perf_paranoid: Some(2),
-            perf_privileged: false,
-            kptr_restrict: Some(0),
-            cgroup: 2,
-            inherited: vec![],
-            hidden_allocator_sources: vec![],
-            allocator_guard: None,
-            tokio_console: Some("/bin/tokio-console".into()),
-            console_child: Ok("/bin/workbench-console".into()),
-            load_1m: 0.1,
-        }
-    }
-
-    #[test]
-    fn a_healthy_machine_needs_nothing() {
-        for check in examine(&healthy()) {
-            assert_eq!((check.health, check.fix.as_str()), (Health::Good, ""), "{check:?}");
-        }
-    }
-
-    #[test]
-    fn every_shortcoming_comes_with_a_fix() {
-        let sick = Surroundings {
-            machine: Machine {
-                cpus: 1,
-                cpu_quota: Some(0.5),
-                clocksource: "hpet".into(),
-                tick_hz: None,
-                ..Machine::default()
-            },
-            build: BuildInfo {
-                profile: "dev".into(),
-                flags: vec!["debug-assertions".into(), "tokio-tracing".into()],
-                ..BuildInfo::default()
-            },
-            perf_paranoid: Some(3),
-            perf_privileged: false,
-            kptr_restrict: Some(2),
-            cgroup: 0,
-            inherited: vec!["MALLOC_CONF".into()],
-            hidden_allocator_sources: vec!["/etc/_rjem_malloc.conf".into()],
-            allocator_guard: None,
-            tokio_console: None,
-            console_child: Err(console::child::Missing { why: "not there".into(), command: "cargo build".into() }),
-            load_1m: 9.0,
-        };
-        for check in examine(&sick) {
-            assert!(check.health != Health::Good && !check.fix.is_empty(), "{check:?}");
-        }
-        let guard = Surroundings { allocator_guard: Some("malloc is jemalloc".into()), ..healthy() };
-        assert!(examine(&guard).iter().any(|c| c.health == Health::Bad && c.found.contains("malloc is jemalloc")));
-    }
-}
+mod tests;
