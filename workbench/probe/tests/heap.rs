@@ -313,8 +313,9 @@ fn repeated() {
 }
 
 #[inline(never)]
-fn a_function_that_holds() -> Vec<Vec<u8>> {
-    (0..64).map(|_| black_box(vec![1; 1 << 20])).collect()
+fn a_function_that_holds() -> [Vec<u8>; 64] {
+    // No list on the heap: one run in forty would sample it, as more than the bounds below allow for.
+    std::array::from_fn(|_| black_box(vec![1; 1 << 20]))
 }
 
 #[inline(never)]
@@ -330,14 +331,16 @@ fn peak() {
     let held = a_function_that_holds();
     // The watch looks every 10 ms: wait for CPU time that it may not get on a busy machine.
     let patience = std::time::Instant::now();
-    while profiler.live_at_peak() < live + HELD {
+    // Names of threads and the like come and go.
+    let high = live + HELD - (4 << 10);
+    while profiler.live_at_peak() < high {
         assert!(patience.elapsed() < std::time::Duration::from_secs(60), "{}", profiler.live_at_peak());
         std::thread::yield_now();
     }
     drop((held, before));
     let profile = profiler.stop().unwrap();
     let peak = profile.peak.unwrap();
-    assert!(peak.live_bytes >= live + HELD && peak.live_bytes < live + HELD + (1 << 20), "{peak:?}");
+    assert!(peak.live_bytes >= high && peak.live_bytes < live + HELD + (1 << 20), "{peak:?}");
     assert!(peak.at_s >= 0.0 && peak.at_s <= profile.wall_s, "{peak:?} {}", profile.wall_s);
     let holding: Vec<_> =
         profile.samples.iter().filter(|s| s.frames.iter().any(|f| named(f, "a_function_that_holds"))).collect();

@@ -29,7 +29,7 @@ pub(super) struct Highest {
     at_start: u64,
     /// Live bytes of the picture; those at the start while there is none.
     pub(super) live: u64,
-    /// When, since the start; `None` while there is no picture.
+    /// When, since the watch began; `None` while there is no picture.
     pub(super) at: Option<Duration>,
 }
 
@@ -65,6 +65,8 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Watch {
     shared: Arc<Shared>,
+    /// What [`Highest::at`] counts from: before the profile's own start, since a thread has to be had first.
+    pub(super) begun: Instant,
     thread: Option<JoinHandle<Highest>>,
 }
 
@@ -89,7 +91,7 @@ impl Watch {
                 std::thread::park_timeout(EVERY);
             }
         })?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, begun, thread: Some(thread) })
     }
 
     /// Live bytes of the picture that is kept so far; 0 while there is none.

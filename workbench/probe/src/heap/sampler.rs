@@ -110,8 +110,13 @@ impl Profiler {
     /// # Errors
     /// The process cannot look at itself.
     pub fn stop(mut self) -> Result<Profile, HeapError> {
+        let peak = self.watch.as_mut().and_then(|watch| {
+            let highest = watch.end()?;
+            let at = (watch.begun + highest.at?).saturating_duration_since(self.started);
+            Some(Peak { at_s: at.as_secs_f64(), live_bytes: highest.live })
+        });
+        // Read after the last look, which is part of the profile: no peak lies beyond its end.
         let wall_s = self.started.elapsed().as_secs_f64();
-        let highest = self.watch.as_mut().and_then(Watch::end);
         quiesce();
         // A stack may have two places.
         let mut stacks: BTreeMap<Vec<u64>, [[Read; 2]; 2]> = BTreeMap::new();
@@ -136,7 +141,7 @@ impl Profiler {
             rate: self.rate,
             wall_s,
             samples,
-            peak: highest.and_then(|highest| Some(Peak { at_s: highest.at?.as_secs_f64(), live_bytes: highest.live })),
+            peak,
             lost_stacks,
             untracked: UNTRACKED.load(Relaxed),
             walked_by: walked_by.to_owned(),

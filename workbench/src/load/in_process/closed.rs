@@ -8,6 +8,7 @@ use scenarios::workload::{InProcess, OperationError};
 use tokio::runtime::Handle;
 
 use super::clients::{Clients, Course};
+use super::panics;
 use super::perform::{Guarded, Messages};
 use crate::load::bucketed::Buckets;
 use crate::load::clock::{Clock, MonotonicClock, thread_cpu_s};
@@ -146,6 +147,7 @@ pub fn drive_closed_metered(
         };
         course.over.store(true, Ordering::Relaxed);
         clients.wait(MonotonicClock.now_ns().saturating_add(timeout_ns), || stop.load(Ordering::Relaxed));
+        panics::wait_until_told();
         workload.check(&spec.operations)?;
         drop(clients);
         let cpu_s = thread_cpu_s() - before_s;

@@ -11,6 +11,7 @@
 mod clients;
 mod closed;
 mod open;
+mod panics;
 mod perform;
 #[cfg(test)]
 mod tests;

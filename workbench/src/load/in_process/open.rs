@@ -10,6 +10,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::clients::{Clients, Course};
+use super::panics;
 use super::perform::{Guarded, Messages};
 use crate::load::agenda::Agenda;
 use crate::load::clock::{Clock, MonotonicClock, thread_cpu_s};
@@ -70,6 +71,7 @@ pub fn drive_open(
             Arrivals::Closed => by_clients(runtime, &phase, spec, stop)?,
             Arrivals::Poisson | Arrivals::Constant => by_schedule(runtime, &phase, spec, seat, stop)?,
         };
+        panics::wait_until_told();
         phase.workload.check(&spec.operations)?;
         let finished = Finished {
             spec,

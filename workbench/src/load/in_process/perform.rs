@@ -22,6 +22,7 @@ pub(super) struct Guarded {
 
 impl Guarded {
     pub(super) fn new(workload: Arc<dyn InProcess>) -> Self {
+        super::panics::count();
         Self { workload, panicked: OnceLock::new() }
     }
 
