@@ -24,7 +24,7 @@ mod sampler;
 mod stacks;
 
 pub use self::profile::{Moment, Peak, Profile, Sample, Values};
-pub use self::sampler::{DEFAULT_RATE, HeapError, Profiler};
+pub use self::sampler::{DEFAULT_RATE, HeapError, Mark, Profiler};
 pub(crate) use self::sampler::{Ticket, due, forget, is_tracked};
 
 /// Sampled blocks begin at a multiple of this, bytes.

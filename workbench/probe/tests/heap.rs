@@ -26,6 +26,7 @@ const TESTS: &[Named] = &[
     ("threads_hammering_add_up", || passes_under_each_kind("hammered")),
     ("the_peak_is_pictured_after_it_has_passed", || passes_under_each_kind("peak")),
     ("profiles_follow_each_other", || passes_under_each_kind("repeated")),
+    ("a_running_profile_can_be_asked", || passes_under_each_kind("asked")),
 ];
 
 const CHECKS: &[Named] = &[
@@ -38,6 +39,7 @@ const CHECKS: &[Named] = &[
     ("hammered", hammered),
     ("peak", peak),
     ("repeated", repeated),
+    ("asked", asked),
 ];
 
 fn main() {
@@ -316,6 +318,35 @@ fn repeated() {
 fn a_function_that_holds() -> [Vec<u8>; 64] {
     // No list on the heap: one run in forty would sample it, as more than the bounds below allow for.
     std::array::from_fn(|_| black_box(vec![1; 1 << 20]))
+}
+
+#[inline(never)]
+fn a_second_function_that_holds() -> [Vec<u8>; 8] {
+    std::array::from_fn(|_| black_box(vec![1; 1 << 20]))
+}
+
+/// A running profile is asked again and again: for all so far, and for what came since a mark.
+fn asked() {
+    let profiler = Profiler::start(64 << 10).unwrap();
+    let of = |profile: &Profile, function: &str| {
+        let mine = profile.samples.iter().filter(|s| s.frames.iter().any(|f| named(f, function)));
+        mine.fold((0, 0), |sum, s| (sum.0 + s.allocated.objects, sum.1 + s.in_use.objects))
+    };
+    let held = a_function_that_holds();
+    let first = profiler.snapshot().unwrap();
+    // Blocks of sixteen times the rate are samples, but for one in ten million.
+    assert_eq!(of(&first, "a_function_that_holds"), (64, 64));
+    let mark = profiler.mark();
+    let second = a_second_function_that_holds();
+    let since = profiler.since(&mark).unwrap();
+    assert_eq!(of(&since, "a_second_function_that_holds"), (8, 8));
+    assert_eq!(of(&since, "a_function_that_holds"), (0, 0), "was there before");
+    drop(held);
+    let later = profiler.snapshot().unwrap();
+    assert_eq!(of(&later, "a_function_that_holds"), (64, 0), "given back since");
+    assert_eq!(of(&later, "a_second_function_that_holds"), (8, 8));
+    drop(second);
+    assert_eq!(of(&profiler.stop().unwrap(), "a_second_function_that_holds"), (8, 0));
 }
 
 #[inline(never)]

@@ -178,8 +178,17 @@ fn heap_profiles_are_texts_too_and_gc_claims_no_collection() {
 #[test]
 fn what_the_busy_service_allocates_has_the_four_values_of_go() {
     let service = Service::start(&[]);
-    let (head, _) = service.get("/debug/pprof/heap");
-    assert!(head.starts_with("HTTP/1.1 404 "), "without a length there is nothing: {head}");
+    let objects = |name: &str, value: usize| {
+        let (head, body) = service.get(&format!("/debug/pprof/{name}"));
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        flamegraphs::read::pprof(&body).unwrap().total(value).unwrap()
+    };
+    // From the start on, without a length: allocations only become more.
+    let before = objects("allocs", 0);
+    service.busy(|| service.get("/debug/pprof/allocs?seconds=1"));
+    let after = objects("allocs", 0);
+    assert!(after > before, "{after} after {before}");
+    assert!(objects("heap", 2) <= objects("heap", 0));
     assert!(service.get("/debug/pprof/heap?seconds=0").0.starts_with("HTTP/1.1 400 "));
     for (name, default) in [("heap", "inuse_space"), ("allocs", "alloc_space")] {
         let (head, body) = service.busy(|| service.get(&format!("/debug/pprof/{name}?seconds=1")));

@@ -1,8 +1,9 @@
-//! `/debug/pprof/heap` and `/debug/pprof/allocs`: what was allocated while the request lasted.
+//! `/debug/pprof/heap` and `/debug/pprof/allocs`: what is in use, and what was allocated.
 //!
-//! Go's sampler runs from the start of the program. Ours runs while somebody asks, so `seconds` must be given, and what
-//! was live before is not in the profile. Sample types, their order and the two defaults are Go's, and so is the text of
-//! `debug=1`.
+//! Go's sampler runs from the start of the program, ours from that of the endpoints: what was allocated before is not in
+//! the profile. With `seconds` the answer is how much was added meanwhile, as Go's. Where the sampler is not to run all
+//! the time ([`super::Endpoints::heap_rate`]) it runs while somebody asks, and `seconds` must be given. Sample types, their
+//! order and the two defaults are Go's, and so is the text of `debug=1`.
 
 use std::io;
 use std::time::SystemTime;
@@ -45,7 +46,12 @@ impl View {
 ///
 /// # Errors
 /// The client hung up meanwhile.
-pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>) -> io::Result<Response> {
+pub(super) fn answer(
+    view: View,
+    running: Option<&Profiler>,
+    request: &Request,
+    connection: &Connection<'_>,
+) -> io::Result<Response> {
     let name = view.name();
     let as_text = match request.query("debug") {
         None | Some("0") => false,
@@ -61,18 +67,18 @@ pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>)
         );
         Ok(Response::refusal(Status::NotFound, text))
     };
-    let Some(asked) = request.query("seconds") else {
-        return absent(&format!(
-            "the sampler runs only while somebody asks, so that it costs nothing otherwise, and does not know what was \
-             allocated before; ask for /debug/pprof/{name}?seconds=30"
-        ));
-    };
-    let length = match length(Some(asked), 0) {
+    if !crate::allocator::is_installed() {
+        return absent(&HeapError::NotInstalled);
+    }
+    let length = match request.query("seconds").map(|asked| length(Some(asked), 0)).transpose() {
         Ok(length) => length,
         Err(refusal) => return Ok(Response::refusal(Status::BadRequest, refusal)),
     };
-    if !crate::allocator::is_installed() {
-        return absent(&HeapError::NotInstalled);
+    if length.is_none() && running.is_none() {
+        return absent(&format!(
+            "the sampler runs only while somebody asks, and does not know what was allocated before; ask for \
+             /debug/pprof/{name}?seconds=30"
+        ));
     }
     if request.method == "HEAD" {
         return Ok(Response::file_header(name));
@@ -85,12 +91,22 @@ pub(super) fn answer(view: View, request: &Request, connection: &Connection<'_>)
         return failed(&"another profile is being taken (one at a time)");
     };
     let began = SystemTime::now();
-    let profiler = match Profiler::start(DEFAULT_RATE) {
-        Ok(profiler) => profiler,
-        Err(error) => return failed(&error),
+    let recorded = match (running, length) {
+        (Some(running), None) => running.snapshot(),
+        (Some(running), Some(length)) => {
+            let mark = running.mark();
+            connection.wait(length)?;
+            running.since(&mark)
+        }
+        (None, length) => match Profiler::start(DEFAULT_RATE) {
+            Ok(profiler) => {
+                connection.wait(length.unwrap_or_default())?;
+                profiler.stop()
+            }
+            Err(error) => Err(error),
+        },
     };
-    connection.wait(length)?;
-    let recorded = match profiler.stop() {
+    let recorded = match recorded {
         Ok(recorded) => recorded,
         Err(error) => return failed(&error),
     };

@@ -6,7 +6,7 @@ use super::response::Response;
 use super::routes::ABSENT;
 
 /// Rows of Go's page in its order, what is not served named as such.
-pub(super) fn page(alive_tasks: Option<u64>, recorded: bool) -> Response {
+pub(super) fn page(alive_tasks: Option<u64>, recorded: bool, sampled: bool) -> Response {
     let mut rows = String::new();
     let mut row = |count: &str, link: &str, text: &str| {
         let _ = writeln!(rows, "<tr><td>{count}</td><td><a href=\"{link}\">{text}</a></td></tr>");
@@ -19,7 +19,10 @@ pub(super) fn page(alive_tasks: Option<u64>, recorded: bool) -> Response {
     } else {
         row(&alive, "/debug/pprof/goroutine", "goroutine (not available: why)");
     }
-    if crate::allocator::is_installed() {
+    if sampled {
+        row("", "/debug/pprof/heap?debug=1", "heap");
+        row("", "/debug/pprof/allocs?debug=1", "allocs");
+    } else if crate::allocator::is_installed() {
         row("", "/debug/pprof/heap?seconds=30", "heap");
         row("", "/debug/pprof/allocs?seconds=30", "allocs");
     } else {
@@ -45,7 +48,8 @@ pub(super) fn page(alive_tasks: Option<u64>, recorded: bool) -> Response {
 <p>profile: CPU, for the duration in the GET parameter <code>seconds</code> (default 30), at <code>hz</code> samples a
 second of CPU (default 999).
 <code>go tool pprof http://HOST/debug/pprof/profile</code> opens it.
-heap and allocs: what was allocated while the request lasted; with <code>debug=1</code> as text.
+heap and allocs: what is in use and what was allocated since the endpoints began; with <code>seconds</code> what was
+added meanwhile, with <code>debug=1</code> as text.
 goroutine: tasks alive by the place that spawned them; with <code>seconds</code> how many more they became.</p>
 </body></html>
 "

@@ -13,6 +13,7 @@ use super::recording::Tasks;
 use super::request::Request;
 use super::response::{Response, Status, TEXT};
 use super::{goroutine, index, metrics_json, profile, prometheus};
+use crate::heap::Profiler;
 
 /// A path of Go's that has no counterpart here.
 pub(super) struct Absent {
@@ -56,11 +57,13 @@ pub(super) const ABSENT: &[Absent] = &[
 pub(super) struct Routes {
     source: Source,
     tasks: Tasks,
+    /// The heap sampler, where it runs all the time.
+    heap: Option<Profiler>,
 }
 
 impl Routes {
-    pub(super) fn new(runtime: Option<Handle>, tasks: Tasks) -> Self {
-        Self { source: Source { runtime, began: Instant::now() }, tasks }
+    pub(super) fn new(runtime: Option<Handle>, tasks: Tasks, heap: Option<Profiler>) -> Self {
+        Self { source: Source { runtime, began: Instant::now() }, tasks, heap }
     }
 
     /// The answer to a request of an allowed host and method.
@@ -72,11 +75,11 @@ impl Routes {
             "/debug/metrics.json" => Response::ok("application/json", metrics_json::render(&self.source.figures())),
             "/metrics" => Response::ok(prometheus::CONTENT_TYPE, prometheus::render(&self.source.figures())),
             "/" | "/debug/" | "/debug/pprof" | "/debug/pprof/" => {
-                index::page(self.source.alive_tasks(), self.tasks.recorder().is_ok())
+                index::page(self.source.alive_tasks(), self.tasks.recorder().is_ok(), self.heap.is_some())
             }
             path => match path.strip_prefix("/debug/pprof/") {
-                Some("heap") => return heap::answer(View::Heap, request, connection),
-                Some("allocs") => return heap::answer(View::Allocs, request, connection),
+                Some("heap") => return heap::answer(View::Heap, self.heap.as_ref(), request, connection),
+                Some("allocs") => return heap::answer(View::Allocs, self.heap.as_ref(), request, connection),
                 Some("goroutine") => match self.tasks.recorder() {
                     Ok(recorder) => return goroutine::answer(recorder, request, connection),
                     Err(reason) => Response::refusal(Status::NotFound, format!("goroutine is not available: {reason}")),

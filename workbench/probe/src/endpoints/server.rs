@@ -18,6 +18,7 @@ use super::response::{Response, Status};
 use super::routes::Routes;
 use super::stop::{Stop, Stopper, Woken, pair};
 use super::trace;
+use crate::heap;
 use crate::tasks::Recorder;
 
 /// Port unless another is asked for: that of every Go service's example.
@@ -54,6 +55,7 @@ pub struct Endpoints {
     address: SocketAddr,
     runtime: Option<Handle>,
     tasks: Tasks,
+    heap_rate: u64,
 }
 
 impl Default for Endpoints {
@@ -69,6 +71,7 @@ impl Endpoints {
             address: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(),
             runtime: Handle::try_current().ok(),
             tasks: Tasks::Unrecorded,
+            heap_rate: heap::DEFAULT_RATE,
         }
     }
 
@@ -93,6 +96,16 @@ impl Endpoints {
     #[must_use]
     pub fn recorder(mut self, recorder: Recorder) -> Self {
         self.tasks = Tasks::Recorded(recorder);
+        self
+    }
+
+    /// Samples one allocated byte in so many on average, from the start of the endpoints on: [`heap::DEFAULT_RATE`], which
+    /// is Go's, unless another is asked for. Under it the instructions of small allocations rise by a few per cent, and
+    /// every sample costs a walk of the stack. 0: only while somebody asks for a profile of so many seconds. Without
+    /// [`crate::allocator::Selectable`] as the global allocator, and beside another heap profile, nothing is sampled.
+    #[must_use]
+    pub fn heap_rate(mut self, bytes: u64) -> Self {
+        self.heap_rate = bytes;
         self
     }
 
@@ -133,7 +146,9 @@ impl Endpoints {
         let address = listener.local_addr()?;
         let (stopper, stop) = pair()?;
         let trace = trace::start_from_env(self.runtime.clone(), stop.clone())?;
-        let routes = Arc::new(Routes::new(self.runtime, self.tasks));
+        // Where it cannot run, whoever asks is told why.
+        let heap = heap::Profiler::start(self.heap_rate).ok();
+        let routes = Arc::new(Routes::new(self.runtime, self.tasks, heap));
         let accepting =
             thread::Builder::new().name("debug-http".into()).spawn(move || accept(&listener, &routes, &stop))?;
         let threads = [Some(accepting), trace].into_iter().flatten().collect();

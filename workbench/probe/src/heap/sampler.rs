@@ -118,14 +118,40 @@ impl Profiler {
         // Read after the last look, which is part of the profile: no peak lies beyond its end.
         let wall_s = self.started.elapsed().as_secs_f64();
         quiesce();
-        // A stack may have two places.
-        let mut stacks: BTreeMap<Vec<u64>, [[Read; 2]; 2]> = BTreeMap::new();
-        for known in stacks::all() {
-            let sums = stacks.entry(known.addresses).or_default();
-            for (sums, more) in sums.iter_mut().zip([known.now, known.peak]) {
-                *sums = [sum(sums[0], more[0]), sum(sums[1], more[1])];
+        self.resolve(sums(), peak, wall_s)
+    }
+
+    /// What was sampled so far, and what of it is in use now; sampling goes on. A block that is just being sampled may be
+    /// in it by half.
+    ///
+    /// # Errors
+    /// The process cannot look at itself.
+    pub fn snapshot(&self) -> Result<Profile, HeapError> {
+        self.resolve(sums(), None, self.started.elapsed().as_secs_f64())
+    }
+
+    /// Keeps what was sampled so far, for [`Self::since`].
+    pub fn mark(&self) -> Mark {
+        Mark { at: Instant::now(), sums: sums() }
+    }
+
+    /// What was sampled since the mark: allocations, and by how much more is in use. A stack that has less in use than
+    /// before counts as nothing.
+    ///
+    /// # Errors
+    /// The process cannot look at itself.
+    pub fn since(&self, mark: &Mark) -> Result<Profile, HeapError> {
+        let mut grown = sums();
+        for (addresses, [now, _]) in &mut grown {
+            if let Some([before, _]) = mark.sums.get(addresses) {
+                *now = [less(now[0], before[0]), less(now[1], before[1])];
             }
         }
+        grown.retain(|_, [now, _]| now[0].samples > 0 || now[1].samples > 0);
+        self.resolve(grown, None, mark.at.elapsed().as_secs_f64())
+    }
+
+    fn resolve(&self, stacks: Stacks, peak: Option<Peak>, wall_s: f64) -> Result<Profile, HeapError> {
         let mut symbols = Symbols::default();
         let lost_stacks = stacks.get(&Vec::new()).map_or(0, |[now, _]| now[0].samples);
         let samples = stacks
@@ -149,6 +175,28 @@ impl Profiler {
             mappings: executable_mappings()?,
         })
     }
+}
+
+/// Sums of distinct stacks, leaf first: now and at the peak, of what was allocated and of what was freed.
+type Stacks = BTreeMap<Vec<u64>, [[Read; 2]; 2]>;
+
+/// What had been sampled at a moment.
+#[derive(Debug)]
+pub struct Mark {
+    at: Instant,
+    sums: Stacks,
+}
+
+fn sums() -> Stacks {
+    // A stack may have two places.
+    let mut stacks = Stacks::new();
+    for known in stacks::all() {
+        let sums = stacks.entry(known.addresses).or_default();
+        for (sums, more) in sums.iter_mut().zip([known.now, known.peak]) {
+            *sums = [sum(sums[0], more[0]), sum(sums[1], more[1])];
+        }
+    }
+    stacks
 }
 
 impl Drop for Profiler {
@@ -184,6 +232,15 @@ fn moment([allocated, freed]: [Read; 2]) -> Moment {
 
 fn sum(one: Read, other: Read) -> Read {
     Read { samples: one.samples + other.samples, objects: one.objects + other.objects, bytes: one.bytes + other.bytes }
+}
+
+/// Sums only grow, but those of one stack are not read at one instant.
+fn less(one: Read, other: Read) -> Read {
+    Read {
+        samples: one.samples.saturating_sub(other.samples),
+        objects: one.objects.saturating_sub(other.objects),
+        bytes: one.bytes.saturating_sub(other.bytes),
+    }
 }
 
 /// Functions between a program's call and the sampler.

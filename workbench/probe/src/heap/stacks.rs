@@ -182,14 +182,17 @@ impl<const PLACES: usize, const WORDS: usize> Table<PLACES, WORDS> {
         }
     }
 
-    /// Every stack with its sums. Only while nobody adds.
+    /// Every stack with its sums. While others add, a sample that comes or goes just now may be in it by half; a place is
+    /// seen only once its addresses are.
     pub(super) fn all(&self) -> Vec<Known> {
         let known = |place: &Place| {
             let depth = place.depth.load(Relaxed) as usize;
+            // Frees first, as in `keep_as_peak`.
+            let (freed, peak_freed) = (place.sums[1].read(), place.peak[1].read());
             Known {
                 addresses: place.addresses[..depth].iter().map(|address| address.load(Relaxed)).collect(),
-                now: [place.sums[0].read(), place.sums[1].read()],
-                peak: [place.peak[0].read(), place.peak[1].read()],
+                now: [place.sums[0].read(), freed],
+                peak: [place.peak[0].read(), peak_freed],
             }
         };
         self.used().map(known).collect()
