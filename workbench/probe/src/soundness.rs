@@ -15,7 +15,7 @@
 //! | `heap::capture`: frame pointers, unwinder | yes | – | unit tests, `heap` | stacks with red zones: unit tests, `heap` | inline assembly: cannot |
 //! | `tasks::sites`: spawn sites by address | yes | two threads, one site | unit tests | unit tests | unit tests |
 //! | `tasks::ledger`: sums a thread | yes | – | unit tests | unit tests | – |
-//! | `cpu::sampler`, `cpu::unwind`, `stalls`, `recorder::seats`: signal handlers, ring, timers, copies of stacks | yes | – | not run yet | not run yet | system calls: cannot |
+//! | `cpu::sampler`, `cpu::unwind`, `stalls`, `recorder::seats`: signal handlers, ring, timers, copies of stacks | yes | – | unit tests, by hand | unit tests, by hand | system calls: cannot |
 //! | `jemalloc`, `mimalloc`, `glibc`, `memory_limit`: calls into C | yes | – | not run | not run | C code: cannot |
 //! | `allocator::guard`, `usage`, `cpu::build_id`: calls into the C library | yes | – | not run: `malloc` is the sanitizer's there | not run | cannot |
 //!
