@@ -3,6 +3,7 @@
 mod hot;
 mod text;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -208,19 +209,19 @@ fn picture(
 }
 
 fn threads(recording: &Recording, waits: &Profile) -> Vec<ThreadTime> {
+    let mut sums: HashMap<(&str, &str), (i64, i64)> = HashMap::new();
+    for sample in waits.samples() {
+        let Some(whose) = sample.label("tid").zip(sample.label("why")) else { continue };
+        let sum = sums.entry(whose).or_default();
+        *sum = (sum.0 + sample.values[0], sum.1 + sample.values[1]);
+    }
     #[allow(clippy::cast_precision_loss, reason = "samples and nanoseconds of one recording")]
     let mut all: Vec<ThreadTime> = recording
         .threads
         .iter()
         .map(|thread| {
             let tid = thread.tid.to_string();
-            let of = |why: &str| {
-                let mine = |sample: &&flamegraphs::profile::Sample| {
-                    sample.label("tid") == Some(tid.as_str()) && sample.label("why") == Some(why)
-                };
-                let sums = waits.samples().iter().filter(mine).map(|sample| (sample.values[0], sample.values[1]));
-                sums.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
-            };
+            let of = |why| sums.get(&(tid.as_str(), why)).copied().unwrap_or_default();
             let (blocked, preempted) = (of("blocked"), of("preempted"));
             ThreadTime {
                 name: thread.name.clone(),

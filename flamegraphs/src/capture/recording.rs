@@ -1,7 +1,7 @@
 //! What was recorded, and the profile it makes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::address_space::Area;
 use super::symbols::{Place, Symbols};
@@ -177,7 +177,8 @@ impl<'a> Drawing<'a> {
                 symbols: Known::ALL,
             });
         }
-        let resolver = Resolver { recording, symbols: Symbols::default(), known: HashMap::new() };
+        let resolver =
+            Resolver { recording, symbols: Symbols::default(), known: HashMap::new(), files: HashMap::new() };
         Self { recording, builder, resolver, stacks: HashMap::new() }
     }
 
@@ -206,6 +207,12 @@ impl<'a> Drawing<'a> {
     }
 }
 
+/// A file as the process sees it, while it is there; otherwise as we do.
+fn seen_by(pid: u32, path: &Path) -> PathBuf {
+    let inside = Path::new(&format!("/proc/{pid}/root")).join(path.strip_prefix("/").unwrap_or(path));
+    if inside.exists() { inside } else { path.to_owned() }
+}
+
 fn is_program(area: &Area) -> bool {
     let path = area.path.to_string_lossy();
     path.starts_with('/') && !path.contains(".so")
@@ -216,6 +223,8 @@ struct Resolver<'a> {
     recording: &'a Recording,
     symbols: Symbols,
     known: HashMap<(u32, u64), LocationId>,
+    /// Where the file of an area is found, by the area's process and start.
+    files: HashMap<(u32, u64), PathBuf>,
 }
 
 impl Resolver<'_> {
@@ -248,11 +257,8 @@ impl Resolver<'_> {
         };
         let found = match area.bias {
             Some(bias) => {
-                // As the process sees the file, while it is there; otherwise as we do.
-                let inside =
-                    Path::new(&format!("/proc/{pid}/root")).join(area.path.strip_prefix("/").unwrap_or(&area.path));
-                let path = if inside.exists() { inside } else { area.path.clone() };
-                self.symbols.at(&path, address.wrapping_sub(bias))
+                let path = self.files.entry((pid, area.start)).or_insert_with(|| seen_by(pid, &area.path));
+                self.symbols.at(path, address.wrapping_sub(bias))
             }
             None => Vec::new(),
         };
