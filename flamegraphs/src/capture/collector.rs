@@ -21,6 +21,8 @@ pub(super) struct Collector {
     spaces: HashMap<u32, AddressSpace>,
     threads: Vec<Thread>,
     by_tid: HashMap<u32, u32>,
+    /// When each thread was met: the time of the record that named it first, 0 for those that ran already.
+    met_ns: Vec<u64>,
     stacks: HashMap<(u32, Vec<u64>), u32>,
     counts: HashMap<(u32, u32), u64>,
     taken: Vec<Taken>,
@@ -39,7 +41,7 @@ impl Collector {
     pub(super) fn new(leaving: HashSet<u64>, threads: &[(u32, u32)]) -> Self {
         let mut collector = Self { ours: std::process::id(), leaving, ..Self::default() };
         for (pid, tid) in threads {
-            collector.thread(*pid, *tid);
+            collector.thread(*pid, *tid, 0);
         }
         collector
     }
@@ -48,7 +50,7 @@ impl Collector {
         match record {
             Record::Sample(sample) if sample.pid != self.ours => self.sample(&sample),
             Record::Switch { pid, tid, time_ns, misc } if pid != self.ours && tid != 0 => {
-                let thread = self.thread(pid, tid);
+                let thread = self.thread(pid, tid, time_ns);
                 let on = !misc.is_switch_out();
                 let change = OnCpu { time_ns, thread, on, preempted: !on && misc.is_preempted() };
                 keep(&mut self.on_cpu, change, &mut self.forgotten);
@@ -65,20 +67,25 @@ impl Collector {
                     // Another program: nothing of the old one is mapped any more.
                     self.spaces.remove(&pid);
                 }
-                let thread = self.thread(pid, tid) as usize;
+                let thread = self.thread(pid, tid, u64::MAX) as usize;
                 self.threads[thread].name = String::from_utf8_lossy(name).into_owned();
             }
-            Record::Fork { pid, tid } if pid != self.ours => {
-                // The number may have belonged to another thread before.
-                self.by_tid.remove(&tid);
-            }
+            Record::Fork { pid, tid, time_ns } if pid != self.ours => self.born(tid, time_ns),
             Record::Lost(count) => self.lost += count,
             _ => {}
         }
     }
 
+    /// The number may have belonged to another thread before. Buffers are emptied CPU by CPU, though: what the new thread
+    /// did on one may be known before its birth on another.
+    fn born(&mut self, tid: u32, time_ns: u64) {
+        if self.by_tid.get(&tid).is_some_and(|known| self.met_ns[*known as usize] < time_ns) {
+            self.by_tid.remove(&tid);
+        }
+    }
+
     fn sample(&mut self, sample: &Sample<'_>) {
-        let thread = self.thread(sample.pid, sample.tid);
+        let thread = self.thread(sample.pid, sample.tid, sample.time_ns);
         let mut addresses = std::mem::take(&mut self.scratch);
         addresses.clear();
         let inner = sample.kernel().enumerate();
@@ -111,12 +118,16 @@ impl Collector {
         keep(&mut self.taken, taken, &mut self.forgotten);
     }
 
-    fn thread(&mut self, pid: u32, tid: u32) -> u32 {
-        *self.by_tid.entry(tid).or_insert_with(|| {
+    fn thread(&mut self, pid: u32, tid: u32, time_ns: u64) -> u32 {
+        let thread = *self.by_tid.entry(tid).or_insert_with(|| {
             let name = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).unwrap_or_default();
             self.threads.push(Thread { pid, tid, name: name.trim_end().to_owned(), samples: 0 });
+            self.met_ns.push(time_ns);
             u32::try_from(self.threads.len() - 1).unwrap_or(u32::MAX)
-        })
+        });
+        let met = &mut self.met_ns[thread as usize];
+        *met = time_ns.min(*met);
+        thread
     }
 
     /// Processes that were seen.
@@ -158,5 +169,37 @@ fn keep<T>(all: &mut Vec<T>, one: T, forgotten: &mut u64) {
         all.push(one);
     } else {
         *forgotten += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::perf::Misc;
+    use super::*;
+
+    fn switch(tid: u32, time_ns: u64) -> Record<'static> {
+        Record::Switch { pid: 1, tid, time_ns, misc: Misc(0) }
+    }
+
+    #[test]
+    fn a_thread_whose_birth_is_read_late_stays_one_thread() {
+        let mut collector = Collector::new(HashSet::new(), &[]);
+        collector.take(switch(7, 20));
+        collector.take(Record::Name { pid: 1, tid: 7, name: b"worker", misc: Misc(0) });
+        collector.take(Record::Fork { pid: 1, tid: 7, time_ns: 10 });
+        collector.take(switch(7, 30));
+        let recording = collector.finish();
+        assert_eq!(recording.threads.iter().map(|thread| thread.name.as_str()).collect::<Vec<_>>(), ["worker"]);
+        assert!(recording.on_cpu.iter().all(|change| change.thread == 0));
+    }
+
+    #[test]
+    fn a_number_that_is_given_again_is_another_thread() {
+        let mut collector = Collector::new(HashSet::new(), &[(1, 7)]);
+        collector.take(switch(7, 20));
+        collector.take(Record::Fork { pid: 1, tid: 7, time_ns: 30 });
+        collector.take(switch(7, 40));
+        let recording = collector.finish();
+        assert_eq!(recording.on_cpu.iter().map(|change| change.thread).collect::<Vec<_>>(), [0, 1]);
     }
 }

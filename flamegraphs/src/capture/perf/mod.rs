@@ -5,5 +5,7 @@ mod record;
 mod ring;
 
 pub(super) use event::{Event, Trigger, Wanted};
+#[cfg(test)]
+pub(super) use record::Misc;
 pub(super) use record::{Record, Sample};
 pub(super) use ring::Ring;

@@ -20,7 +20,7 @@ mod kind {
 
 /// The `misc` field of a record's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::capture) struct Misc(pub(super) u16);
+pub(in crate::capture) struct Misc(pub(in crate::capture) u16);
 
 impl Misc {
     /// `PERF_RECORD_MISC_COMM_EXEC`: the name is that of a program just started.
@@ -98,6 +98,7 @@ pub(in crate::capture) enum Record<'a> {
     Fork {
         pid: u32,
         tid: u32,
+        time_ns: u64,
     },
     /// So many records found no room.
     Lost(u64),
@@ -126,8 +127,8 @@ pub(super) fn parse(kind: u32, misc: Misc, body: &[u8]) -> Option<Record<'_>> {
         }
         kind::FORK => {
             let mut fields = Fields(body);
-            let (pid, _parent_pid, tid) = (fields.u32()?, fields.u32()?, fields.u32()?);
-            Some(Record::Fork { pid, tid })
+            let (pid, _parent_pid, tid, _parent_tid) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
+            Some(Record::Fork { pid, tid, time_ns: fields.u64()? })
         }
         kind::LOST => {
             let mut fields = Fields(body);
@@ -272,8 +273,8 @@ mod tests {
         );
         assert_eq!(parse(kind::LOST, Misc(0), &body(&[1, 42, 0, 0, 0, 0])), Some(Record::Lost(42)));
         assert_eq!(
-            parse(kind::FORK, Misc(0), &body(&[pair(1, 2), pair(3, 4), 0])),
-            Some(Record::Fork { pid: 1, tid: 3 })
+            parse(kind::FORK, Misc(0), &body(&[pair(1, 2), pair(3, 4), 7])),
+            Some(Record::Fork { pid: 1, tid: 3, time_ns: 7 })
         );
     }
 
