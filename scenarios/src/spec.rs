@@ -1,9 +1,13 @@
 //! A scenario after reading and resolving: plain data, no spans, no I/O.
 
+mod program;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::program::{PORT, Program, Ready, Scheme, Target, TargetError};
 
 /// Settings by knob path, in the spelling a person would use (`2`, `10s`, `jemalloc`, `true`).
 ///
@@ -19,8 +23,10 @@ pub struct Scenario {
     pub version: u32,
     /// One sentence.
     pub summary: String,
-    /// Name of the workload in the catalogue.
+    /// Name of the workload in the catalogue; empty where a program takes its place.
     pub workload: String,
+    /// The program to drive instead of a workload of the catalogue.
+    pub subject: Option<Program>,
     /// Shape of a trial.
     pub trial: Trial,
     /// Load of the open-loop phase.
@@ -115,4 +121,17 @@ pub struct Variant {
     pub summary: String,
     /// Settings on top of the scenario's.
     pub settings: Settings,
+    /// Program and arguments in the place of the scenario's, for scenarios with a [`Scenario::subject`].
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// Arguments after those of the command.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+impl Variant {
+    /// A variant that changes nothing.
+    pub fn plain(name: impl Into<String>) -> Self {
+        Self { name: name.into(), summary: String::new(), settings: Settings::new(), command: None, args: Vec::new() }
+    }
 }

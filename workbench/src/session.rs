@@ -87,6 +87,9 @@ pub struct Session {
 /// A [`Refusal`] with exit code 2 for whatever is wrong with the wish.
 pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     let scenario = catalog.load(&wish.scenario).map_err(Refusal::usage)?;
+    if scenario.subject.is_some() {
+        return Err(Refusal::usage("scenarios with a [subject] are read, and not run yet"));
+    }
     let mut resolved = resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)?;
     if wish.amount == Amount::Quick {
         quicken(&mut resolved);

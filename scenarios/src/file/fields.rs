@@ -93,13 +93,20 @@ pub(super) fn knob(field: &Field<'_>, knob: &Knob) -> Option<String> {
             | Kind::Signed { .. }
             | Kind::Milliseconds { .. }
             | Kind::Number { .. }
-            | Kind::Bytes { .. },
+            | Kind::Bytes { .. }
+            | Kind::Percent { .. },
             DeValue::Integer(value),
         ) => whole(value).map_or_else(|| value.to_string(), |value| value.to_string()),
         (Kind::Number { .. }, DeValue::Float(value)) => value.as_str().to_owned(),
         (Kind::Boolean, DeValue::Boolean(value)) => value.to_string(),
         (
-            Kind::Duration { .. } | Kind::Choice(_) | Kind::CpuSet | Kind::Size { .. } | Kind::Bytes { .. },
+            Kind::Duration { .. }
+            | Kind::Choice(_)
+            | Kind::CpuSet
+            | Kind::Size { .. }
+            | Kind::Bytes { .. }
+            | Kind::Percent { .. }
+            | Kind::Pairs,
             DeValue::String(value),
         ) => value.to_string(),
         (kind, _) => {
@@ -151,6 +158,8 @@ fn wrong_knob_type(field: &Field<'_>, kind: Kind) {
             ("a size", Some("a size is a string with a unit, \"64KiB\", or a number of bytes".to_owned()))
         }
         Kind::Number { .. } => ("a number", unquoted(field)),
+        Kind::Percent { .. } => ("a whole number of percent", Some("a number without a unit, or \"off\"".to_owned())),
+        Kind::Pairs => ("a string", Some("for example \"gctrace=1,madvdontneed=1\"".to_owned())),
     };
     field.wrong_type(expected, help);
 }

@@ -21,8 +21,15 @@ const MOST_WEIGHT: f64 = 1e9;
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// Reads the mix; `None` where a problem was reported.
-pub(super) fn read(root: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Vec<Operation>> {
+/// Name of the only operation of a scenario whose mix is the path of its target.
+const ONLY: &str = "request";
+
+/// Reads the mix; `None` where a problem was reported. `path` is that of the target, where it has one: alone it makes a
+/// mix of one GET.
+pub(super) fn read(root: &Section<'_>, kind: Option<WorkloadKind>, path: Option<&str>) -> Option<Vec<Operation>> {
+    if let Some(path) = path {
+        return of_target(root, path);
+    }
     let field = root.required("mix")?;
     let entries = root.sections("mix", "[[mix]]");
     if let DeValue::Array(items) = field.value
@@ -47,6 +54,27 @@ pub(super) fn read(root: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Vec
         return None;
     }
     (!operations.is_empty()).then_some(operations)
+}
+
+fn of_target(root: &Section<'_>, path: &str) -> Option<Vec<Operation>> {
+    if let Some(mix) = root.get("mix") {
+        let help = format!("take `{}` out of `target`, and give each operation its `path`", shown(path));
+        mix.key_problem("`target` has a path, and so has the mix", Some(help));
+        return None;
+    }
+    let target = root.section("subject", "[subject]")?.get("target")?;
+    if !placeholders::check(&target, &path.replace(crate::spec::PORT, "")) || !is_request_path(&target, path) {
+        return None;
+    }
+    let request = Request {
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        headers: Vec::new(),
+        body: None,
+        expect_status: 200,
+        expect_body: None,
+    };
+    Some(vec![Operation { name: ONLY.to_owned(), weight: 1.0, measured: true, request: Some(request) }])
 }
 
 fn operation(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Operation> {
@@ -141,13 +169,17 @@ fn request_path(field: &Field<'_>) -> Option<String> {
         field.problem("`path` must begin with `/`", None);
         return None;
     }
+    is_request_path(field, &path).then_some(path)
+}
+
+fn is_request_path(field: &Field<'_>, path: &str) -> bool {
     // A blank would end the request target, and a line feed would begin a header.
-    if !path.bytes().all(|b| b.is_ascii_graphic()) || path.contains('#') {
+    let fits = path.bytes().all(|b| b.is_ascii_graphic()) && !path.contains('#');
+    if !fits {
         let help = "percent-encode blanks, `#` and whatever is not ASCII".to_owned();
-        field.problem("`path` has characters that a request line cannot carry", Some(help));
-        return None;
+        field.problem(format!("`{}` has characters that a request line cannot carry", field.key), Some(help));
     }
-    Some(path)
+    fits
 }
 
 /// Text with placeholders.

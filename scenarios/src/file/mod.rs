@@ -39,6 +39,25 @@
 //! workload.login = "pool"
 //! ```
 //!
+//! A program that is not ours takes the place of the workload:
+//!
+//! ```toml
+//! [subject]                  # instead of `workload`
+//! command = ["./my-service", "--port", "${port}"]
+//! target = "http://127.0.0.1:${port}"   # or a fixed port in both; with a path and no [[mix]], GET of that path
+//! folder = "."               # where this file lies, unless said otherwise
+//! env = { RUST_LOG = "warn" }
+//! ready = "port"             # or "http:/health" (status 200), or "line:listening on"
+//! start_timeout = "30s"
+//! stop_timeout = "10s"       # from SIGTERM to SIGKILL; "0s" kills at once
+//!
+//! [[variant]]
+//! name = "new"
+//! command = ["./new-service", "--port", "${port}"]   # in the place of the subject's
+//! args = ["--threads", "4"]                          # after those of the command
+//! set.env.FIX = "1"
+//! ```
+//!
 //! All problems of a file are reported at once, each with its line and column.
 
 mod document;
@@ -47,6 +66,7 @@ mod mix;
 mod placeholders;
 mod settings;
 mod shape;
+mod subject;
 mod variants;
 mod write;
 
@@ -115,8 +135,19 @@ fn parse_with(file: &str, text: &str, workloads: Option<&[(&str, WorkloadKind)]>
     }
 }
 
-const TOP: &[&str] =
-    &["name", "version", "summary", "workload", "trial", "load", "mix", "knobs", "workload_parameters", "variant"];
+const TOP: &[&str] = &[
+    "name",
+    "version",
+    "summary",
+    "workload",
+    "subject",
+    "trial",
+    "load",
+    "mix",
+    "knobs",
+    "workload_parameters",
+    "variant",
+];
 
 /// `None` where a problem was reported; reading goes on after one, so that others are found too.
 fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> Option<Scenario> {
@@ -124,24 +155,48 @@ fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> O
     let name = root.required("name").and_then(|field| fields::slug(&field));
     let version = root.required("version").and_then(|field| fields::integer(&field, 1, i128::from(u32::MAX)));
     let summary = root.required("summary").and_then(|field| fields::line(&field));
-    let workload = root.required("workload").and_then(|field| fields::slug(&field).map(|text| (text, field)));
-    let kind = workload.as_ref().and_then(|(name, field)| workload_kind(name, field, workloads));
+    // A program is driven over a socket.
+    let mut kind = Some(WorkloadKind::Networked);
+    let external = root.get("subject").is_some();
+    let subject = subject::read(root);
+    let workload = if external {
+        Some(String::new())
+    } else {
+        workload_name(root).map(|(name, field)| {
+            kind = workload_kind(&name, &field, workloads);
+            name
+        })
+    };
     let shape = shape::read(root);
-    let mix = mix::read(root, kind);
-    let settings = settings::shared(root);
-    let variants = variants::read(root, &settings);
+    let path = subject.as_ref().and_then(|subject| subject.as_ref()?.path.as_deref());
+    let mix = mix::read(root, kind, path);
+    let settings = settings::shared(root, external);
+    let variants = variants::read(root, &settings, external);
     let (trial, load) = shape?;
+    let (subject, variants) = (subject?.map(|subject| subject.program), variants?);
+    if let Some(program) = &subject {
+        let shared = settings.iter().filter(|(path, _)| path.starts_with("env.")).map(|(_, value)| value.as_str());
+        if !subject::check_port(root, program, &shared.collect::<Vec<_>>(), &variants) {
+            return None;
+        }
+    }
     Some(Scenario {
         name: name?,
         version: u32::try_from(version?).ok()?,
         summary: summary?,
-        workload: workload?.0,
+        workload: workload?,
+        subject,
         trial,
         load,
         mix: mix?,
         settings,
-        variants: variants?,
+        variants,
     })
+}
+
+fn workload_name<'a>(root: &Section<'a>) -> Option<(String, document::Field<'a>)> {
+    let field = root.required("workload")?;
+    Some((fields::slug(&field)?, field))
 }
 
 fn workload_kind(

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::document::{Field, Section};
 use super::fields;
-use crate::knobs::{Acts, KnobError, Setting, lookup, parameter_name};
+use crate::knobs::{Acts, KnobError, Setting, check_combination, check_for_program, lookup, parameter_name};
 use crate::problem::{Problem, nearest};
 use crate::spec::Settings;
 
@@ -17,9 +17,12 @@ pub(super) struct Leaf<'a> {
 }
 
 /// Settings of `[knobs]` and `[workload_parameters]`; what is wrong is reported and left out.
-pub(super) fn shared(root: &Section<'_>) -> Settings {
+pub(super) fn shared(root: &Section<'_>, external: bool) -> Settings {
     let mut settings = Settings::new();
-    if let Some(section) = root.section("workload_parameters", "[workload_parameters]") {
+    if external && let Some(field) = root.get("workload_parameters") {
+        let help = "give it arguments in `command`, or variables in `env`".to_owned();
+        field.key_problem("a program has no workload parameters", Some(help));
+    } else if let Some(section) = root.section("workload_parameters", "[workload_parameters]") {
         for field in section.fields() {
             let path = format!("workload.{}", field.key);
             match lookup(&path) {
@@ -123,8 +126,15 @@ fn joined(text: &str, first: &Range<usize>, last: &Range<usize>) -> Range<usize>
 }
 
 /// Reports settings that are right one by one and wrong together, at the `place` of the variant.
-pub(super) fn check_together(section: &Section<'_>, place: Range<usize>, name: &str, merged: &Settings) -> bool {
-    match crate::knobs::check_combination(merged) {
+pub(super) fn check_together(
+    section: &Section<'_>,
+    place: Range<usize>,
+    name: &str,
+    merged: &Settings,
+    external: bool,
+) -> bool {
+    let checked = if external { check_for_program(merged) } else { check_combination(merged) };
+    match checked {
         Ok(()) => true,
         Err(error) => {
             section.report.add(Problem::new(format!("variant `{name}`: {error}"), place));

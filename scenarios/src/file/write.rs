@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::knobs::arrivals_name;
 use crate::knobs::{Kind, Setting, duration_text, lookup, parameter_name};
-use crate::spec::{Operation, Request, Scenario, Settings};
+use crate::spec::{Operation, Program, Request, Scenario, Settings};
 
 /// Writes a scenario as TOML that [`super::parse`] reads back to an equal one. Defaults are written out.
 pub fn to_toml(scenario: &Scenario) -> String {
@@ -14,7 +14,10 @@ pub fn to_toml(scenario: &Scenario) -> String {
     line(&mut out, "name", &quoted(&scenario.name));
     line(&mut out, "version", &scenario.version.to_string());
     line(&mut out, "summary", &quoted(&scenario.summary));
-    line(&mut out, "workload", &quoted(&scenario.workload));
+    match &scenario.subject {
+        Some(program) => write_program(&mut out, program),
+        None => line(&mut out, "workload", &quoted(&scenario.workload)),
+    }
     write_shape(&mut out, scenario);
     for operation in &scenario.mix {
         write_operation(&mut out, operation);
@@ -29,9 +32,37 @@ pub fn to_toml(scenario: &Scenario) -> String {
         if !variant.summary.is_empty() {
             line(&mut out, "summary", &quoted(&variant.summary));
         }
+        if let Some(command) = &variant.command {
+            line(&mut out, "command", &words(command));
+        }
+        if !variant.args.is_empty() {
+            line(&mut out, "args", &words(&variant.args));
+        }
         write_settings(&mut out, "[variant.set]", &variant.settings, |path| path);
     }
     out
+}
+
+fn write_program(out: &mut String, program: &Program) {
+    out.push_str("\n[subject]\n");
+    line(out, "command", &words(&program.command));
+    line(out, "target", &quoted(&program.target.to_string()));
+    if let Some(folder) = &program.folder {
+        line(out, "folder", &quoted(&folder.to_string_lossy()));
+    }
+    line(out, "ready", &quoted(&program.ready.to_string()));
+    line(out, "start_timeout", &quoted(&duration_text(program.start_timeout)));
+    line(out, "stop_timeout", &quoted(&duration_text(program.stop_timeout)));
+    if !program.env.is_empty() {
+        out.push_str("[subject.env]\n");
+        for (name, value) in &program.env {
+            line(out, name, &quoted(value));
+        }
+    }
+}
+
+fn words(words: &[String]) -> String {
+    Value::Array(words.iter().map(|word| Value::from(word.as_str())).collect()).to_string()
 }
 
 fn write_shape(out: &mut String, scenario: &Scenario) {

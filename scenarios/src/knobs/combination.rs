@@ -6,8 +6,9 @@ use crate::spec::Settings;
 /// Refuses knobs that the other settings make ineffective, such as a jemalloc knob under mimalloc.
 ///
 /// # Errors
-/// [`KnobError::NoEffect`] for the first one, in the order of the table.
+/// [`KnobError::NoEffect`] for the first one, in the order of the table; [`KnobError::OnlyGo`].
 pub fn check_combination(settings: &Settings) -> Result<(), KnobError> {
+    super::for_program::check_for_workload(settings)?;
     for knob in KNOBS {
         let (Some(value), Some(condition)) = (settings.get(knob.path), knob.condition) else { continue };
         if acts_in(condition, value, settings) {

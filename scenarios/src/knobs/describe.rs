@@ -51,6 +51,7 @@ fn row(knob: &Knob) -> Row {
             Acts::Jemalloc(option) => format!("jemalloc option {option}"),
             Acts::Mimalloc(option) => format!("mimalloc option {option}"),
             Acts::Glibc(tunable) => format!("glibc tunable glibc.malloc.{tunable}"),
+            Acts::Go(variable) => format!("Go's runtime, by {variable}"),
             Acts::MemoryLimit => "the subject's memory limit".to_owned(),
             Acts::Affinity => "CPUs of the subject".to_owned(),
             Acts::Load => "the load driver".to_owned(),
@@ -73,13 +74,16 @@ fn kind_name(knob: &Knob) -> &'static str {
         Kind::Choice(_) => "choice",
         Kind::CpuSet => "CPU list",
         Kind::Size { .. } | Kind::Bytes { .. } => "size",
+        Kind::Percent { .. } => "percent",
+        Kind::Pairs => "list",
     }
 }
 
 fn needs(knob: &Knob) -> String {
     let condition = knob.condition.map(|condition| format!("{} {}", condition.path, condition.needed));
+    let go = matches!(knob.acts, Acts::Go(_)).then(|| "a program written in Go".to_owned());
     let unstable = knob.unstable.then(|| "a build with tokio_unstable".to_owned());
-    condition.into_iter().chain(unstable).collect::<Vec<_>>().join(" and ")
+    condition.into_iter().chain(go).chain(unstable).collect::<Vec<_>>().join(" and ")
 }
 
 fn free_names() -> [Row; 2] {

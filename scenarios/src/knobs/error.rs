@@ -90,6 +90,20 @@ pub enum KnobError {
         /// The nearest of them.
         nearest: Option<String>,
     },
+    /// For our own subjects only.
+    #[error("`{path}` cannot be set in a program that is not ours: {why}")]
+    NotFromOutside {
+        /// Knob.
+        path: String,
+        /// Why, and what to use.
+        why: &'static str,
+    },
+    /// For programs written in Go only.
+    #[error("`{path}` is for programs written in Go, and this scenario's workload is ours, in Rust")]
+    OnlyGo {
+        /// Knob.
+        path: String,
+    },
     /// Would be ignored without a word.
     #[error("`{path}` has no effect with {condition} = {actual}: it needs {condition} {needed}{}", except(path, *allowed))]
     NoEffect {
@@ -128,6 +142,8 @@ impl KnobError {
                 | Self::Name { .. }
                 | Self::Reserved { .. }
                 | Self::NoEffect { .. }
+                | Self::NotFromOutside { .. }
+                | Self::OnlyGo { .. }
         )
     }
 }

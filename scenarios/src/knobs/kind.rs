@@ -57,6 +57,13 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
+    /// A whole number of percent, or `off`.
+    Percent {
+        /// Largest.
+        max: u64,
+    },
+    /// `name=value`, several separated by commas.
+    Pairs,
     /// Bytes in Go's spelling, e.g. `256MiB`, or `off`.
     Size {
         /// Smallest.
@@ -79,6 +86,8 @@ impl Kind {
             Self::CpuSet => "CPUs 0 to 1023".to_owned(),
             Self::Bytes { min, max } => format!("{} to {}", size_text(*min), size_text(*max)),
             Self::Size { min, max } => format!("{} to {}, or off", size_text(*min), size_text(*max)),
+            Self::Percent { max } => format!("0 to {max}, or off"),
+            Self::Pairs => "any names".to_owned(),
         }
     }
 
@@ -128,6 +137,19 @@ impl Kind {
                 let bytes = parse_size(value).map_err(not)?;
                 within((*min..=*max).contains(&bytes), size_text(bytes))
             }
+            Self::Percent { .. } if value == "off" => Ok(value.to_owned()),
+            Self::Percent { max } => {
+                let n: i128 = value.parse().map_err(|_| misfit())?;
+                within(n >= 0 && n <= i128::from(*max), n.to_string())
+            }
+            Self::Pairs => {
+                let is_pair = |pair: &str| {
+                    let (name, value) = pair.split_once('=').unwrap_or_default();
+                    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+                    plain(name) && plain(value)
+                };
+                if value.split(',').all(is_pair) { Ok(value.to_owned()) } else { Err(misfit()) }
+            }
             Self::Size { .. } if value == "off" => Ok(value.to_owned()),
             Self::Size { min, max } => {
                 let size = parse_size(value).map_err(|expected| not(format!("{expected}, or `off`")))?;
@@ -151,6 +173,8 @@ impl fmt::Display for Kind {
             Self::Choice(_) => write!(f, "one of {}", self.range()),
             Self::Bytes { .. } => write!(f, "a size such as 64KiB: {}", self.range()),
             Self::CpuSet => write!(f, "a list of CPUs such as 0-1,3: {}", self.range()),
+            Self::Percent { .. } => write!(f, "a whole number of percent: {}", self.range()),
+            Self::Pairs => f.write_str("a list such as `gctrace=1,madvdontneed=1`"),
             Self::Size { .. } => write!(f, "a size such as 256MiB: {}", self.range()),
         }
     }

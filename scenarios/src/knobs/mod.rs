@@ -12,6 +12,7 @@ mod cpu_set;
 mod describe;
 mod duration;
 mod error;
+mod for_program;
 mod kind;
 mod path;
 mod shape;
@@ -26,6 +27,7 @@ pub use self::combination::check_combination;
 pub use self::describe::{Row, describe};
 pub use self::duration::{duration_text, parse_duration};
 pub use self::error::KnobError;
+pub use self::for_program::{check_for_program, check_reach, is_in_variables, program_variables};
 pub use self::kind::Kind;
 pub use self::path::{Setting, check, lookup, parameter_name};
 pub use self::shape::apply_to_shape;
@@ -88,6 +90,8 @@ pub enum Acts {
     Mimalloc(&'static str),
     /// A tunable `glibc.malloc.NAME` of the system's allocator, in `GLIBC_TUNABLES`.
     Glibc(&'static str),
+    /// On Go's runtime, by this variable.
+    Go(&'static str),
     /// On the controller of the subject's soft memory limit.
     MemoryLimit,
     /// The CPUs that the subject may run on.

@@ -15,7 +15,7 @@ pub enum Setting<'a> {
 }
 
 /// Environment variables that are other knobs' business, with the reason; a trailing `*` stands for anything.
-const RESERVED: [(&str, &str); 8] = [
+const RESERVED: [(&str, &str); 12] = [
     ("_RJEM_MALLOC_CONF", "use the allocator.jemalloc.* knobs, which are checked and read back"),
     ("MALLOC_CONF", "the built-in jemalloc ignores it; use the allocator.jemalloc.* knobs"),
     ("MIMALLOC_*", "use the allocator.mimalloc.* knobs, which are checked and read back"),
@@ -23,6 +23,10 @@ const RESERVED: [(&str, &str); 8] = [
     ("GLIBC_TUNABLES", "use the allocator.system.* knobs, which are checked and read back"),
     ("TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE", "use runtime.sharded_blocking_queue, which is checked and read back"),
     ("TOKIO_WORKER_THREADS", "use runtime.worker_threads, which is checked and read back"),
+    ("GOMAXPROCS", "use go.gomaxprocs, which is checked and read back"),
+    ("GOGC", "use go.gogc, which is checked and read back"),
+    ("GOMEMLIMIT", "use go.gomemlimit, which is checked and read back"),
+    ("GODEBUG", "use go.godebug, which is checked and read back"),
     ("WORKBENCH_*", "the workbench talks to its subjects by such variables"),
 ];
 

@@ -1,5 +1,6 @@
 //! The table of knobs.
 
+mod go;
 mod jemalloc;
 mod mimalloc;
 mod runtime;
@@ -13,7 +14,8 @@ use super::{Acts, Condition, DefaultValue, GoEquivalent, Kind, Knob, Needed};
 pub const KNOBS: &[Knob] = &joined();
 
 /// Sections of the table.
-const SECTIONS: &[&[Knob]] = &[runtime::KNOBS, ALLOCATOR, jemalloc::KNOBS, mimalloc::KNOBS, system::KNOBS, CPU, SHAPE];
+const SECTIONS: &[&[Knob]] =
+    &[runtime::KNOBS, ALLOCATOR, jemalloc::KNOBS, mimalloc::KNOBS, system::KNOBS, CPU, go::KNOBS, SHAPE];
 
 const COUNT: usize = {
     let (mut count, mut section) = (0, 0);

@@ -120,7 +120,7 @@ fn wrong_names_and_values_name_the_right_ones() {
         ("worker_threads", "2"),
         ("narenas", "2"),
         ("GOMAXPROCS", "2"),
-        ("go.gogc", "50"),
+        ("go.goc", "50"),
         ("alocator.kind", "system"),
         ("gc.percent", "100"),
         ("", "1"),

@@ -69,6 +69,7 @@ impl Knob {
                 assign: '=',
                 separator: ':',
             }),
+            Acts::Go(variable) => Some(Place::Whole { variable: variable.to_owned() }),
             _ if self.path == "runtime.worker_threads" => {
                 Some(Place::Whole { variable: "TOKIO_WORKER_THREADS".to_owned() })
             }
@@ -110,21 +111,25 @@ pub fn variables(settings: &Settings) -> BTreeMap<String, String> {
     for knob in KNOBS.iter().filter(|knob| matches!(knob.acts, Acts::Jemalloc(_) | Acts::Mimalloc(_) | Acts::Glibc(_)))
     {
         let (Some(value), Some(place)) = (settings.get(knob.path), knob.variable()) else { continue };
-        let value = knob.spelled_for_variable(value);
-        match place {
-            Place::Whole { variable } => {
-                all.insert(variable, value);
-            }
-            Place::Item { variable, key, assign, separator } => {
-                let list = all.entry(variable.to_owned()).or_default();
-                if !list.is_empty() {
-                    list.push(separator);
-                }
-                list.push_str(&format!("{key}{assign}{value}"));
-            }
-        }
+        add(&mut all, &place, knob.spelled_for_variable(value));
     }
     all
+}
+
+/// Adds a value to the variable that it belongs in.
+pub(super) fn add(all: &mut BTreeMap<String, String>, place: &Place, value: String) {
+    match place {
+        Place::Whole { variable } => {
+            all.insert(variable.clone(), value);
+        }
+        Place::Item { variable, key, assign, separator } => {
+            let list = all.entry((*variable).to_owned()).or_default();
+            if !list.is_empty() {
+                list.push(*separator);
+            }
+            list.push_str(&format!("{key}{assign}{value}"));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,11 @@ pub(super) fn spread(variants: Vec<Variant>, axes: &[Axis]) -> Result<Vec<Varian
     // Where a variant sets what is varied, keeping both would make the variant's name a lie. A single variant without
     // settings of its own is no more than the scenario itself.
     let sets_varied = |variant: &Variant| axes.iter().any(|axis| variant.settings.contains_key(&axis.path));
-    let replaced = variants.iter().any(sets_varied) || matches!(&variants[..], [one] if one.settings.is_empty());
+    let is_program = |variant: &Variant| variant.command.is_some() || !variant.args.is_empty();
+    let nothing = |variant: &Variant| variant.settings.is_empty() && !is_program(variant);
+    // A variant that is a program of its own is never replaced.
+    let replaced = (variants.iter().any(sets_varied) && !variants.iter().any(is_program))
+        || matches!(&variants[..], [one] if nothing(one));
     let bases = if replaced { vec![None] } else { variants.iter().map(Some).collect() };
     let count = axes.iter().try_fold(bases.len(), |count, axis| count.checked_mul(axis.values.len()));
     match count {
@@ -95,7 +99,9 @@ fn variant(base: Option<&Variant>, axes: &[Axis], point: &[&str]) -> Variant {
         // A comma separates settings in the name.
         name.push(format!("{}={}", axis.label, shown(value).replace(',', "+")));
     }
-    Variant { name: name.join(","), summary: base.map_or_else(String::new, |base| base.summary.clone()), settings }
+    let plain = Variant::plain(name.join(","));
+    let base = base.map_or_else(|| plain.clone(), Variant::clone);
+    Variant { name: plain.name, settings, ..base }
 }
 
 /// Whether a value has an effect at this point, as far as that depends on another axis.

@@ -15,7 +15,8 @@ pub use self::error::ResolveError;
 pub use self::flags::{FlagError, parse_set, parse_vary};
 
 use crate::knobs::{
-    self, KNOBS, KnobError, Setting, acts_in, apply_to_shape, check_combination, lookup, parameter_name,
+    self, KNOBS, KnobError, Setting, acts_in, apply_to_shape, check_combination, check_for_program, check_reach,
+    lookup, parameter_name,
 };
 use crate::problem::nearest;
 use crate::spec::{Arrivals, Scenario, Settings, Variant};
@@ -53,7 +54,8 @@ pub fn resolve(
     keep_where_it_acts(&mut scenario);
     let variants = merged(&scenario);
     for variant in &variants {
-        check_combination(&variant.settings)
+        let together = if scenario.subject.is_some() { check_for_program } else { check_combination };
+        together(&variant.settings)
             .map_err(|problem| ResolveError::Variant { variant: variant.name.clone(), problem: Box::new(problem) })?;
     }
     Ok(Resolved { scenario, variants })
@@ -87,6 +89,9 @@ fn set(scenario: &mut Scenario, path: &str, value: &str) -> Result<(), ResolveEr
 /// The canonical spelling of a value. A parameter must be one that the scenario declares.
 fn checked(scenario: &Scenario, path: &str, value: &str) -> Result<String, KnobError> {
     let value = knobs::check(path, value)?;
+    if scenario.subject.is_some() {
+        check_reach(path)?;
+    }
     match parameter_name(path) {
         Some(name) if !scenario.settings.contains_key(path) => {
             let declared: Vec<&str> = scenario.settings.keys().filter_map(|path| parameter_name(path)).collect();
@@ -103,6 +108,10 @@ fn checked(scenario: &Scenario, path: &str, value: &str) -> Result<String, KnobE
 /// A knob for all variants that acts in some of them only, since what it depends on distinguishes them
 /// (`allocator.mimalloc.purge_delay` beside `--vary allocator.kind=jemalloc,mimalloc`), belongs to those.
 fn keep_where_it_acts(scenario: &mut Scenario) {
+    if scenario.subject.is_some() {
+        // Which allocator a program has is not ours to know.
+        return;
+    }
     let variants = merged(scenario);
     for knob in KNOBS {
         let (Some(value), Some(condition)) = (scenario.settings.get(knob.path).cloned(), knob.condition) else {
@@ -149,7 +158,11 @@ fn merged(scenario: &Scenario) -> Vec<Variant> {
 fn refuse_new_twins(before: &[Variant], after: &[Variant], sets: &[(String, String)]) -> Result<(), ResolveError> {
     for (index, first) in after.iter().enumerate() {
         for (later, second) in after.iter().enumerate().skip(index + 1) {
-            if first.settings == second.settings && before[index].settings != before[later].settings {
+            let same = |one: &Variant, other: &Variant| (&one.command, &one.args) == (&other.command, &other.args);
+            if first.settings == second.settings
+                && same(first, second)
+                && before[index].settings != before[later].settings
+            {
                 let paths = sets.iter().map(|(path, _)| path.clone());
                 let differ = |path: &String| before[index].settings.get(path) != before[later].settings.get(path);
                 return Err(ResolveError::Twins {

@@ -197,6 +197,7 @@ mod tests {
             version: 1,
             summary: String::new(),
             workload: "shop".into(),
+            subject: None,
             trial: Trial { blocks: 1, warmup: Duration::ZERO, saturated: Duration::ZERO },
             load: Load {
                 arrivals: Arrivals::Poisson,

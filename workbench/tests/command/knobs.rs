@@ -34,6 +34,8 @@ fn other_value(knob: &Knob) -> String {
         Kind::Duration { .. } => vec!["30ms".into()],
         Kind::Size { .. } => vec!["1GiB".into()],
         Kind::Bytes { .. } => vec!["128KiB".into(), "256KiB".into(), "4KiB".into(), "504B".into(), "64B".into()],
+        Kind::Percent { .. } => vec!["50".into()],
+        Kind::Pairs => vec!["a=1".into()],
         Kind::CpuSet => {
             let cpus = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("the CPUs of this process");
             vec![(0..).find(|cpu| cpus.is_set(*cpu).unwrap_or(false)).expect("it runs somewhere").to_string()]

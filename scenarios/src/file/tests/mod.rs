@@ -1,6 +1,7 @@
 mod messages;
 mod reading;
 mod robustness;
+mod subject;
 
 /// A file that is right, for tests that break it in one place.
 const RIGHT: &str = r#"name = "shop"

@@ -11,7 +11,7 @@ use proptest::sample::select;
 use super::super::{parse, to_toml};
 use super::RIGHT;
 use crate::knobs::{KNOBS, Kind, duration_text};
-use crate::spec::{Arrivals, Load, Operation, Request, Scenario, Settings, Trial, Variant};
+use crate::spec::{Arrivals, Load, Operation, Program, Request, Scenario, Settings, Target, Trial, Variant};
 
 const FILES: [&str; 3] =
     [RIGHT, include_str!("../../../catalog/http-service.toml"), include_str!("../../../catalog/allocator-lab.toml")];
@@ -73,6 +73,51 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn what_is_written_of_a_program_is_read(
+        scenario in scenarios(),
+        command in vec("[ -~é]{1,8}", 1..4),
+        args in vec(any::<String>(), 0..3),
+        own in option::of(vec("[a-z./]{1,8}", 1..3)),
+        ready in select(&["port", "http:/health", "line:listening on"]),
+        env in btree_map("[A-V][A-Z0-9_]{0,8}", lines(), 0..3),
+        folder in option::of("[a-z./é]{1,9}"),
+        patience in (durations(Duration::from_secs(3600)), durations(Duration::from_secs(60))),
+    ) {
+        let target = if command[0].contains("${port}") { "http://localhost:${port}" } else { "https://[::1]:8443" };
+        let reserved = |name: &String| crate::knobs::lookup(&format!("env.{name}")).is_err();
+        let mut program = Program::new(command, Target::parse(target).unwrap().0);
+        program.env = env.into_iter().filter(|(name, _)| !reserved(name)).collect();
+        program.ready = ready.parse().unwrap();
+        program.folder = folder.map(Into::into);
+        (program.start_timeout, program.stop_timeout) = patience;
+        let request = Request {
+            method: "GET".into(), path: "/".into(), headers: vec![], body: None, expect_status: 200, expect_body: None,
+        };
+        let mix = scenario.mix.into_iter().map(|op| Operation { request: Some(op.request.unwrap_or(request.clone())), ..op });
+        let plain = |variant: Variant| Variant {
+            settings: Settings::new(),
+            args: args.iter().map(|arg| arg.replace('\0', "")).collect(),
+            command: own.clone(),
+            ..variant
+        };
+        let scenario = Scenario {
+            workload: String::new(),
+            subject: Some(program),
+            mix: mix.collect(),
+            settings: Settings::new(),
+            variants: scenario.variants.into_iter().map(plain).collect(),
+            ..scenario
+        };
+        let text = to_toml(&scenario);
+        match parse("written.toml", &text) {
+            Ok(read) => prop_assert_eq!(read, scenario),
+            Err(problems) => prop_assert!(false, "{problems}\n{text}"),
+        }
+    }
+}
+
 fn durations(most: Duration) -> impl Strategy<Value = Duration> {
     let most = u64::try_from(most.as_micros()).unwrap();
     (1_000_u64.min(most)..=most).prop_map(Duration::from_micros)
@@ -98,13 +143,18 @@ fn values(kind: Kind) -> BoxedStrategy<String> {
         Kind::Duration { max, .. } => durations(max).prop_map(duration_text).boxed(),
         Kind::Choice(words) => select(words).prop_map(str::to_owned).boxed(),
         Kind::Size { min, max } | Kind::Bytes { min, max } => (min..=max).prop_map(crate::knobs::size_text).boxed(),
+        Kind::Percent { max } => (0..=max).prop_map(|n| n.to_string()).boxed(),
+        Kind::Pairs => "[a-z]{1,6}=[0-9]{1,3}(,[a-z]{1,6}=[0-9]{1,3})?".boxed(),
         Kind::CpuSet => select(&["0", "0-1", "1,3-5"]).prop_map(str::to_owned).boxed(),
     }
 }
 
 /// Knobs that never depend on others, and environment variables.
 fn knob_settings() -> impl Strategy<Value = Settings> {
-    let knobs: Vec<_> = KNOBS.iter().filter(|knob| knob.acts_on_subject() && knob.condition.is_none()).collect();
+    let of_ours = |knob: &&crate::knobs::Knob| {
+        knob.acts_on_subject() && knob.condition.is_none() && !matches!(knob.acts, crate::knobs::Acts::Go(_))
+    };
+    let knobs: Vec<_> = KNOBS.iter().filter(of_ours).collect();
     let knob = select(knobs)
         .prop_filter("the flavour and the allocator decide over others", |knob| {
             !matches!(knob.path, "runtime.flavor" | "allocator.kind")
@@ -159,7 +209,7 @@ fn variants(shared: &Settings) -> impl Strategy<Value = Vec<Variant>> + use<> {
         knobs
     });
     btree_map("[a-z]([a-z0-9=, .+\"'é-]{0,10}[a-z])?", (lines(), settings), 1..4).prop_map(|variants| {
-        let variant = |(name, (summary, settings))| Variant { name, summary, settings };
+        let variant = |(name, (summary, settings)): (String, _)| Variant { summary, settings, ..Variant::plain(name) };
         variants.into_iter().map(variant).collect()
     })
 }
@@ -199,6 +249,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             version,
             summary: summary.clone(),
             workload: workload.clone(),
+            subject: None,
             trial: trial.clone(),
             load: load.clone(),
             mix: mix.clone(),
