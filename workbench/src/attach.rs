@@ -222,14 +222,14 @@ fn threads(recording: &Recording, waits: &Profile) -> Vec<ThreadTime> {
         .map(|thread| {
             let tid = thread.tid.to_string();
             let of = |why| sums.get(&(tid.as_str(), why)).copied().unwrap_or_default();
-            let (blocked, preempted) = (of("blocked"), of("preempted"));
+            let (blocked, parked, preempted) = (of("blocked"), of("parked"), of("preempted"));
             ThreadTime {
                 name: thread.name.clone(),
                 tid: thread.tid,
                 cpu_s: thread.samples as f64 * recording.period_ns as f64 / 1e9,
-                blocked_s: blocked.1 as f64 / 1e9,
+                blocked_s: (blocked.1 + parked.1) as f64 / 1e9,
                 preempted_s: preempted.1 as f64 / 1e9,
-                waits: u64::try_from(blocked.0).unwrap_or(0),
+                waits: u64::try_from(blocked.0 + parked.0).unwrap_or(0),
             }
         })
         .collect();

@@ -107,6 +107,8 @@ pub(crate) enum Evidence {
     Allocator,
     /// tokio-console, recorded: tasks, resources, who waits on which.
     Console,
+    /// Where threads wait, thread by thread over time, and what the kernel counts meanwhile.
+    Wait,
     /// None.
     None,
 }

@@ -147,6 +147,7 @@ fn profiles(run: &LoadedRun, recorded: &Recorded, variants: &[VariantSummary]) -
                     let (path, view) = (run.console_path(&planned.variant), recorded.get(&planned.variant));
                     evidence::console::summary(&path, &planned.variant, view, missing, overhead)
                 }
+                EvidenceKind::Wait => evidence::wait::summary(&run.path, &folder, &planned.variant, missing, overhead),
             }
         })
         .collect()

@@ -8,6 +8,7 @@ mod address_space;
 mod collector;
 mod elf;
 mod error;
+mod parking;
 mod perf;
 mod recorder;
 mod recording;
@@ -16,5 +17,5 @@ mod waits;
 
 pub use error::CaptureError;
 pub use recorder::{Options, Recorder};
-pub use recording::{OnCpu, Recording, Taken, Thread};
-pub use waits::{Wait, waits};
+pub use recording::{OnCpu, Recording, Taken, Thread, Waiting};
+pub use waits::{Wait, Why, waits};

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::address_space::Area;
+use super::parking::{Mark, is_parked, mark};
 use super::symbols::{Place, Symbols};
-use super::waits::waits;
+use super::waits::{Wait, Why, waits};
 use crate::coverage::Coverage;
 use crate::profile::{BuildError, Builder, Frame, Label, LocationId, Mapping, Profile, Symbols as Known, ValueType};
 
@@ -123,26 +124,59 @@ impl Recording {
     }
 
     /// The time that threads spent off their CPU, by where they left it: sample types `waits` and `delay`, with a label
-    /// `why` that is `blocked` where the thread gave the CPU up and `preempted` where it was taken from it. Threads that
-    /// never moved are not in it. Stacks are there only where [`Recording::left`] is.
+    /// `why` that is one of [`Why::name`]. Threads that never moved are not in it. Stacks are there only where
+    /// [`Recording::left`] is, and so is the knowledge of who was parked.
     ///
     /// # Errors
     /// Only should the recording not hold together.
     pub fn wait_profile(&self, labels: &[Label]) -> Result<Profile, BuildError> {
+        Ok(self.waiting(labels)?.profile)
+    }
+
+    /// The same, with the waits one by one.
+    ///
+    /// # Errors
+    /// Only should the recording not hold together.
+    pub fn waiting(&self, labels: &[Label]) -> Result<Waiting, BuildError> {
+        let waits = waits(self);
         let mut sums: BTreeMap<(u32, Option<u32>, bool), (u64, u64)> = BTreeMap::new();
-        for wait in waits(self) {
+        for wait in &waits {
             let sum = sums.entry((wait.thread, wait.stack, wait.preempted)).or_default();
-            *sum = (sum.0 + 1, sum.1.saturating_add(wait.to_ns.saturating_sub(wait.from_ns)));
+            *sum = (sum.0 + 1, sum.1.saturating_add(wait.ns()));
         }
         let mut drawing =
             Drawing::new(self, [ValueType::new("waits", "count"), ValueType::new("delay", "nanoseconds")]);
+        let mut parked = vec![false; self.stacks.len()];
         for ((thread, stack, preempted), (count, nanoseconds)) in sums {
+            let idle = stack.is_some_and(|stack| drawing.is_parked(stack));
+            if let Some(known) = stack.and_then(|stack| parked.get_mut(stack as usize)) {
+                *known = idle;
+            }
             let mut all = labels.to_vec();
-            all.push(Label::text("why", if preempted { "preempted" } else { "blocked" }));
+            all.push(Label::text("why", Why::of(preempted, idle).name()));
             drawing.sample(thread, stack, &[whole(count), whole(nanoseconds)], &all)?;
         }
         drawing.builder.meta().default_sample_type = "delay".to_owned();
-        Ok(drawing.finish())
+        Ok(Waiting { waits, parked, profile: drawing.finish() })
+    }
+}
+
+/// The waits of a recording, explained.
+#[derive(Debug)]
+pub struct Waiting {
+    /// One by one, thread by thread, in the order of time.
+    pub waits: Vec<Wait>,
+    /// Added up.
+    pub profile: Profile,
+    /// By position in [`Recording::stacks`]: a runtime's waiting for work.
+    parked: Vec<bool>,
+}
+
+impl Waiting {
+    /// Why a thread was off its CPU.
+    pub fn why(&self, wait: &Wait) -> Why {
+        let idle = wait.stack.and_then(|stack| self.parked.get(stack as usize)).is_some_and(|parked| *parked);
+        Why::of(wait.preempted, idle)
     }
 }
 
@@ -177,9 +211,24 @@ impl<'a> Drawing<'a> {
                 symbols: Known::ALL,
             });
         }
-        let resolver =
-            Resolver { recording, symbols: Symbols::default(), known: HashMap::new(), files: HashMap::new() };
+        let resolver = Resolver {
+            recording,
+            symbols: Symbols::default(),
+            known: HashMap::new(),
+            marks: HashMap::new(),
+            files: HashMap::new(),
+        };
         Self { recording, builder, resolver, stacks: HashMap::new() }
+    }
+
+    /// Whether a stack, by its position, ends in a runtime's waiting for work.
+    fn is_parked(&mut self, stack: u32) -> bool {
+        let Some((pid, addresses)) = self.recording.stacks.get(stack as usize) else { return false };
+        let (resolver, builder) = (&mut self.resolver, &mut self.builder);
+        is_parked(addresses.iter().map(|address| {
+            resolver.location(builder, *pid, *address);
+            resolver.marks.get(&(*pid, *address)).copied()
+        }))
     }
 
     fn sample(&mut self, thread: u32, stack: Option<u32>, values: &[i64], labels: &[Label]) -> Result<(), BuildError> {
@@ -223,6 +272,8 @@ struct Resolver<'a> {
     recording: &'a Recording,
     symbols: Symbols,
     known: HashMap<(u32, u64), LocationId>,
+    /// What the functions at an address say of waits, the innermost that says anything.
+    marks: HashMap<(u32, u64), Mark>,
     /// Where the file of an area is found, by the area's process and start.
     files: HashMap<(u32, u64), PathBuf>,
 }
@@ -233,6 +284,9 @@ impl Resolver<'_> {
             return *known;
         }
         let places = self.places(pid, address);
+        if let Some(mark) = places.iter().find_map(|place| mark(&place.function)) {
+            self.marks.insert((pid, address), mark);
+        }
         let frames: Vec<Frame<'_>> = places
             .iter()
             .map(|place| Frame {

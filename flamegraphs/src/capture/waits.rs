@@ -19,6 +19,44 @@ pub struct Wait {
     pub preempted: bool,
 }
 
+impl Wait {
+    /// How long, nanoseconds.
+    pub fn ns(&self) -> u64 {
+        self.to_ns.saturating_sub(self.from_ns)
+    }
+}
+
+/// Why a thread was off its CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// It gave the CPU up: for a lock, for input, to sleep. Until it had a CPU again, so that the time in which it was
+    /// woken but not yet running is in it: switch records do not show it.
+    Blocked,
+    /// The CPU was taken from it.
+    Preempted,
+    /// It gave the CPU up because its runtime had no work for it. Told by the stack.
+    Parked,
+}
+
+impl Why {
+    pub(super) fn of(preempted: bool, parked: bool) -> Self {
+        match (preempted, parked) {
+            (true, _) => Self::Preempted,
+            (false, true) => Self::Parked,
+            (false, false) => Self::Blocked,
+        }
+    }
+
+    /// `blocked`, `preempted` or `parked`: the label `why` of a wait profile.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Preempted => "preempted",
+            Self::Parked => "parked",
+        }
+    }
+}
+
 /// Every wait of a recording, thread by thread, in the order of time. Waits that had not ended with the recording end
 /// with it; what a thread did before its first change is not known.
 pub fn waits(recording: &Recording) -> Vec<Wait> {

@@ -21,10 +21,11 @@ mod path;
 mod stack;
 mod task;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::folded::{FoldError, Folded, for_each_stack, unsymbolised};
-use crate::profile::{Function, LocationId, Profile};
+use crate::profile::{Function, LocationId, Profile, Sample};
 use parse::Parsed;
 
 /// For [`Metadata::drop_frames`](crate::profile::Metadata::drop_frames) of what a signal-driven profiler recorded:
@@ -72,6 +73,19 @@ impl Options {
 /// # Errors
 /// Where there is no such value, or one is negative.
 pub fn fold(profile: &Profile, type_index: usize, options: &Options) -> Result<Folded, FoldError> {
+    fold_by(profile, type_index, options, |_| Some(""))
+}
+
+/// The same, of the samples for which `leaf` has something; what it has stands at the leaf, unless it is empty.
+///
+/// # Errors
+/// Where there is no such value, or one is negative.
+pub fn fold_by(
+    profile: &Profile,
+    type_index: usize,
+    options: &Options,
+    leaf: impl Fn(&Sample) -> Option<&'static str>,
+) -> Result<Folded, FoldError> {
     let functions: Vec<Parsed> = profile.functions().iter().map(parse_function).collect();
     let addresses: Vec<Option<Parsed>> = profile
         .locations()
@@ -85,10 +99,13 @@ pub fn fold(profile: &Profile, type_index: usize, options: &Options) -> Result<F
     let mut threads: HashMap<&str, String> = HashMap::new();
     let mut folded = Folded::new();
     for_each_stack(profile, type_index, |sample, value| {
+        let Some(leaf) = leaf(sample) else { return };
         let root_first: Vec<&Parsed> = sample.stack.iter().rev().flat_map(frames_of).collect();
         let thread = sample.label("thread").filter(|_| options.thread_root);
         let thread = thread.map(|name| threads.entry(name).or_insert_with(|| thread_name(name)).as_str());
-        folded.add(&stack::readable(&root_first, thread, options), value);
+        let mut names = stack::readable(&root_first, thread, options);
+        names.extend((!leaf.is_empty()).then_some(Cow::Borrowed(leaf)));
+        folded.add(&names, value);
     })?;
     Ok(folded)
 }

@@ -62,6 +62,8 @@ pub enum EvidenceKind {
     Allocator,
     /// What tokio-console sees: tasks, resources, who waits on which.
     Console,
+    /// Where threads wait, and what the kernel counts meanwhile.
+    Wait,
 }
 
 impl EvidenceKind {
@@ -73,6 +75,7 @@ impl EvidenceKind {
             Self::Tasks => "tasks",
             Self::Allocator => "allocator",
             Self::Console => "console",
+            Self::Wait => "wait",
         }
     }
 }

@@ -48,6 +48,7 @@ impl Agent {
                 host.tasks()?;
                 Self::Console
             }
+            EvidenceKind::Wait => return Err(ChildError::Workload("waits are recorded from outside".to_owned())),
         })
     }
 

@@ -109,6 +109,7 @@ fn kinds(asked: &[Evidence], incident: bool) -> anyhow::Result<Vec<EvidenceKind>
             Evidence::Tasks => Some(EvidenceKind::Tasks),
             Evidence::Allocator => Some(EvidenceKind::Allocator),
             Evidence::Console => Some(EvidenceKind::Console),
+            Evidence::Wait => Some(EvidenceKind::Wait),
             Evidence::None => None,
         })
         .collect())

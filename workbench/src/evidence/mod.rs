@@ -9,6 +9,7 @@ mod kept;
 pub mod sampling;
 mod stalls;
 pub mod tasks;
+pub mod wait;
 
 pub use console::ConsoleRecord;
 use reports::run::writer::RunWriter;
@@ -23,6 +24,9 @@ pub enum Recorded {
     /// The same, by perf events from outside: the subject has no part in it, so that it never goes through a pipe.
     #[serde(skip)]
     CpuFromOutside(Box<flamegraphs::capture::Recording>),
+    /// Where threads waited, seen from outside as well.
+    #[serde(skip)]
+    Wait(Box<wait::WaitRecord>),
     /// Where memory was allocated.
     Heap(probe::heap::Profile),
     /// What tasks did.
@@ -62,6 +66,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
     match recorded {
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
         Recorded::CpuFromOutside(recording) => cpu::write_recording(writer, variant, recording),
+        Recorded::Wait(record) => wait::write(writer, variant, record),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(recorded) => tasks::write(writer, variant, recorded),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),

@@ -3,7 +3,6 @@
 mod conversation;
 mod driving;
 pub mod live;
-mod outside;
 mod trial;
 
 use std::path::{Path, PathBuf};
@@ -12,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::{CpuBackend, CpuSampling, EvidenceKind, PlannedTrial, Settings};
+use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings};
 use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
-use self::outside::{Outside, Prepared};
 use super::guard::Guard;
+use super::outside::{Outside, Wanted};
 use super::{Phase, Subject, SubjectError, TrialData};
 use crate::child::{self, protocol::Assignment};
 use crate::load::Placement;
@@ -120,6 +119,21 @@ impl<'a> BuiltinSubject<'a> {
     }
 }
 
+/// A child that is ready to be started, on whatever thread.
+struct Prepared {
+    command: Command,
+    marker: String,
+    guard: Arc<Guard>,
+    assignment: Assignment,
+    stop: Arc<AtomicBool>,
+}
+
+impl Prepared {
+    fn start(self) -> Result<Conversation, SubjectError> {
+        Conversation::start(self.command, &self.marker, &self.guard, &self.assignment, self.stop)
+    }
+}
+
 /// How one child is started.
 #[derive(Debug, Clone, Copy)]
 struct Start<'a> {
@@ -172,11 +186,11 @@ impl Subject for BuiltinSubject<'_> {
             program: &program(evidence)?,
             console_port: 0,
         };
-        let perf = self.cpu.filter(|cpu| evidence == Some(EvidenceKind::Cpu) && cpu.backend == CpuBackend::Perf);
-        let (conversation, outside) = match perf {
-            Some(perf) => outside::start(perf.hz, || self.prepare(variant, &start))?,
-            None => (self.start(variant, &start)?, Outside::default()),
-        };
+        let (conversation, outside) = Outside::launch(Wanted::of(evidence, self.cpu), || {
+            let prepared = self.prepare(variant, &start);
+            move || prepared.start()
+        });
+        let conversation = conversation?;
         let setup =
             trial::Setup { trial, scenario: self.scenario, variant, seed, placement: &placement, stop: &self.stop };
         trial::run(&setup, conversation, outside, watch)

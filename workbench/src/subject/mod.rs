@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod guard;
 pub mod last_words;
 mod metrics;
+pub mod outside;
 pub mod process;
 mod reap;
 #[cfg(test)]

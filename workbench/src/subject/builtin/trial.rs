@@ -3,13 +3,11 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use flamegraphs::capture as perf;
 use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
 use scenarios::spec::{Scenario, Variant};
 
 use super::conversation::Conversation;
 use super::driving::Driving;
-use super::outside::Outside;
 use super::{START_PATIENCE, conversation::Ready};
 use crate::child::protocol::{Command, MemorySample, Reply, Usage};
 use crate::clock::{Clock, SystemClock};
@@ -18,6 +16,7 @@ use crate::evidence::Recorded;
 use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 use crate::noise::HostCpu;
 use crate::recording::{Limits, Recorder, RecordingError};
+use crate::subject::outside::Outside;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
 
 /// Symbolising reads the debug information of the whole executable.
@@ -39,7 +38,7 @@ struct Phases {
 struct Observers {
     /// Listens to the subject's console, where it serves one.
     console: Option<Result<Recorder, RecordingError>>,
-    /// Watches it by perf events, where that was asked for.
+    /// Watches it, where that was asked for.
     outside: Outside,
 }
 
@@ -84,8 +83,12 @@ pub(super) fn run(
     let observers = Observers { console, outside };
     let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
     let mut phases = phases(trial, scenario, &driving, &mut conversation, observers, watch)?;
+    let open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
+    if let Some(Ok(Recorded::Wait(waits))) = &mut phases.recorded {
+        waits.open_started_ns = open_started_ns;
+    }
     if let Some(Ok(Recorded::Allocator(timeline))) = &mut phases.recorded {
-        timeline.open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
+        timeline.open_started_ns = open_started_ns;
         let limit = effective.get("allocator.memory_limit");
         timeline.limit = limit.and_then(|limit| scenarios::knobs::parse_size(limit).ok());
     }
@@ -141,10 +144,11 @@ fn phases(
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(conversation, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
-    let Observers { console, outside } = observers;
-    let watching = outside.recorder.map(|mut recorder| recorder.start(&[conversation.pid()]).map(|()| recorder));
+    let Observers { console, mut outside } = observers;
+    outside.start(conversation.pid());
     // Who is watched from outside has no agent.
-    let evidence = trial.kind.evidence().filter(|_| watching.is_none()).map(agent);
+    let evidence = trial.kind.evidence().filter(|_| !outside.replaces_the_agent()).map(agent);
+    let refused = outside.refused().map(str::to_owned);
     if let Some(agent) = evidence {
         conversation.ask(&Command::StartEvidence, &format!("starting {agent}"), START_PATIENCE)?;
     }
@@ -162,17 +166,14 @@ fn phases(
         let span = tracing::info_span!("open-loop phase");
         open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
     }
-    let seen = watching.map(|recorder| match recorder.and_then(perf::Recorder::stop) {
-        Ok(recording) => Ok(Recorded::CpuFromOutside(Box::new(recording))),
-        Err(error) => Err(error.to_string()),
-    });
+    let seen = outside.stop();
     let recorded = match evidence {
         None => seen,
         Some(agent) => {
             match conversation.ask(&Command::StopEvidence, &format!("stopping {agent}"), RECORDED_PATIENCE)? {
                 Reply::Recorded { mut recorded } => {
                     if let Recorded::Cpu(profile) = &mut *recorded {
-                        profile.perf_refused = outside.refused;
+                        profile.perf_refused = refused;
                     }
                     Some(Ok(with_recording(*recorded, console)))
                 }
@@ -205,6 +206,7 @@ fn agent(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Tasks => "the recording of tasks",
         EvidenceKind::Allocator => "the recording of the allocator",
         EvidenceKind::Console => "tokio-console",
+        EvidenceKind::Wait => "the recording of waits",
     }
 }
 

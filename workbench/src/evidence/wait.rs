@@ -1,0 +1,112 @@
+//! Wait evidence: where threads gave their CPU up or lost it, as pprof and as a flamegraph by time.
+
+use std::path::Path;
+
+use anyhow::Context;
+use flamegraphs::capture::{Recording, Why};
+use flamegraphs::profile::{Label, Profile, Sample};
+use flamegraphs::{names, svg};
+use reports::run::ProfileSummary;
+use reports::run::writer::RunWriter;
+
+use super::kept;
+
+/// Raw profile, within the evidence folder of a variant.
+const WAIT_PROFILE: &str = "wait.pb.gz";
+/// Flamegraph of the same.
+const WAIT_FLAMEGRAPH: &str = "wait.svg";
+
+/// What was seen of a subject from outside.
+#[derive(Debug)]
+pub struct WaitRecord {
+    /// Who was on a CPU when, and where threads left theirs; or why there is none.
+    pub recording: Result<Recording, String>,
+    /// Start of the open-loop phase, `CLOCK_MONOTONIC` in nanoseconds; the driver knows it.
+    pub open_started_ns: Option<u64>,
+}
+
+/// Writes `wait.pb.gz` and `wait.svg` of a variant.
+///
+/// # Errors
+/// A recording without waits, or files that cannot be written.
+pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyhow::Result<()> {
+    let recording = record.recording.as_ref().map_err(|because| anyhow::anyhow!("{because}"))?;
+    let mut waiting = recording.waiting(&[Label::text("variant", variant)]).context("the wait profile")?;
+    anyhow::ensure!(!waiting.waits.is_empty(), "no thread left its CPU in {:.1} s", recording.wall_s);
+    let profile = &mut waiting.profile;
+    let source = source(recording, profile);
+    kept::remember(&mut profile.meta, &source, waiting.waits.len() as u64);
+    writer.evidence(variant, WAIT_PROFILE, &flamegraphs::write::pprof(profile))?;
+    if let Some(picture) = picture(profile, &format!("Waits of {variant}"), recording.wall_s)? {
+        writer.evidence(variant, WAIT_FLAMEGRAPH, picture.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Who recorded, and how much of it is explained.
+fn source(recording: &Recording, profile: &Profile) -> String {
+    let known = |sample: &&Sample| !sample.stack.is_empty();
+    let sum = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|one| one.values[0]).sum::<i64>();
+    let (all, explained) = (sum(&mut profile.samples().iter()), sum(&mut profile.samples().iter().filter(known)));
+    let mut source = "perf switch records from outside".to_owned();
+    if recording.kernel {
+        #[allow(clippy::cast_precision_loss, reason = "a share")]
+        let share = 100.0 * explained as f64 / all.max(1) as f64;
+        source.push_str(&format!("; {share:.1} % of the waits have a stack"));
+    } else {
+        source.push_str(&format!("; {}", without_stacks()));
+    }
+    for (count, what) in [(recording.lost, "were lost"), (recording.forgotten, "were too many to keep")] {
+        if count > 0 {
+            source.push_str(&format!("; {count} records {what}"));
+        }
+    }
+    source
+}
+
+/// Why waits have no stacks where the kernel's side is hidden.
+pub fn without_stacks() -> &'static str {
+    "where threads wait is seen only by root or with CAP_PERFMON"
+}
+
+/// The flamegraph of blocked and preempted time; idle time is left out where there is other. `None` without any.
+///
+/// # Errors
+/// A profile that is no wait profile.
+pub fn picture(profile: &Profile, title: &str, wall_s: f64) -> anyhow::Result<Option<String>> {
+    let is = |sample: &Sample, why: Why| sample.label("why") == Some(why.name());
+    let idle_s: f64 = seconds(profile.samples().iter().filter(|sample| is(sample, Why::Parked)));
+    let mut stacks = names::fold_by(profile, 1, &names::Options::default(), |sample| {
+        let leaf = if is(sample, Why::Preempted) { "[runnable, without a CPU]" } else { "" };
+        (!is(sample, Why::Parked)).then_some(leaf)
+    })?;
+    let mut subtitle = format!("time off the CPU over {wall_s:.1} s, all threads, by where they left it");
+    if stacks.is_empty() {
+        stacks = names::fold(profile, 1, &names::Options::default())?;
+    } else if idle_s > 0.0 {
+        subtitle.push_str(&format!("; {idle_s:.1} s of workers without work are not drawn"));
+    }
+    if stacks.is_empty() {
+        return Ok(None);
+    }
+    let options =
+        svg::Options { title: title.to_owned(), subtitle, unit: "nanoseconds".to_owned(), ..svg::Options::default() };
+    Ok(Some(svg::render(&stacks, &options)?))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds of one recording")]
+fn seconds<'a>(samples: impl Iterator<Item = &'a Sample>) -> f64 {
+    samples.map(|sample| sample.values[1] as f64 * 1e-9).sum()
+}
+
+/// What `run.json` says of a variant's wait evidence, read back from the file itself.
+pub(crate) fn summary(
+    run: &Path,
+    folder: &str,
+    variant: &str,
+    missing: Option<String>,
+    overhead: Option<f64>,
+) -> ProfileSummary {
+    let files = kept::Files { kind: "wait", profile: WAIT_PROFILE, flamegraph: WAIT_FLAMEGRAPH };
+    kept::summary(&files, run, folder, variant, missing, overhead)
+}
