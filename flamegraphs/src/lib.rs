@@ -29,6 +29,7 @@ mod proto;
 pub mod read;
 #[cfg(feature = "svg")]
 pub mod svg;
+pub mod tasks;
 pub mod write;
 
 pub use coverage::Coverage;

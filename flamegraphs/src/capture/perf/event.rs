@@ -102,6 +102,11 @@ impl Event {
         Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
+    /// An event that was opened elsewhere.
+    pub(in crate::capture) fn owning(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
     /// Samples the thread and all that it started, from now on.
     pub(in crate::capture) fn enable(&self) -> io::Result<()> {
         // SAFETY: the descriptor is open and of a perf event; the argument 0 means this event, not its group.

@@ -8,14 +8,14 @@ const CONTEXT_MAX: u64 = -4095_i64 as u64;
 const SAMPLE_ID_BYTES: usize = 4 + 4 + 8 + 4 + 4 + 8;
 
 /// Numbers of `enum perf_event_type`.
-mod kind {
-    pub(super) const LOST: u32 = 2;
-    pub(super) const COMM: u32 = 3;
-    pub(super) const FORK: u32 = 7;
-    pub(super) const SAMPLE: u32 = 9;
-    pub(super) const MMAP2: u32 = 10;
-    pub(super) const LOST_SAMPLES: u32 = 13;
-    pub(super) const SWITCH: u32 = 14;
+pub(super) mod kind {
+    pub(in crate::capture) const LOST: u32 = 2;
+    pub(in crate::capture) const COMM: u32 = 3;
+    pub(in crate::capture) const FORK: u32 = 7;
+    pub(in crate::capture) const SAMPLE: u32 = 9;
+    pub(in crate::capture) const MMAP2: u32 = 10;
+    pub(in crate::capture) const LOST_SAMPLES: u32 = 13;
+    pub(in crate::capture) const SWITCH: u32 = 14;
 }
 
 /// The `misc` field of a record's header.
@@ -186,10 +186,10 @@ fn text(bytes: &[u8]) -> &[u8] {
 }
 
 /// Little-endian fields, taken from the front: every machine we sample on is.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
@@ -199,11 +199,11 @@ impl<'a> Fields<'a> {
         self.bytes(count).map(drop)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.bytes(4).map(|bytes| word(bytes) as u32)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         self.bytes(8).map(word)
     }
 }

@@ -42,6 +42,15 @@ impl Ring {
 
     /// Hands every record that is there to `take`, then gives the room back.
     pub(in crate::capture) fn drain(&mut self, mut take: impl FnMut(Record<'_>)) {
+        self.drain_raw(|kind, misc, body| {
+            if let Some(record) = parse(kind, misc, body) {
+                take(record);
+            }
+        });
+    }
+
+    /// The same before anybody has looked into the records: their type, the `misc` of their header, their body.
+    pub(in crate::capture) fn drain_raw(&mut self, mut take: impl FnMut(u32, Misc, &[u8])) {
         // What the kernel writes after this waits for the next turn: a busy writer must not hold us here.
         let head = self.position(std::mem::offset_of!(perf_event_mmap_page, data_head)).load(Ordering::Acquire);
         let tail_at = std::mem::offset_of!(perf_event_mmap_page, data_tail);
@@ -60,9 +69,7 @@ impl Ring {
             let mut whole = std::mem::take(&mut self.whole);
             whole.resize(size - HEADER, 0);
             self.copy(tail.wrapping_add(HEADER as u64), &mut whole);
-            if let Some(record) = parse(kind, misc, &whole) {
-                take(record);
-            }
+            take(kind, misc, &whole);
             self.whole = whole;
             tail = tail.wrapping_add(size as u64);
             // Room is given back record by record: the kernel loses what it finds no room for.

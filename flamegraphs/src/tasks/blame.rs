@@ -1,0 +1,162 @@
+//! The blame chain: from a delay or a wait back to what kept everybody.
+//!
+//! A task that was ready was kept by whoever had its worker. A task that waited was kept by whoever woke it in the end,
+//! and that one by what it did meanwhile itself. So each link asks of one task: what did you do for most of this time?
+
+use super::case::{Span, SpanKind};
+use super::event::{KindId, StackId, TaskId, Who};
+use super::thread::Polled;
+
+/// Links after which a chain is cut.
+const MOST_LINKS: usize = 8;
+
+/// What a task did for most of a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It was ready, and its worker did something else.
+    Ready {
+        /// The worker's thread, where it got one.
+        tid: Option<u32>,
+    },
+    /// It was polled.
+    Polled {
+        /// The worker's thread.
+        tid: u32,
+        /// Polls within the window.
+        polls: u64,
+    },
+    /// It waited.
+    Waited {
+        /// Where.
+        sites: Vec<StackId>,
+    },
+}
+
+/// One task and its part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Which.
+    pub task: TaskId,
+    /// Its type.
+    pub kind: Option<KindId>,
+    /// What it did.
+    pub step: Step,
+    /// From when, nanoseconds.
+    pub from_ns: u64,
+    /// Until when.
+    pub to_ns: u64,
+}
+
+/// What a chain ends at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The last task was polled all the while: the processor, or a call that blocks, on that thread.
+    Polled {
+        /// The worker's thread.
+        tid: u32,
+    },
+    /// No task was polled on the worker that took it in the end: it slept, or the kernel did not run it.
+    IdleWorker {
+        /// The worker's thread, where it got one.
+        tid: Option<u32>,
+    },
+    /// Somebody outside of all tasks woke it: a timer, a socket, another thread.
+    Outside {
+        /// Its thread.
+        tid: u32,
+        /// Where.
+        stack: Option<StackId>,
+    },
+    /// It waits still.
+    Nobody,
+    /// What the last task did is not known: it was before the recording, or too long ago.
+    Unseen,
+    /// The tasks wait for each other, or too many are in the chain.
+    Cut,
+}
+
+/// From the one who waited to what it waited for in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// The first is the one who waited.
+    pub links: Vec<Link>,
+    /// The end.
+    pub end: End,
+}
+
+/// What a chain is made from.
+pub(super) trait History {
+    /// Type and spans of a task up to now, oldest first; empty where nothing is remembered.
+    fn of(&self, task: TaskId) -> (Option<KindId>, Vec<Span>);
+    /// Polls of other tasks on a thread within a window.
+    fn beside(&self, tid: u32, task: TaskId, from_ns: u64, to_ns: u64) -> Vec<Polled>;
+}
+
+/// The chain of what `task` did between `from_ns` and `to_ns`.
+pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns: u64) -> Chain {
+    let mut links: Vec<Link> = Vec::new();
+    let (mut task, mut from_ns, mut to_ns) = (task, from_ns, to_ns);
+    loop {
+        if links.len() == MOST_LINKS || links.iter().any(|link| link.task == task) {
+            return Chain { links, end: End::Cut };
+        }
+        let (kind, spans) = history.of(task);
+        let Some(most) = dominant(&spans, from_ns, to_ns) else { return Chain { links, end: End::Unseen } };
+        (from_ns, to_ns) = (from_ns.max(most.from_ns), to_ns.min(most.to_ns));
+        let link = |step| Link { task, kind, step, from_ns, to_ns };
+        match &most.kind {
+            SpanKind::Poll { tid } => {
+                links.push(link(Step::Polled { tid: *tid, polls: 1 }));
+                return Chain { links, end: End::Polled { tid: *tid } };
+            }
+            SpanKind::Ready { tid, .. } => {
+                links.push(link(Step::Ready { tid: *tid }));
+                let beside = tid.map(|tid| history.beside(tid, task, from_ns, to_ns)).unwrap_or_default();
+                let Some((blocker, tid)) = busiest(&beside).zip(*tid) else {
+                    return Chain { links, end: End::IdleWorker { tid: *tid } };
+                };
+                links.push(blocker.link(tid));
+                return Chain { links, end: End::Polled { tid } };
+            }
+            SpanKind::Idle { sites, by } => {
+                links.push(link(Step::Waited { sites: sites.clone() }));
+                match by {
+                    None => return Chain { links, end: End::Nobody },
+                    Some(Who::Outside { tid, stack }) => {
+                        return Chain { links, end: End::Outside { tid: *tid, stack: *stack } };
+                    }
+                    Some(Who::Task(waker, _)) => task = *waker,
+                }
+            }
+        }
+    }
+}
+
+/// The span that fills most of a window.
+fn dominant(spans: &[Span], from_ns: u64, to_ns: u64) -> Option<&Span> {
+    let inside = spans.iter().filter(|span| span.within(from_ns, to_ns) > 0);
+    inside.max_by_key(|span| span.within(from_ns, to_ns))
+}
+
+/// A task's polls within a window.
+struct Blocker {
+    task: TaskId,
+    kind: Option<KindId>,
+    from_ns: u64,
+    to_ns: u64,
+    polls: u64,
+}
+
+impl Blocker {
+    fn link(self, tid: u32) -> Link {
+        let step = Step::Polled { tid, polls: self.polls };
+        Link { task: self.task, kind: self.kind, step, from_ns: self.from_ns, to_ns: self.to_ns }
+    }
+}
+
+/// The task whose longest poll is the longest of all.
+fn busiest(beside: &[Polled]) -> Option<Blocker> {
+    let longest = beside.iter().max_by_key(|polled| polled.to_ns - polled.from_ns)?;
+    let polls = beside.iter().filter(|polled| polled.task == longest.task).count() as u64;
+    Some(Blocker { task: longest.task, kind: longest.kind, from_ns: longest.from_ns, to_ns: longest.to_ns, polls })
+}
