@@ -80,6 +80,23 @@ impl AddressSpace {
         self.areas.push(Area { start, end, offset, path: PathBuf::from(path), bias, build_id });
     }
 
+    /// The file's own address of one of the process's, with the path of the file; `None` where nothing known is mapped.
+    pub(super) fn place_of(&self, address: u64) -> Option<(&Path, u64)> {
+        let area = self.areas.iter().find(|area| (area.start..area.end).contains(&address))?;
+        Some((&area.path, address.wrapping_sub(area.bias?)))
+    }
+
+    /// Frames from registers (base, stack, instruction pointer) and a piece of stack alone, as [`AddressSpace::walk`].
+    pub(super) fn walk_stack(
+        &self,
+        registers: [u64; 3],
+        stack: &[u8],
+        images: &mut Images,
+        into: &mut Vec<u64>,
+    ) -> Walk {
+        self.walker.walk(registers, stack, &mut images.walker, into)
+    }
+
     /// User frames of a sample, leaf first, as addresses within the call (one less than where it returns to).
     pub(super) fn walk(&self, sample: &Sample<'_>, images: &mut Images, into: &mut Vec<u64>) -> Walk {
         let Some(registers) = sample.registers else { return Walk::Whole };

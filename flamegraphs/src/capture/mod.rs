@@ -13,6 +13,7 @@ mod perf;
 mod recorder;
 mod recording;
 mod symbols;
+pub mod tasks;
 mod waits;
 
 pub use error::CaptureError;

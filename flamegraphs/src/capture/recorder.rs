@@ -17,11 +17,11 @@ use super::perf::{Event, Ring, Trigger, Wanted};
 use super::recording::Recording;
 
 /// Data pages of one buffer, at most: 16 MiB hold two seconds of one busy CPU at 999 Hz with 8 KiB of stack each.
-const MOST_PAGES: usize = 4096;
+pub(super) const MOST_PAGES: usize = 4096;
 /// And at least. Without privileges 516 KiB may be locked for each CPU (kernel.perf_event_mlock_kb).
-const LEAST_PAGES: usize = 8;
+pub(super) const LEAST_PAGES: usize = 8;
 /// All buffers together.
-const ALL_PAGES: usize = 16 * MOST_PAGES;
+pub(super) const ALL_PAGES: usize = 16 * MOST_PAGES;
 /// A record's size is a 16-bit number, and the call chain needs room, too.
 const MOST_STACK_BYTES: u32 = 60 * 1024;
 /// Threads mostly leave from shallow stacks, and often.
@@ -297,7 +297,7 @@ impl Opened {
 }
 
 /// The largest buffer that may be had.
-fn buffer(event: &Event, most: usize) -> Result<Ring, CaptureError> {
+pub(super) fn buffer(event: &Event, most: usize) -> Result<Ring, CaptureError> {
     let mut pages = most;
     loop {
         match Ring::map(event, pages) {
@@ -309,7 +309,7 @@ fn buffer(event: &Event, most: usize) -> Result<Ring, CaptureError> {
 }
 
 /// CPUs that are there, by `/sys/devices/system/cpu/online`.
-fn cpus() -> Vec<u32> {
+pub(super) fn cpus() -> Vec<u32> {
     let listed = std::fs::read_to_string("/sys/devices/system/cpu/online").ok().map(|text| list(&text));
     listed.filter(|cpus| !cpus.is_empty()).unwrap_or_else(|| {
         let count = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));

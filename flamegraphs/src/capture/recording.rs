@@ -257,7 +257,7 @@ impl<'a> Drawing<'a> {
 }
 
 /// A file as the process sees it, while it is there; otherwise as we do.
-fn seen_by(pid: u32, path: &Path) -> PathBuf {
+pub(super) fn seen_by(pid: u32, path: &Path) -> PathBuf {
     let inside = Path::new(&format!("/proc/{pid}/root")).join(path.strip_prefix("/").unwrap_or(path));
     if inside.exists() { inside } else { path.to_owned() }
 }

@@ -21,6 +21,9 @@ mod path;
 mod stack;
 mod task;
 
+#[cfg(feature = "capture")]
+pub(crate) use task::{TaskType, type_of};
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 

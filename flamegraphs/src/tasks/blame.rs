@@ -3,6 +3,8 @@
 //! A task that was ready was kept by whoever had its worker. A task that waited was kept by whoever woke it in the end,
 //! and that one by what it did meanwhile itself. So each link asks of one task: what did you do for most of this time?
 
+use std::collections::BTreeMap;
+
 use super::case::{Span, SpanKind};
 use super::event::{KindId, StackId, TaskId, Who};
 use super::thread::Polled;
@@ -22,8 +24,10 @@ pub enum Step {
     Polled {
         /// The worker's thread.
         tid: u32,
-        /// Polls within the window.
+        /// Polls of its type within the window.
         polls: u64,
+        /// Their time within the window, nanoseconds.
+        busy_ns: u64,
     },
     /// It waited.
     Waited {
@@ -106,16 +110,19 @@ pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns:
         let link = |step| Link { task, kind, step, from_ns, to_ns };
         match &most.kind {
             SpanKind::Poll { tid } => {
-                links.push(link(Step::Polled { tid: *tid, polls: 1 }));
+                links.push(link(Step::Polled { tid: *tid, polls: 1, busy_ns: to_ns - from_ns }));
                 return Chain { links, end: End::Polled { tid: *tid } };
             }
             SpanKind::Ready { tid, .. } => {
                 links.push(link(Step::Ready { tid: *tid }));
                 let beside = tid.map(|tid| history.beside(tid, task, from_ns, to_ns)).unwrap_or_default();
-                let Some((blocker, tid)) = busiest(&beside).zip(*tid) else {
+                let Some((tid, blocker)) = tid.zip(blocker(&beside, to_ns - from_ns)) else {
                     return Chain { links, end: End::IdleWorker { tid: *tid } };
                 };
-                links.push(blocker.link(tid));
+                let (longest, polls, busy_ns) = blocker;
+                let step = Step::Polled { tid, polls, busy_ns };
+                let (task, kind, from_ns, to_ns) = (longest.task, longest.kind, longest.from_ns, longest.to_ns);
+                links.push(Link { task, kind, step, from_ns, to_ns });
                 return Chain { links, end: End::Polled { tid } };
             }
             SpanKind::Idle { sites, by } => {
@@ -138,25 +145,19 @@ fn dominant(spans: &[Span], from_ns: u64, to_ns: u64) -> Option<&Span> {
     inside.max_by_key(|span| span.within(from_ns, to_ns))
 }
 
-/// A task's polls within a window.
-struct Blocker {
-    task: TaskId,
-    kind: Option<KindId>,
-    from_ns: u64,
-    to_ns: u64,
-    polls: u64,
-}
-
-impl Blocker {
-    fn link(self, tid: u32) -> Link {
-        let step = Step::Polled { tid, polls: self.polls };
-        Link { task: self.task, kind: self.kind, step, from_ns: self.from_ns, to_ns: self.to_ns }
+/// Who had a worker for most of a window: the longest poll of the type that had it longest, that type's polls and their
+/// time; `None` where the worker polled others for less than half of it.
+fn blocker(beside: &[Polled], window_ns: u64) -> Option<(Polled, u64, u64)> {
+    let length = |polled: &Polled| polled.to_ns - polled.from_ns;
+    if beside.iter().map(length).sum::<u64>() < window_ns / 2 {
+        return None;
     }
-}
-
-/// The task whose longest poll is the longest of all.
-fn busiest(beside: &[Polled]) -> Option<Blocker> {
-    let longest = beside.iter().max_by_key(|polled| polled.to_ns - polled.from_ns)?;
-    let polls = beside.iter().filter(|polled| polled.task == longest.task).count() as u64;
-    Some(Blocker { task: longest.task, kind: longest.kind, from_ns: longest.from_ns, to_ns: longest.to_ns, polls })
+    let mut types: BTreeMap<Option<KindId>, (u64, u64)> = BTreeMap::new();
+    for polled in beside {
+        let sum = types.entry(polled.kind).or_default();
+        *sum = (sum.0 + 1, sum.1 + length(polled));
+    }
+    let (kind, (polls, busy_ns)) = types.into_iter().max_by_key(|(_, (_, busy_ns))| *busy_ns)?;
+    let longest = beside.iter().filter(|polled| polled.kind == kind).max_by_key(|polled| length(polled))?;
+    Some((*longest, polls, busy_ns))
 }

@@ -35,7 +35,10 @@ pub(super) struct Task {
     pub(super) address: u64,
     pub(super) kind: Option<KindId>,
     pub(super) spawned_by: Option<Who>,
+    /// When it was spawned; `None` where that, or anything since, was not seen.
     pub(super) born_ns: Option<u64>,
+    /// Its spawn was seen.
+    pub(super) counted: bool,
     pub(super) state: State,
     /// Wakers cloned less wakers used up or dropped, since it was met.
     pub(super) held: i64,
@@ -62,6 +65,7 @@ impl Task {
             kind: None,
             spawned_by: None,
             born_ns: None,
+            counted: false,
             state: State::Unknown,
             held: 0,
             sites: Vec::new(),

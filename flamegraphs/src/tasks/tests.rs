@@ -63,7 +63,10 @@ fn a_ready_task_is_kept_by_whoever_has_its_worker() {
     assert_eq!((worst.kind, worst.length_ns()), (Some(KindId(1)), 900_090));
     let steps: Vec<_> =
         worst.chain.links.iter().map(|link| (link.kind.map(|kind| kind.0), link.step.clone())).collect();
-    assert_eq!(steps, [(Some(1), Step::Ready { tid: Some(1) }), (Some(2), Step::Polled { tid: 1, polls: 1 })]);
+    assert_eq!(
+        steps,
+        [(Some(1), Step::Ready { tid: Some(1) }), (Some(2), Step::Polled { tid: 1, polls: 1, busy_ns: 899_990 })]
+    );
     assert_eq!(worst.chain.end, End::Polled { tid: 1 });
     let instead = outcome.instead[0];
     assert_eq!((instead.0, instead.1), (Some(KindId(1)), Some(KindId(2))));
@@ -223,4 +226,19 @@ fn who_waits_for_itself_ends_the_chain() {
             assert!(case.chain.links.len() <= 2, "{case:?}");
         }
     }
+}
+
+#[test]
+fn after_a_gap_nothing_is_made_up() {
+    let mut tracker = Tracker::default();
+    tracker.take(&event(0, 1, 0xa, What::Spawned));
+    tracker.take(&event(1, 1, 0xa, polling(1)));
+    tracker.gap();
+    // Its end was lost: this is another poll, and nobody knows since when the task was ready.
+    tracker.take(&event(900, 1, 0xa, polling(1)));
+    tracker.take(&event(905, 1, 0xa, What::Pending));
+    let outcome = tracker.finish(1000);
+    let figures = kind(&outcome, 1);
+    assert_eq!((figures.polls, figures.longest_poll_ns, figures.spawned, figures.forgotten), (1, 5, 1, 0));
+    assert_eq!((figures.delays, figures.unexplained, outcome.gaps), (1, 1, 1));
 }

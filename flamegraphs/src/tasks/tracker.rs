@@ -49,6 +49,7 @@ pub struct Tracker {
     wakers: Wakers,
     ended: Vec<TaskFigures>,
     next: u64,
+    gaps: u64,
     events: u64,
     last_ns: u64,
 }
@@ -70,6 +71,8 @@ pub struct Outcome {
     pub tasks: Vec<TaskFigures>,
     /// Events taken.
     pub events: u64,
+    /// How often something was missing.
+    pub gaps: u64,
 }
 
 impl Tracker {
@@ -92,6 +95,7 @@ impl Tracker {
                 let by = self.who(event);
                 let task = self.born(event.address);
                 task.born_ns = Some(now);
+                task.counted = true;
                 task.spawned_by = Some(by);
                 task.state = State::Ready { since_ns: now, by: Some(by) };
             }
@@ -114,6 +118,17 @@ impl Tracker {
             What::Pending => self.poll_ends(event),
             What::Complete { kind } => self.complete(event, kind),
         }
+    }
+
+    /// Something is missing here: what everybody did until now is not known any more. Counts go on.
+    pub fn gap(&mut self) {
+        for task in self.tasks.values_mut() {
+            task.state = State::Unknown;
+            // Wakers may have come and gone.
+            task.born_ns = None;
+        }
+        self.threads.clear();
+        self.gaps += 1;
     }
 
     /// A new task at an address.
@@ -253,12 +268,14 @@ impl Tracker {
     /// What was counted of a task before its type was known moves to its type.
     fn named(&mut self, id: TaskId, kind: Option<KindId>) {
         let Some(task) = self.tasks.get(&id).filter(|_| kind.is_some()) else { return };
-        let wakes = task.wakes;
+        let (wakes, idle_ns) = (task.wakes, task.idle_ns);
         let unnamed = self.kinds.entry(None).or_default();
         unnamed.wakes = unnamed.wakes.saturating_sub(wakes);
+        unnamed.idle_ns = unnamed.idle_ns.saturating_sub(idle_ns);
         let figures = self.kinds.entry(kind).or_default();
         figures.wakes += wakes;
-        figures.spawned += u64::from(task.born_ns.is_some());
+        figures.idle_ns += idle_ns;
+        figures.spawned += u64::from(task.counted);
     }
 
     fn delayed(&mut self, id: TaskId, kind: Option<KindId>, since_ns: u64, now: u64, tid: u32, length_ns: u64) {
@@ -359,7 +376,7 @@ impl Tracker {
         let figures = self.kinds.entry(task.kind).or_default();
         figures.finished += 1;
         if task.kind.is_none() {
-            figures.spawned += u64::from(task.born_ns.is_some());
+            figures.spawned += u64::from(task.counted);
         }
         let figures = self.figures(&task, true);
         let wants = self.ended.len() < MOST_ENDED
@@ -406,7 +423,7 @@ impl Tracker {
             let idle = matches!(task.state, State::Idle { .. });
             figures.forgotten += u64::from(idle && task.born_ns.is_some() && task.held <= 0);
             if task.kind.is_none() {
-                figures.spawned += u64::from(task.born_ns.is_some());
+                figures.spawned += u64::from(task.counted);
             }
         }
         alive.extend(self.tasks.values().map(|task| self.figures(task, false)));
@@ -429,6 +446,7 @@ impl Tracker {
             wakers: self.wakers.into_iter().map(|((kind, waker), count)| (kind, waker, count)).collect(),
             tasks,
             events: self.events,
+            gaps: self.gaps,
         }
     }
 }

@@ -119,6 +119,13 @@ impl Event {
         answered(unsafe { perf_event_open_sys::ioctls::DISABLE(self.fd.as_raw_fd(), 0) })
     }
 
+    /// From now on a record for each so many hits.
+    pub(in crate::capture) fn set_every(&self, every: u64) -> io::Result<()> {
+        let mut every = every.max(1);
+        // SAFETY: the descriptor is open and of a perf event, and the kernel reads one number.
+        answered(unsafe { perf_event_open_sys::ioctls::PERIOD(self.fd.as_raw_fd(), (&raw mut every) as u64) })
+    }
+
     /// What its samples are marked with; those of inherited events, too.
     pub(in crate::capture) fn id(&self) -> io::Result<u64> {
         let mut id = 0;

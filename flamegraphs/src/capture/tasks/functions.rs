@@ -1,0 +1,199 @@
+//! tokio's own functions that see every task, found by symbol.
+//!
+//! All of them stand in vtables of tokio or are called from code generic over the task's type, so that every program has
+//! them once, or once a type. Names by version: `waker::*` and `State::transition_to_*` from tokio 1.0 on (the wakers
+//! generic over the task's type up to 1.21, one symbol each type), `OwnedTasks::bind_inner` from 1.22 on.
+
+use std::fs::File;
+
+use object::read::ReadCache;
+use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
+
+/// What a hit of a function says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Role {
+    Spawned,
+    WokenByValue,
+    WokenByRef,
+    Cloned,
+    Dropped,
+    Polling,
+    Pending,
+    Complete,
+}
+
+impl Role {
+    /// Paths of the functions, without generic arguments.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Spawned => "tokio::runtime::task::list::OwnedTasks::bind_inner",
+            Self::WokenByValue => "tokio::runtime::task::waker::wake_by_val",
+            Self::WokenByRef => "tokio::runtime::task::waker::wake_by_ref",
+            Self::Cloned => "tokio::runtime::task::waker::clone_waker",
+            Self::Dropped => "tokio::runtime::task::waker::drop_waker",
+            Self::Polling => "tokio::runtime::task::state::State::transition_to_running",
+            Self::Pending => "tokio::runtime::task::state::State::transition_to_idle",
+            Self::Complete => "tokio::runtime::task::state::State::transition_to_complete",
+        }
+    }
+
+    const ALL: [Self; 8] = [
+        Self::Spawned,
+        Self::WokenByValue,
+        Self::WokenByRef,
+        Self::Cloned,
+        Self::Dropped,
+        Self::Polling,
+        Self::Pending,
+        Self::Complete,
+    ];
+
+    /// What a recording lacks without the function; `None` where there is no recording without it.
+    fn without(self) -> Option<&'static str> {
+        match self {
+            Self::Spawned => Some("tasks are met at their first poll, not at their spawn"),
+            Self::Cloned => Some("nothing is known of where tasks wait"),
+            Self::Dropped => Some("tasks that nobody can wake any more are not told"),
+            Self::Complete => Some("ends of tasks are not seen"),
+            Self::WokenByValue | Self::WokenByRef | Self::Polling | Self::Pending => None,
+        }
+    }
+
+    /// Which argument is the task's header, from 0.
+    pub(super) fn argument(self) -> usize {
+        usize::from(self == Self::Spawned)
+    }
+
+    /// Whether its stack says where a task waits, or who wakes it.
+    pub(super) fn has_stack(self) -> bool {
+        matches!(self, Self::Cloned | Self::WokenByValue | Self::WokenByRef)
+    }
+}
+
+/// A function to stop at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Function {
+    pub(super) role: Role,
+    /// Of its first instruction in the file, bytes.
+    pub(super) offset: u64,
+}
+
+/// Those of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Functions {
+    pub(super) found: Vec<Function>,
+    /// What the recording lacks.
+    pub(super) lacks: Vec<String>,
+}
+
+/// Why a program's tasks cannot be traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// No symbols at all.
+    Stripped,
+    /// Symbols, but none of tokio's tasks.
+    NotTokio,
+    /// Some of tokio's, but not these.
+    Inlined(Vec<&'static str>),
+}
+
+/// Functions probed at most: every one costs a descriptor on every CPU.
+const MOST: usize = 512;
+
+/// Looks for the functions in an executable.
+pub(super) fn find(file: File) -> Result<Functions, Unfit> {
+    let cache = ReadCache::new(file);
+    let Ok(object) = object::File::parse(&cache) else { return Err(Unfit::NotTokio) };
+    let segments: Vec<(u64, u64, u64)> =
+        object.segments().map(|segment| (segment.address(), segment.file_range().0, segment.file_range().1)).collect();
+    let offset_of = |address: u64| {
+        let within = segments.iter().find(|(start, _, size)| (*start..*start + *size).contains(&address));
+        within.map(|(start, offset, _)| address - start + offset)
+    };
+    let mut any = false;
+    let mut found = Vec::new();
+    for symbol in object.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition()) {
+        any = true;
+        // Demangling every symbol of a large program takes a second.
+        let Ok(name) = symbol.name() else { continue };
+        if !name.contains("tokio") || !name.contains("task") {
+            continue;
+        }
+        if let Some(role) = role_of(&format!("{:#}", rustc_demangle::demangle(name)))
+            && let Some(offset) = offset_of(symbol.address())
+        {
+            found.push(Function { role, offset });
+        }
+    }
+    if !any {
+        return Err(Unfit::Stripped);
+    }
+    // Equal functions are often merged into one.
+    found.sort_unstable_by_key(|function| (function.offset, function.role));
+    found.dedup_by_key(|function| function.offset);
+    if found.is_empty() {
+        return Err(Unfit::NotTokio);
+    }
+    found.truncate(MOST);
+    let has = |role| found.iter().any(|function| function.role == role);
+    let missing = || Role::ALL.into_iter().filter(|role| !has(*role));
+    let needed: Vec<&str> = missing().filter(|role| role.without().is_none()).map(Role::path).collect();
+    if !needed.is_empty() {
+        return Err(Unfit::Inlined(needed));
+    }
+    let lacks = missing().filter_map(|role| Some(format!("no `{}`: {}", role.path(), role.without()?))).collect();
+    Ok(Functions { found, lacks })
+}
+
+/// What a demangled name is: `<tokio::runtime::task::state::State>::transition_to_idle`, or without the brackets.
+fn role_of(name: &str) -> Option<Role> {
+    let mut path = String::with_capacity(name.len());
+    let mut depth = 0_u32;
+    let mut before = ' ';
+    // `<A<S>>::f::<T>` and `A<S>::f` both become `A::f`.
+    let name = name.strip_prefix('<').unwrap_or(name);
+    for c in name.chars() {
+        match c {
+            '<' => depth += 1,
+            // Not the arrow of `fn() -> T`.
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => path.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    let path = path.replace("::::", "::");
+    let path = path.strip_suffix("::").unwrap_or(&path);
+    Role::ALL.into_iter().find(|role| role.path() == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_both_manglings_are_known() {
+        let state = "tokio::runtime::task::state::State";
+        assert_eq!(role_of(&format!("<{state}>::transition_to_idle")), Some(Role::Pending));
+        assert_eq!(role_of(&format!("{state}::transition_to_idle")), Some(Role::Pending));
+        assert_eq!(role_of("tokio::runtime::task::waker::wake_by_val"), Some(Role::WokenByValue));
+        assert_eq!(
+            role_of("tokio::runtime::task::waker::wake_by_val::<app::f::{closure#0}, alloc::sync::Arc<x::Y>>"),
+            Some(Role::WokenByValue)
+        );
+        assert_eq!(
+            role_of("<tokio::runtime::task::list::OwnedTasks<alloc::sync::Arc<x::Handle>>>::bind_inner"),
+            Some(Role::Spawned)
+        );
+        assert_eq!(role_of("tokio::runtime::task::list::OwnedTasks<S>::bind_inner"), Some(Role::Spawned));
+        assert_eq!(role_of("tokio::runtime::task::waker::wake_by_val::inner"), None);
+        assert_eq!(role_of("app::wake_by_val"), None);
+    }
+
+    #[test]
+    fn a_program_without_tokio_is_told_apart_from_one_without_symbols() {
+        let this = File::open("/proc/self/exe").unwrap();
+        assert_eq!(find(this), Err(Unfit::NotTokio));
+        assert_eq!(find(File::open("/proc/self/status").unwrap()), Err(Unfit::NotTokio));
+    }
+}

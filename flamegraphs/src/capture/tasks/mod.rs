@@ -1,0 +1,17 @@
+//! Every task of a running tokio program, from outside: nothing of ours is in it, nothing is restarted.
+//!
+//! A handful of tokio's functions see every task (see `functions`). Uprobes stop at each for about a
+//! microsecond and say which thread, which task, when; at wakes and waker clones, now and then, also where. What this
+//! adds up to is [`crate::tasks`].
+
+mod error;
+mod functions;
+mod kinds;
+mod sites;
+mod stream;
+mod target;
+mod tracer;
+
+pub use error::TraceError;
+pub use sites::{Cause, Frame, Site};
+pub use tracer::{Options, TaskTrace, TaskTracer};

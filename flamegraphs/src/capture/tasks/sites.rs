@@ -1,0 +1,298 @@
+//! Stacks of wakes and waker clones as places: what is waited for, and which line of the program waits.
+
+use std::collections::HashMap;
+
+use crate::capture::address_space::AddressSpace;
+use crate::capture::recording::seen_by;
+use crate::capture::symbols::{Place, Symbols};
+use crate::names;
+
+/// Frames of a site that are kept, leaf first.
+const MOST_FRAMES: usize = 24;
+
+/// What somebody waits for, or was woken by, as far as the stack tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    /// A time.
+    Timer,
+    /// Bytes, connections: the network, pipes.
+    Socket,
+    /// A mutex, semaphore, read-write lock or barrier of tokio.
+    Lock,
+    /// A message, or room for one.
+    Channel,
+    /// A `Notify`.
+    Notify,
+    /// The end of another task.
+    Join,
+    /// A job of the blocking pool, a file among them.
+    BlockingPool,
+    /// A child process, a signal.
+    Process,
+    /// It gave way and asked to be polled again.
+    Yield,
+    /// Anything else: another thread, a library of its own.
+    Other,
+}
+
+/// A function of a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// For people.
+    pub function: String,
+    /// Source file; empty where unknown.
+    pub file: String,
+    /// From 1; 0 where unknown.
+    pub line: u32,
+}
+
+/// A stack as a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// What it is about.
+    pub cause: Cause,
+    /// The function of tokio that the program called: `tokio::sync::Mutex::lock`.
+    pub resource: String,
+    /// The line of the program; of its HTTP server where there is none of its own.
+    pub place: Option<Frame>,
+    /// Leaf first, tokio's plumbing included.
+    pub frames: Vec<Frame>,
+}
+
+/// All stacks, by number.
+pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>) -> Vec<Site> {
+    let mut symbols = Symbols::default();
+    let mut known: HashMap<(u32, u64), Vec<Place>> = HashMap::new();
+    let mut files = HashMap::new();
+    let site = |(pid, addresses): &(u32, Vec<u64>)| {
+        let mut frames = Vec::new();
+        for address in addresses {
+            let places = known.entry((*pid, *address)).or_insert_with(|| {
+                let Some((path, at)) = spaces.get(pid).and_then(|space| space.place_of(*address)) else {
+                    return Vec::new();
+                };
+                let file = files.entry((*pid, path)).or_insert_with(|| seen_by(*pid, path));
+                symbols.at(file, at)
+            });
+            frames.extend(places.iter().map(|place| Frame {
+                function: place.function.clone(),
+                file: place.file.clone(),
+                line: u32::try_from(place.line).unwrap_or(0),
+            }));
+        }
+        classify(frames)
+    };
+    stacks.iter().map(site).collect()
+}
+
+/// What a stack of frames, leaf first, is about.
+fn classify(mut frames: Vec<Frame>) -> Site {
+    // What runs the task is no part of where it waits.
+    let poll = frames.iter().position(|frame| is_poll(&frame.function)).unwrap_or(frames.len());
+    let inner = &frames[..poll];
+    let whose: Vec<Whose> = inner.iter().map(whose).collect();
+    let own = whose.iter().position(|whose| *whose == Whose::Program);
+    let place = own.or_else(|| whose.iter().position(|whose| *whose == Whose::Library));
+    let runtime: Vec<usize> = (0..place.unwrap_or(whose.len())).filter(|at| whose[*at] == Whose::Tokio).collect();
+    let told = |at: &&usize| cause(&path(&inner[**at])) != Cause::Other;
+    // What the program called is outermost; without a program, what happened is innermost.
+    let outermost = place.and(runtime.last()).filter(told);
+    let decisive = outermost.or_else(|| runtime.iter().find(told));
+    let (cause, resource) = match decisive.map(|at| path(&inner[*at])) {
+        Some(path) => (cause(&path), names::clean_name(&path)),
+        None => (Cause::Other, String::new()),
+    };
+    let place = place.map(|at| Frame { function: names::clean_name(&inner[at].function), ..inner[at].clone() });
+    frames.truncate(MOST_FRAMES);
+    Site { cause, resource, place, frames }
+}
+
+/// Whether a function polls tasks.
+fn is_poll(function: &str) -> bool {
+    function.contains("tokio::runtime::task::harness::") && function.contains("poll")
+}
+
+/// The path of a function of tokio; of its module by the file, where poor debug information has only the last word.
+fn path(frame: &Frame) -> String {
+    let name = frame.function.as_str();
+    if name.trim_start_matches('<').starts_with("tokio::") {
+        return name.to_owned();
+    }
+    let module = frame.file.split_once("/src/").and_then(|_| {
+        let (_, inside) = frame.file.rsplit_once("/src/")?;
+        Some(inside.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::"))
+    });
+    let named = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    match module {
+        Some(module) if named => format!("tokio::{module}::{name}"),
+        Some(module) => format!("tokio::{module}"),
+        None => name.to_owned(),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Tokio,
+    Standard,
+    Library,
+    Program,
+}
+
+/// Crates between a program and its runtime; by the first segment of the path.
+const LIBRARIES: &[&str] = &[
+    "axum",
+    "axum_core",
+    "futures",
+    "futures_channel",
+    "futures_core",
+    "futures_util",
+    "h2",
+    "http",
+    "http_body",
+    "http_body_util",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "pin_project_lite",
+    "reqwest",
+    "rustls",
+    "tokio_rustls",
+    "tokio_stream",
+    "tokio_util",
+    "tonic",
+    "tower",
+    "tower_http",
+    "tower_layer",
+    "tower_service",
+    "tracing",
+];
+
+/// By the file, where it is known: names of what was inlined may lack their path.
+fn whose(frame: &Frame) -> Whose {
+    let file = frame.file.as_str();
+    if file.contains("/rustc/") || file.contains("/library/std/") || file.contains("/library/core/") {
+        return Whose::Standard;
+    }
+    if let Some((_, krate)) = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
+        return if krate.starts_with("tokio-1") { Whose::Tokio } else { by_path(&frame.function, Whose::Library) };
+    }
+    by_path(&frame.function, if file.is_empty() { Whose::Standard } else { Whose::Program })
+}
+
+/// By the first segment of a path; `other` where there is none.
+fn by_path(function: &str, other: Whose) -> Whose {
+    let path = function.trim_start_matches(['<', '&', '(', '*']);
+    let path = path.strip_prefix("mut ").unwrap_or(path);
+    match path.split("::").next().unwrap_or_default() {
+        "tokio" => Whose::Tokio,
+        "core" | "std" | "alloc" => Whose::Standard,
+        first if LIBRARIES.contains(&first) => Whose::Library,
+        _ if path.contains("::") && other == Whose::Standard => Whose::Program,
+        _ => other,
+    }
+}
+
+/// By the path of a function of tokio.
+const CAUSES: &[(&str, Cause)] = &[
+    ("tokio::time::", Cause::Timer),
+    ("tokio::runtime::time::", Cause::Timer),
+    ("tokio::net::", Cause::Socket),
+    ("tokio::runtime::io::", Cause::Socket),
+    ("tokio::io::", Cause::Socket),
+    ("tokio::sync::mpsc", Cause::Channel),
+    ("tokio::sync::oneshot", Cause::Channel),
+    ("tokio::sync::broadcast", Cause::Channel),
+    ("tokio::sync::watch", Cause::Channel),
+    ("tokio::sync::notify", Cause::Notify),
+    ("tokio::sync::mutex", Cause::Lock),
+    ("tokio::sync::rwlock", Cause::Lock),
+    ("tokio::sync::semaphore", Cause::Lock),
+    ("tokio::sync::batch_semaphore", Cause::Lock),
+    ("tokio::sync::barrier", Cause::Lock),
+    ("tokio::sync::once_cell", Cause::Lock),
+    ("tokio::runtime::task::join", Cause::Join),
+    // The end of a task wakes whoever joins it.
+    ("tokio::runtime::task::harness::Harness", Cause::Join),
+    ("tokio::runtime::task::harness::complete", Cause::Join),
+    ("tokio::runtime::task::core::Trailer", Cause::Join),
+    ("tokio::task::join_set", Cause::Join),
+    ("tokio::fs::", Cause::BlockingPool),
+    ("tokio::runtime::blocking", Cause::BlockingPool),
+    ("tokio::process", Cause::Process),
+    ("tokio::signal", Cause::Process),
+    ("tokio::runtime::scheduler::defer", Cause::Yield),
+    ("tokio::task::yield_now", Cause::Yield),
+];
+
+fn cause(function: &str) -> Cause {
+    let path = function.trim_start_matches('<');
+    CAUSES.iter().find(|(begin, _)| path.starts_with(begin)).map_or(Cause::Other, |(_, cause)| *cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(functions: &[&str]) -> Site {
+        classify(functions.iter().map(|name| Frame { function: (*name).to_owned(), ..Frame::default() }).collect())
+    }
+
+    #[test]
+    fn a_lock_is_named_with_the_line_that_wants_it() {
+        let lock = site(&[
+            "tokio::runtime::task::waker::clone_waker",
+            "<tokio::sync::batch_semaphore::Acquire as core::future::future::Future>::poll",
+            "tokio::sync::mutex::Mutex<T>::lock::{{closure}}",
+            "app::take::{{closure}}",
+            "tokio::runtime::task::harness::Harness<T,S>::poll",
+            "tokio::runtime::scheduler::multi_thread::worker::run",
+        ]);
+        assert_eq!((lock.cause, lock.resource.as_str()), (Cause::Lock, "tokio::sync::mutex::Mutex::lock"));
+        assert_eq!(lock.place.unwrap().function, "app::take");
+    }
+
+    #[test]
+    fn drivers_are_told_apart() {
+        let timer = site(&[
+            "tokio::runtime::task::waker::wake_by_val",
+            "tokio::util::wake_list::WakeList::wake_all",
+            "tokio::runtime::time::<impl tokio::runtime::time::handle::Handle>::process_at_time",
+            "tokio::runtime::driver::Driver::park_timeout",
+        ]);
+        assert_eq!(timer.cause, Cause::Timer);
+        let socket = site(&[
+            "tokio::runtime::task::waker::wake_by_val",
+            "tokio::runtime::io::scheduled_io::ScheduledIo::wake",
+            "tokio::runtime::io::driver::Driver::turn",
+        ]);
+        assert_eq!(socket.cause, Cause::Socket);
+        assert_eq!(site(&["tokio::runtime::task::waker::wake_by_val", "app::callback"]).cause, Cause::Other);
+    }
+
+    #[test]
+    fn what_was_inlined_is_known_by_its_file() {
+        let frame = |function: &str, file: &str| Frame { function: function.into(), file: file.into(), line: 7 };
+        let tokio = "/home/u/.cargo/registry/src/index-1/tokio-1.54.1/src";
+        let site = classify(vec![
+            frame("tokio::runtime::task::waker::clone_waker", &format!("{tokio}/runtime/task/waker.rs")),
+            frame("with_mut<tokio::sync::mpsc::chan::Rx>", &format!("{tokio}/loom/std/unsafe_cell.rs")),
+            frame("{async_fn#0}<u32>", &format!("{tokio}/sync/mpsc/bounded.rs")),
+            frame("{async_fn#0}", "src/main.rs"),
+        ]);
+        assert_eq!((site.cause, site.resource.as_str()), (Cause::Channel, "tokio::sync::mpsc::bounded"));
+        assert_eq!(site.place.map(|place| (place.file, place.line)), Some(("src/main.rs".into(), 7)));
+    }
+
+    #[test]
+    fn a_server_without_a_line_of_its_own_is_shown_by_its_library() {
+        let idle = site(&[
+            "tokio::runtime::task::waker::clone_waker",
+            "tokio::runtime::io::scheduled_io::ScheduledIo::poll_readiness",
+            "<tokio::net::tcp::stream::TcpStream as tokio::io::async_read::AsyncRead>::poll_read",
+            "<hyper::proto::h1::conn::Conn<I,B,T>>::poll_read_head",
+            "<core::pin::Pin<P> as core::future::future::Future>::poll",
+        ]);
+        assert_eq!(idle.cause, Cause::Socket);
+        assert!(idle.place.unwrap().function.contains("hyper"));
+    }
+}

@@ -1,0 +1,336 @@
+//! Sets the probes, empties the buffers, and hands over what was traced.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::error::TraceError;
+use super::functions::{Function, Role};
+use super::sites::{self, Site};
+use super::stream::{Counts, Finished, Mark, SHORT_STACK, SHORTER_STACK, Seen, Stream};
+use super::target::{self, Target};
+use crate::capture::perf::uprobe::{self, Probe};
+use crate::capture::perf::{Event, Ring};
+use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, buffer, cpus};
+use crate::tasks::{Kinds, Outcome};
+
+/// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
+const GLANCE_NS: i64 = 20_000_000;
+/// A record is in its buffer this long after its time at the latest, nanoseconds.
+const SETTLED_NS: u64 = 50_000_000;
+/// How often the rate of stacks is set anew, nanoseconds.
+const ADJUST_NS: u64 = 250_000_000;
+/// One stack for so many hits, to begin with.
+const FIRST_EVERY: u64 = 4;
+/// Where all but 2 % of the places are known, so many times fewer stacks will do.
+const KNOWN_ALREADY: u32 = 10;
+/// Stack with records whose caller alone is asked for: the return address.
+const RETURN_ADDRESS: u32 = 8;
+
+/// How to trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Bytes of stack with those records that have one, rounded to multiples of 8, below 64 KiB.
+    pub stack_bytes: u32,
+    /// Whole stacks taken a second at most: of more wakes and clones than that only every n-th brings one. The others are
+    /// recognised by the first return addresses.
+    pub stacks_per_s: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { stack_bytes: 8192, stacks_per_s: 2000 }
+    }
+}
+
+/// A trace in the making.
+#[derive(Debug)]
+pub struct TaskTracer {
+    events: Arc<Vec<Event>>,
+    reader: Option<JoinHandle<Finished>>,
+    stop: Arc<AtomicBool>,
+    lacks: Vec<String>,
+    path: String,
+    began_ns: u64,
+}
+
+/// What was traced.
+#[derive(Debug)]
+pub struct TaskTrace {
+    /// File that the probes were in, as the process sees it.
+    pub path: String,
+    /// `CLOCK_MONOTONIC` at the beginning and the end, nanoseconds.
+    pub began_ns: u64,
+    /// The end.
+    pub ended_ns: u64,
+    /// How often the process was stopped for a moment.
+    pub hits: u64,
+    /// Records that found no room: where there are any, every count is a lower bound.
+    pub lost: u64,
+    /// Wakes and waker clones: what could have had a stack.
+    pub stackable: u64,
+    /// Of these, those whose place is known.
+    pub placed: u64,
+    /// Whole stacks that were taken.
+    pub stacks: u64,
+    /// What is not known because a function is not there.
+    pub lacks: Vec<String>,
+    /// What it adds up to.
+    pub outcome: Outcome,
+    /// Name of each type, and what it is, by number.
+    pub kinds: Vec<(String, Kinds)>,
+    /// Each stack as a place, by number.
+    pub sites: Vec<Site>,
+    /// Names of threads, by number.
+    pub threads: HashMap<u32, String>,
+}
+
+impl TaskTracer {
+    /// Sets the probes in a process that runs, switched off.
+    ///
+    /// # Errors
+    /// A program without tokio or without symbols, a kernel without uprobes, no rights.
+    pub fn attach(pid: u32, options: &Options) -> Result<Self, TraceError> {
+        if !cfg!(target_arch = "x86_64") {
+            return Err(TraceError::Processor);
+        }
+        let source = uprobe::source().map_err(|_| TraceError::NoSource)?;
+        let Target { path, reached, functions, types } = target::of(pid)?;
+        let cpus = cpus();
+        let pages = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
+        let plan = Plan {
+            source,
+            reached: &reached,
+            watermark: u32::try_from(rustix::param::page_size() * pages / 8).unwrap_or(1 << 16),
+            stack_bytes: (options.stack_bytes & !7).clamp(64, 60 * 1024),
+        };
+        let mut opened = Opened::default();
+        for cpu in cpus {
+            opened.on(cpu, &functions.found, &plan, pages).map_err(|failure| failure.of(&path))?;
+        }
+        let Opened { events, rings, marks, sampled } = opened;
+        let events = Arc::new(events);
+        let fds = rings.iter().map(|(at, _)| events[*at].fd().try_clone()).collect::<std::io::Result<Vec<OwnedFd>>>();
+        let fds = fds.map_err(|source| TraceError::System { doing: "copying a descriptor", source })?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = Reader {
+            stream: Stream::new(pid, path.clone(), types, marks),
+            rings: rings.into_iter().map(|(_, ring)| ring).collect(),
+            fds,
+            events: Arc::clone(&events),
+            sampled,
+            stacks_per_s: options.stacks_per_s.max(1),
+            stop: Arc::clone(&stop),
+        };
+        let reader = std::thread::Builder::new()
+            .name("task-tracer".to_owned())
+            .spawn(move || reader.run())
+            .map_err(|source| TraceError::System { doing: "starting a thread", source })?;
+        Ok(Self { events, reader: Some(reader), stop, lacks: functions.lacks, path, began_ns: 0 })
+    }
+
+    /// Begins to trace.
+    ///
+    /// # Errors
+    /// Probes that cannot be switched on.
+    pub fn start(&mut self) -> Result<(), TraceError> {
+        self.began_ns = now_ns();
+        for event in self.events.iter() {
+            event.enable().map_err(|source| TraceError::System { doing: "switching a uprobe on", source })?;
+        }
+        Ok(())
+    }
+
+    /// Ends the trace. While the process still lives, its files can be found for the names.
+    ///
+    /// # Errors
+    /// A reader that is gone.
+    pub fn stop(mut self) -> Result<TaskTrace, TraceError> {
+        for event in self.events.iter() {
+            let _ = event.disable();
+        }
+        let ended_ns = now_ns();
+        self.stop.store(true, Ordering::Release);
+        let reader = self.reader.take().ok_or(TraceError::RecorderGone)?;
+        let finished = reader.join().map_err(|_| TraceError::RecorderGone)?;
+        let sites = sites::of(&finished.stacks, &finished.spaces);
+        let named = (0..).map_while(|kind| finished.types.name(crate::tasks::KindId(kind)).cloned()).collect();
+        Ok(TaskTrace {
+            path: std::mem::take(&mut self.path),
+            began_ns: self.began_ns,
+            ended_ns,
+            hits: finished.counts.hits,
+            lost: finished.counts.lost,
+            stackable: finished.counts.stackable,
+            placed: finished.counts.placed,
+            stacks: finished.counts.stacks,
+            lacks: std::mem::take(&mut self.lacks),
+            outcome: finished.outcome,
+            kinds: named,
+            sites,
+            threads: finished.threads,
+        })
+    }
+}
+
+impl Drop for TaskTracer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+/// What every probe of a trace has in common.
+struct Plan<'a> {
+    source: u32,
+    reached: &'a std::ffi::CStr,
+    watermark: u32,
+    stack_bytes: u32,
+}
+
+/// Why a probe could not be set.
+enum Failure {
+    Probe(std::io::Error),
+    Buffer(crate::capture::CaptureError),
+}
+
+impl Failure {
+    fn of(self, path: &str) -> TraceError {
+        match self {
+            Self::Probe(source) => match source.raw_os_error() {
+                Some(libc::EACCES | libc::EPERM) => TraceError::Refused { source },
+                _ => TraceError::Probe { path: path.to_owned(), source },
+            },
+            Self::Buffer(crate::capture::CaptureError::Buffers { source }) => TraceError::Buffers { source },
+            Self::Buffer(other) => {
+                TraceError::System { doing: "mapping a buffer", source: std::io::Error::other(other.to_string()) }
+            }
+        }
+    }
+}
+
+/// Probes and their buffers, one buffer a CPU.
+#[derive(Default)]
+struct Opened {
+    events: Vec<Event>,
+    rings: Vec<(usize, Ring)>,
+    marks: HashMap<u64, Mark>,
+    /// Which of the events carry stacks.
+    sampled: Vec<usize>,
+}
+
+impl Opened {
+    /// Sets every probe on one CPU.
+    fn on(&mut self, cpu: u32, functions: &[Function], plan: &Plan<'_>, pages: usize) -> Result<(), Failure> {
+        let mut first = None;
+        let all = functions.iter().map(|function| (function, false));
+        let with_stacks = functions.iter().filter(|function| function.role.has_stack()).map(|one| (one, true));
+        for (function, stacks) in all.chain(with_stacks) {
+            let probe = Probe {
+                source: plan.source,
+                path: plan.reached,
+                offset: function.offset,
+                every: if stacks { FIRST_EVERY } else { 1 },
+                stack_bytes: match function.role {
+                    _ if stacks => plan.stack_bytes,
+                    Role::Polling | Role::Complete => RETURN_ADDRESS,
+                    Role::Cloned => SHORT_STACK,
+                    Role::WokenByValue | Role::WokenByRef => SHORTER_STACK,
+                    Role::Spawned | Role::Dropped | Role::Pending => 0,
+                },
+                watermark: plan.watermark,
+                forks: first.is_none(),
+            };
+            let event = match probe.open(cpu) {
+                Ok(event) => event,
+                // A CPU that went offline has nothing to say.
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(()),
+                Err(error) => return Err(Failure::Probe(error)),
+            };
+            self.marks.insert(event.id().map_err(Failure::Probe)?, Mark { role: function.role, stacks });
+            let at = self.events.len();
+            self.events.push(event);
+            if stacks {
+                self.sampled.push(at);
+            }
+            match first {
+                None => {
+                    self.rings.push((at, buffer(&self.events[at], pages).map_err(Failure::Buffer)?));
+                    first = Some(at);
+                }
+                Some(first) => self.events[at].join(&self.events[first]).map_err(Failure::Probe)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The thread that empties the buffers.
+struct Reader {
+    stream: Stream,
+    rings: Vec<Ring>,
+    fds: Vec<OwnedFd>,
+    events: Arc<Vec<Event>>,
+    sampled: Vec<usize>,
+    stacks_per_s: u32,
+    stop: Arc<AtomicBool>,
+}
+
+impl Reader {
+    fn run(mut self) -> Finished {
+        let mut seen = vec![Seen::default(); self.rings.len()];
+        let (mut adjusted_ns, mut before) = (now_ns(), Counts::default());
+        loop {
+            // Looked at before the buffers are emptied, so that the last turn sees everything.
+            let last = self.stop.load(Ordering::Acquire);
+            let now = now_ns();
+            for (ring, seen) in self.rings.iter_mut().zip(&mut seen) {
+                let stream = &mut self.stream;
+                ring.drain_raw(|kind, _, body| {
+                    if let Some(note) = uprobe::read(kind, body) {
+                        stream.take(note, seen);
+                    }
+                });
+            }
+            if last {
+                return self.stream.finish(now);
+            }
+            self.stream.pass(now.saturating_sub(SETTLED_NS));
+            if now.saturating_sub(adjusted_ns) >= ADJUST_NS {
+                let counts = self.stream.counts;
+                self.adjust(&before, &counts, now - adjusted_ns);
+                (adjusted_ns, before) = (now, counts);
+            }
+            let mut waiting: Vec<PollFd<'_>> =
+                self.fds.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)).collect();
+            let _ = poll(&mut waiting, Some(&Timespec { tv_sec: 0, tv_nsec: GLANCE_NS }));
+        }
+    }
+
+    /// As many stacks a second as were asked for, by the rate of what could have one; a few where nearly all are
+    /// recognised without.
+    fn adjust(&self, before: &Counts, after: &Counts, over_ns: u64) {
+        let hits = after.stackable - before.stackable;
+        let placed = after.placed - before.placed;
+        let wanted = if placed >= hits - hits / 50 { self.stacks_per_s / KNOWN_ALREADY } else { self.stacks_per_s };
+        let a_second = hits.saturating_mul(1_000_000_000) / over_ns.max(1);
+        let every = a_second.div_ceil(u64::from(wanted.max(1))).max(1);
+        for at in &self.sampled {
+            // Where it does not take, the old rate stays; how many there were is counted.
+            let _ = self.events[*at].set_every(every);
+        }
+    }
+}
+
+/// `CLOCK_MONOTONIC`, nanoseconds.
+fn now_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // Seconds since the start of the machine are never negative.
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
