@@ -250,15 +250,14 @@ impl Tracker {
         if !known {
             self.named(id, kind);
         }
-        match delay {
-            Some((since_ns, length_ns)) => {
-                if self.what_is(kind) == Kinds::Task {
+        if self.what_is(kind) == Kinds::Task {
+            match delay {
+                Some((since_ns, length_ns)) => {
                     self.kinds.entry(kind).or_default().delay(length_ns);
                     self.delayed(id, kind, since_ns, now, event.tid, length_ns);
                 }
+                None => self.kinds.entry(kind).or_default().unexplained += 1,
             }
-            None if self.what_is(kind) == Kinds::Task => self.kinds.entry(kind).or_default().unexplained += 1,
-            None => {}
         }
         let open = Open { task: id, kind, from_ns: now, stack_pointer };
         let gone = self.threads.entry(event.tid).or_default().begin(open);
