@@ -68,6 +68,40 @@ pub struct Load {
     /// Largest 99th percentile of driver lag at which latencies still count;
     /// the larger of this and 10 % of the median latency holds.
     pub max_lag_p99: Duration,
+    /// What networked subjects are spoken to in.
+    pub protocol: Protocol,
+    /// How long a connection lives.
+    pub connection: Connection,
+    /// Any certificate is taken, whoever signed it.
+    pub tls_insecure: bool,
+    /// File with further certificate authorities, PEM.
+    pub tls_ca: Option<String>,
+}
+
+/// What a networked subject is spoken to in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// By the target: HTTP/1.1 for `http`, what the server prefers for `https` (ALPN, RFC 7301), lines for `tcp`.
+    #[default]
+    Auto,
+    /// HTTP/1.1 (RFC 9112).
+    Http1,
+    /// HTTP/2 (RFC 9113); without TLS by prior knowledge.
+    Http2,
+    /// A line of text for a line of text.
+    Lines,
+}
+
+/// How long a connection lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connection {
+    /// As long as the other side keeps it.
+    #[default]
+    KeepAlive,
+    /// One request; the time to connect is part of the latency.
+    Close,
 }
 
 /// Arrival process.
@@ -93,6 +127,18 @@ pub struct Operation {
     pub measured: bool,
     /// What to send, for networked workloads.
     pub request: Option<Request>,
+    /// What to send instead where the subject speaks in lines. Never beside a request.
+    pub line: Option<Line>,
+}
+
+/// A line, or several, to send over a bare connection, and what one line must come back. `${sequence}` and `${random:N}`
+/// are replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Text; a line feed is added where it has none at its end.
+    pub send: String,
+    /// Text that the answer must contain to count as answered.
+    pub expect: Option<String>,
 }
 
 /// An HTTP request. `${sequence}` and `${random:N}` (0 ≤ r < N, seeded) are replaced in path and body.

@@ -4,11 +4,22 @@ use super::document::{Field, Section};
 use super::{fields, placeholders};
 use crate::catalog::WorkloadKind;
 use crate::problem::{Problem, shown};
-use crate::spec::{Operation, Request};
+use crate::spec::{Line, Operation, Request};
 use toml::de::DeValue;
 
-const KEYS: &[&str] =
-    &["operation", "weight", "background", "method", "path", "headers", "body", "expect_status", "expect_body"];
+const KEYS: &[&str] = &[
+    "operation",
+    "weight",
+    "background",
+    "method",
+    "path",
+    "headers",
+    "body",
+    "expect_status",
+    "expect_body",
+    "send",
+    "expect",
+];
 
 /// Keys that only make sense with a `path`.
 const REQUEST_KEYS: &[&str] = &["method", "headers", "body", "expect_status", "expect_body"];
@@ -74,7 +85,7 @@ fn of_target(root: &Section<'_>, path: &str) -> Option<Vec<Operation>> {
         expect_status: 200,
         expect_body: None,
     };
-    Some(vec![Operation { name: ONLY.to_owned(), weight: 1.0, measured: true, request: Some(request) }])
+    Some(vec![Operation { name: ONLY.to_owned(), weight: 1.0, measured: true, request: Some(request), line: None }])
 }
 
 fn operation(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Operation> {
@@ -82,8 +93,33 @@ fn operation(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Operatio
     let name = entry.required("operation").and_then(|field| fields::word(&field));
     let weight = entry.required("weight").and_then(|field| weight(&field));
     let background = entry.get("background").map_or(Some(false), |field| fields::boolean(&field));
-    let request = request(entry, kind);
-    Some(Operation { name: name?, weight: weight?, measured: !background?, request: request? })
+    let line = line(entry, kind);
+    let request = if entry.get("send").is_some() { Some(None) } else { request(entry, kind) };
+    Some(Operation { name: name?, weight: weight?, measured: !background?, request: request?, line: line? })
+}
+
+/// `Some(None)` for an entry that rightly has no line.
+fn line(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Option<Line>> {
+    let Some(send) = entry.get("send") else {
+        if let Some(stray) = entry.get("expect") {
+            let help = "a line needs a `send`; a request has `expect_body`".to_owned();
+            stray.key_problem("`expect` without `send`", Some(help));
+            return None;
+        }
+        return Some(None);
+    };
+    if kind == Some(WorkloadKind::InProcess) {
+        let help = "name the operation and its weight only".to_owned();
+        send.key_problem("this workload runs in the process and is sent nothing", Some(help));
+        return None;
+    }
+    if let Some(other) = std::iter::once(&"path").chain(REQUEST_KEYS).find_map(|key| entry.get(key)) {
+        let message = format!("`{}` beside `send`: an operation is a request or a line", other.key);
+        other.key_problem(message, None);
+        return None;
+    }
+    let expect = entry.get("expect").map(|field| fields::text(&field).map(str::to_owned));
+    Some(Some(Line { send: templated(&send)?, expect: optional(expect)? }))
 }
 
 fn weight(field: &Field<'_>) -> Option<f64> {

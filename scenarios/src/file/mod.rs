@@ -14,6 +14,10 @@
 //! [load]
 //! arrivals = "poisson"       # poisson | constant | closed
 //! rate = 1000                # the only key without a default; not needed where arrivals are closed
+//! protocol = "auto"          # auto | http1 | http2 | lines
+//! connection = "keep-alive"  # keep-alive | close: one connection for each request
+//! tls_insecure = false       # true: take any certificate
+//! tls_ca = "ca.pem"          # whom to trust besides the usual; a path from where the command runs
 //!
 //! [[mix]]
 //! operation = "orders"
@@ -25,6 +29,12 @@
 //! expect_status = 201        # 200 unless said otherwise
 //! expect_body = "total"
 //! background = false         # true: driven and counted, but not what latencies are about
+//!
+//! [[mix]]                    # over a bare connection (tcp://…): a line for a line
+//! operation = "get"
+//! weight = 1
+//! send = "GET key-${random:100}"
+//! expect = "VALUE"
 //!
 //! [knobs]                    # for every variant; nested tables or dotted keys
 //! runtime.worker_threads = 2

@@ -6,17 +6,24 @@ use super::document::{Report, Section};
 use super::fields;
 use crate::knobs::{Acts, KNOBS, Knob, apply_to_shape};
 use crate::problem::Problem;
-use crate::spec::{Arrivals, Load, Trial};
+use crate::spec::{Arrivals, Connection, Load, Protocol, Trial};
 
 /// Reads both; `None` where a problem was reported.
 pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
     let (mut trial, mut load) = defaults();
     let trial_read = match root.section("trial", "[trial]") {
-        Some(section) => apply(&section, Acts::Trial, &mut trial, &mut load),
+        Some(section) => apply(&section, Acts::Trial, &[], &mut trial, &mut load),
         None => root.get("trial").is_none(),
     };
     let section = root.required("load").and_then(|field| field.as_section("[load]"))?;
-    let load_read = apply(&section, Acts::Load, &mut trial, &mut load);
+    let load_read = apply(&section, Acts::Load, LOAD_ONLY, &mut trial, &mut load);
+    let ca_read = match section.get("tls_ca") {
+        Some(field) => {
+            load.tls_ca = fields::line(&field);
+            load.tls_ca.is_some()
+        }
+        None => true,
+    };
     let rate_given = section.get("rate").is_some();
     if load.arrivals != Arrivals::Closed && !rate_given {
         section.required("rate");
@@ -25,13 +32,16 @@ pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
         nothing_to_measure(root.report, &section);
         return None;
     }
-    (trial_read && load_read && (rate_given || load.arrivals == Arrivals::Closed)).then_some((trial, load))
+    (trial_read && load_read && ca_read && (rate_given || load.arrivals == Arrivals::Closed)).then_some((trial, load))
 }
 
+/// Keys of `[load]` that are no knobs.
+const LOAD_ONLY: &[&str] = &["tls_ca"];
+
 /// Reads the keys of one section; false where a problem was reported.
-fn apply(section: &Section<'_>, acts: Acts, trial: &mut Trial, load: &mut Load) -> bool {
+fn apply(section: &Section<'_>, acts: Acts, others: &[&str], trial: &mut Trial, load: &mut Load) -> bool {
     let knobs: Vec<&Knob> = KNOBS.iter().filter(|knob| knob.acts == acts).collect();
-    let names: Vec<&str> = knobs.iter().map(|knob| knob.name()).collect();
+    let names: Vec<&str> = knobs.iter().map(|knob| knob.name()).chain(others.iter().copied()).collect();
     section.allow_only(&names);
     let mut all_read = true;
     for field in section.fields() {
@@ -60,6 +70,10 @@ pub(super) fn defaults() -> (Trial, Load) {
         max_in_flight: 4096,
         timeout: Duration::from_secs(2),
         max_lag_p99: Duration::from_micros(50),
+        protocol: Protocol::Auto,
+        connection: Connection::KeepAlive,
+        tls_insecure: false,
+        tls_ca: None,
     };
     (trial, load)
 }

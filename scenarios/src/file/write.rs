@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
-use crate::knobs::arrivals_name;
+use crate::knobs::{CONNECTIONS, PROTOCOLS, arrivals_name, name_of};
 use crate::knobs::{Kind, Setting, duration_text, lookup, parameter_name};
 use crate::spec::{Operation, Program, Request, Scenario, Settings};
 
@@ -81,6 +81,12 @@ fn write_shape(out: &mut String, scenario: &Scenario) {
     line(out, "max_in_flight", &load.max_in_flight.to_string());
     line(out, "timeout", &quoted(&duration_text(load.timeout)));
     line(out, "max_lag_p99", &quoted(&duration_text(load.max_lag_p99)));
+    line(out, "protocol", &quoted(name_of(&PROTOCOLS, load.protocol)));
+    line(out, "connection", &quoted(name_of(&CONNECTIONS, load.connection)));
+    line(out, "tls_insecure", &load.tls_insecure.to_string());
+    if let Some(file) = &load.tls_ca {
+        line(out, "tls_ca", &quoted(file));
+    }
 }
 
 fn write_operation(out: &mut String, operation: &Operation) {
@@ -92,6 +98,12 @@ fn write_operation(out: &mut String, operation: &Operation) {
     }
     if let Some(request) = &operation.request {
         write_request(out, request);
+    }
+    if let Some(asked) = &operation.line {
+        line(out, "send", &quoted(&asked.send));
+        if let Some(text) = &asked.expect {
+            line(out, "expect", &quoted(text));
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub use self::for_program::{check_for_program, check_reach, is_in_variables, pro
 pub use self::kind::Kind;
 pub use self::path::{Setting, check, lookup, parameter_name};
 pub use self::shape::apply_to_shape;
-pub(crate) use self::shape::arrivals_name;
+pub(crate) use self::shape::{CONNECTIONS, PROTOCOLS, arrivals_name, name_of};
 pub use self::size::{parse_size, size_text};
 pub use self::table::KNOBS;
 pub use self::variables::{Place, canonical, variables};

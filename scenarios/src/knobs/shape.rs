@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{KnobError, Setting, lookup, parse_duration};
-use crate::spec::{Arrivals, Load, Trial};
+use crate::spec::{Arrivals, Connection, Load, Protocol, Trial};
 
 /// Checks a `load.*` or `trial.*` value and puts it into the scenario's load or trial.
 ///
@@ -24,6 +24,9 @@ pub fn apply_to_shape(trial: &mut Trial, load: &mut Load, path: &str, value: &st
         "load.max_in_flight" => load.max_in_flight = whole(&text),
         "load.timeout" => load.timeout = span(&text),
         "load.max_lag_p99" => load.max_lag_p99 = span(&text),
+        "load.protocol" => load.protocol = named(&PROTOCOLS, &text),
+        "load.connection" => load.connection = named(&CONNECTIONS, &text),
+        "load.tls_insecure" => load.tls_insecure = text == "true",
         _ => return Err(elsewhere()),
     }
     Ok(())
@@ -44,6 +47,23 @@ fn arrivals(checked: &str) -> Arrivals {
         "constant" => Arrivals::Constant,
         _ => Arrivals::Poisson,
     }
+}
+
+/// Protocols as scenario files spell them.
+pub(crate) const PROTOCOLS: [(&str, Protocol); 4] =
+    [("auto", Protocol::Auto), ("http1", Protocol::Http1), ("http2", Protocol::Http2), ("lines", Protocol::Lines)];
+
+/// Lives of connections as scenario files spell them.
+pub(crate) const CONNECTIONS: [(&str, Connection); 2] =
+    [("keep-alive", Connection::KeepAlive), ("close", Connection::Close)];
+
+/// The name of one of these.
+pub(crate) fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, named)| *named == value).map_or("", |(name, _)| name)
+}
+
+fn named<T: Copy + Default>(names: &[(&str, T)], checked: &str) -> T {
+    names.iter().find(|(name, _)| *name == checked).map_or_else(T::default, |(_, value)| *value)
 }
 
 fn whole(checked: &str) -> u32 {

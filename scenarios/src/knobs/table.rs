@@ -150,6 +150,28 @@ const SHAPE: &[Knob] = &[
         ..LOAD
     },
     Knob {
+        path: "load.protocol",
+        kind: Kind::Choice(&["auto", "http1", "http2", "lines"]),
+        default: fixed("auto"),
+        doc: "What a networked subject is spoken to in. `auto` goes by the target: HTTP/1.1 for http, what the server \
+              prefers for https, lines of text for tcp. http2 without TLS takes the server's word for granted.",
+        ..LOAD
+    },
+    Knob {
+        path: "load.connection",
+        kind: Kind::Choice(&["keep-alive", "close"]),
+        default: fixed("keep-alive"),
+        doc: "Whether connections are kept, or made anew for each request, whose latency then includes connecting.",
+        ..LOAD
+    },
+    Knob {
+        path: "load.tls_insecure",
+        kind: Kind::Boolean,
+        default: fixed("false"),
+        doc: "Take any certificate, whoever signed it: for subjects with one they signed themselves.",
+        ..LOAD
+    },
+    Knob {
         path: "trial.blocks",
         kind: Kind::Integer { min: 1, max: 10_000 },
         default: fixed("12"),

@@ -217,7 +217,8 @@ fn every_load_and_trial_knob_reaches_the_scenario() {
         let (mut trial, mut load) = (scenario.trial.clone(), scenario.load.clone());
         let value = match knob.kind {
             Kind::Duration { .. } => "7ms",
-            Kind::Choice(_) => "closed",
+            Kind::Choice(words) => words.last().unwrap(),
+            Kind::Boolean => "true",
             _ => "7",
         };
         let applied = apply_to_shape(&mut trial, &mut load, knob.path, value);

@@ -5,7 +5,7 @@
 //! latencies of such a trial. Nothing is left out of a count: what is scheduled is answered, an error, a timeout or
 //! unanswered.
 //!
-//! Networked subjects are driven by [`http1`] from the parent, in-process workloads by [`in_process`] from the child;
+//! Networked subjects are driven by [`network`] from the parent, in-process workloads by [`in_process`] from the child;
 //! both from one OS thread of their own, since timers of an async runtime are late by a millisecond or two.
 
 mod agenda;
@@ -15,9 +15,9 @@ mod driver_thread;
 #[cfg(test)]
 mod fixture;
 mod histogram;
-pub mod http1;
 pub mod in_process;
 mod limit;
+pub mod network;
 mod outcome;
 mod pacer;
 mod placement;
@@ -58,6 +58,14 @@ pub enum LoadError {
         target: String,
         /// What the kernel said last.
         source: io::Error,
+    },
+    /// TLS could not be agreed before the phase, or not even begun.
+    #[error("cannot speak TLS with {target}: {problem}")]
+    Tls {
+        /// Address.
+        target: String,
+        /// Why, and what to do about it.
+        problem: String,
     },
     /// An operation of an in-process workload panicked: the subject has failed.
     #[error("operation `{operation}` panicked: {message}")]

@@ -31,6 +31,22 @@ pub(super) enum Failure {
     Malformed,
     /// No connection could be made.
     Refused,
+    /// Every local port is taken.
+    NoPort,
+    /// The server does not speak TLS, which was asked for.
+    NoTls,
+    /// The server speaks TLS, which was not asked for.
+    TlsSpoken,
+    /// The server's certificate is not trusted, or not for this host.
+    Certificate,
+    /// The server speaks none of the protocols offered.
+    Protocol,
+    /// TLS could not be agreed for another reason.
+    Handshake,
+    /// Not HTTP/2.
+    NotHttp2,
+    /// The server gave the request up (HTTP/2 `RST_STREAM`).
+    StreamReset,
     /// An error of an in-process operation; its message has this number.
     Operation(u16),
 }
@@ -127,6 +143,14 @@ impl Ending {
             Self::Error(Failure::Closed) => 6,
             Self::Error(Failure::Malformed) => 7,
             Self::Error(Failure::Refused) => 8,
+            Self::Error(Failure::NoPort) => 9,
+            Self::Error(Failure::NoTls) => 10,
+            Self::Error(Failure::TlsSpoken) => 11,
+            Self::Error(Failure::Certificate) => 12,
+            Self::Error(Failure::Protocol) => 13,
+            Self::Error(Failure::Handshake) => 14,
+            Self::Error(Failure::NotHttp2) => 15,
+            Self::Error(Failure::StreamReset) => 16,
             // A status has three digits.
             Self::Error(Failure::Status(status)) => STATUS + status.min(999),
             Self::Error(Failure::Operation(message)) => OPERATION + message.min(u16::MAX - OPERATION),
@@ -143,6 +167,14 @@ impl Ending {
             5 => Self::Error(Failure::Reset),
             6 => Self::Error(Failure::Closed),
             8 => Self::Error(Failure::Refused),
+            9 => Self::Error(Failure::NoPort),
+            10 => Self::Error(Failure::NoTls),
+            11 => Self::Error(Failure::TlsSpoken),
+            12 => Self::Error(Failure::Certificate),
+            13 => Self::Error(Failure::Protocol),
+            14 => Self::Error(Failure::Handshake),
+            15 => Self::Error(Failure::NotHttp2),
+            16 => Self::Error(Failure::StreamReset),
             STATUS..OPERATION => Self::Error(Failure::Status(code - STATUS)),
             OPERATION.. => Self::Error(Failure::Operation(code - OPERATION)),
             _ => Self::Error(Failure::Malformed),
@@ -160,6 +192,18 @@ impl Failure {
             Self::Closed => "connection closed before the answer was complete".into(),
             Self::Malformed => "the answer is not HTTP/1".into(),
             Self::Refused => "connection refused".into(),
+            Self::NoPort => "no local port is left for another connection".into(),
+            Self::NoTls => "the server does not speak TLS: is it `http` rather than `https`?".into(),
+            Self::TlsSpoken => "the server speaks TLS: is it `https` rather than `http`?".into(),
+            Self::Certificate => {
+                "the certificate is not trusted, or not for this host: name its authority by `tls_ca`, or set \
+                 `tls_insecure`"
+                    .into()
+            }
+            Self::Protocol => "the server speaks none of the protocols offered (ALPN)".into(),
+            Self::Handshake => "no TLS connection could be agreed".into(),
+            Self::NotHttp2 => "the answer is not HTTP/2".into(),
+            Self::StreamReset => "the server gave the request up (RST_STREAM)".into(),
             Self::Operation(message) => {
                 messages.get(usize::from(message)).cloned().unwrap_or_else(|| "other errors".into())
             }
@@ -173,8 +217,11 @@ mod tests {
 
     #[test]
     fn every_ending_survives_its_code() {
-        let failures = [Failure::Body, Failure::Reset, Failure::Closed, Failure::Malformed, Failure::Refused]
+        use Failure::{Body, Certificate, Closed, Handshake, Malformed, NoPort, NoTls, NotHttp2, Refused, Reset};
+        let named = [Body, Reset, Closed, Malformed, Refused, NoPort, NoTls, Certificate, Handshake, NotHttp2];
+        let failures = named
             .into_iter()
+            .chain([Failure::TlsSpoken, Failure::Protocol, Failure::StreamReset])
             .chain([100, 404, 503, 999].map(Failure::Status))
             .chain([0, 15, 40_000].map(Failure::Operation));
         for ending in [Ending::Answered, Ending::TimedOut, Ending::Shed].into_iter().chain(failures.map(Ending::Error))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scenarios::spec::{Arrivals, Request, Scenario};
+use scenarios::spec::{Arrivals, Line, Request, Scenario};
 use serde::{Deserialize, Serialize};
 
 use super::placement::Placement;
@@ -20,6 +20,8 @@ pub struct Operation {
     pub weight: f64,
     /// What to send, for networked workloads.
     pub request: Option<Request>,
+    /// What to send instead where the subject speaks in lines.
+    pub line: Option<Line>,
 }
 
 /// An open-loop phase: operations are due by the schedule, whatever the subject does.
@@ -172,6 +174,7 @@ fn operations(scenario: &Scenario) -> Vec<Operation> {
         measured: o.measured,
         weight: o.weight,
         request: o.request.clone(),
+        line: o.line.clone(),
     };
     scenario.mix.iter().map(operation).collect()
 }
@@ -180,7 +183,7 @@ fn operations(scenario: &Scenario) -> Vec<Operation> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use scenarios::spec::{Load, Trial};
+    use scenarios::spec::{Connection, Load, Protocol, Trial};
 
     use super::super::fixture;
     use super::*;
@@ -191,6 +194,7 @@ mod tests {
             weight,
             measured: name == "order",
             request: None,
+            line: None,
         };
         Scenario {
             name: "shop".into(),
@@ -207,6 +211,10 @@ mod tests {
                 max_in_flight: 0,
                 timeout: Duration::from_secs(2),
                 max_lag_p99: Duration::from_millis(1),
+                protocol: Protocol::Auto,
+                connection: Connection::KeepAlive,
+                tls_insecure: false,
+                tls_ca: None,
             },
             mix: vec![operation("order", 9.0), operation("login", 1.0)],
             settings: BTreeMap::new(),

@@ -11,7 +11,9 @@ use proptest::sample::select;
 use super::super::{parse, to_toml};
 use super::RIGHT;
 use crate::knobs::{KNOBS, Kind, duration_text};
-use crate::spec::{Arrivals, Load, Operation, Program, Request, Scenario, Settings, Target, Trial, Variant};
+use crate::spec::{
+    Arrivals, Connection, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Target, Trial, Variant,
+};
 
 const FILES: [&str; 3] =
     [RIGHT, include_str!("../../../catalog/http-service.toml"), include_str!("../../../catalog/allocator-lab.toml")];
@@ -95,7 +97,7 @@ proptest! {
         let request = Request {
             method: "GET".into(), path: "/".into(), headers: vec![], body: None, expect_status: 200, expect_body: None,
         };
-        let mix = scenario.mix.into_iter().map(|op| Operation { request: Some(op.request.unwrap_or(request.clone())), ..op });
+        let mix = scenario.mix.into_iter().map(|op| Operation { request: Some(op.request.unwrap_or(request.clone())), line: None, ..op });
         let plain = |variant: Variant| Variant {
             settings: Settings::new(),
             args: args.iter().map(|arg| arg.replace('\0', "")).collect(),
@@ -186,11 +188,16 @@ fn requests() -> impl Strategy<Value = Request> {
 }
 
 fn mixes() -> impl Strategy<Value = Vec<Operation>> {
-    let operation = (0.001_f64..1e6, any::<bool>(), option::of(requests()));
+    let lines = (bodies(), option::of(any::<String>())).prop_map(|(send, expect)| Line { send, expect });
+    let sent = prop_oneof![
+        option::of(requests()).prop_map(|request| (request, None)),
+        lines.prop_map(|line| (None, Some(line))),
+    ];
+    let operation = (0.001_f64..1e6, any::<bool>(), sent);
     (btree_map("[a-zA-Z0-9._-]{1,8}", operation, 1..4)).prop_map(|operations| {
         let mut mix: Vec<Operation> = operations
             .into_iter()
-            .map(|(name, (weight, measured, request))| Operation { name, weight, measured, request })
+            .map(|(name, (weight, measured, (request, line)))| Operation { name, weight, measured, request, line })
             .collect();
         mix[0].measured = true;
         mix
@@ -217,8 +224,11 @@ fn variants(shared: &Settings) -> impl Strategy<Value = Vec<Variant>> + use<> {
 fn loads() -> impl Strategy<Value = Load> {
     let arrivals = select(&[Arrivals::Poisson, Arrivals::Constant, Arrivals::Closed]);
     let spans = (durations(Duration::from_secs(3600)), durations(Duration::from_secs(1)));
-    (arrivals, 0.001_f64..1e7, 1_u64..1_000_000_000, 1_u32..65_536, 1_u32..1_048_577, spans).prop_map(
-        |(arrivals, rate, operations, concurrency, max_in_flight, (timeout, max_lag_p99))| Load {
+    let protocol = select(&[Protocol::Auto, Protocol::Http1, Protocol::Http2, Protocol::Lines]);
+    let connection = select(&[Connection::KeepAlive, Connection::Close]);
+    let how = (protocol, connection, any::<bool>(), option::of(lines()));
+    (arrivals, 0.001_f64..1e7, 1_u64..1_000_000_000, 1_u32..65_536, 1_u32..1_048_577, spans, how).prop_map(
+        |(arrivals, rate, operations, concurrency, max_in_flight, (timeout, max_lag_p99), how)| Load {
             arrivals,
             rate,
             operations,
@@ -226,6 +236,10 @@ fn loads() -> impl Strategy<Value = Load> {
             max_in_flight,
             timeout,
             max_lag_p99,
+            protocol: how.0,
+            connection: how.1,
+            tls_insecure: how.2,
+            tls_ca: how.3,
         },
     )
 }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reports::run::DriverRecord;
-use scenarios::spec::{Arrivals, Scenario};
+use scenarios::spec::{Arrivals, Scenario, Scheme};
 
 use super::conversation::Conversation;
 use crate::child::protocol::{Command, Reply, Usage};
-use crate::load::http1::{self, HttpTarget};
+use crate::load::network::{self, Endpoint};
 use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement, Round};
 use crate::subject::SubjectError;
 
@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(15);
 pub(super) struct Driving<'a> {
     scenario: &'a Scenario,
     seed: u64,
-    target: Option<HttpTarget>,
+    target: Option<Endpoint>,
     placement: Placement,
     stop: &'a AtomicBool,
 }
@@ -36,7 +36,10 @@ impl<'a> Driving<'a> {
         placement: Placement,
         stop: &'a AtomicBool,
     ) -> Self {
-        let target = port.map(|port| HttpTarget::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
+        let target = port.map(|port| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            Endpoint::of(&scenario.load, address, &address.to_string(), Scheme::Http)
+        });
         Self { scenario, seed, target, placement, stop }
     }
 
@@ -58,7 +61,7 @@ impl<'a> Driving<'a> {
                         readings.push(conversation.usage(during));
                     }
                 };
-                let driven = http1::drive_closed_metered(target, &spec, self.stop, &mut meter);
+                let driven = network::drive_closed_metered(target, &spec, self.stop, &mut meter);
                 let outcome = self.settle(driven, conversation, during)?;
                 let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
                 (outcome, Usage::between(&readings))
@@ -84,7 +87,7 @@ impl<'a> Driving<'a> {
         let spec = OpenSpec::new(self.scenario, self.seed).placed(self.placement.clone());
         let outcome = match &self.target {
             Some(target) => {
-                let driven = http1::drive_open(target, &spec, self.stop);
+                let driven = network::drive_open(target, &spec, self.stop);
                 self.settle(driven, conversation, during)?
             }
             None => match conversation.ask(&Command::DriveOpen, during, open_patience(&spec))? {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use scenarios::spec::{Arrivals, Request};
 
 use self::server::{Server, answer};
+use super::client::Client as _;
 use super::engine::Engine;
-use super::{HttpTarget, drive_closed, drive_closed_metered, drive_open};
+use super::{Connection, Endpoint, drive_closed, drive_closed_metered, drive_open};
 use crate::load::clock::{Clock, MonotonicClock};
 use crate::load::pacer::Pacing;
 use crate::load::slots::Ending;
@@ -195,8 +196,8 @@ fn operations_that_wait_for_a_connection_are_sent_in_order() {
 fn a_port_where_nobody_listens_is_an_error() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for error in [
-        drive_open(&HttpTarget::new(port), &fixture::open(10), &GO).unwrap_err(),
-        drive_closed(&HttpTarget::new(port), &fixture::closed(), &GO).unwrap_err(),
+        drive_open(&Endpoint::new(port), &fixture::open(10), &GO).unwrap_err(),
+        drive_closed(&Endpoint::new(port), &fixture::closed(), &GO).unwrap_err(),
     ] {
         assert!(matches!(&error, LoadError::Unreachable { target, .. } if *target == port.to_string()), "{error}");
     }
@@ -305,4 +306,71 @@ fn an_operation_without_a_request_is_named() {
     spec.operations[1].request = None;
     let error = drive_open(&server.target(), &spec, &GO).unwrap_err();
     assert_eq!(error.to_string(), "operation `write`: has no request, and the subject is a server");
+}
+
+#[test]
+fn a_connection_for_each_request_connects_for_each_and_says_so() {
+    let server = Server::start(|head, _| {
+        let polite = head.contains("connection: close");
+        answer(if polite { "200 OK" } else { "400 Bad" }, "")
+    });
+    let endpoint = Endpoint { connection: Connection::Close, ..server.target() };
+    let outcome = drive_open(&endpoint, &fixture::open(100), &GO).unwrap();
+    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([100, 0, 0, 0], 100));
+    let outcome = drive_closed(&endpoint, &fixture::closed(), &GO).unwrap();
+    assert_eq!(outcome.failed(), 0);
+    assert_eq!(outcome.answered() + 100, server.request_lines().len() as u64);
+}
+
+#[test]
+fn without_a_server_each_request_of_its_own_connection_is_refused() {
+    // One connection to see that it can be had, and then nobody listens.
+    let server = Server::vanishing(1);
+    let endpoint = Endpoint { connection: Connection::Close, ..server.target() };
+    let outcome = drive_open(&endpoint, &fixture::open(40), &GO).unwrap();
+    let failed = sums(&outcome)[1];
+    assert_eq!((failed, outcome.driver.sent), (40, 40), "{:?}", errors(&outcome));
+}
+
+#[test]
+fn lines_are_asked_and_answered() {
+    let server = Server::of_lines(|line, _| {
+        let miss = line.starts_with("GET write");
+        (if miss { "MISS\r\n".into() } else { format!("VALUE {line}\n").into_bytes() }, true)
+    });
+    let spec = with_lines(fixture::open(200));
+    let outcome = drive_open(&server.lines(), &spec, &GO).unwrap();
+    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([150, 50, 0, 0], 0));
+    assert_eq!(errors(&outcome), [("the body lacks the expected text".to_owned(), 50)]);
+    let mut seen = server.request_lines();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 200, "each once");
+    let spec = ClosedSpec { operations: spec.operations, ..fixture::closed() };
+    let outcome = drive_closed(&server.lines(), &spec, &GO).unwrap();
+    assert!(outcome.answered() > 0);
+}
+
+#[test]
+fn more_than_one_line_is_not_taken_for_the_next_answer() {
+    let server = Server::of_lines(|line, _| (format!("VALUE {line}\nEND\n").into_bytes(), true));
+    let outcome = drive_open(&server.lines(), &with_lines(fixture::open(50)), &GO).unwrap();
+    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([50, 0, 0, 0], 50));
+}
+
+#[test]
+fn a_line_cut_off_is_an_error() {
+    let server = Server::of_lines(|_, _| (b"VAL".to_vec(), false));
+    let outcome = drive_open(&server.lines(), &with_lines(fixture::open(20)), &GO).unwrap();
+    assert_eq!(errors(&outcome), [("connection closed before the answer was complete".to_owned(), 20)]);
+}
+
+/// The same operations as lines.
+fn with_lines(mut spec: OpenSpec) -> OpenSpec {
+    for operation in &mut spec.operations {
+        operation.request = None;
+        let send = format!("GET {} ${{sequence}}", operation.name);
+        operation.line = Some(scenarios::spec::Line { send, expect: Some("VALUE".into()) });
+    }
+    spec
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::load::http1::HttpTarget;
+use crate::load::network::{Endpoint, Protocol};
 
 /// A listening server; its threads end with the test process.
 pub(super) struct Server {
@@ -47,6 +47,33 @@ impl Server {
         Self { address, request_lines }
     }
 
+    /// Answers each line with these bytes; closes the connection where the second part is false.
+    pub(super) fn of_lines(respond: impl Fn(&str, usize) -> (Vec<u8>, bool) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let request_lines = Arc::new(Mutex::new(Vec::new()));
+        let (respond, lines) = (Arc::new(respond), Arc::clone(&request_lines));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (respond, lines) = (Arc::clone(&respond), Arc::clone(&lines));
+                std::thread::spawn(move || {
+                    let mut stream = BufReader::new(stream.unwrap());
+                    let mut line = String::new();
+                    while stream.read_line(&mut line).is_ok_and(|length| length > 0) {
+                        let number = lines.lock().unwrap().len();
+                        lines.lock().unwrap().push(line.trim_end().to_owned());
+                        let (bytes, go_on) = respond(line.trim_end(), number);
+                        if stream.get_mut().write_all(&bytes).is_err() || !go_on {
+                            return;
+                        }
+                        line.clear();
+                    }
+                });
+            }
+        });
+        Self { address, request_lines }
+    }
+
     /// Accepts so many connections, stops listening, and closes each of them on its first request.
     pub(super) fn vanishing(connections: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -61,8 +88,13 @@ impl Server {
         Self { address, request_lines: Arc::default() }
     }
 
-    pub(super) fn target(&self) -> HttpTarget {
-        HttpTarget::new(self.address)
+    pub(super) fn target(&self) -> Endpoint {
+        Endpoint::new(self.address)
+    }
+
+    /// The same for those that speak in lines.
+    pub(super) fn lines(&self) -> Endpoint {
+        Endpoint { protocol: Protocol::Lines, ..self.target() }
     }
 
     /// First lines of the requests so far.

@@ -1,6 +1,6 @@
 //! Reads answers as they come in, in pieces of any size; keeps heads that are incomplete, never bodies.
 
-use super::request::Expected;
+use super::template::Expected;
 
 /// Longest head.
 const HEAD: usize = 64 * 1024;

@@ -1,0 +1,87 @@
+//! Drives a server over loopback or a network, from one thread, by an epoll loop and clients of our own.
+//!
+//! HTTP/1.1 and lines have one request at a time on a connection. Operations that find none free wait in order with
+//! their intended time kept. A request that times out takes its connection with it; whatever closes or breaks is
+//! connected anew. Where each request has a connection of its own, connecting is part of its latency. Nothing is
+//! allocated per operation once the buffers have found their size.
+
+mod answer;
+mod client;
+mod closed;
+mod endpoint;
+mod engine;
+mod http1;
+mod lane;
+mod lines;
+mod needle;
+mod open;
+mod pieces;
+mod template;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod waiter;
+mod wire;
+
+use std::sync::atomic::AtomicBool;
+
+pub use scenarios::spec::{Connection, Protocol};
+
+pub use self::endpoint::{Endpoint, Tls};
+use self::engine::Engine;
+use super::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome};
+use crate::load::driver_thread;
+use crate::load::pacer::Pacing;
+
+/// Drives a schedule, then waits for what is in flight, up to the timeout after the last operation was due.
+///
+/// Operations that find no connection free wait in order; of those in flight and waiting together, everything beyond
+/// `max_in_flight` is unanswered (`shed`). What waits or runs longer than the timeout has timed out.
+///
+/// # Errors
+/// A request that cannot be sent, a server that cannot be reached at all, or a failure of the driver itself. What goes
+/// wrong later is counted, not returned.
+pub fn drive_open(endpoint: &Endpoint, spec: &OpenSpec, stop: &AtomicBool) -> Result<PhaseOutcome, LoadError> {
+    let (schedule, slots) = open::laid_out(spec);
+    driver_thread::run(&spec.placement, |seat| {
+        speaks(endpoint)?;
+        let client = Engine::connect(endpoint, &spec.operations, spec.concurrency, spec.seed, seat.pacing, stop)?;
+        open::drive(client, spec, (&schedule, &slots), seat, stop)
+    })
+}
+
+/// Runs `spec.concurrency` clients for `spec.duration`, each sending as soon as it was answered, then waits for what is
+/// in flight, up to the timeout. Where no connection is left, every failed attempt to make one counts as an error.
+///
+/// # Errors
+/// As [`drive_open`].
+pub fn drive_closed(endpoint: &Endpoint, spec: &ClosedSpec, stop: &AtomicBool) -> Result<ClosedOutcome, LoadError> {
+    drive_closed_metered(endpoint, spec, stop, &mut || ())
+}
+
+/// The same, with `meter` called once all connections are made and again when the last answer is in: what making them
+/// costs the server is no work per operation.
+///
+/// # Errors
+/// As [`drive_open`].
+pub fn drive_closed_metered(
+    endpoint: &Endpoint,
+    spec: &ClosedSpec,
+    stop: &AtomicBool,
+    meter: &mut (dyn FnMut() + Send),
+) -> Result<ClosedOutcome, LoadError> {
+    driver_thread::run(&spec.placement, move |_| {
+        // Sockets decide when to send, so there is nothing to be early for: it never spins.
+        speaks(endpoint)?;
+        let client = Engine::connect(endpoint, &spec.operations, spec.concurrency, spec.seed, Pacing::Sleep, stop)?;
+        closed::drive(client, spec, stop, meter)
+    })
+}
+
+/// HTTP/2 has no client yet.
+fn speaks(endpoint: &Endpoint) -> Result<(), LoadError> {
+    match endpoint.protocol {
+        Protocol::Http2 => Err(LoadError::io("speaking HTTP/2")(std::io::ErrorKind::Unsupported.into())),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! TLS of the client: whom it trusts, what it offers, and what its errors mean for a person.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+use super::Protocol;
+use super::endpoint::{Endpoint, Tls};
+use crate::load::LoadError;
+use crate::load::slots::Failure;
+
+/// Makes TLS connections to one endpoint.
+#[derive(Debug, Clone)]
+pub(super) struct TlsClient {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// A client for the endpoint; `None` where it speaks without TLS.
+    ///
+    /// # Errors
+    /// [`LoadError::Tls`] for a certificate file that cannot be used and a host that is no name.
+    pub(super) fn new(endpoint: &Endpoint) -> Result<Option<Self>, LoadError> {
+        let Some(tls) = &endpoint.tls else { return Ok(None) };
+        let refuse = |problem: String| LoadError::Tls { target: endpoint.address.to_string(), problem };
+        let host = without_port(&endpoint.host);
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| refuse(format!("`{host}` is no name that a certificate could have")))?;
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| refuse(error.to_string()))?;
+        let mut config = match tls {
+            Tls::Insecure => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
+            }
+            Tls::System => builder.with_root_certificates(roots(None).map_err(refuse)?).with_no_client_auth(),
+            Tls::Authorities(file) => {
+                builder.with_root_certificates(roots(Some(file)).map_err(refuse)?).with_no_client_auth()
+            }
+        };
+        let offered: &[&[u8]] = match endpoint.protocol {
+            Protocol::Auto | Protocol::Http1 => &[b"http/1.1"],
+            Protocol::Http2 => &[b"h2"],
+            Protocol::Lines => &[],
+        };
+        config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+        Ok(Some(Self { config: Arc::new(config), name }))
+    }
+
+    /// A connection at its begin.
+    pub(super) fn begin(&self) -> Result<ClientConnection, Error> {
+        ClientConnection::new(Arc::clone(&self.config), self.name.clone())
+    }
+}
+
+/// Certificate authorities of this machine and of a file.
+fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let Some(file) = file else {
+        return if roots.is_empty() {
+            Err("this machine has no certificate authorities: name one by `tls_ca`, or set `tls_insecure`".into())
+        } else {
+            Ok(roots)
+        };
+    };
+    let shown = file.display();
+    let given = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| format!("cannot read certificates from {shown}: {error}"))?;
+    if given.is_empty() {
+        return Err(format!("{shown} holds no certificate (PEM, `-----BEGIN CERTIFICATE-----`)"));
+    }
+    for certificate in given {
+        roots.add(certificate).map_err(|error| format!("{shown} holds a certificate that cannot be used: {error}"))?;
+    }
+    Ok(roots)
+}
+
+/// A host without its port; an IPv6 address without its brackets.
+fn without_port(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    match host.rsplit_once(':') {
+        Some((name, _)) if !name.contains(':') => name,
+        _ => host,
+    }
+}
+
+/// What went wrong, as a person would say it.
+pub(super) fn failure(error: &Error) -> Failure {
+    match error {
+        // Bytes that begin no record: HTTP, most often.
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => Failure::NoTls,
+        Error::InvalidCertificate(_) | Error::NoCertificatesPresented => Failure::Certificate,
+        Error::AlertReceived(AlertDescription::NoApplicationProtocol) | Error::NoApplicationProtocol => {
+            Failure::Protocol
+        }
+        _ => Failure::Handshake,
+    }
+}
+
+/// Takes any certificate. Signatures are still checked: the other side has the key of the one it shows.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_no_part_of_a_name() {
+        for (host, name) in [
+            ("shop.test:8443", "shop.test"),
+            ("shop.test", "shop.test"),
+            ("127.0.0.1:8443", "127.0.0.1"),
+            ("[::1]:8443", "::1"),
+            ("::1", "::1"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
+}
