@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Show(Show),
     /// Compare the variants of a run, or describe two runs side by side.
     Compare(Compare),
-    /// Profile a process that runs already: where its CPU time goes, where its threads wait.
+    /// Profile a program that runs already, from outside or by asking its /debug/pprof endpoints; nothing is restarted.
     Attach(Attach),
     /// Start a scenario with tokio-console attached, live.
     Console(Console),
@@ -188,10 +188,11 @@ pub(crate) struct Compare {
 /// `workbench attach`.
 #[derive(Debug, Args)]
 pub(crate) struct Attach {
-    /// Number of the process.
-    #[arg(value_name = "PID")]
+    /// Number or name of a process, which is watched from outside with its children; or the address of a server of
+    /// /debug/pprof, Go's or ours, which is asked: `http://HOST:PORT`, `:6060`.
+    #[arg(value_name = "PID|NAME|URL")]
     pub target: String,
-    /// How long to watch, e.g. `30s`.
+    /// How long to watch or to ask, e.g. `30s`.
     #[arg(long = "for", value_name = "DURATION", default_value = "10s")]
     pub duration: String,
     /// Samples for each second of CPU of a thread.

@@ -3,6 +3,7 @@
 //! A crate with workloads of its own gets the whole command line by handing its catalogue to [`main`].
 
 pub mod attach;
+pub mod binary;
 pub mod build_info;
 pub mod child;
 mod cli;

@@ -81,6 +81,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         phases: phases(scenario),
         cpu: evidence.contains(&EvidenceKind::Cpu).then_some(cpu),
         stall_after_s: evidence.contains(&EvidenceKind::Tasks).then_some(stall_after_s),
+        attached: None,
         build: build.clone(),
     }
 }

@@ -1,6 +1,7 @@
 //! Turns a run directory into its summary and its pages. Reads only what is on disk, so that an interrupted run, a
 //! resumed one and one from another machine are all treated alike.
 
+mod attached;
 mod memory_limit;
 pub mod recordings;
 mod sittings;
@@ -74,9 +75,16 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         add_preflight(&mut variant.knobs, &variant.name, &run.events);
     }
     let comparisons = compare::compare(&run.plan, &run.trials);
-    let profiles = profiles(run, recorded, &variants);
+    let mut profiles = profiles(run, recorded, &variants);
     let mut warnings = run.warnings.clone();
-    warnings.extend(doubts(run, &variants, &profiles));
+    let mut verdict = compare::sentence(&variants, &comparisons);
+    if let Some(origin) = &run.plan.attached {
+        profiles.extend(attached::profiles(run, origin));
+        warnings.extend(run.attached.iter().flat_map(|seen| seen.notes.clone()));
+        verdict = attached::verdict(origin, run.attached.as_ref());
+    } else {
+        warnings.extend(doubts(run, &variants, &profiles));
+    }
     RunSummary {
         format: FORMAT,
         run: run.id.clone(),
@@ -90,12 +98,13 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         seed: run.plan.seed,
         build: run.plan.build.clone(),
         host: run.machine.clone(),
-        verdict: compare::sentence(&variants, &comparisons),
+        verdict,
         warnings,
         variants,
         comparisons,
         profiles,
         findings: Vec::new(),
+        attached: run.attached.clone(),
     }
 }
 

@@ -175,6 +175,12 @@ impl Session {
     /// A [`Refusal`] where there is nothing to resume, or where the rest would not be comparable with what is there.
     pub fn resume(path: &Path) -> anyhow::Result<Self> {
         let run = reader::load(path).map_err(Refusal::usage)?;
+        if run.plan.attached.is_some() {
+            return Err(Refusal::usage(format!(
+                "{} is an attachment: it has no trials to resume; `workbench attach` makes another",
+                run.id
+            )));
+        }
         let build = build_info::read();
         if run.plan.build.binary != build.binary {
             return Err(Refusal::usage(format!(
@@ -255,7 +261,7 @@ impl Session {
 }
 
 /// Four letters that tell apart runs of the same second.
-fn letters() -> String {
+pub(crate) fn letters() -> String {
     let mut bits = random();
     (0..4)
         .map(|_| {

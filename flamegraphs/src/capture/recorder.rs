@@ -104,9 +104,26 @@ impl Recorder {
     /// # Errors
     /// A process that is not there, or perf events that are refused.
     pub fn attach(pid: u32, options: &Options) -> Result<Self, CaptureError> {
-        let tids = threads(pid).map_err(|source| CaptureError::Process { pid, source })?;
+        Self::attach_all(&[pid], options)
+    }
+
+    /// Watches several processes that run already, as a process and its children, and all that they start from now on.
+    /// The first must be there; of the others those that are not are left out.
+    ///
+    /// # Errors
+    /// A process that is not there, or perf events that are refused.
+    pub fn attach_all(pids: &[u32], options: &Options) -> Result<Self, CaptureError> {
+        let mut found = Vec::new();
+        for (order, pid) in pids.iter().copied().enumerate() {
+            match threads(pid) {
+                Ok(tids) => found.extend(tids.into_iter().map(|tid| (pid, tid))),
+                Err(source) if order == 0 => return Err(CaptureError::Process { pid, source }),
+                Err(_) => {}
+            }
+        }
+        let tids: Vec<u32> = found.iter().map(|(_, tid)| *tid).collect();
         let mut opened = Opened::on(&Options { from_exec: false, ..*options }, &tids)?;
-        opened.threads = tids.into_iter().map(|tid| (pid, tid)).collect();
+        opened.threads = found;
         Self::read(opened, options, None)
     }
 

@@ -62,6 +62,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         },
         cpu: None,
         stall_after_s: None,
+        attached: None,
         build: BuildInfo::default(),
     }
 }
@@ -136,5 +137,6 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         comparisons: Vec::new(),
         profiles: Vec::new(),
         findings: Vec::new(),
+        attached: None,
     }
 }

@@ -4,6 +4,7 @@
 //! see the `text` module for what happens to them.
 
 mod allocator;
+mod attached;
 mod chart;
 mod console;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! format is [`FORMAT`]; other major versions are refused by name.
 
 mod allocator;
+mod attached;
 pub mod console;
 mod error;
 mod event;
@@ -25,6 +26,9 @@ mod version;
 pub mod writer;
 
 pub use allocator::{AllocatorHead, AllocatorRecord, AllocatorSample};
+pub use attached::{
+    Attached, AttachedProfile, Figure, GoroutineGroup, Goroutines, Hot, LabelShare, Origin, Picture, ThreadTime,
+};
 pub use error::RunError;
 pub use event::Event;
 pub use host::{BuildInfo, Machine};

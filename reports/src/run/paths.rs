@@ -6,6 +6,7 @@ pub(crate) const RUN: &str = "run.json";
 pub(crate) const PLAN: &str = "plan.json";
 pub(crate) const SCENARIO: &str = "scenario.toml";
 pub(crate) const MACHINE: &str = "machine.json";
+pub(crate) const ATTACHED: &str = "attached.json";
 pub(crate) const EVENTS: &str = "events.jsonl";
 pub(crate) const TRIALS: &str = "trials";
 pub(crate) const EVIDENCE: &str = "evidence";

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildInfo, Settings, TrialKind};
+use super::{BuildInfo, Origin, Settings, TrialKind};
 
 /// `plan.json`: what will run, in which order. A pure function of scenario, settings and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub struct Plan {
     /// A poll longer than this is caught as a stall, seconds; `None` where no tasks are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_after_s: Option<f64>,
+    /// The process that was watched or asked; `None` for runs that start their subjects themselves. There are no trials
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Origin>,
     /// Fingerprint of the workbench binary that planned it; a resumed run must match.
     pub build: BuildInfo,
 }

@@ -10,8 +10,9 @@ use hdrhistogram::Histogram;
 use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
-    AllocatorRecord, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls, Status, TimelinePoint,
-    TrialKind, TrialOutcome, TrialRecord, allocator, files, hlog, journal, paths, stalls, tasks, version,
+    AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls, Status,
+    TimelinePoint, TrialKind, TrialOutcome, TrialRecord, allocator, attached, files, hlog, journal, paths, stalls,
+    tasks, version,
 };
 
 /// Everything a report needs of a run.
@@ -48,6 +49,8 @@ pub struct LoadedRun {
     pub allocator: BTreeMap<String, AllocatorRecord>,
     /// Polls that took too long, by variant.
     pub stalls: BTreeMap<String, Stalls>,
+    /// What was seen of a process that ran already; its pictures filled in.
+    pub attached: Option<Attached>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
 }
@@ -137,6 +140,8 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
             heap.insert(variant.clone(), pictures);
         }
     }
+    let evidence = slugs.values().next().map(|slug| path.join(paths::EVIDENCE).join(slug));
+    let attached = attached::read(path, evidence.as_deref())?;
     let id = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Ok(LoadedRun {
         id: id.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -154,6 +159,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         tasks: sites,
         allocator: held,
         stalls: caught,
+        attached,
         warnings,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildInfo, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status};
+use super::{Attached, BuildInfo, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status};
 
 /// `run.json` and the `--json` document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct RunSummary {
     pub profiles: Vec<ProfileSummary>,
     /// Named causes; later issues fill them.
     pub findings: Vec<Finding>,
+    /// What was seen of a process that ran already; `None` for runs that measured something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Attached>,
 }
 
 /// Results of one variant.

@@ -9,7 +9,7 @@ use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
-    AllocatorRecord, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls, TimelinePoint,
+    AllocatorRecord, Attached, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls, TimelinePoint,
     TrialRecord, allocator, files, paths, slugs, stalls, version,
 };
 
@@ -225,6 +225,14 @@ impl RunWriter {
         let lines =
             stalls::write(caught).map_err(|error| RunError::io("write", Path::new(paths::STALLS))(error.into()))?;
         self.evidence(variant, paths::STALLS, &lines)
+    }
+
+    /// Writes `attached.json`.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn attached(&mut self, attached: &Attached) -> Result<(), RunError> {
+        files::json(&self.path.join(paths::ATTACHED), &Attached { format: FORMAT, ..attached.clone() })
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

@@ -4,34 +4,10 @@ use std::collections::HashMap;
 
 use flamegraphs::names;
 use flamegraphs::profile::{Location, Profile, Sample};
-use serde::Serialize;
+use reports::run::Hot;
 
 /// Places shown.
 const MOST: usize = 10;
-
-/// A place in the source.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Place {
-    /// Function, readable.
-    pub function: String,
-    /// Source file; empty where unknown.
-    pub file: String,
-    /// Line, from 1; 0 where unknown.
-    pub line: i64,
-}
-
-/// A place and its share of the whole.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Hot {
-    /// Where.
-    pub place: Place,
-    /// Its part of the profile's value, 0 to 1.
-    pub share: f64,
-    /// The value itself: samples of CPU, nanoseconds of waiting.
-    pub value: i64,
-    /// The nearest callers that are no plumbing, nearest first.
-    pub callers: Vec<String>,
-}
 
 /// What was added up of one function.
 #[derive(Default)]
@@ -41,21 +17,99 @@ struct Sum {
     callers: Vec<String>,
 }
 
+/// Top-level folders of Go's standard library (`go list std`).
+const GO_STANDARD: &[&str] = &[
+    "archive",
+    "bufio",
+    "bytes",
+    "cmp",
+    "compress",
+    "container",
+    "context",
+    "crypto",
+    "database",
+    "debug",
+    "embed",
+    "encoding",
+    "errors",
+    "expvar",
+    "flag",
+    "fmt",
+    "go",
+    "hash",
+    "html",
+    "image",
+    "index",
+    "internal",
+    "io",
+    "iter",
+    "log",
+    "maps",
+    "math",
+    "mime",
+    "net",
+    "os",
+    "path",
+    "plugin",
+    "reflect",
+    "regexp",
+    "runtime",
+    "slices",
+    "sort",
+    "strconv",
+    "strings",
+    "structs",
+    "sync",
+    "syscall",
+    "testing",
+    "text",
+    "time",
+    "unicode",
+    "unique",
+    "unsafe",
+    "vendor",
+    "weak",
+];
+
 /// A frame and whether it is of the program itself, not of the kernel, a library or the language's plumbing.
 struct Shown {
-    place: Place,
+    function: String,
+    file: String,
+    line: i64,
     own: bool,
 }
 
-/// Functions by the CPU time spent in themselves.
-pub(super) fn cpu(profile: &Profile) -> Vec<Hot> {
-    hottest(profile, 0, |_| true, |_| 0)
+impl Shown {
+    /// A function that others stand on: its name says how a goroutine waits, not for what.
+    fn is_ground(&self) -> bool {
+        !self.own && ["runtime.", "internal/", "sync.", "_."].iter().any(|start| self.function.starts_with(start))
+    }
 }
 
-/// Places by the time that threads were blocked in them: the innermost frame of the program itself.
-pub(super) fn waits(profile: &Profile) -> Vec<Hot> {
-    let blocked = |sample: &Sample| sample.label("why") == Some("blocked") && !sample.stack.is_empty();
-    hottest(profile, 1, blocked, |frames| frames.iter().position(|frame| frame.own).unwrap_or(0))
+/// Handlers of Go's endpoints: what they do and wait for is the asking itself.
+pub(super) const ASKING: &str = "net/http/pprof.";
+
+/// Which frame of a stack a sample is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The innermost: CPU time is spent in the function itself.
+    Leaf,
+    /// The innermost of the program itself: it asked for memory, a lock or a wait that others then carried out.
+    Own,
+}
+
+/// Places by a value of the profile, the hottest first; of waits only those that a thread chose, and nothing that the asking
+/// for the profile caused.
+pub(super) fn places(profile: &Profile, value: usize, blame: Blame) -> Vec<Hot> {
+    // Preempted threads are no matter of the place where it happened.
+    let chosen = |sample: &Sample| sample.label("why").is_none_or(|why| why == "blocked") && !sample.stack.is_empty();
+    hottest(profile, value, chosen, |frames| match blame {
+        Blame::Leaf => 0,
+        Blame::Own => {
+            let own = frames.iter().position(|frame| frame.own);
+            own.or_else(|| frames.iter().position(|frame| !frame.is_ground())).unwrap_or(0)
+        }
+    })
 }
 
 fn hottest(
@@ -68,61 +122,69 @@ fn hottest(
     let mut whole = 0_i64;
     for sample in profile.samples().iter().filter(|sample| counts(sample)) {
         let amount = sample.values[value];
-        whole = whole.saturating_add(amount);
         let frames: Vec<Shown> = sample.stack.iter().flat_map(|id| shown(profile, profile.location(*id))).collect();
+        if frames.iter().any(|frame| frame.function.starts_with(ASKING)) {
+            continue;
+        }
+        whole = whole.saturating_add(amount);
         let at = choose(&frames);
-        let Some(Shown { place, .. }) = frames.get(at) else { continue };
+        let Some(place) = frames.get(at) else { continue };
         let sum = sums.entry((place.function.clone(), place.file.clone())).or_default();
         sum.value = sum.value.saturating_add(amount);
-        *sum.by_line.entry(place.line).or_default() += amount;
+        let line = sum.by_line.entry(place.line).or_default();
+        *line = line.saturating_add(amount);
         if sum.callers.is_empty() {
             let own = frames[at + 1..].iter().filter(|frame| frame.own);
-            let others = own.map(|frame| &frame.place.function).filter(|name| **name != place.function);
+            let others = own.map(|frame| &frame.function).filter(|name| **name != place.function);
             sum.callers = others.take(2).cloned().collect();
         }
     }
     let mut all: Vec<Hot> = sums
         .into_iter()
+        .filter(|(_, sum)| sum.value > 0)
         .map(|((function, file), Sum { value, by_line, callers })| {
             // The line that has most of it; of equals the first.
             let line = by_line.into_iter().max_by_key(|(line, amount)| (*amount, -line)).map_or(0, |(line, _)| line);
             #[allow(clippy::cast_precision_loss, reason = "a share")]
             let share = value as f64 / whole.max(1) as f64;
-            Hot { place: Place { function, file, line }, share, value, callers }
+            Hot { function, file, line, share, value, callers }
         })
         .collect();
-    all.sort_by(|a, b| b.value.cmp(&a.value).then_with(|| a.place.function.cmp(&b.place.function)));
+    all.sort_by(|a, b| b.value.cmp(&a.value).then_with(|| a.function.cmp(&b.function)));
     all.truncate(MOST);
     all
 }
 
-/// Whether waiting in a function of the program's own file says nothing: what languages bring along.
-fn is_plumbing(place: &Place) -> bool {
-    let path = place.function.trim_start_matches(['<', '&']);
-    let brought = ["std::", "core::", "alloc::", "__rust", "runtime.", "internal/", "syscall."];
+/// Whether a function of the program's own file says nothing of the program: what languages bring along.
+pub(super) fn is_plumbing(function: &str, file: &str) -> bool {
+    let path = function.trim_start_matches(['<', '&']);
+    let brought = ["std::", "core::", "alloc::", "__rust", "tokio::runtime::", "tokio::loom::"];
     // Debug information of Rust's own libraries names them by the compiler's commit.
-    path.is_empty() || place.file.starts_with("/rustc/") || brought.iter().any(|start| path.starts_with(start))
+    path.is_empty() || file.starts_with("/rustc/") || brought.iter().any(|start| path.starts_with(start)) || of_go(path)
+}
+
+/// Whether it is a function of Go's standard library: `net/http.(*conn).serve`, `sync.(*Mutex).Lock`.
+fn of_go(function: &str) -> bool {
+    let first = function.split(['/', '.']).next().unwrap_or_default();
+    // `_.goready.func1`: closures that the compiler made for functions of the runtime.
+    !function.contains("::") && function.contains('.') && (first == "_" || GO_STANDARD.contains(&first))
 }
 
 /// Functions of a location, innermost first.
 fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
-    // The program is the first of the mappings.
-    let inside = location.mapping.is_some_and(|mapping| {
-        let files = profile.mappings();
-        files[mapping.index()].file == files[0].file
-    });
+    // The program is the first of the mappings; a profile without mappings is of one program.
+    let files = profile.mappings();
+    let inside = location.mapping.map_or(files.is_empty(), |at| files[at.index()].file == files[0].file);
     if location.lines.is_empty() {
-        let place = Place { function: format!("{:#x}", location.address), file: String::new(), line: 0 };
-        return vec![Shown { place, own: false }];
+        return vec![Shown { function: format!("{:#x}", location.address), file: String::new(), line: 0, own: false }];
     }
     location
         .lines
         .iter()
         .map(|line| {
             let function = profile.function(line.function);
-            let place =
-                Place { function: names::clean_name(&function.name), file: function.file.clone(), line: line.line };
-            Shown { own: inside && !is_plumbing(&place), place }
+            let (name, file) = (names::clean_name(&function.name), function.file.clone());
+            Shown { own: inside && !is_plumbing(&name, &file), function: name, file, line: line.line }
         })
         .collect()
 }
@@ -154,20 +216,44 @@ mod tests {
 
     #[test]
     fn waits_belong_to_the_innermost_function_of_the_program() {
-        let hot = waits(&profile("blocked"));
+        let hot = places(&profile("blocked"), 1, Blame::Own);
         assert_eq!(
-            hot[0].place,
-            Place { function: "app::ledger::post".into(), file: "src/ledger.rs".into(), line: 41 }
+            (hot[0].function.as_str(), hot[0].file.as_str(), hot[0].line),
+            ("app::ledger::post", "src/ledger.rs", 41)
         );
         assert_eq!((hot[0].value, hot[0].callers.as_slice()), (400, &["app::serve".to_owned()][..]));
         assert!((hot[0].share - 0.8).abs() < 1e-9);
-        assert_eq!(hot[1].place.function, "app::serve");
-        assert_eq!(waits(&profile("preempted")), []);
+        assert_eq!(hot[1].function, "app::serve");
+        assert_eq!(places(&profile("preempted"), 1, Blame::Own), []);
     }
 
     #[test]
     fn cpu_belongs_to_the_function_that_ran() {
-        let hot = cpu(&profile("blocked"));
-        assert_eq!((hot.len(), hot[0].place.function.as_str(), hot[0].value), (1, "schedule", 5));
+        let hot = places(&profile("blocked"), 0, Blame::Leaf);
+        assert_eq!((hot.len(), hot[0].function.as_str(), hot[0].value), (1, "schedule", 5));
+    }
+
+    #[test]
+    fn profiles_of_go_name_the_program_and_not_its_library() {
+        let read = |bytes: &[u8]| flamegraphs::read::pprof(bytes).unwrap();
+        let mutex = read(include_bytes!("fixtures/mutex.pb.gz"));
+        let hot = places(&mutex, mutex.type_index("delay").unwrap(), Blame::Own);
+        assert_eq!((hot[0].function.as_str(), hot[0].file.as_str()), ("main.(*Ledger).Add", "faulty/main.go"));
+        let leaked = read(include_bytes!("fixtures/goroutineleak.pb.gz"));
+        let hot = places(&leaked, 0, Blame::Own);
+        assert_eq!((hot[0].function.as_str(), hot[0].value), ("main.abandon.func1", 100));
+        let cpu = read(include_bytes!("fixtures/cpu.pb.gz"));
+        let hot = places(&cpu, 1, Blame::Leaf);
+        assert!(hot.iter().any(|one| one.callers.iter().any(|caller| caller == "main.digest")), "{hot:?}");
+        for (function, own) in [
+            ("net/http.(*conn).serve", false),
+            ("runtime.gopark", false),
+            ("main.work", true),
+            ("github.com/x/sync.(*Pool).Get", true),
+            ("gopkg.in/y.v3.F", true),
+            ("shop::sync::post", true),
+        ] {
+            assert_eq!(!is_plumbing(function, ""), own, "{function}");
+        }
     }
 }

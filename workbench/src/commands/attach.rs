@@ -1,22 +1,27 @@
 //! `workbench attach`.
 
-use crate::attach::{self, Wish};
+use reports::render;
+
+use crate::attach::{self, Target, Wish};
 use crate::cli::Attach;
 use crate::exit::{Exit, Refusal};
 use crate::{signals, ui};
 
-/// Watches a running process and says where its time goes.
+/// Watches a running process, or asks a server of debug endpoints, and says where its time and memory go.
 pub(super) fn attach(flags: &Attach) -> anyhow::Result<Exit> {
-    let pid = flags.target.parse().map_err(|_| {
-        Refusal::usage(format!("`{}` is not the number of a process; `pgrep NAME` finds it", flags.target))
-    })?;
-    let duration = scenarios::knobs::parse_duration(&flags.duration)
+    let span = scenarios::knobs::parse_duration(&flags.duration)
         .map_err(|e| Refusal::usage(format!("`--for` = {} is not {e}", flags.duration)))?;
-    let wish = Wish { pid, duration, hz: flags.hz, waits: !flags.no_waits };
+    let target = Target::parse(&flags.target).map_err(Refusal::usage)?;
+    let wish = Wish { target, span, hz: flags.hz, waits: !flags.no_waits };
     let stop = signals::stop_on_interrupt()?;
-    ui::remark(&format!("watching process {pid} for {duration:?}; Ctrl-C ends it early"));
-    let watched = attach::watch(&wish, &stop).map_err(Refusal::usage)?;
-    let found = attach::conclude(&wish, &watched, super::store()?.root())?;
-    ui::result(&if flags.json { serde_json::to_string_pretty(&found)? } else { found.text(ui::width()) })?;
+    let summary = attach::attach(&wish, &stop, &super::store()?, &mut ui::remark)?;
+    ui::result(&if flags.json {
+        render::json::document(&summary)
+    } else {
+        render::terminal::result(&summary, ui::color(), ui::width())
+    })?;
+    if summary.attached.is_none_or(|seen| seen.is_empty()) {
+        return Err(Refusal::subject("nothing could be had of it: the reasons are above and in the run"));
+    }
     Ok(Exit::Done)
 }

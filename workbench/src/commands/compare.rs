@@ -11,7 +11,15 @@ use crate::{report, ui};
 pub(super) fn compare(flags: &Compare) -> anyhow::Result<Exit> {
     let load = |selector: &str| -> anyhow::Result<_> {
         let path = super::selected(selector)?;
-        report::of(&path).map_err(Refusal::usage)
+        let summary = report::of(&path).map_err(Refusal::usage)?;
+        if summary.attached.is_some() {
+            return Err(Refusal::usage(format!(
+                "{} is an attachment: nothing of it was measured, so that there is nothing to compare; `workbench show {}` \
+                 shows it",
+                summary.run, summary.run
+            )));
+        }
+        Ok(summary)
     };
     let a = load(&flags.a)?;
     let (comparisons, remark) = match &flags.b {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reports::render;
-use reports::run::{EvidenceKind, RunSummary, reader};
+use reports::run::{EvidenceKind, LoadedRun, RunSummary, reader};
 
 use crate::cli::Show;
 use crate::exit::{Exit, Refusal};
@@ -14,7 +14,9 @@ use crate::{report, ui};
 pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
     let path = super::selected(&flags.run)?;
     let text = if flags.plan {
-        let plan = reader::load(&path).map_err(Refusal::usage)?.plan;
+        let run = reader::load(&path).map_err(Refusal::usage)?;
+        not_attached(&run, "plan")?;
+        let plan = run.plan;
         if flags.json { serde_json::to_string_pretty(&plan)? } else { super::plan_text::plan_text(&plan) }
     } else if flags.tasks {
         tasks(&path, flags)?
@@ -41,6 +43,7 @@ fn tasks(path: &Path, flags: &Show) -> anyhow::Result<String> {
     let summary = report::of(path).map_err(Refusal::usage)?;
     let (hooked, recorded) = (has(&summary, EvidenceKind::Tasks.name()), has(&summary, CONSOLE));
     if !hooked && !recorded {
+        not_attached(&run, "table of tasks")?;
         return Err(Refusal::usage(format!(
             "{} recorded no tasks: `workbench run {} --evidence cpu,tasks` does",
             run.id, run.plan.scenario
@@ -65,6 +68,7 @@ fn resources(path: &Path, flags: &Show) -> anyhow::Result<String> {
     let run = reader::load(path).map_err(Refusal::usage)?;
     let summary = report::of(path).map_err(Refusal::usage)?;
     if !has(&summary, CONSOLE) {
+        not_attached(&run, "recording of tokio-console")?;
         return Err(Refusal::usage(format!(
             "{} has no recording of tokio-console: `workbench run {} --evidence console` makes one",
             run.id, run.plan.scenario
@@ -83,6 +87,7 @@ fn allocator(path: &Path, json: bool) -> anyhow::Result<String> {
     let run = reader::load(path).map_err(Refusal::usage)?;
     let summary = report::of(path).map_err(Refusal::usage)?;
     if !summary.profiles.iter().any(|profile| profile.kind == EvidenceKind::Allocator.name()) {
+        not_attached(&run, "record of the allocator")?;
         return Err(Refusal::usage(format!(
             "{} did not record the allocator: `workbench run {} --evidence cpu,allocator` does",
             run.id, run.plan.scenario
@@ -93,6 +98,17 @@ fn allocator(path: &Path, json: bool) -> anyhow::Result<String> {
     } else {
         render::terminal::allocator(&summary, &run.allocator, ui::color(), ui::width())
     })
+}
+
+/// Refuses what only trials have: nobody can be told to run an attachment again with other evidence.
+fn not_attached(run: &LoadedRun, what: &str) -> anyhow::Result<()> {
+    match &run.plan.attached {
+        None => Ok(()),
+        Some(_) => Err(Refusal::usage(format!(
+            "{} is an attachment: it has no {}; `workbench show {}` shows what it has",
+            run.id, what, run.id
+        ))),
+    }
 }
 
 const CONSOLE: &str = "console";

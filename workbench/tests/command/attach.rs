@@ -1,5 +1,6 @@
 //! `workbench attach` to a program that has nothing of ours inside.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::program::Program;
@@ -11,8 +12,12 @@ struct Busy(Child);
 impl Busy {
     /// A shell that counts until it is killed.
     fn start() -> Self {
+        Self::shell("while :; do i=$((i+1)); done")
+    }
+
+    fn shell(text: &str) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", "while :; do i=$((i+1)); done"]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(["-c", text]).stdin(Stdio::null()).stdout(Stdio::null());
         Self(command.spawn().expect("a shell"))
     }
 
@@ -39,7 +44,7 @@ fn attached(program: &Program, busy: &Busy) -> Option<serde_json::Value> {
         }
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
-        if found["samples"].as_u64() > Some(0) {
+        if found["profiles"][0]["samples"].as_u64() > Some(0) {
             return Some(found);
         }
     }
@@ -51,18 +56,53 @@ fn a_running_program_is_profiled_and_goes_on() {
     let program = program();
     let mut busy = Busy::start();
     let Some(found) = attached(&program, &busy) else { return };
-    assert_eq!(found["pid"].as_u64(), Some(u64::from(busy.0.id())));
-    assert_eq!(found["ended"], false);
+    assert_eq!(found["attached"]["origin"]["pid"].as_u64(), Some(u64::from(busy.0.id())));
+    assert_eq!(found["attached"]["ended"], false);
+    assert_eq!(found["variants"][0]["trials"], 0);
     assert!(busy.0.try_wait().expect("it is our child").is_none(), "it still runs");
-    let folder = std::path::Path::new(found["folder"].as_str().expect("a folder"));
-    assert!(folder.starts_with(program.folder().join(".workbench/attached")), "{folder:?}");
-    for file in ["cpu.pb.gz", "cpu.svg", "attach.json"] {
-        assert!(folder.join(file).exists(), "{file}");
-    }
-    let profile = flamegraphs::read::pprof(&std::fs::read(folder.join("cpu.pb.gz")).expect("a profile"));
-    let profile = profile.expect("a pprof file");
-    assert_eq!(profile.total(0), found["samples"].as_i64());
+    let run = PathBuf::from(found["path"].as_str().expect("a path"));
+    assert!(run.starts_with(program.folder().join(".workbench/runs")), "{run:?}");
+    let cpu = &found["profiles"][0];
+    let file = |field: &str| run.join(cpu[field].as_str().expect("a path"));
+    assert!(file("svg").exists() && run.join("report.html").exists() && run.join("run.json").exists());
+    let profile = flamegraphs::read::pprof(&std::fs::read(file("path")).expect("a profile")).expect("a pprof file");
+    assert_eq!(profile.total(0), cpu["samples"].as_i64());
     assert!(profile.coverage().is_some());
+}
+
+#[test]
+fn an_attachment_is_shown_like_any_run_and_compared_with_none() {
+    let program = program();
+    let busy = Busy::start();
+    let Some(found) = attached(&program, &busy) else { return };
+    let id = found["run"].as_str().expect("an id");
+    assert!(id.contains("-attach-"), "{id}");
+    let shown = program.run(&["show", id]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert!(shown.stdout.contains("Where CPU time went") && shown.stdout.contains("Threads"), "{}", shown.stdout);
+    let listed = program.run(&["list", "runs"]);
+    assert!(listed.stdout.contains(id), "{}", listed.stdout);
+    for refused in [&["compare", id][..], &["run", "--resume", id], &["show", id, "--plan"], &["show", id, "--tasks"]] {
+        let ran = program.run(refused);
+        assert_eq!(ran.code, Some(2), "{refused:?}: {}", ran.stdout);
+        assert!(ran.stderr.contains("is an attachment"), "{refused:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_process_that_ends_meanwhile_leaves_what_there_is() {
+    let program = program();
+    let busy = Busy::shell("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
+    let ran = program.run(&["attach", &busy.pid(), "--for", "100s", "--json"]);
+    if ran.code == Some(2) {
+        // It was over before anybody looked, or perf events are refused.
+        assert!(ran.stderr.contains("perf") || ran.stderr.contains("process"), "{}", ran.stderr);
+        return;
+    }
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
+    assert_eq!(found["attached"]["ended"], true);
+    assert!(found["warnings"].to_string().contains("ended after"), "{}", found["warnings"]);
 }
 
 #[test]
@@ -70,11 +110,14 @@ fn what_cannot_be_watched_is_refused() {
     let program = program();
     insta::assert_snapshot!(
         [
-            program.transcript(&["attach", "my-service"]),
+            program.transcript(&["attach", "no-such-service"]),
             program.transcript(&["attach", "1073741823"]),
             program.transcript(&["attach", "1", "--for", "soon"]),
             program.transcript(&["attach", "1", "--hz", "0"]),
+            program.transcript(&["attach", "https://me:secret@svc:6060"]),
+            program.transcript(&["attach", "http://svc:port/"]),
         ]
         .join("\n")
     );
+    assert!(program.runs().is_empty(), "nothing is left of what was refused");
 }

@@ -3,6 +3,7 @@
 mod attach;
 mod console;
 mod damage;
+mod endpoints;
 mod input;
 mod knobs;
 mod listing;

@@ -46,6 +46,10 @@ struct Flame<'a> {
 
 impl Evidence {
     pub(super) fn new(page: &Page<'_>, variants: &Variants<'_>) -> Self {
+        if page.summary.attached.is_some() {
+            // A process that ran already has an article for each of its profiles.
+            return Self { cpu: Vec::new(), others: Vec::new() };
+        }
         let mut cpu = Vec::new();
         for variant in &variants.all {
             let summary =

@@ -67,11 +67,14 @@ impl Header {
             findings: findings.into_iter().map(finding).collect(),
             run: text::name(&summary.run),
             started: text::name(&summary.started_at),
-            counts: format!(
-                "{}, {}",
-                words::plural(summary.variants.len() as u64, "variant", "variants"),
-                words::plural(trials as u64, "measured trial", "measured trials")
-            ),
+            counts: match &summary.attached {
+                Some(seen) => format!("watched for {}, nothing restarted", number::seconds(seen.wall_s)),
+                None => format!(
+                    "{}, {}",
+                    words::plural(summary.variants.len() as u64, "variant", "variants"),
+                    words::plural(trials as u64, "measured trial", "measured trials")
+                ),
+            },
             contents: Vec::new(),
         }
     }

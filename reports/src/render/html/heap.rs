@@ -36,6 +36,10 @@ pub(super) struct Picture {
 
 /// Variants whose heap was to be profiled.
 pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article> {
+    if page.summary.attached.is_some() {
+        // A process that ran already has an article for each of its profiles.
+        return Vec::new();
+    }
     variants.all.iter().filter_map(|variant| article(page, variant)).collect()
 }
 

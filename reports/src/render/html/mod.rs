@@ -5,6 +5,7 @@
 //! the `text` module before it reaches the template, and askama escapes it there.
 
 mod allocator;
+mod attached;
 mod charts;
 mod console;
 mod drain;
@@ -36,6 +37,8 @@ struct Report {
     header: header::Header,
     result: result::Result,
     charts: Vec<charts::Chart>,
+    measured: bool,
+    seen: Option<attached::Seen>,
     evidence: evidence::Evidence,
     heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
@@ -60,6 +63,8 @@ pub fn page(page: &Page<'_>) -> String {
         header: header::Header::new(page),
         result: result::Result::new(page.summary),
         charts,
+        measured: page.summary.attached.is_none(),
+        seen: attached::Seen::new(page),
         evidence,
         heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
@@ -83,8 +88,11 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     if !report.header.findings.is_empty() {
         all.push(("findings", "Findings"));
     }
-    all.push(("result", "Result"));
+    if report.measured {
+        all.push(("result", "Result"));
+    }
     all.extend(report.charts.iter().map(|chart| (chart.id, chart.short)));
+    all.extend(report.seen.iter().flat_map(attached::Seen::contents));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
     }
@@ -103,10 +111,15 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     if !report.stalls.is_empty() {
         all.push(("stalls", "Stalls"));
     }
-    all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
+    if report.measured {
+        all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
+    }
     if !report.drain.is_empty() {
         all.push(("drain", "Shutdown"));
     }
-    all.extend([("host", "Host"), ("method", "Method")]);
+    all.push(("host", "Host"));
+    if report.measured {
+        all.push(("method", "Method"));
+    }
     all
 }

@@ -4,6 +4,7 @@
 //! asked for; names that hold any are shown with `\u{1b}` in their place.
 
 mod allocator;
+mod attached;
 mod console;
 mod ink;
 mod layout;

@@ -2,7 +2,7 @@
 
 use super::ink::{Ink, Look, of_status};
 use super::layout::paragraph;
-use super::numbers;
+use super::{attached, numbers};
 use crate::render::table::Table;
 use crate::render::{text, words};
 use crate::run::{RunSummary, Status};
@@ -13,6 +13,9 @@ use crate::run::{RunSummary, Status};
 pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     let ink = Ink { color };
     let width = width.max(40);
+    if let Some(seen) = &summary.attached {
+        return attached::attached(summary, seen, width, ink) + &whereabouts(summary);
+    }
     let table = Table::new(summary);
     let mut out = String::new();
     out.push_str(&ink.paint(Look::Bold, &text::name(&summary.scenario)));
@@ -98,7 +101,12 @@ fn footer(summary: &RunSummary, table: &Table, width: usize, ink: Ink) -> String
         });
     }
     out.push_str(&format!("from    {}\n", paragraph(&from(table), 8, width)));
-    out.push_str(&format!("run     {}\n", text::name(&summary.run)));
+    out + &whereabouts(summary)
+}
+
+/// The run and its report.
+fn whereabouts(summary: &RunSummary) -> String {
+    let mut out = format!("run     {}\n", text::name(&summary.run));
     if !summary.path.is_empty() {
         // Paths are shown whole: people copy them.
         out.push_str(&format!("report  {}/report.html\n", text::sentence(summary.path.trim_end_matches('/'))));

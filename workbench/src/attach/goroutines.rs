@@ -1,0 +1,155 @@
+//! `goroutine?debug=2` of Go's net/http/pprof: every goroutine with what it waits for, since when, and its stack.
+
+use std::collections::HashMap;
+
+use reports::run::{GoroutineGroup, Goroutines};
+
+use super::hot::{ASKING, is_plumbing};
+
+/// Groups kept.
+const MOST: usize = 200;
+
+/// Reads a dump; `cut` where its end is missing. `None` where it holds no goroutine. The one that writes the dump is left
+/// out.
+///
+/// Each is a paragraph (`runtime.Stack`, `runtime/traceback.go`):
+///
+/// ```text
+/// goroutine 34 [chan receive, 5 minutes, locked to thread]:
+/// main.wait(0xc000012345, {0x1, 0x2})
+///     /src/main.go:12 +0x1c
+/// created by main.main in goroutine 1
+///     /src/main.go:30 +0x6d
+/// ```
+pub(super) fn parse(dump: &str, cut: bool) -> Option<Goroutines> {
+    let mut groups: HashMap<GoroutineGroup, (u64, u64)> = HashMap::new();
+    let mut total = 0;
+    let mut paragraphs = dump.split("\n\n").peekable();
+    while let Some(paragraph) = paragraphs.next() {
+        // The last one of a dump that was cut off is not whole.
+        let torn = cut && paragraphs.peek().is_none();
+        let asking = paragraph.contains(ASKING);
+        let Some((group, minutes)) = one(paragraph.trim_start()).filter(|_| !torn && !asking) else { continue };
+        total += 1;
+        let (count, longest) = groups.entry(group).or_default();
+        *count += 1;
+        *longest = minutes.max(*longest);
+    }
+    if total == 0 {
+        return None;
+    }
+    let mut all: Vec<GoroutineGroup> =
+        groups.into_iter().map(|(group, (count, minutes))| GoroutineGroup { count, minutes, ..group }).collect();
+    all.sort_by(|a, b| {
+        let place = |group: &GoroutineGroup| (group.state.clone(), group.function.clone(), group.line);
+        b.count.cmp(&a.count).then(b.minutes.cmp(&a.minutes)).then_with(|| place(a).cmp(&place(b)))
+    });
+    let more = all.len().saturating_sub(MOST) as u64;
+    all.truncate(MOST);
+    Some(Goroutines { total, cut, groups: all, more })
+}
+
+/// One goroutine without its count, and the minutes that it waits.
+fn one(paragraph: &str) -> Option<(GoroutineGroup, u64)> {
+    let mut lines = paragraph.lines();
+    let (state, minutes) = head(lines.next()?)?;
+    let mut group = GoroutineGroup { state, ..GoroutineGroup::default() };
+    let mut innermost = None;
+    while let Some(line) = lines.next() {
+        if line.starts_with("...") {
+            // "...12 frames elided...", as Go has it for deep stacks.
+            continue;
+        }
+        let (file, number) = lines.next().map(place).unwrap_or_default();
+        if let Some(creator) = line.strip_prefix("created by ") {
+            let function = creator.split(" in goroutine ").next().unwrap_or(creator);
+            group.created_by = format!("{function} {file}:{number}");
+            break;
+        }
+        let function = called(line);
+        let here = (function.to_owned(), file.to_owned(), number);
+        if group.function.is_empty() && !is_plumbing(function, file) {
+            (group.function, group.file, group.line) = here.clone();
+        }
+        innermost.get_or_insert(here);
+    }
+    if let Some(innermost) = innermost.filter(|_| group.function.is_empty()) {
+        (group.function, group.file, group.line) = innermost;
+    }
+    Some((group, minutes))
+}
+
+/// `goroutine 34 gp=0xc000 m=nil [chan receive, 5 minutes]:`: state and minutes.
+fn head(line: &str) -> Option<(String, u64)> {
+    let (_, rest) = line.strip_prefix("goroutine ")?.split_once('[')?;
+    let inside = &rest[..rest.rfind(']')?];
+    let mut parts = inside.split(", ");
+    let state = parts.next().unwrap_or_default().to_owned();
+    let minutes = parts.find_map(|part| part.strip_suffix(" minutes")?.parse().ok());
+    Some((state, minutes.unwrap_or(0)))
+}
+
+/// `main.(*Ledger).Add(0x155ee7344050, 0x1b480)` without its arguments.
+fn called(line: &str) -> &str {
+    line.strip_suffix(')').and_then(|line| Some(&line[..line.rfind('(')?])).unwrap_or(line)
+}
+
+/// `    /src/main.go:12 +0x1c`: file and line.
+fn place(line: &str) -> (&str, u64) {
+    let place = line.trim();
+    let place = place.rsplit_once(" +0x").map_or(place, |(place, _)| place);
+    match place.rsplit_once(':').map(|(file, number)| (file, number.parse())) {
+        Some((file, Ok(number))) => (file, number),
+        _ => (place, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DUMP: &str = include_str!("fixtures/goroutines.txt");
+
+    #[test]
+    fn a_real_dump_tells_who_waits_for_what() {
+        let seen = parse(DUMP, false).unwrap();
+        let lines: Vec<String> = seen
+            .groups
+            .iter()
+            .map(|g| format!("{} [{}] {} {}:{} by {}", g.count, g.state, g.function, g.file, g.line, g.created_by))
+            .collect();
+        insta::assert_snapshot!(format!("total {}\n{}", seen.total, lines.join("\n")));
+    }
+
+    #[test]
+    fn heads_of_every_kind_are_read() {
+        for (line, state, minutes) in [
+            ("goroutine 34 [chan receive, 5 minutes, locked to thread]:", "chan receive", 5),
+            ("goroutine 1 gp=0xc000002380 m=nil [select (no cases)]:", "select (no cases)", 0),
+            ("goroutine 7 [sync.Mutex.Lock, 120 minutes] {\"k\":\"v\"}:", "sync.Mutex.Lock", 120),
+        ] {
+            assert_eq!(head(line), Some((state.to_owned(), minutes)), "{line}");
+        }
+        assert_eq!(head("12 tasks [3 in poll]:"), None);
+        assert_eq!(called("main.(*Ledger).Add({0x1, 0x2}, 0x3)"), "main.(*Ledger).Add");
+        assert_eq!(called("main.run[...](...)"), "main.run[...]");
+    }
+
+    #[test]
+    fn the_torn_end_of_a_long_dump_is_left_out() {
+        let whole = parse(DUMP, false).unwrap();
+        let cut = parse(&DUMP[..DUMP.len() - 40], true).unwrap();
+        assert_eq!(cut.total, whole.total - 1);
+        assert!(cut.cut);
+        assert_eq!(parse("<html>no dump</html>", false), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in "(goroutine [0-9]+ \\[.*|created by .*|\t.*:[0-9]+|.*|\n)*") {
+            let _ = parse(&text, true);
+        }
+    }
+}

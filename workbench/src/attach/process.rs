@@ -1,0 +1,233 @@
+//! Evidence from outside: a process and its children, sampled by perf events. Nothing of it is restarted, changed or slowed
+//! but by the sampling itself.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use flamegraphs::capture::{Options, Recorder, Recording};
+use flamegraphs::profile::{Label, Profile};
+use reports::run::store::Store;
+use reports::run::{Attached, AttachedProfile, Origin, RunSummary, ThreadTime};
+
+use super::{profiles, run};
+use crate::binary::{self, Binary};
+use crate::exit::Refusal;
+
+/// How often waiting looks at the stop flag and at the process.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Bytes of stack with each sample: nothing is measured here, so that deep stacks may cost more.
+const STACK_BYTES: u32 = 16 * 1024;
+
+/// What to look at, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watch {
+    pub(super) pid: u32,
+    pub(super) span: Duration,
+    /// Samples for each second of CPU of a thread.
+    pub(super) hz: u32,
+    /// Also record where threads leave their CPU, where the kernel allows it.
+    pub(super) waits: bool,
+}
+
+/// Watches a process until the time is over, it ends or `stop` is set, and keeps what was seen as a run.
+///
+/// # Errors
+/// A [`Refusal`] for a process that is not there or perf events that are refused; files that cannot be written.
+pub(super) fn attach(
+    watch: Watch,
+    stop: &AtomicBool,
+    store: &Store,
+    say: &mut dyn FnMut(&str),
+) -> anyhow::Result<RunSummary> {
+    let Watch { pid, span, .. } = watch;
+    let program = program(pid);
+    let file = Binary::read(Path::new(&format!("/proc/{pid}/exe")));
+    let family = family(pid);
+    let options = Options { hz: watch.hz, stack_bytes: STACK_BYTES, departures: watch.waits, ..Options::default() };
+    let mut recorder = Recorder::attach_all(&family, &options).map_err(Refusal::usage)?;
+    say(&format!("watching {program} (process {pid}) for {span:?}; Ctrl-C ends it early"));
+    recorder.start(&family).map_err(Refusal::usage)?;
+    let deadline = Instant::now() + span;
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let mut there = true;
+    while there && Instant::now() < deadline && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(GLANCE.min(deadline.saturating_duration_since(Instant::now())));
+        there = process.exists() && !is_zombie(pid);
+        recorder.look();
+    }
+    let recording = recorder.stop()?;
+    let build_id = file.as_ref().map(|file| file.build_id.clone()).unwrap_or_default();
+    let origin = Origin { pid: Some(pid), url: None, program, build_id };
+    let mut writer = run::open(store, &origin)?;
+    let labels = [Label::text("pid", pid.to_string())];
+    let waits = recording.wait_profile(&labels)?;
+    let seen = Attached {
+        format: reports::run::FORMAT,
+        wall_s: recording.wall_s,
+        ended: !there,
+        notes: notes(&recording, &origin.program, file.as_ref(), !there, family.len()),
+        profiles: vec![
+            cpu(&mut writer, &origin.program, &recording, &labels)?,
+            wait(&mut writer, &origin.program, &recording, &waits, watch.waits)?,
+        ],
+        threads: threads(&recording, &waits),
+        goroutines: None,
+        figures: Vec::new(),
+        origin,
+    };
+    run::conclude(writer, &seen)
+}
+
+fn cpu(
+    writer: &mut reports::run::writer::RunWriter,
+    program: &str,
+    recording: &Recording,
+    labels: &[Label],
+) -> anyhow::Result<AttachedProfile> {
+    if recording.samples() == 0 {
+        let used = recording.kernel_cpu_s;
+        return Ok(profiles::missing(
+            "cpu",
+            format!("it used {used:.3} s of CPU while it was watched, too little to sample"),
+        ));
+    }
+    let profile = recording.profile(labels)?;
+    let bytes = flamegraphs::write::pprof(&profile);
+    profiles::keep(writer, program, "cpu", &profile, &bytes, recording.sampler())
+}
+
+fn wait(
+    writer: &mut reports::run::writer::RunWriter,
+    program: &str,
+    recording: &Recording,
+    waits: &Profile,
+    asked: bool,
+) -> anyhow::Result<AttachedProfile> {
+    let because = if !asked {
+        "waits were not asked for"
+    } else if !recording.kernel {
+        "where threads wait is seen only by root or with CAP_PERFMON; how long they wait is in the table of threads"
+    } else if waits.samples().is_empty() {
+        "not one thread left its CPU while it was watched"
+    } else {
+        let bytes = flamegraphs::write::pprof(waits);
+        let source =
+            format!("perf events from outside over {:.1} s, all threads, by where they left the CPU", recording.wall_s);
+        return profiles::keep(writer, program, "wait", waits, &bytes, source);
+    };
+    Ok(profiles::missing("wait", because))
+}
+
+fn notes(recording: &Recording, program: &str, file: Option<&Binary>, ended: bool, processes: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut say = |note: String| notes.push(note);
+    if ended {
+        say(format!("the process ended after {:.1} s: what was seen until then is kept", recording.wall_s));
+    }
+    if processes > 1 {
+        say(format!("{} processes that it had started were watched with it", processes - 1));
+    }
+    if let Some(interpreter) = binary::interpreter(program) {
+        say(interpreter);
+    }
+    match file {
+        None => say("its executable cannot be read, so that its functions have no names".to_owned()),
+        Some(file) if !file.symbols && !file.go => say(format!(
+            "{program} is stripped: only functions that it exports have names; keep symbols (`strip = false` in the profile)"
+        )),
+        Some(file) if !file.lines => say(format!(
+            "{program} has no line tables: functions have names but no lines, and inlined ones are not seen (`debug = 1`)"
+        )),
+        Some(_) => {}
+    }
+    let samples = recording.samples();
+    if samples > 0 && recording.coverage().is_low() {
+        say(format!("less than 90 % of the CPU that it used was seen ({})", recording.coverage()));
+    }
+    if recording.lost > 0 {
+        say(format!("{} records were lost, since they came faster than they could be read", recording.lost));
+    }
+    #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
+    let rootless = recording.rootless as f64 / samples.max(1) as f64;
+    if rootless > 0.1 {
+        say(format!("{:.0} % of the stacks break off before their root", 100.0 * rootless));
+    }
+    notes
+}
+
+fn threads(recording: &Recording, waits: &Profile) -> Vec<ThreadTime> {
+    let mut sums: HashMap<(&str, &str), (i64, i64)> = HashMap::new();
+    for sample in waits.samples() {
+        let Some(whose) = sample.label("tid").zip(sample.label("why")) else { continue };
+        let sum = sums.entry(whose).or_default();
+        *sum = (sum.0 + sample.values[0], sum.1 + sample.values[1]);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "samples and nanoseconds of one recording")]
+    let mut all: Vec<ThreadTime> = recording
+        .threads
+        .iter()
+        .map(|thread| {
+            let tid = thread.tid.to_string();
+            let of = |why| sums.get(&(tid.as_str(), why)).copied().unwrap_or_default();
+            let (blocked, parked, preempted) = (of("blocked"), of("parked"), of("preempted"));
+            ThreadTime {
+                name: thread.name.clone(),
+                pid: thread.pid,
+                tid: thread.tid,
+                cpu_s: thread.samples as f64 * recording.period_ns as f64 / 1e9,
+                blocked_s: blocked.1 as f64 / 1e9,
+                parked_s: parked.1 as f64 / 1e9,
+                preempted_s: preempted.1 as f64 / 1e9,
+                waits: u64::try_from(blocked.0 + parked.0).unwrap_or(0),
+            }
+        })
+        .collect();
+    all.sort_by(|a, b| b.cpu_s.total_cmp(&a.cpu_s).then(b.blocked_s.total_cmp(&a.blocked_s)));
+    all
+}
+
+/// The name of a process's executable, or what it calls itself where that is hidden.
+pub(super) fn program(pid: u32) -> String {
+    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let file = executable.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let file = file.map(|name| name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned());
+    file.or_else(|| comm(pid)).unwrap_or_else(|| "process".to_owned())
+}
+
+/// `comm` of proc(5).
+pub(super) fn comm(pid: u32) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim_end().to_owned())
+}
+
+/// Numbers of all processes.
+pub(super) fn all() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// A process and all that descend from it, itself first.
+fn family(pid: u32) -> Vec<u32> {
+    let parents: Vec<(u32, u32)> = all().into_iter().filter_map(|child| Some((child, stat(child)?.1))).collect();
+    let mut family = vec![pid];
+    let mut at = 0;
+    while at < family.len() {
+        let own = family[at];
+        family.extend(parents.iter().filter(|(_, parent)| *parent == own).map(|(child, _)| *child));
+        at += 1;
+    }
+    family
+}
+
+fn is_zombie(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| matches!(state, 'Z' | 'X'))
+}
+
+/// State and parent of a process: fields 3 and 4 of /proc/PID/stat, behind a name that may hold anything.
+fn stat(pid: u32) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
