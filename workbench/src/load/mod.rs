@@ -67,6 +67,12 @@ pub enum LoadError {
         /// Why, and what to do about it.
         problem: String,
     },
+    /// What was asked for goes with nothing that the driver can do.
+    #[error("{problem}")]
+    Unsupported {
+        /// What, and what to do about it.
+        problem: String,
+    },
     /// An operation of an in-process workload panicked: the subject has failed.
     #[error("operation `{operation}` panicked: {message}")]
     Panicked {

@@ -8,7 +8,7 @@ use super::template::Expected;
 use crate::load::slots::Failure;
 
 /// The begin of a TLS record that carries an alert (RFC 8446 §5.1): what a TLS server says to plain text.
-const ALERT: [u8; 2] = [21, 3];
+pub(super) const ALERT: [u8; 2] = [21, 3];
 
 /// Reads answers as they come in, in pieces of any size.
 #[derive(Debug)]

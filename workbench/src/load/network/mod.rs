@@ -4,6 +4,9 @@
 //! their intended time kept. A request that times out takes its connection with it; whatever closes or breaks is
 //! connected anew. Where each request has a connection of its own, connecting is part of its latency. Nothing is
 //! allocated per operation once the buffers have found their size.
+//!
+//! HTTP/2 has up to 100 requests at a time on each of as few connections as that takes; a request that times out is
+//! cancelled, and its connection stays.
 
 mod answer;
 mod client;
@@ -11,9 +14,11 @@ mod closed;
 mod endpoint;
 mod engine;
 mod http1;
+mod http2;
 mod lane;
 mod lines;
 mod needle;
+mod negotiate;
 mod open;
 mod pieces;
 mod template;
@@ -29,6 +34,7 @@ pub use scenarios::spec::{Connection, Protocol};
 
 pub use self::endpoint::{Endpoint, Tls};
 use self::engine::Engine;
+use self::http2::Multiplexer;
 use super::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome};
 use crate::load::driver_thread;
 use crate::load::pacer::Pacing;
@@ -44,8 +50,13 @@ use crate::load::pacer::Pacing;
 pub fn drive_open(endpoint: &Endpoint, spec: &OpenSpec, stop: &AtomicBool) -> Result<PhaseOutcome, LoadError> {
     let (schedule, slots) = open::laid_out(spec);
     driver_thread::run(&spec.placement, |seat| {
-        speaks(endpoint)?;
-        let client = Engine::connect(endpoint, &spec.operations, spec.concurrency, spec.seed, seat.pacing, stop)?;
+        let endpoint = &negotiate::settled(endpoint, stop)?;
+        let (operations, streams, seed) = (&spec.operations, spec.concurrency, spec.seed);
+        if endpoint.protocol == Protocol::Http2 {
+            let client = Multiplexer::connect(endpoint, operations, streams, seed, seat.pacing, stop)?;
+            return open::drive(client, spec, (&schedule, &slots), seat, stop);
+        }
+        let client = Engine::connect(endpoint, operations, streams, seed, seat.pacing, stop)?;
         open::drive(client, spec, (&schedule, &slots), seat, stop)
     })
 }
@@ -71,17 +82,14 @@ pub fn drive_closed_metered(
     meter: &mut (dyn FnMut() + Send),
 ) -> Result<ClosedOutcome, LoadError> {
     driver_thread::run(&spec.placement, move |_| {
+        let endpoint = &negotiate::settled(endpoint, stop)?;
         // Sockets decide when to send, so there is nothing to be early for: it never spins.
-        speaks(endpoint)?;
-        let client = Engine::connect(endpoint, &spec.operations, spec.concurrency, spec.seed, Pacing::Sleep, stop)?;
+        let (operations, streams, seed, pacing) = (&spec.operations, spec.concurrency, spec.seed, Pacing::Sleep);
+        if endpoint.protocol == Protocol::Http2 {
+            let client = Multiplexer::connect(endpoint, operations, streams, seed, pacing, stop)?;
+            return closed::drive(client, spec, stop, meter);
+        }
+        let client = Engine::connect(endpoint, operations, streams, seed, pacing, stop)?;
         closed::drive(client, spec, stop, meter)
     })
-}
-
-/// HTTP/2 has no client yet.
-fn speaks(endpoint: &Endpoint) -> Result<(), LoadError> {
-    match endpoint.protocol {
-        Protocol::Http2 => Err(LoadError::io("speaking HTTP/2")(std::io::ErrorKind::Unsupported.into())),
-        _ => Ok(()),
-    }
 }

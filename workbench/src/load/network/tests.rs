@@ -1,3 +1,8 @@
+mod certificates;
+mod http2;
+mod misbehaviour;
+mod multiplexing;
+mod secure;
 mod server;
 
 use std::net::TcpListener;

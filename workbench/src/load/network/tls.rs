@@ -48,7 +48,8 @@ impl TlsClient {
             }
         };
         let offered: &[&[u8]] = match endpoint.protocol {
-            Protocol::Auto | Protocol::Http1 => &[b"http/1.1"],
+            Protocol::Auto => &[b"h2", b"http/1.1"],
+            Protocol::Http1 => &[b"http/1.1"],
             Protocol::Http2 => &[b"h2"],
             Protocol::Lines => &[],
         };

@@ -17,6 +17,8 @@ use crate::load::slots::Failure;
 pub(super) struct Wire {
     socket: OwnedFd,
     tls: Option<Box<ClientConnection>>,
+    /// Something came over TLS.
+    heard: bool,
 }
 
 /// How far greeting or sending has come.
@@ -42,7 +44,7 @@ impl Wire {
             Err(error) => return Err(error.into()),
         };
         let tls = tls.map(|tls| tls.begin().map(Box::new)).transpose().map_err(io::Error::other)?;
-        Ok((Self { socket, tls }, connected))
+        Ok((Self { socket, tls, heard: false }, connected))
     }
 
     /// How connecting ended.
@@ -69,6 +71,11 @@ impl Wire {
                 return Ok(Progress::Waiting);
             }
         }
+    }
+
+    /// What the handshake agreed to speak (ALPN).
+    pub(super) fn agreed(&self) -> Option<&[u8]> {
+        self.tls.as_ref()?.alpn_protocol()
     }
 
     /// Takes bytes for sending; how many, 0 where the socket takes none for now.
@@ -127,9 +134,11 @@ impl Wire {
     fn fill(&mut self) -> Result<Option<()>, Failure> {
         let Some(tls) = &mut self.tls else { return Ok(None) };
         match tls.read_tls(&mut Receiving(&self.socket)) {
-            Ok(0) if tls.is_handshaking() => return Err(Failure::Closed),
-            Ok(_) => {}
+            Ok(0) if tls.is_handshaking() => return Err(if self.heard { Failure::Closed } else { Failure::NoTls }),
+            Ok(length) => self.heard |= length > 0,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            // To a greeting in TLS, of all things.
+            Err(_) if !self.heard => return Err(Failure::NoTls),
             Err(_) => return Err(Failure::Reset),
         }
         let processed = tls.process_new_packets();

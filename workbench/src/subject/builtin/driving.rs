@@ -125,6 +125,7 @@ impl<'a> Driving<'a> {
             Err(LoadError::Request { operation, problem }) => {
                 Err(SubjectError::Refused(format!("operation `{operation}`: {problem}")))
             }
+            Err(LoadError::Unsupported { problem }) => Err(SubjectError::Refused(problem)),
             Err(error @ LoadError::Unreachable { .. }) => {
                 // A dead child says more than a refused connection.
                 conversation.usage(during)?;

@@ -1,8 +1,10 @@
 //! Small servers that behave and misbehave: a thread for every connection.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::load::network::{Endpoint, Protocol};
 
@@ -21,6 +23,38 @@ impl Server {
     /// Answers each request (head, body) with these bytes and waits for the next.
     pub(super) fn start(respond: impl Fn(&str, &[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::start_with(move |head, body| (respond(head, body), true))
+    }
+
+    /// The same over TLS.
+    pub(super) fn secure(
+        config: ServerConfig,
+        respond: impl Fn(&str, &[u8]) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let request_lines = Arc::new(Mutex::new(Vec::new()));
+        let (respond, lines, config) = (Arc::new(respond), Arc::clone(&request_lines), Arc::new(config));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (respond, lines, config) = (Arc::clone(&respond), Arc::clone(&lines), Arc::clone(&config));
+                std::thread::spawn(move || {
+                    let session = ServerConnection::new(config).unwrap();
+                    let mut stream = BufReader::new(StreamOwned::new(session, stream.unwrap()));
+                    while let Some((head, body)) = read_request(&mut stream) {
+                        lines.lock().unwrap().push(head.lines().next().unwrap().to_owned());
+                        if stream.get_mut().write_all(&respond(&head, &body)).is_err() {
+                            return;
+                        }
+                        if head.contains("connection: close") {
+                            stream.get_mut().conn.send_close_notify();
+                            let _ = stream.get_mut().flush();
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, request_lines }
     }
 
     /// The same; closes the connection where the second part is false.
@@ -103,7 +137,7 @@ impl Server {
     }
 }
 
-fn read_request(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+fn read_request(stream: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if stream.read_line(&mut head).ok()? == 0 {
