@@ -5,7 +5,7 @@ mod address;
 mod fetch;
 mod figures;
 mod goroutines;
-mod hot;
+pub(crate) mod hot;
 mod http;
 mod listener;
 mod process;

@@ -1,5 +1,7 @@
 //! The command line: types only.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds out why an async service is slow, and which runtime or allocator setting fixes it, with proof.
@@ -238,6 +240,9 @@ pub(crate) struct Console {
 /// `workbench doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// Examine a program's file instead: names, lines, frame pointers, tokio's functions.
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,14 @@ use serde::Serialize;
 
 use crate::console;
 
+mod file;
+mod mechanism;
+mod trying;
+
+pub use file::examine as examine_binary;
+pub use mechanism::Mechanism;
+pub use trying::Tried;
+
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +35,8 @@ pub struct Check {
     pub health: Health,
     /// What was found.
     pub found: String,
+    /// What stands on it; empty where everything does.
+    pub needed_by: String,
     /// What would mend it: a command where there is one. Empty when good.
     pub fix: String,
 }
@@ -58,6 +68,8 @@ pub struct Surroundings {
     pub console_child: Result<std::path::PathBuf, console::child::Missing>,
     /// Load average over the last minute.
     pub load_1m: f64,
+    /// What came of trying each mechanism.
+    pub tried: Vec<(Mechanism, Tried)>,
 }
 
 impl Surroundings {
@@ -80,6 +92,7 @@ impl Surroundings {
             tokio_console: console::find_viewer(),
             console_child: console::child::find(),
             load_1m: load.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0),
+            tried: Mechanism::ALL.map(|mechanism| (mechanism, trying::one(mechanism))).into(),
         }
     }
 }
@@ -94,7 +107,7 @@ fn cgroup_version() -> u8 {
 
 /// Runs every check.
 pub fn examine(around: &Surroundings) -> Vec<Check> {
-    vec![
+    let mut checks = vec![
         cores(around),
         quota(around),
         load(around),
@@ -112,11 +125,13 @@ pub fn examine(around: &Surroundings) -> Vec<Check> {
         console_child(around),
         allocator(around),
         environment(around),
-    ]
+    ];
+    checks.extend(around.tried.iter().map(|(mechanism, tried)| mechanism.check(tried)));
+    checks
 }
 
 fn check(name: &'static str, health: Health, found: impl Into<String>, fix: impl Into<String>) -> Check {
-    Check { name, health, found: found.into(), fix: fix.into() }
+    Check { name, health, found: found.into(), needed_by: String::new(), fix: fix.into() }
 }
 
 fn cores(around: &Surroundings) -> Check {

@@ -5,6 +5,7 @@
 //! unwind tables of the executables, so that the subject runs no code of a profiler.
 
 mod address_space;
+pub mod allowed;
 mod collector;
 mod elf;
 mod error;

@@ -67,7 +67,8 @@ pub(crate) fn measure(picture: &Picture) -> String {
         "contentions" => "waits",
         "delay" => "time waited",
         "cpu" => "CPU time",
-        "goroutine" => "goroutines",
+        "goroutine" | "goroutineleak" => "goroutines",
+        "threadcreate" => "threads",
         other => return text::name(other),
     };
     known.into()

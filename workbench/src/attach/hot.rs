@@ -122,10 +122,10 @@ fn hottest(
     let mut whole = 0_i64;
     for sample in profile.samples().iter().filter(|sample| counts(sample)) {
         let amount = sample.values[value];
-        let frames: Vec<Shown> = sample.stack.iter().flat_map(|id| shown(profile, profile.location(*id))).collect();
-        if frames.iter().any(|frame| frame.function.starts_with(ASKING)) {
+        if is_asking(profile, sample) {
             continue;
         }
+        let frames: Vec<Shown> = sample.stack.iter().flat_map(|id| shown(profile, profile.location(*id))).collect();
         whole = whole.saturating_add(amount);
         let at = choose(&frames);
         let Some(place) = frames.get(at) else { continue };
@@ -155,8 +155,14 @@ fn hottest(
     all
 }
 
+/// Whether a stack stands in the handlers that were asked for the profile.
+pub(super) fn is_asking(profile: &Profile, sample: &Sample) -> bool {
+    let lines = sample.stack.iter().flat_map(|id| &profile.location(*id).lines);
+    lines.into_iter().any(|line| profile.function(line.function).name.starts_with(ASKING))
+}
+
 /// Whether a function of the program's own file says nothing of the program: what languages bring along.
-pub(super) fn is_plumbing(function: &str, file: &str) -> bool {
+pub(crate) fn is_plumbing(function: &str, file: &str) -> bool {
     let path = function.trim_start_matches(['<', '&']);
     let brought = ["std::", "core::", "alloc::", "__rust", "tokio::runtime::", "tokio::loom::"];
     // Debug information of Rust's own libraries names them by the compiler's commit.

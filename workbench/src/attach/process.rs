@@ -135,7 +135,7 @@ fn notes(recording: &Recording, program: &str, file: Option<&Binary>, ended: boo
     }
     match file {
         None => say("its executable cannot be read, so that its functions have no names".to_owned()),
-        Some(file) if !file.symbols && !file.go => say(format!(
+        Some(file) if file.symbols == 0 && !file.go => say(format!(
             "{program} is stripped: only functions that it exports have names; keep symbols (`strip = false` in the profile)"
         )),
         Some(file) if !file.lines => say(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flamegraphs::profile::{LabelValue, Profile, ValueType};
+use flamegraphs::profile::{LabelValue, Profile, Sample, ValueType};
 use flamegraphs::{names, svg};
 use reports::run::writer::RunWriter;
 use reports::run::{AttachedProfile, LabelShare, Picture};
@@ -90,7 +90,8 @@ fn types(kind: &str, there: &[ValueType]) -> Vec<usize> {
 /// `None` where there is nothing to draw: no value, or a negative one, as differences have.
 fn draw(kind: &str, program: &str, profile: &Profile, index: usize, source: &str) -> Option<String> {
     let options = if matches!(kind, "heap" | "allocs") { names::Options::heap() } else { names::Options::default() };
-    let stacks = names::fold(profile, index, &options).ok()?;
+    let others = |sample: &Sample| (!hot::is_asking(profile, sample)).then_some("");
+    let stacks = names::fold_by(profile, index, &options, others).ok()?;
     let ValueType { kind: sample_type, unit } = &profile.sample_types()[index];
     let coverage = profile.coverage().map(|coverage| format!("{coverage}; ")).unwrap_or_default();
     let options = svg::Options {

@@ -26,6 +26,7 @@ fn healthy() -> Surroundings {
         tokio_console: Some("/bin/tokio-console".into()),
         console_child: Ok("/bin/workbench-console".into()),
         load_1m: 0.1,
+        tried: Mechanism::ALL.map(|mechanism| (mechanism, Ok("allowed".to_owned()))).into(),
     }
 }
 
@@ -61,6 +62,7 @@ fn every_shortcoming_comes_with_a_fix() {
         tokio_console: None,
         console_child: Err(console::child::Missing { why: "not there".into(), command: "cargo build".into() }),
         load_1m: 9.0,
+        tried: Mechanism::ALL.map(|mechanism| (mechanism, Err("refused".to_owned()))).into(),
     };
     for check in examine(&sick) {
         assert!(check.health != Health::Good && !check.fix.is_empty(), "{check:?}");

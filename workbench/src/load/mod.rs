@@ -21,7 +21,7 @@ pub mod network;
 mod outcome;
 mod pacer;
 mod placement;
-mod priority;
+pub(crate) mod priority;
 mod schedule;
 mod seeded;
 mod slots;

@@ -1,5 +1,6 @@
 //! What the summary says of a process that ran already.
 
+use crate::attach::hot::is_plumbing;
 use reports::run::reader::LoadedRun;
 use reports::run::{Attached, AttachedProfile, Hot, Origin, ProfileSummary};
 
@@ -65,7 +66,9 @@ pub(super) fn verdict(origin: &Origin, seen: Option<&Attached>) -> String {
 
 fn hottest(profile: &AttachedProfile) -> Option<&Hot> {
     let picture = profile.pictures.first()?;
-    picture.own.first().or_else(|| picture.hot.first())
+    // Of an allocator or a collector nothing is to be said in one sentence.
+    let tells = |hot: &&Hot| !is_plumbing(&hot.function, &hot.file);
+    picture.own.first().or_else(|| picture.hot.first()).filter(tells)
 }
 
 /// `main.digest (faulty/main.go:34)`, within code quotes.

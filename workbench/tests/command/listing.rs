@@ -70,6 +70,24 @@ fn the_doctor_says_how_to_mend_what_is_not_good() {
 }
 
 #[test]
+fn the_doctor_tells_what_a_program_lets_a_profile_name() {
+    let program = program();
+    let ran = program.run(&["doctor", "--binary", env!("CARGO_BIN_EXE_workbench"), "--json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let checks: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    let found = |name: &str| {
+        let check = checks.as_array().into_iter().flatten().find(|check| check["name"] == name);
+        check.unwrap_or_else(|| panic!("{name}: {checks}"))["found"].to_string()
+    };
+    assert!(found("symbols").contains("functions have names"), "{}", found("symbols"));
+    assert!(found("tokio").contains("tokio 1."), "{}", found("tokio"));
+    let ran = program.run(&["doctor", "--binary", "no-such-file"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("no-such-file"), "{}", ran.stderr);
+    assert_eq!(program.run(&["doctor", "--binary", "/proc/self/status"]).code, Some(2));
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     let program = program();
     let ran = program.run(&["--help"]);

@@ -14,4 +14,5 @@ mod tracer;
 
 pub use error::TraceError;
 pub use sites::{Cause, Frame, Site};
+pub use target::traceable;
 pub use tracer::{Options, TaskTrace, TaskTracer};

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::TraceError;
 use super::functions::{Functions, Unfit, find};
@@ -17,6 +17,16 @@ pub(super) struct Target {
     pub(super) reached: CString,
     pub(super) functions: Functions,
     pub(super) types: TypeNames,
+}
+
+/// Whether the tasks of a program can be traced, by its file alone: what a trace would lack.
+///
+/// # Errors
+/// A file that cannot be read; no symbols, no tokio, or functions that are not there.
+pub fn traceable(path: &Path) -> Result<Vec<String>, TraceError> {
+    let file = File::open(path).map_err(|source| TraceError::System { doing: "opening the file", source })?;
+    let path = path.display().to_string();
+    find(file).map(|functions| functions.lacks).map_err(|unfit| refusal(unfit, path))
 }
 
 /// Looks into the executable of a process, then into the libraries it loaded.
@@ -41,11 +51,15 @@ pub(super) fn of(pid: u32) -> Result<Target, TraceError> {
             return target(library.to_owned(), reached, functions).map_err(there);
         }
     }
-    Err(match unfit {
+    Err(refusal(unfit, path))
+}
+
+fn refusal(unfit: Unfit, path: String) -> TraceError {
+    match unfit {
         Unfit::Stripped => TraceError::Stripped { path },
         Unfit::NotTokio => TraceError::NotTokio { path },
         Unfit::Inlined(functions) => TraceError::Inlined { path, functions },
-    })
+    }
 }
 
 fn target(path: String, reached: PathBuf, functions: Functions) -> std::io::Result<Target> {
