@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 
 use reports::run::BuildInfo;
-use sha2::{Digest, Sha256};
 
 use crate::digest;
 
@@ -47,16 +46,7 @@ pub fn version_line() -> &'static str {
 }
 
 fn hash_of_executable() -> std::io::Result<String> {
-    let mut file = std::fs::File::open(std::env::current_exe()?)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        match std::io::Read::read(&mut file, &mut chunk)? {
-            0 => break,
-            n => hash.update(&chunk[..n]),
-        }
-    }
-    Ok(digest::short(hash))
+    digest::of_file(std::fs::File::open(std::env::current_exe()?)?)
 }
 
 #[cfg(test)]

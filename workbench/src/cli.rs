@@ -44,9 +44,10 @@ pub(crate) enum Command {
 /// `workbench run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Scenario name (see `list scenarios`) or path of a scenario file.
-    #[arg(default_value = "http-service")]
-    pub scenario: String,
+    /// Scenario name (see `list scenarios`) or path of a scenario file [default: http-service, or the command alone].
+    pub scenario: Option<String>,
+    #[command(flatten)]
+    pub program: Program,
     /// Give a knob one value for every variant.
     #[arg(long, value_name = "KNOB=VALUE")]
     pub set: Vec<String>,
@@ -89,11 +90,75 @@ pub(crate) struct Run {
     pub dry_run: bool,
     /// Finish an interrupted run: the latest, or the one named.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
-          conflicts_with_all = ["set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "stall_after", "seed", "quick", "dry_run"])]
+          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "stall_after", "seed", "quick", "dry_run"])]
     pub resume: Option<String>,
     /// Print one JSON document instead of the table.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A program to drive, and its load.
+#[derive(Debug, Args)]
+#[group(id = "Program", multiple = true)]
+pub(crate) struct Program {
+    /// A program of yours to start and drive, with its arguments. `${port}` becomes a free port.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Where it listens and what to ask for, e.g. `http://127.0.0.1:8080/orders`.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Operations per second of the open loop.
+    #[arg(long, value_name = "R")]
+    pub rate: Option<f64>,
+    /// Connections, or clients of the saturated phase.
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<u32>,
+    /// Length of the open loop in each trial.
+    #[arg(long, value_name = "DURATION")]
+    pub duration: Option<String>,
+    /// Load at the start of each trial that is not counted.
+    #[arg(long, value_name = "DURATION")]
+    pub warmup: Option<String>,
+    /// Keep connections, or make one for each request [default: keep-alive].
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub connection: Option<Connection>,
+    /// Take any certificate, whoever signed it.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Method of the request [default: GET, with a body POST].
+    #[arg(long)]
+    pub method: Option<String>,
+    /// Header of the request, `name: value` (repeat for several).
+    #[arg(long, value_name = "HEADER")]
+    pub header: Vec<String>,
+    /// Body of the request; `${sequence}` and `${random:N}` are replaced, as in its path.
+    #[arg(long)]
+    pub body: Option<String>,
+    /// Status that counts as answered [default: 200].
+    #[arg(long, value_name = "STATUS")]
+    pub expect_status: Option<u16>,
+    /// Text that the answer must contain.
+    #[arg(long, value_name = "TEXT")]
+    pub expect_body: Option<String>,
+    /// When the program may be driven: `port` (open), `http:/health` (status 200) or `line:listening on` (printed)
+    /// [default: port].
+    #[arg(long)]
+    pub ready: Option<String>,
+    /// How long that may take [default: 30s].
+    #[arg(long, value_name = "DURATION")]
+    pub start_timeout: Option<String>,
+    /// A variant by its command (repeat for several); one word alone takes the arguments after `--`.
+    #[arg(long, value_name = "NAME=COMMAND")]
+    pub vary_cmd: Vec<String>,
+}
+
+/// How long a connection lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Connection {
+    /// As long as the other side keeps it.
+    KeepAlive,
+    /// One request; connecting is part of the latency.
+    Close,
 }
 
 /// Kinds of evidence.

@@ -20,6 +20,7 @@ pub mod load;
 pub mod machine;
 mod noise;
 pub mod plan;
+pub mod program_wish;
 pub mod recording;
 pub mod report;
 pub mod session;

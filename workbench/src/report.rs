@@ -3,6 +3,7 @@
 
 mod attached;
 mod memory_limit;
+mod program;
 pub mod recordings;
 mod sittings;
 
@@ -224,6 +225,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
     if !thin.is_empty() {
         doubts.push(format!("less than 90 % of the CPU used was seen by the CPU profile of {}", thin.join(", ")));
     }
+    doubts.extend(program::doubts(run));
     doubts.extend(sittings::doubts(run));
     let cut: u64 = run.trials.iter().filter_map(|t| t.drain.as_ref()).map(|d| d.cut).sum();
     if cut > 0 {

@@ -10,24 +10,30 @@ use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{RunName, RunWriter};
-use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary};
+use reports::run::{CpuBackend, Event, EvidenceKind, Plan, RunSummary, Settings};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
+use scenarios::spec::{Program, Scenario, Variant};
 
 use crate::clock::{Clock, SystemClock};
 use crate::conductor::{Ending, Stage, conduct};
 use crate::events::Listener;
 use crate::evidence::sampling;
 use crate::exit::Refusal;
+use crate::program_wish::ProgramWish;
+use crate::subject::Subject;
 use crate::subject::builtin::BuiltinSubject;
+use crate::subject::external::{self, ExternalSubject};
 use crate::subject::guard::Guard;
 use crate::{build_info, machine, plan, report};
 
 /// What somebody wants to be run.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// Name in the catalogue, or path of a scenario file.
+    /// Name in the catalogue, or path of a scenario file. Empty where the program alone makes the scenario.
     pub scenario: String,
+    /// A program to drive, or what to change about the scenario's.
+    pub program: Option<ProgramWish>,
     /// Settings for every variant.
     pub set: Vec<(String, String)>,
     /// Settings to run every value of.
@@ -79,6 +85,8 @@ pub struct Session {
     prepared: Prepared,
     writer: RunWriter,
     done: Vec<u32>,
+    /// Settings that earlier sittings read back, by variant.
+    before: Vec<(String, Settings)>,
 }
 
 /// Turns a wish into a plan. Runs nothing and writes nothing.
@@ -86,10 +94,11 @@ pub struct Session {
 /// # Errors
 /// A [`Refusal`] with exit code 2 for whatever is wrong with the wish.
 pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
-    let scenario = catalog.load(&wish.scenario).map_err(Refusal::usage)?;
-    if scenario.subject.is_some() {
-        return Err(Refusal::usage("scenarios with a [subject] are read, and not run yet"));
-    }
+    let scenario = match &wish.program {
+        Some(program) => program.scenario(&wish.scenario, catalog)?,
+        None => catalog.load(&wish.scenario).map_err(Refusal::usage)?,
+    };
+    let scenario = rooted(scenario, &wish.scenario)?;
     let mut resolved = resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)?;
     if wish.amount == Amount::Quick {
         quicken(&mut resolved);
@@ -98,6 +107,9 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     evidence.extend(wish.incident.then_some(EvidenceKind::Allocator));
     evidence.sort_unstable();
     evidence.dedup();
+    if let Some(program) = &resolved.scenario.subject {
+        possible(program, &resolved.variants, &evidence, wish)?;
+    }
     let blocks = match wish.amount {
         Amount::Blocks(0) => {
             return Err(Refusal::usage(
@@ -143,6 +155,43 @@ fn stall_after_s(asked: Option<Duration>) -> anyhow::Result<f64> {
     Ok(asked.as_secs_f64())
 }
 
+/// Puts the working folder of a program where its scenario is, so that a run means the same wherever it is taken up again.
+fn rooted(mut scenario: Scenario, source: &str) -> anyhow::Result<Scenario> {
+    let Some(program) = &mut scenario.subject else { return Ok(scenario) };
+    let beside = Path::new(source).parent().filter(|_| source.ends_with(".toml")).unwrap_or(Path::new(""));
+    let absolute = |path: &Path| {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let told = |e| Refusal::usage(format!("the folder {} of the program: {e}", path.display()));
+        path.canonicalize().map_err(told)
+    };
+    let beside = absolute(beside)?;
+    program.folder = Some(absolute(&beside.join(program.folder.as_deref().unwrap_or(Path::new(""))))?);
+    if let Some(file) = &mut scenario.load.tls_ca {
+        *file = beside.join(&*file).to_string_lossy().into_owned();
+    }
+    Ok(scenario)
+}
+
+/// What would not work for a program that is not ours, before anything is started.
+fn possible(program: &Program, variants: &[Variant], evidence: &[EvidenceKind], wish: &Wish) -> anyhow::Result<()> {
+    for kind in evidence {
+        external::seen_from_outside(*kind).map_err(|needed| {
+            let name = kind.name();
+            Refusal::usage(format!(
+                "`--evidence {name}` cannot be had from a program that is not ours: it needs {needed}"
+            ))
+        })?;
+    }
+    if let Some(backend @ (CpuBackend::Sampler | CpuBackend::Pprof)) = wish.cpu_backend {
+        let name = if backend == CpuBackend::Sampler { "sampler" } else { "pprof" };
+        return Err(Refusal::usage(format!(
+            "`--cpu-backend {name}` samples within the process, and this program is not ours: only perf samples from outside"
+        )));
+    }
+    let folder = program.folder.as_deref().unwrap_or(Path::new("."));
+    external::locate(program, variants, folder).map_err(Refusal::usage)
+}
+
 fn quicken(resolved: &mut Resolved) {
     let scenario = &mut resolved.scenario;
     scenario.trial.blocks = 3;
@@ -166,7 +215,7 @@ impl Session {
         let toml = scenarios::file::to_toml(&prepared.resolved.scenario);
         let name = RunName { stamp: &SystemClock.stamp(), letters: &letters() };
         let writer = RunWriter::create(store.root(), name, &prepared.plan, &toml, &machine::read())?;
-        Ok(Self { prepared, writer, done: Vec::new() })
+        Ok(Self { prepared, writer, done: Vec::new(), before: Vec::new() })
     }
 
     /// Takes an interrupted run up again: same plan, same program, same kind of host.
@@ -212,8 +261,13 @@ impl Session {
         }
         // A resolved scenario resolves to itself.
         let resolved = resolve(&scenario, &[], &[], &[]).map_err(Refusal::usage)?;
+        let before = run.events.iter().filter_map(|event| match event {
+            Event::Preflight { variant, effective } => Some((variant.clone(), effective.clone())),
+            _ => None,
+        });
+        let before = before.collect();
         let writer = RunWriter::reopen(path)?;
-        Ok(Self { prepared: Prepared { resolved, plan: run.plan }, writer, done })
+        Ok(Self { prepared: Prepared { resolved, plan: run.plan }, writer, done, before })
     }
 
     /// What will run.
@@ -242,18 +296,22 @@ impl Session {
         let Prepared { resolved, plan } = &self.prepared;
         let guard = Guard::start().context("starting the guard process")?;
         let run = self.writer.id().to_owned();
-        let mut subject = BuiltinSubject::new(
-            &resolved.scenario,
-            &resolved.variants,
-            plan.seed,
-            &run,
-            Arc::clone(&guard),
-            Arc::clone(stop),
-        )
-        .incident(plan.incident)
-        .sampling(plan.cpu)
-        .stall_after(plan.stall_after_s);
-        let mut stage = Stage { subject: &mut subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
+        let (scenario, variants, seed) = (&resolved.scenario, &resolved.variants, plan.seed);
+        let (guarded, stopped) = (Arc::clone(&guard), Arc::clone(stop));
+        let mut subject: Box<dyn Subject> = match &scenario.subject {
+            Some(program) => Box::new(
+                ExternalSubject::new(scenario, program, variants, seed, &run, guarded, stopped)
+                    .sampling(plan.cpu)
+                    .measured_before(&self.before),
+            ),
+            None => Box::new(
+                BuiltinSubject::new(scenario, variants, seed, &run, guarded, stopped)
+                    .incident(plan.incident)
+                    .sampling(plan.cpu)
+                    .stall_after(plan.stall_after_s),
+            ),
+        };
+        let mut stage = Stage { subject: &mut *subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
         let ending = conduct(plan, &self.done, &mut stage)?;
         let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;
         Ok((ending, summary))

@@ -113,6 +113,7 @@ pub(crate) fn trial(planned: &PlannedTrial, metrics: BTreeMap<String, f64>) -> T
         noise: BTreeMap::new(),
         drain: None,
         exit: ExitRecord::default(),
+        remarks: Vec::new(),
     }
 }
 

@@ -39,6 +39,9 @@ pub struct TrialRecord {
     pub drain: Option<DrainRecord>,
     /// How the process ended.
     pub exit: ExitRecord,
+    /// What a reader should know of how the trial went, as sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// Counts and latencies of one operation kind.

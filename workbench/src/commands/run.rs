@@ -6,11 +6,13 @@ use reports::render;
 use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary, TrialKind};
 use scenarios::catalog::Catalog;
 use scenarios::resolve;
+use scenarios::spec::Connection;
 
 use crate::cli::{self, Evidence, Run};
 use crate::conductor::Ending;
 use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
+use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
 use crate::session::{Amount, Session, Wish, estimate_s, prepare};
 use crate::subject::last_words::last_words;
 use crate::{console, plan, signals, spans, ui};
@@ -65,8 +67,12 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         (None, None) if flags.quick => Amount::Quick,
         (None, None) => Amount::AsTheScenarioSays,
     };
+    let program = program(flags)?;
+    let starts = program.target.is_some() || !program.command.is_empty() || !program.variants.is_empty();
+    let otherwise = if starts { "" } else { "http-service" };
     Ok(Wish {
-        scenario: flags.scenario.clone(),
+        scenario: flags.scenario.clone().unwrap_or_else(|| otherwise.to_owned()),
+        program: (!program.is_empty()).then_some(program),
         set,
         vary,
         variants: flags.variant.clone(),
@@ -81,6 +87,36 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         cpu_hz: flags.cpu_hz,
         stall_after: stall_after(flags)?,
         seed: flags.seed,
+    })
+}
+
+/// The flags about a program as a wish.
+fn program(flags: &Run) -> anyhow::Result<ProgramWish> {
+    let given = &flags.program;
+    let variants = given.vary_cmd.iter().map(|text| parse_vary_cmd(text)).collect::<anyhow::Result<_>>()?;
+    Ok(ProgramWish {
+        command: given.command.clone(),
+        target: given.target.clone(),
+        variants,
+        ready: given.ready.clone(),
+        start_timeout: super::duration("--start-timeout", given.start_timeout.as_deref())?,
+        rate: given.rate,
+        concurrency: given.concurrency,
+        duration: super::duration("--duration", given.duration.as_deref())?,
+        warmup: super::duration("--warmup", given.warmup.as_deref())?,
+        connection: given.connection.map(|connection| match connection {
+            cli::Connection::KeepAlive => Connection::KeepAlive,
+            cli::Connection::Close => Connection::Close,
+        }),
+        insecure: given.insecure,
+        request: RequestWish {
+            method: given.method.clone(),
+            headers: given.header.clone(),
+            body: given.body.clone(),
+            expect_status: given.expect_status,
+            expect_body: given.expect_body.clone(),
+        },
+        varied: !flags.vary.is_empty(),
     })
 }
 

@@ -17,7 +17,7 @@ use scenarios::spec::{Scenario, Variant};
 use self::conversation::Conversation;
 use super::guard::Guard;
 use super::outside::{Outside, Wanted};
-use super::{Phase, Subject, SubjectError, TrialData};
+use super::{Phase, Subject, SubjectError, TrialData, placement};
 use crate::child::{self, protocol::Assignment};
 use crate::load::Placement;
 use crate::{console, settings};
@@ -195,22 +195,6 @@ impl Subject for BuiltinSubject<'_> {
             trial::Setup { trial, scenario: self.scenario, variant, seed, placement: &placement, stop: &self.stop };
         trial::run(&setup, conversation, outside, watch)
     }
-}
-
-/// Where the driver runs: on an allowed CPU that the subject does not get, where there is one to spare.
-fn placement(settings: &scenarios::spec::Settings) -> Result<Placement, SubjectError> {
-    let allowed: Vec<usize> = probe::affinity::get()
-        .map_err(|e| SubjectError::Ours(format!("reading this process's CPUs: {e}")))?
-        .iter()
-        .collect();
-    let quota = crate::machine::cpu_quota();
-    let Some(asked) = settings.get("cpu.affinity") else { return Ok(Placement::choose(&allowed, quota)) };
-    let subject: Vec<usize> = asked
-        .parse::<probe::affinity::Cpus>()
-        .map_err(|e| SubjectError::Refused(format!("`cpu.affinity` = {asked}: {e}")))?
-        .iter()
-        .collect();
-    Ok(Placement::beside(&allowed, subject, quota))
 }
 
 /// This very executable.

@@ -23,13 +23,15 @@ pub(super) struct Observed<'a> {
     pub(super) memory: &'a [MemorySample],
     /// What the memory limit's controller did.
     pub(super) limit: Option<&'a probe::memory_limit::Tally>,
+    /// Whether allocations were counted: only our own allocator does.
+    pub(super) allocations: bool,
 }
 
 /// Computes every metric that the observations allow.
 pub(super) fn metrics(observed: &Observed<'_>, driver: &DriverRecord) -> Metrics {
     let mut metrics = Metrics::new();
     if let Some((closed, usage)) = &observed.saturated {
-        saturated(&mut metrics, closed, usage);
+        saturated(&mut metrics, closed, usage, observed.allocations);
     }
     if let Some(open) = observed.open {
         open_loop(&mut metrics, open);
@@ -37,7 +39,7 @@ pub(super) fn metrics(observed: &Observed<'_>, driver: &DriverRecord) -> Metrics
         metrics.insert("driver.lag.p99".into(), driver.lag_p99);
         metrics.insert("driver.cpu".into(), driver.cpu_s);
     }
-    memory(&mut metrics, observed.memory);
+    memory(&mut metrics, observed.memory, observed.allocations);
     if let Some(tally) = observed.limit.filter(|tally| tally.watched_s > 0.0) {
         limit(&mut metrics, tally);
     }
@@ -45,7 +47,7 @@ pub(super) fn metrics(observed: &Observed<'_>, driver: &DriverRecord) -> Metrics
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of one trial are far below 2^52")]
-fn saturated(metrics: &mut Metrics, closed: &ClosedOutcome, usage: &Usage) {
+fn saturated(metrics: &mut Metrics, closed: &ClosedOutcome, usage: &Usage, allocations: bool) {
     let answered = closed.answered() as f64;
     if answered == 0.0 || closed.elapsed_s <= 0.0 {
         return;
@@ -53,8 +55,10 @@ fn saturated(metrics: &mut Metrics, closed: &ClosedOutcome, usage: &Usage) {
     let mut set = |name: &str, value: f64| metrics.insert(name.to_owned(), value);
     set("capacity", answered / closed.elapsed_s);
     set("cpu_per_op", (usage.cpu_s - closed.driver_cpu_in_process_s).max(0.0) / answered);
-    set("alloc.bytes_per_op", usage.allocated_bytes as f64 / answered);
-    set("alloc.count_per_op", usage.allocations as f64 / answered);
+    if allocations {
+        set("alloc.bytes_per_op", usage.allocated_bytes as f64 / answered);
+        set("alloc.count_per_op", usage.allocations as f64 / answered);
+    }
     set("faults.minor_per_op", usage.minor_faults as f64 / answered);
     set("faults.major_per_op", usage.major_faults as f64 / answered);
     set("ctx_switches.voluntary_per_op", usage.voluntary_switches as f64 / answered);
@@ -89,7 +93,7 @@ fn open_loop(metrics: &mut Metrics, open: &PhaseOutcome) {
     }
 }
 
-fn memory(metrics: &mut Metrics, samples: &[MemorySample]) {
+fn memory(metrics: &mut Metrics, samples: &[MemorySample], allocations: bool) {
     let (Some(last), Some(max)) = (samples.last(), samples.iter().map(|s| s.rss_bytes).max()) else { return };
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory are far below 2^52")]
     {
@@ -98,7 +102,9 @@ fn memory(metrics: &mut Metrics, samples: &[MemorySample]) {
         metrics.insert("rss.max".into(), max as f64);
         metrics.insert("rss.mean".into(), mean);
         metrics.insert("rss.end".into(), last.rss_bytes as f64);
-        metrics.insert("allocated.max".into(), live as f64);
+        if allocations {
+            metrics.insert("allocated.max".into(), live as f64);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Subjects: the processes being measured, behind one trait that the conductor drives.
 
 pub mod builtin;
+pub mod external;
 pub mod guard;
 pub mod last_words;
 mod metrics;
@@ -16,6 +17,7 @@ use reports::run::hlog::Interval;
 use reports::run::{PlannedTrial, Settings, TimelinePoint, TrialRecord};
 
 use crate::evidence::Recorded;
+use crate::load::Placement;
 
 /// Something that can run trials.
 pub trait Subject {
@@ -90,4 +92,20 @@ pub enum SubjectError {
     /// Our own failure.
     #[error("{0}")]
     Ours(String),
+}
+
+/// Where the driver runs: on an allowed CPU that the subject does not get, where there is one to spare.
+fn placement(settings: &scenarios::spec::Settings) -> Result<Placement, SubjectError> {
+    let allowed: Vec<usize> = probe::affinity::get()
+        .map_err(|e| SubjectError::Ours(format!("reading this process's CPUs: {e}")))?
+        .iter()
+        .collect();
+    let quota = crate::machine::cpu_quota();
+    let Some(asked) = settings.get("cpu.affinity") else { return Ok(Placement::choose(&allowed, quota)) };
+    let subject: Vec<usize> = asked
+        .parse::<probe::affinity::Cpus>()
+        .map_err(|e| SubjectError::Refused(format!("`cpu.affinity` = {asked}: {e}")))?
+        .iter()
+        .collect();
+    Ok(Placement::beside(&allowed, subject, quota))
 }

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -16,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use super::guard::Guard;
 use super::{SubjectError, reap, stray};
 
-/// Standard error kept for messages.
+/// Output kept for messages.
 const STDERR_KEPT: usize = 64 * 1024;
 
 /// Variable that marks every process of a subject, however often it forks or changes its session.
@@ -51,25 +52,9 @@ impl SubjectProcess {
     /// Starts `command` with pipes on all three standard streams, in its own process group, under the guard.
     ///
     /// `marker` must be unique per trial; it is put in the environment so that stray descendants are found.
-    pub fn start(mut command: Command, marker: &str, guard: &Arc<Guard>) -> Result<Self, SubjectError> {
-        command
-            .env(MARKER, marker)
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| SubjectError::Start {
-            program: command.get_program().to_string_lossy().into_owned(),
-            source: e,
-        })?;
-        let group = Pid::from_child(&child);
-        guard.watch(group, marker);
-        let pidfd = pidfd_open(group, PidfdFlags::empty())
-            .map_err(|e| SubjectError::Ours(format!("pidfd_open of the subject: {e}")))?;
+    pub fn start(command: Command, marker: &str, guard: &Arc<Guard>) -> Result<Self, SubjectError> {
+        let (started, stdout, stderr_pipe) = Started::new(command, marker, Stdio::piped(), guard)?;
         let (sender, lines) = sync_channel(64);
-        let stdout = child.stdout.take().ok_or_else(|| SubjectError::Ours("the subject has no stdout pipe".into()))?;
-        let stderr_pipe =
-            child.stderr.take().ok_or_else(|| SubjectError::Ours("the subject has no stderr pipe".into()))?;
         let line_reader = std::thread::spawn(move || {
             for line in BufReader::with_capacity(1 << 16, stdout).split(b'\n') {
                 let line = line.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -80,18 +65,64 @@ impl SubjectProcess {
         });
         let stderr = Arc::new(Mutex::new(VecDeque::new()));
         let kept = Arc::clone(&stderr);
-        let stderr_reader = std::thread::spawn(move || keep_tail(stderr_pipe, &kept));
+        let stderr_reader = std::thread::spawn(move || keep_tail(stderr_pipe, &kept, None));
         Ok(Self {
-            stdin: child.stdin.take(),
-            group,
+            stdin: started.stdin,
+            group: started.group,
             marker: marker.to_owned(),
-            pidfd,
+            pidfd: started.pidfd,
             lines,
             stderr,
             readers: vec![line_reader, stderr_reader],
             guard: Arc::clone(guard),
             exit: None,
         })
+    }
+
+    /// Starts a program that nobody talks to: nothing on its standard input, the end of both its outputs kept as they
+    /// come, and `awaited` told of every line.
+    pub(super) fn start_silent(
+        command: Command,
+        marker: &str,
+        guard: &Arc<Guard>,
+        awaited: &Arc<AwaitedLine>,
+    ) -> Result<Self, SubjectError> {
+        let (started, stdout, stderr_pipe) = Started::new(command, marker, Stdio::null(), guard)?;
+        let kept = Arc::new(Mutex::new(VecDeque::new()));
+        let reader = |pipe: Box<dyn Read + Send>| {
+            let (kept, awaited) = (Arc::clone(&kept), Arc::clone(awaited));
+            std::thread::spawn(move || keep_tail(pipe, &kept, Some(&awaited)))
+        };
+        let readers = vec![reader(Box::new(stdout)), reader(Box::new(stderr_pipe))];
+        let (_, lines) = sync_channel(1);
+        Ok(Self {
+            stdin: None,
+            group: started.group,
+            marker: marker.to_owned(),
+            pidfd: started.pidfd,
+            lines,
+            stderr: kept,
+            readers,
+            guard: Arc::clone(guard),
+            exit: None,
+        })
+    }
+
+    /// Whether the process ends within `patience`. It is not reaped, so that its number stays its own.
+    pub(super) fn ends_within(&self, patience: Duration) -> bool {
+        self.exit.is_some() || reap::ended_within(&self.pidfd, patience)
+    }
+
+    /// Readable once the process has ended.
+    pub(super) fn life(&self) -> &OwnedFd {
+        &self.pidfd
+    }
+
+    /// Asks every process of the group to end.
+    pub(super) fn terminate(&self) {
+        if self.exit.is_none() {
+            let _ = kill_process_group(self.group, Signal::TERM);
+        }
     }
 
     /// Number of the process, which is that of its group.
@@ -168,6 +199,15 @@ impl SubjectProcess {
     }
 }
 
+/// How a process ended, as the rest of a sentence about it.
+pub(super) fn ending(exit: &ExitRecord) -> String {
+    match (&exit.signal, exit.code) {
+        (Some(signal), _) => format!("was ended by {signal}"),
+        (None, Some(code)) => format!("exited with status {code}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
 impl Drop for SubjectProcess {
     fn drop(&mut self) {
         if self.exit.is_none() {
@@ -177,11 +217,81 @@ impl Drop for SubjectProcess {
     }
 }
 
-fn keep_tail(mut pipe: impl Read, kept: &Mutex<VecDeque<u8>>) {
+/// A process that was started, with its outputs beside it.
+struct Started {
+    stdin: Option<ChildStdin>,
+    group: Pid,
+    pidfd: OwnedFd,
+}
+
+impl Started {
+    fn new(
+        mut command: Command,
+        marker: &str,
+        stdin: Stdio,
+        guard: &Guard,
+    ) -> Result<(Self, ChildStdout, ChildStderr), SubjectError> {
+        command.env(MARKER, marker).process_group(0).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| SubjectError::Start {
+            program: command.get_program().to_string_lossy().into_owned(),
+            source: e,
+        })?;
+        let group = Pid::from_child(&child);
+        guard.watch(group, marker);
+        let pidfd = pidfd_open(group, PidfdFlags::empty())
+            .map_err(|e| SubjectError::Ours(format!("pidfd_open of the subject: {e}")))?;
+        let stdout = child.stdout.take().ok_or_else(|| SubjectError::Ours("the subject has no stdout pipe".into()))?;
+        let stderr = child.stderr.take().ok_or_else(|| SubjectError::Ours("the subject has no stderr pipe".into()))?;
+        Ok((Self { stdin: child.stdin.take(), group, pidfd }, stdout, stderr))
+    }
+}
+
+/// A line that somebody waits for, on whatever output.
+#[derive(Debug, Default)]
+pub(super) struct AwaitedLine {
+    /// What it contains; nothing is awaited where this is empty.
+    text: String,
+    seen: AtomicBool,
+}
+
+impl AwaitedLine {
+    pub(super) fn containing(text: &str) -> Self {
+        Self { text: text.to_owned(), seen: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Looks at a piece of output; `line` is what came of the line before it.
+    fn look(&self, line: &mut Vec<u8>, piece: &[u8]) {
+        /// Longer lines are cut: what is awaited stands at their begin.
+        const LONGEST: usize = 64 * 1024;
+        if self.text.is_empty() || self.is_seen() {
+            return;
+        }
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
+            line.extend_from_slice(&part[..part.len().min(LONGEST.saturating_sub(line.len()))]);
+            // A prompt without its newline counts, too.
+            if String::from_utf8_lossy(line).contains(&self.text) {
+                self.seen.store(true, Ordering::Relaxed);
+            }
+            if part.ends_with(b"\n") {
+                line.clear();
+            }
+        }
+    }
+}
+
+fn keep_tail(mut pipe: impl Read, kept: &Mutex<VecDeque<u8>>, awaited: Option<&AwaitedLine>) {
     let mut chunk = [0_u8; 4096];
+    let mut line = Vec::new();
     while let Ok(n) = pipe.read(&mut chunk) {
         if n == 0 {
             break;
+        }
+        if let Some(awaited) = awaited {
+            awaited.look(&mut line, &chunk[..n]);
         }
         let mut kept = match kept.lock() {
             Ok(kept) => kept,
@@ -247,6 +357,21 @@ mod tests {
         let error = SubjectProcess::start(Command::new("/no/such/program"), "t-missing", &Guard::without_process())
             .unwrap_err();
         assert!(error.to_string().contains("/no/such/program"), "{error}");
+    }
+
+    #[test]
+    fn an_awaited_line_is_seen_on_either_output_and_in_pieces() {
+        for script in
+            ["echo now listening on 8080; sleep 1000", "printf 'listening' >&2; printf ' on 1\\n' >&2; sleep 1000"]
+        {
+            let awaited = Arc::new(AwaitedLine::containing("listening on"));
+            let guard = Guard::without_process();
+            let subject = SubjectProcess::start_silent(shell(script), "t-awaited", &guard, &awaited).unwrap();
+            while !awaited.is_seen() {
+                std::thread::yield_now();
+            }
+            assert!(subject.stderr().contains("listening on"), "{}", subject.stderr());
+        }
     }
 
     #[test]

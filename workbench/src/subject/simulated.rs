@@ -72,6 +72,7 @@ impl Subject for SimulatedSubject {
                 noise: Metrics::new(),
                 drain: None,
                 exit: ExitRecord::default(),
+                remarks: Vec::new(),
             },
             intervals: Vec::new(),
             timeline: Vec::new(),

@@ -95,6 +95,7 @@ fn without_record(planned: &PlannedTrial, outcome: &TrialOutcome) -> TrialRecord
         noise: BTreeMap::new(),
         drain: None,
         exit: ExitRecord::default(),
+        remarks: Vec::new(),
     }
 }
 

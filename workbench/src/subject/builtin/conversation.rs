@@ -11,7 +11,7 @@ use reports::run::{ExitRecord, Settings};
 use crate::child::protocol::{self, Assignment, Reply, Usage};
 use crate::subject::SubjectError;
 use crate::subject::guard::Guard;
-use crate::subject::process::{Line, SubjectProcess};
+use crate::subject::process::{Line, SubjectProcess, ending};
 
 /// How often a wait looks at the stop flag.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -133,12 +133,7 @@ impl Conversation {
 
     /// A failure that names how the process ended.
     pub(super) fn failed(&self, who: &str, exit: &ExitRecord) -> SubjectError {
-        let how = match (&exit.signal, exit.code) {
-            (Some(signal), _) => format!("was ended by {signal}"),
-            (None, Some(code)) => format!("exited with status {code}"),
-            (None, None) => "ended".to_owned(),
-        };
-        SubjectError::Failed { reason: format!("{who} {how}"), stderr: self.stderr() }
+        SubjectError::Failed { reason: format!("{who} {}", ending(exit)), stderr: self.stderr() }
     }
 
     /// A reply that is well-formed but not the one that was due.

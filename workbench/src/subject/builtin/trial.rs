@@ -106,6 +106,7 @@ pub(super) fn run(
         open: phases.open.as_ref(),
         memory: &phases.memory,
         limit: phases.limit.as_ref(),
+        allocations: true,
     };
     let record = TrialRecord {
         format: FORMAT,
@@ -123,6 +124,7 @@ pub(super) fn run(
         noise,
         drain: phases.drain,
         exit,
+        remarks: Vec::new(),
     };
     Ok(TrialData {
         record,

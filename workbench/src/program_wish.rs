@@ -1,0 +1,426 @@
+//! A program from the command line: alone it makes a scenario, beside a scenario with a program it replaces parts of it.
+//!
+//! Everything goes through the scenario file's own reader, so that what runs is what `scenario.toml` of the run says.
+
+use std::time::Duration;
+
+use scenarios::catalog::Catalog;
+use scenarios::spec::{
+    Arrivals, Connection, Line, Load, Operation, Program, Protocol, Ready, Request, Scenario, Scheme, Target, Trial,
+    Variant,
+};
+
+use crate::exit::Refusal;
+
+/// Operations per second where nobody says.
+const RATE: f64 = 100.0;
+/// Length of the open loop where nobody says.
+const DURATION: Duration = Duration::from_secs(10);
+/// Blocks of a diagnosis: one variant, nothing to compare.
+const DIAGNOSIS_BLOCKS: u32 = 3;
+/// The least for a firm verdict.
+const COMPARISON_BLOCKS: u32 = 12;
+
+/// What the command line says of a program.
+#[derive(Debug, Clone, Default)]
+pub struct ProgramWish {
+    /// What stands after `--`: program and arguments; with [`ProgramWish::variants`], arguments alone will do.
+    pub command: Vec<String>,
+    /// `http://127.0.0.1:8080/orders`.
+    pub target: Option<String>,
+    /// Variants by command: name, and words of the command.
+    pub variants: Vec<(String, Vec<String>)>,
+    /// How to tell that it is ready.
+    pub ready: Option<String>,
+    /// How long that may take.
+    pub start_timeout: Option<Duration>,
+    /// Operations per second.
+    pub rate: Option<f64>,
+    /// Connections.
+    pub concurrency: Option<u32>,
+    /// Length of the open loop.
+    pub duration: Option<Duration>,
+    /// Load that is not counted.
+    pub warmup: Option<Duration>,
+    /// How long a connection lives.
+    pub connection: Option<Connection>,
+    /// Any certificate is taken.
+    pub insecure: bool,
+    /// What is sent.
+    pub request: RequestWish,
+    /// Whether a setting is varied, so that there will be something to compare.
+    pub varied: bool,
+}
+
+/// What the command line says of the requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestWish {
+    /// `GET`, or `POST` where there is a body.
+    pub method: Option<String>,
+    /// `name: value`.
+    pub headers: Vec<String>,
+    /// Body.
+    pub body: Option<String>,
+    /// Status that counts as answered.
+    pub expect_status: Option<u16>,
+    /// Text the body must contain.
+    pub expect_body: Option<String>,
+}
+
+impl ProgramWish {
+    /// Whether anything was said of a program at all.
+    pub fn is_empty(&self) -> bool {
+        let Self { command, target, variants, ready, start_timeout, request, .. } = self;
+        command.is_empty()
+            && target.is_none()
+            && variants.is_empty()
+            && ready.is_none()
+            && start_timeout.is_none()
+            && *request == RequestWish::default()
+            && !self.is_about_load()
+    }
+
+    fn is_about_load(&self) -> bool {
+        let Self { connection, insecure, rate, concurrency, duration, warmup, .. } = self;
+        let said = [rate.is_some(), concurrency.is_some(), duration.is_some(), warmup.is_some()];
+        connection.is_some() || *insecure || said.contains(&true)
+    }
+
+    /// The scenario: of the program alone where `name` is empty, else the named one with these changes.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with exit code 2 for whatever is missing or wrong.
+    pub fn scenario(&self, name: &str, catalog: &Catalog) -> anyhow::Result<Scenario> {
+        let scenario =
+            if name.is_empty() { self.alone()? } else { self.over(catalog.load(name).map_err(Refusal::usage)?)? };
+        // What a file could not say must not run either.
+        let text = scenarios::file::to_toml(&scenario);
+        catalog.parse("the scenario of this command line", &text).map_err(Refusal::usage)
+    }
+
+    fn alone(&self) -> anyhow::Result<Scenario> {
+        let Some(target) = &self.target else {
+            return Err(Refusal::usage(
+                "where does the program listen? Add `--target http://127.0.0.1:PORT/path` before `--`",
+            ));
+        };
+        let (target, path) = target_of(target)?;
+        let command = self.whole_command()?;
+        let operation = self.request.operation(target.scheme, path.as_deref().unwrap_or("/"))?;
+        let compared = self.varied || self.variants.len() > 1;
+        let mut program = Program::new(command.clone(), target);
+        self.adjust(&mut program)?;
+        let (trial, load) = shape(compared);
+        let variants =
+            if self.variants.is_empty() { vec![Variant::plain("default")] } else { self.variants_of(&command) };
+        let mut scenario = Scenario {
+            name: slug_of(&command[0]),
+            version: 1,
+            summary: format!("`{}`, driven from the command line.", file_name(&command[0])),
+            workload: String::new(),
+            subject: Some(program),
+            trial,
+            load,
+            mix: vec![operation],
+            settings: scenarios::spec::Settings::new(),
+            variants,
+        };
+        self.drive(&mut scenario)?;
+        Ok(scenario)
+    }
+
+    fn over(&self, mut scenario: Scenario) -> anyhow::Result<Scenario> {
+        let name = scenario.name.clone();
+        let about_program = !self.command.is_empty() || self.target.is_some() || !self.variants.is_empty();
+        match &mut scenario.subject {
+            None if about_program || self.ready.is_some() || self.start_timeout.is_some() => {
+                return Err(Refusal::usage(format!(
+                    "`{name}` has a workload of its own and starts no program: leave its name out, or the command"
+                )));
+            }
+            None => {}
+            Some(program) => {
+                if !self.command.is_empty() {
+                    program.command.clone_from(&self.command);
+                }
+                if let Some(target) = &self.target {
+                    let (target, path) = target_of(target)?;
+                    if path.is_some() {
+                        return Err(Refusal::usage(format!(
+                            "`--target` has a path, and `{name}` has its own mix of requests: leave the path out"
+                        )));
+                    }
+                    program.target = target;
+                }
+                self.adjust(program)?;
+                let command = program.command.clone();
+                if !self.variants.is_empty() {
+                    scenario.variants = self.variants_of(&command);
+                }
+            }
+        }
+        if self.request != RequestWish::default() {
+            return Err(Refusal::usage(format!(
+                "`{name}` has its own mix of requests: `--method`, `--header`, `--body` and `--expect-…` are for a program \
+                 without a scenario"
+            )));
+        }
+        self.drive(&mut scenario)?;
+        Ok(scenario)
+    }
+
+    /// Program and arguments of a scenario of its own.
+    fn whole_command(&self) -> anyhow::Result<Vec<String>> {
+        let arguments_only = self.command.first().is_none_or(|word| word.starts_with('-'));
+        match (&self.variants[..], arguments_only) {
+            (_, false) => Ok(self.command.clone()),
+            ([(_, first), ..], true) => Ok(first.iter().take(1).chain(&self.command).cloned().collect()),
+            ([], true) if self.command.is_empty() => {
+                Err(Refusal::usage("which program? Write its command after `--`, as in `-- ./my-service --port 8080`"))
+            }
+            ([], true) => Err(Refusal::usage(format!(
+                "`{}` after `--` is no program: it comes first, as in `-- ./my-service --port 8080`",
+                self.command[0]
+            ))),
+        }
+    }
+
+    /// A variant whose command is one word takes the arguments that all share.
+    fn variants_of(&self, command: &[String]) -> Vec<Variant> {
+        let shared = command.get(1..).unwrap_or_default();
+        let whole = |words: &Vec<String>| match &words[..] {
+            [program] => [std::slice::from_ref(program), shared].concat(),
+            _ => words.clone(),
+        };
+        let variant = |(name, words): &(String, Vec<String>)| Variant {
+            command: Some(whole(words)),
+            ..Variant::plain(name.clone())
+        };
+        self.variants.iter().map(variant).collect()
+    }
+
+    fn adjust(&self, program: &mut Program) -> anyhow::Result<()> {
+        if let Some(ready) = &self.ready {
+            program.ready = ready
+                .parse::<Ready>()
+                .map_err(|error| Refusal::usage(format!("`--ready` = {ready} is not {error}")))?;
+        }
+        if let Some(patience) = self.start_timeout {
+            program.start_timeout = patience;
+        }
+        Ok(())
+    }
+
+    /// Puts what was said of the load in its place.
+    fn drive(&self, scenario: &mut Scenario) -> anyhow::Result<()> {
+        if let Some(rate) = self.rate {
+            if !rate.is_finite() || rate <= 0.0 {
+                return Err(Refusal::usage(format!(
+                    "`--rate` = {rate} is out of range: more than 0 operations a second"
+                )));
+            }
+            scenario.load.rate = rate;
+        }
+        if let Some(concurrency) = self.concurrency {
+            scenario.load.concurrency = concurrency;
+        }
+        if let Some(connection) = self.connection {
+            scenario.load.connection = connection;
+        }
+        scenario.load.tls_insecure |= self.insecure;
+        if let Some(warmup) = self.warmup {
+            scenario.trial.warmup = warmup;
+        }
+        if let Some(duration) = self.duration {
+            let operations = scenario.load.rate * duration.as_secs_f64();
+            if scenario.load.rate <= 0.0 {
+                return Err(Refusal::usage("`--duration` needs a rate: add `--rate`"));
+            }
+            if operations < 1.0 {
+                return Err(Refusal::usage(format!(
+                    "`--duration` = {} at {} operations a second is not one operation",
+                    scenarios::knobs::duration_text(duration),
+                    scenario.load.rate
+                )));
+            }
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the file's reader")]
+            let operations = operations.round() as u64;
+            scenario.load.operations = operations;
+        }
+        Ok(())
+    }
+}
+
+impl RequestWish {
+    /// The only operation: a request, or a line where the target is tcp.
+    fn operation(&self, scheme: Scheme, path: &str) -> anyhow::Result<Operation> {
+        let plain = |request, line| Operation { name: "request".into(), weight: 1.0, measured: true, request, line };
+        Ok(match scheme {
+            Scheme::Http | Scheme::Https => plain(Some(self.request(path)?), None),
+            Scheme::Tcp => plain(None, Some(self.line()?)),
+        })
+    }
+
+    fn request(&self, path: &str) -> anyhow::Result<Request> {
+        let header = |header: &String| {
+            let (name, value) = header
+                .split_once(':')
+                .ok_or_else(|| Refusal::usage(format!("`--header {header}` is not a header: write \"name: value\"")))?;
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        let usual = if self.body.is_some() { "POST" } else { "GET" };
+        Ok(Request {
+            method: self.method.clone().unwrap_or_else(|| usual.to_owned()),
+            path: path.to_owned(),
+            headers: self.headers.iter().map(header).collect::<anyhow::Result<_>>()?,
+            body: self.body.clone(),
+            expect_status: self.expect_status.unwrap_or(200),
+            expect_body: self.expect_body.clone(),
+        })
+    }
+
+    fn line(&self) -> anyhow::Result<Line> {
+        if self.method.is_some() || !self.headers.is_empty() || self.expect_status.is_some() {
+            return Err(Refusal::usage(
+                "`--method`, `--header` and `--expect-status` are HTTP's, and the target is tcp: a line has `--body` and \
+                 `--expect-body`",
+            ));
+        }
+        let Some(send) = self.body.clone() else {
+            return Err(Refusal::usage("which line is to be sent? A tcp target needs `--body 'PING'`"));
+        };
+        Ok(Line { send, expect: self.expect_body.clone() })
+    }
+}
+
+/// Splits `NAME=COMMAND` and the command into words, as a shell would.
+///
+/// # Errors
+/// A [`Refusal`] with what would be right.
+pub fn parse_vary_cmd(text: &str) -> anyhow::Result<(String, Vec<String>)> {
+    let wrong = |what: &str| {
+        Err(Refusal::usage(format!(
+            "`--vary-cmd {text}` {what}: write --vary-cmd new=./new-service, or \
+                                    --vary-cmd 'new=./new-service --port 8080'"
+        )))
+    };
+    let Some((name, command)) = text.split_once('=') else { return wrong("has no `=`") };
+    let name = name.trim();
+    if name.is_empty() {
+        return wrong("has no name before the `=`");
+    }
+    match shlex::split(command) {
+        Some(words) if words.first().is_some_and(|word| !word.is_empty()) => Ok((name.to_owned(), words)),
+        Some(_) => wrong("has no command after the `=`"),
+        None => wrong("has a quote that is not closed"),
+    }
+}
+
+fn target_of(text: &str) -> anyhow::Result<(Target, Option<String>)> {
+    Target::parse(text).map_err(|error| Refusal::usage(format!("`--target` = {text} is not {error}")))
+}
+
+fn shape(compared: bool) -> (Trial, Load) {
+    let trial = Trial {
+        blocks: if compared { COMPARISON_BLOCKS } else { DIAGNOSIS_BLOCKS },
+        warmup: Duration::from_secs(1),
+        saturated: Duration::from_secs(2),
+    };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "two small constants")]
+    let operations = (RATE * DURATION.as_secs_f64()) as u64;
+    let load = Load {
+        arrivals: Arrivals::Poisson,
+        rate: RATE,
+        operations,
+        concurrency: 32,
+        max_in_flight: 4096,
+        timeout: Duration::from_secs(2),
+        max_lag_p99: Duration::from_millis(1),
+        protocol: Protocol::Auto,
+        connection: Connection::KeepAlive,
+        tls_insecure: false,
+        tls_ca: None,
+    };
+    (trial, load)
+}
+
+fn file_name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// A scenario's name has small letters, digits and `-`.
+fn slug_of(program: &str) -> String {
+    let letters =
+        file_name(program).chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    let slug: String = letters.take(40).collect();
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() { "program".to_owned() } else { slug.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn wish(command: &str) -> ProgramWish {
+        let target = Some("http://127.0.0.1:8080/orders".to_owned());
+        ProgramWish { command: words(command), target, ..ProgramWish::default() }
+    }
+
+    fn refused(wish: &ProgramWish, name: &str) -> String {
+        wish.scenario(name, &Catalog::builtin()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_program_alone_makes_a_scenario_named_after_it() {
+        let wish = ProgramWish {
+            rate: Some(500.0),
+            concurrency: Some(8),
+            duration: Some(Duration::from_secs(10)),
+            ..wish("./My_Service.bin --port 8080")
+        };
+        let scenario = wish.scenario("", &Catalog::builtin()).unwrap();
+        insta::assert_snapshot!(scenarios::file::to_toml(&scenario));
+    }
+
+    #[test]
+    fn variants_by_command_share_the_arguments() {
+        let variants = vec![("base".to_owned(), words("./old")), ("new".to_owned(), words("./new --port 9 --fast"))];
+        for command in ["--port 8080", "./old --port 8080"] {
+            let wish = ProgramWish { variants: variants.clone(), ..wish(command) };
+            let scenario = wish.scenario("", &Catalog::builtin()).unwrap();
+            let commands: Vec<_> = scenario.variants.iter().map(|v| v.command.clone().unwrap().join(" ")).collect();
+            assert_eq!(commands, ["./old --port 8080", "./new --port 9 --fast"], "{command}");
+            assert_eq!((scenario.name.as_str(), scenario.trial.blocks), ("old", COMPARISON_BLOCKS));
+        }
+    }
+
+    #[test]
+    fn a_body_is_posted() {
+        let request = RequestWish { body: Some("{}".into()), headers: vec!["x-a: b".into()], ..RequestWish::default() };
+        let scenario = ProgramWish { request, ..wish("a") }.scenario("", &Catalog::builtin()).unwrap();
+        let request = scenario.mix[0].request.as_ref().unwrap();
+        assert_eq!((request.method.as_str(), request.headers.len()), ("POST", 1));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_said() {
+        let with = |request: RequestWish| ProgramWish { request, ..wish("a") };
+        let messages = [
+            refused(&wish(""), ""),
+            refused(&wish("--port 8080"), ""),
+            refused(&ProgramWish { target: None, ..wish("a") }, ""),
+            refused(&ProgramWish { target: Some("127.0.0.1:80".into()), ..wish("a") }, ""),
+            refused(&ProgramWish { rate: Some(0.0), ..wish("a") }, ""),
+            refused(&ProgramWish { rate: Some(1.0), duration: Some(Duration::from_millis(10)), ..wish("a") }, ""),
+            refused(&ProgramWish { ready: Some("soon".into()), ..wish("a") }, ""),
+            refused(&with(RequestWish { headers: vec!["x".into()], ..RequestWish::default() }), ""),
+            refused(&with(RequestWish { method: Some("get".into()), ..RequestWish::default() }), ""),
+            refused(&wish("a"), "http-service"),
+        ];
+        insta::assert_snapshot!(messages.join("\n----\n"));
+    }
+}

@@ -1,0 +1,124 @@
+//! One trial of a program: warm-up, saturated phase, open loop, end.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use reports::run::{EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
+use scenarios::spec::{Scenario, Target};
+
+use super::driving::Driving;
+use super::memory::MemorySampler;
+use super::running::Running;
+use crate::clock::{Clock, SystemClock};
+use crate::evidence::Recorded;
+use crate::load::{Placement, Round};
+use crate::noise::HostCpu;
+use crate::subject::outside::Outside;
+use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
+
+/// What one trial is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setup<'a> {
+    /// Its place in the plan.
+    pub(super) trial: &'a PlannedTrial,
+    /// Scenario with overrides applied.
+    pub(super) scenario: &'a Scenario,
+    pub(super) target: &'a Target,
+    /// Seed of the block.
+    pub(super) seed: u64,
+    pub(super) placement: &'a Placement,
+    /// Set by a signal.
+    pub(super) stop: &'a AtomicBool,
+}
+
+/// When a trial began, before its program did.
+pub(super) struct Began {
+    at: String,
+    instant: Instant,
+    host: HostCpu,
+}
+
+impl Began {
+    pub(super) fn now() -> Self {
+        Self { at: SystemClock.now(), instant: Instant::now(), host: HostCpu::now() }
+    }
+}
+
+/// Runs the trial to its end; the program is gone afterwards, however it went.
+pub(super) fn run(
+    setup: &Setup<'_>,
+    began: Began,
+    mut running: Running,
+    mut outside: Outside,
+    watch: &mut dyn FnMut(Phase),
+) -> Result<TrialData, SubjectError> {
+    let Setup { trial, scenario, target, seed, placement, stop } = *setup;
+    let driving = Driving { scenario, target, seed, placement, stop };
+    let sampler = MemorySampler::start(running.tree())
+        .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
+    watch(Phase::WarmUp);
+    tracing::info_span!("warm-up")
+        .in_scope(|| driving.closed(&mut running, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
+    outside.start(running.pid());
+    let mut saturated = None;
+    if !scenario.trial.saturated.is_zero() {
+        watch(Phase::Saturated);
+        let span = tracing::info_span!("saturated phase");
+        let duration = scenario.trial.saturated;
+        saturated =
+            Some(span.in_scope(|| driving.closed(&mut running, Round::Saturated, duration, "the saturated phase"))?);
+    }
+    let mut open = None;
+    if scenario.load.operations > 0 {
+        watch(Phase::Open);
+        let span = tracing::info_span!("open-loop phase");
+        open = Some(span.in_scope(|| driving.open(&mut running, "the open-loop phase"))?);
+    }
+    let recorded = recorded(trial.kind.evidence(), outside);
+    let memory = sampler.finish();
+    watch(Phase::Stopping);
+    let exit = running.stop()?;
+
+    let driver = open.as_ref().map(|open| driving.record(open)).unwrap_or_default();
+    let mut noise = began.host.until(&HostCpu::now(), exit.user_s + exit.system_s + driver.cpu_s);
+    noise.insert("driver_cpu_s".into(), driver.cpu_s);
+    let observed = metrics::Observed {
+        saturated: saturated.as_ref().map(|(closed, usage)| (closed, *usage)),
+        open: open.as_ref(),
+        memory: &memory,
+        limit: None,
+        allocations: false,
+    };
+    let record = TrialRecord {
+        format: FORMAT,
+        index: trial.index,
+        block: trial.block,
+        variant: trial.variant.clone(),
+        kind: trial.kind,
+        outcome: TrialOutcome::Ok,
+        started_at: began.at,
+        duration_s: began.instant.elapsed().as_secs_f64(),
+        effective: std::mem::take(&mut running.effective),
+        metrics: metrics::metrics(&observed, &driver),
+        operations: open.as_ref().map(metrics::operations).unwrap_or_default(),
+        driver,
+        noise,
+        drain: None,
+        exit,
+        remarks: std::mem::take(&mut running.remarks),
+    };
+    Ok(TrialData {
+        record,
+        intervals: open.as_ref().map(metrics::intervals).unwrap_or_default(),
+        timeline: open.as_ref().map(|open| timeline::with_memory(open, &memory)).unwrap_or_default(),
+        log: running.output(),
+        recorded,
+    })
+}
+
+/// What was recorded from outside; nothing else can be.
+fn recorded(kind: Option<EvidenceKind>, outside: Outside) -> Option<Result<Recorded, String>> {
+    let kind = kind?;
+    let missing = || format!("evidence of {} needs code of ours in the program", kind.name());
+    Some(outside.stop().unwrap_or_else(|| Err(missing())))
+}
