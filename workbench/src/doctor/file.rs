@@ -26,8 +26,11 @@ pub fn examine(path: &Path) -> Result<Vec<Check>, String> {
 }
 
 fn checks(file: &Binary, name: &str, tasks: &Result<Vec<String>, String>) -> Vec<Check> {
-    let mut all =
-        vec![symbols(file), lines(file), frame_pointers(file), mangling(file), build_id(file), tokio(file, tasks)];
+    let mut all = vec![symbols(file), lines(file), frame_pointers(file)];
+    if file.symbols > 0 && !file.go {
+        all.push(mangling(file));
+    }
+    all.extend([build_id(file), tokio(file, tasks)]);
     if !file.allocators.is_empty() {
         let found = file.allocators.join(", ");
         all.push(check("allocator", Health::Good, found, "which knobs and figures there are", ""));
@@ -139,11 +142,10 @@ fn tokio(file: &Binary, tasks: &Result<Vec<String>, String>) -> Check {
             let fix = "build without `lto = \"fat\"`, which inlines them, or know what is missing";
             check("tokio", Health::Notice, format!("{version}, but {}", lacks.join("; ")), needed, fix)
         }
-        Err(why) if file.tokio.is_none() && file.symbols > 0 => {
+        Err(_) if file.tokio.is_none() && file.symbols > 0 => {
             let found = if file.go { "none: a Go program".to_owned() } else { "none in the file itself".to_owned() };
             let fix = if file.go { "ask its endpoints: `workbench attach URL`" } else { "" };
             let health = if fix.is_empty() { Health::Good } else { Health::Notice };
-            let _ = why;
             check("tokio", health, found, needed, fix)
         }
         Err(why) => check("tokio", Health::Notice, why.clone(), needed, "as it says"),
