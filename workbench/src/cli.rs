@@ -79,6 +79,9 @@ pub(crate) struct Run {
     /// Evidence of tasks catches polls longer than this as stalls [default: 10ms].
     #[arg(long, value_name = "DURATION")]
     pub stall_after: Option<String>,
+    /// Evidence of tasks measures these waits for a worker [default: first].
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub task_waits: Option<TaskWaits>,
     /// Seed of block order and arrivals; random unless given, always recorded.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -90,7 +93,7 @@ pub(crate) struct Run {
     pub dry_run: bool,
     /// Finish an interrupted run: the latest, or the one named.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
-          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "stall_after", "seed", "quick", "dry_run"])]
+          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "stall_after", "task_waits", "seed", "quick", "dry_run"])]
     pub resume: Option<String>,
     /// Print one JSON document instead of the table.
     #[arg(long)]
@@ -159,6 +162,15 @@ pub(crate) enum Connection {
     KeepAlive,
     /// One request; connecting is part of the latency.
     Close,
+}
+
+/// Waits of tasks for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TaskWaits {
+    /// From spawn to first poll, of a sample of the tasks.
+    First,
+    /// From each wake to the poll that follows. tokio measures it, at more than the price of all else that is recorded.
+    Every,
 }
 
 /// Kinds of evidence.

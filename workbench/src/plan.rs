@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use reports::run::{
-    BuildInfo, CpuSampling, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind,
+    BuildInfo, CpuSampling, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind, Waits,
 };
 use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub cpu: CpuSampling,
     /// A poll longer than this is caught as a stall, seconds, where tasks are among them.
     pub stall_after_s: f64,
+    /// Which of their waits for a worker are measured, where tasks are among them.
+    pub task_waits: Waits,
     /// Seed of the order and of every arrival schedule.
     pub seed: u64,
     /// What will measure.
@@ -39,7 +41,8 @@ pub struct Request<'a> {
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
-    let Request { scenario, variants, blocks, evidence, incident, cpu, stall_after_s, seed, build } = *request;
+    let Request { scenario, variants, blocks, evidence, incident, cpu, stall_after_s, task_waits, seed, build } =
+        *request;
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut trials = Vec::new();
     let mut push = |block, variant: &Variant, kind| {
@@ -81,6 +84,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         phases: phases(scenario),
         cpu: evidence.contains(&EvidenceKind::Cpu).then_some(cpu),
         stall_after_s: evidence.contains(&EvidenceKind::Tasks).then_some(stall_after_s),
+        task_waits: evidence.contains(&EvidenceKind::Tasks).then_some(task_waits),
         attached: None,
         build: build.clone(),
     }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{RunName, RunWriter};
-use reports::run::{CpuBackend, Event, EvidenceKind, Plan, RunSummary, Settings};
+use reports::run::{CpuBackend, Event, EvidenceKind, Plan, RunSummary, Settings, Waits};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::{Program, Scenario, Variant};
@@ -52,6 +52,8 @@ pub struct Wish {
     pub cpu_hz: Option<u32>,
     /// A poll longer than this is caught as a stall; 10 ms where absent.
     pub stall_after: Option<Duration>,
+    /// Measure each wait of a task for a worker, not the first alone.
+    pub every_task_wait: bool,
     /// Seed of order and arrivals; random where absent, always recorded.
     pub seed: Option<u64>,
 }
@@ -131,6 +133,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         incident: wish.incident,
         cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
         stall_after_s: stall_after_s(wish.stall_after)?,
+        task_waits: if wish.every_task_wait { Waits::EveryPoll } else { Waits::FirstPoll },
         seed: wish.seed.unwrap_or_else(random),
         build: &build,
     });
@@ -308,7 +311,8 @@ impl Session {
                 BuiltinSubject::new(scenario, variants, seed, &run, guarded, stopped)
                     .incident(plan.incident)
                     .sampling(plan.cpu)
-                    .stall_after(plan.stall_after_s),
+                    .stall_after(plan.stall_after_s)
+                    .task_waits(plan.task_waits),
             ),
         };
         let mut stage = Stage { subject: &mut *subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };

@@ -62,6 +62,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         },
         cpu: None,
         stall_after_s: None,
+        task_waits: None,
         attached: None,
         build: BuildInfo::default(),
     }

@@ -1,11 +1,24 @@
 //! Tasks by spawn site as data: the columns that every renderer shows.
 
 use super::{number, text};
-use crate::run::{SiteKind, SiteRecord};
+use crate::run::{SiteKind, SiteRecord, Waits};
 
 /// How to read the table, one sentence.
 pub(crate) const HOW: &str = "Each row is a place that spawns tasks, the busiest first: while a poll lasts its worker runs nothing else, \
     so polls over 10 ms (stalls) are what other tasks wait for; these trials carried hooks and never enter the comparison.";
+
+/// Which waits the columns `worst wait` and `mean wait` tell, one sentence; nothing where there is no task.
+pub(crate) fn waits(sites: &[SiteRecord]) -> &'static str {
+    match sites.iter().find(|site| site.kind == SiteKind::Task).map(|site| site.latency) {
+        Some(Waits::FirstPoll) => {
+            "Waits are for a worker, from spawn to first poll, of the first 64 tasks that a thread spawned at a place and of one \
+             in eight of the rest; what tasks waited after later wakes takes --task-waits every."
+        }
+        Some(Waits::EveryPoll) => "Waits are for a worker, from each wake to the poll that followed.",
+        Some(Waits::Untracked) => "How long tasks waited for a worker was not measured.",
+        None => "",
+    }
+}
 
 /// One site.
 pub(crate) struct Row {
@@ -37,7 +50,7 @@ pub(crate) const HEADS: [&str; 12] = [
     "allocated",
     "blocks",
     "worst wait",
-    "total wait",
+    "mean wait",
 ];
 
 /// Rows, the busiest first; blocking jobs, whose time is not known, last.
@@ -54,6 +67,9 @@ fn row(site: &SiteRecord) -> Row {
     let cell = |text: String| Cell { text, bad: false };
     let known = |text: String| cell(if blocking { number::ABSENT.into() } else { text });
     let count = |count: u64| number::count(count as f64);
+    let mean = (site.waits > 0).then(|| site.schedule_latency_s / site.waits as f64);
+    let worst = (site.waits > 0 || site.schedule_latency_s > 0.0).then_some(site.worst_schedule_latency_s);
+    let wait = |seconds: Option<f64>| known(seconds.map_or(number::ABSENT.into(), number::seconds));
     let stalled = site.longest_poll_s > 0.010;
     Row {
         place: place(site),
@@ -69,8 +85,8 @@ fn row(site: &SiteRecord) -> Row {
             Cell { bad: site.stalls > 0, ..known(count(site.stalls)) },
             known(number::bytes(site.bytes as f64)),
             known(count(site.allocations)),
-            known(number::seconds(site.worst_schedule_latency_s)),
-            known(number::seconds(site.schedule_latency_s)),
+            wait(worst),
+            wait(mean),
         ],
     }
 }
@@ -110,6 +126,8 @@ pub(super) mod tests {
             in_poll: 1,
             bytes: 5 << 20,
             allocations: 70_000,
+            latency: Waits::FirstPoll,
+            waits: 20,
             schedule_latency_s: 0.4,
             worst_schedule_latency_s: 0.031,
         }
@@ -123,6 +141,18 @@ pub(super) mod tests {
         assert_eq!(of("a\u{202e}b.rs"), "a\\u{202e}b.rs:53:33");
         assert_eq!(of("/rustc/59807616/library/core/src/a.rs"), "library/core/src/a.rs:53:33");
         assert_eq!(of(""), "all other sites");
+    }
+
+    #[test]
+    fn a_wait_that_nobody_measured_is_no_short_one() {
+        let waits = |latency, waits, schedule_latency_s| {
+            let site = SiteRecord { latency, waits, schedule_latency_s, ..site("a.rs", SiteKind::Task) };
+            let cells = rows(&[site]).remove(0).cells;
+            [cells[10].text.clone(), cells[11].text.clone()]
+        };
+        assert_eq!(waits(Waits::FirstPoll, 20, 0.4), ["31.0 ms", "20.0 ms"]);
+        assert_eq!(waits(Waits::Untracked, 0, 0.0), [number::ABSENT; 2]);
+        assert_eq!(waits(Waits::EveryPoll, 0, 0.4), ["31.0 ms", number::ABSENT], "an older run has no count");
     }
 
     #[test]

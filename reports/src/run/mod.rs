@@ -41,5 +41,5 @@ pub use summary::{
     Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary,
     VariantSummary, Verdict,
 };
-pub use tasks::{SiteKind, SiteRecord};
+pub use tasks::{SiteKind, SiteRecord, Waits};
 pub use trial::{DrainRecord, DriverRecord, ExitRecord, OperationRecord, TimelinePoint, TrialRecord};

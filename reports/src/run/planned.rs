@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildInfo, Origin, Settings, TrialKind};
+use super::{BuildInfo, Origin, Settings, TrialKind, Waits};
 
 /// `plan.json`: what will run, in which order. A pure function of scenario, settings and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Plan {
     /// A poll longer than this is caught as a stall, seconds; `None` where no tasks are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_after_s: Option<f64>,
+    /// Which waits for a worker are measured; `None` where no tasks are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_waits: Option<Waits>,
     /// The process that was watched or asked; `None` for runs that start their subjects themselves. There are no trials
     /// then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

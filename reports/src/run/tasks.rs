@@ -17,6 +17,19 @@ pub enum SiteKind {
     Blocking,
 }
 
+/// Which waits of tasks for a worker were measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waits {
+    /// Those from spawn to first poll, of a sample of the tasks.
+    FirstPoll,
+    /// All, from each wake to the poll that follows. What runs recorded before there was a choice.
+    #[default]
+    EveryPoll,
+    /// None.
+    Untracked,
+}
+
 /// One spawn site. Counts and times are of the recording, which begins after the warm-up and ends with the load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SiteRecord {
@@ -50,9 +63,15 @@ pub struct SiteRecord {
     pub bytes: u64,
     /// Blocks allocated within polls.
     pub allocations: u64,
-    /// Time that tasks were ready but waited for a worker, summed, seconds.
+    /// Which waits for a worker were measured.
+    #[serde(default)]
+    pub latency: Waits,
+    /// How many of them; 0 where it is not known, in older runs.
+    #[serde(default)]
+    pub waits: u64,
+    /// Time that tasks were ready but waited for a worker, summed over the waits that were measured, seconds.
     pub schedule_latency_s: f64,
-    /// The longest such wait, seconds.
+    /// The longest of these waits, seconds.
     pub worst_schedule_latency_s: f64,
 }
 
@@ -110,6 +129,8 @@ mod tests {
             in_poll: 0,
             bytes: 1 << 40,
             allocations: 5,
+            latency: Waits::FirstPoll,
+            waits: 2,
             schedule_latency_s: 0.3,
             worst_schedule_latency_s: 0.2,
         }
@@ -129,6 +150,11 @@ mod tests {
         let read = load(writer.path()).unwrap();
         assert_eq!(read.tasks.get("b"), Some(&sites));
         assert_eq!(read.tasks.get("a"), None);
+
+        let older = std::fs::read_to_string(&file).unwrap().replace(r#""latency":"first_poll","waits":2,"#, "");
+        std::fs::write(&file, older).unwrap();
+        let older = load(writer.path()).unwrap().tasks.remove("b").unwrap();
+        assert_eq!((older[0].latency, older[0].waits), (Waits::EveryPoll, 0), "every wait was measured then");
 
         std::fs::write(&file, "{\"file\":\"a.rs\"}\nnonsense").unwrap();
         let error = load(writer.path()).unwrap_err();

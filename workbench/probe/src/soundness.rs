@@ -14,6 +14,7 @@
 //! | `heap::gate`: who may write | no | nobody writes once it is closed | `heap` | `heap` | – |
 //! | `heap::capture`: frame pointers, unwinder | yes | – | unit tests, `heap` | stacks with red zones: unit tests, `heap` | inline assembly: cannot |
 //! | `tasks::sites`: spawn sites by address | yes | two threads, one site | unit tests | unit tests | unit tests |
+//! | `tasks::unpolled`: spawns by task | no | two threads, one place; spawned here and polled there | unit tests | unit tests | unit tests |
 //! | `tasks::ledger`: sums a thread | yes | – | unit tests | unit tests | – |
 //! | `cpu::sampler`, `cpu::unwind`, `stalls`, `recorder::seats`: signal handlers, ring, timers, copies of stacks | yes | – | unit tests, by hand | unit tests, by hand | system calls: cannot |
 //! | `jemalloc`, `mimalloc`, `glibc`, `memory_limit`: calls into C | yes | – | not run | not run | C code: cannot |

@@ -125,7 +125,76 @@ fn without_schedule_latency_all_else_is_exact() {
     let site = at(&records, line);
     assert_eq!((site.spawned, site.finished, site.polls), (20, 20, 60));
     assert_eq!((site.allocations, site.bytes), (120, 120 * 512));
+    assert_eq!((site.latency, site.waits), (Latency::Untracked, 0));
     assert_eq!((site.schedule_latency_s, site.worst_schedule_latency_s), (0.0, 0.0));
+}
+
+#[test]
+fn first_waits_are_those_of_few_tasks_all_and_of_many_a_part() {
+    let (runtime, recorder) = recorded(2);
+    assert_eq!(recorder.latency(), Latency::FirstPoll, "the default");
+    recorder.start();
+    // All of a site are spawned by this one thread, and polled three times each.
+    let few = spawn_and_join(&runtime, 40, 3, 0, 0);
+    let many: Vec<_> = (0..2000).map(|_| runtime.spawn(async {})).collect();
+    let many_line = line!() - 1;
+    for task in many {
+        runtime.block_on(task).unwrap();
+    }
+    let records = ended(runtime, &recorder);
+    let few = at(&records, few);
+    assert_eq!((few.latency, few.spawned, few.polls, few.waits), (Latency::FirstPoll, 40, 120, 40));
+    let many = at(&records, many_line);
+    assert!((64 + 1936 / 16..64 + 1936 / 4).contains(&many.waits), "{} of {}", many.waits, many.spawned);
+    for site in [few, many] {
+        assert!(site.worst_schedule_latency_s > 0.0);
+        assert!(site.worst_schedule_latency_s <= site.schedule_latency_s);
+    }
+}
+
+#[test]
+fn every_wait_is_measured_where_it_is_asked_for() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let recorder = install_with(builder.worker_threads(2), Latency::EveryPoll).unwrap();
+    let runtime = builder.build().unwrap();
+    recorder.start();
+    let line = spawn_and_join(&runtime, 20, 3, 0, 0);
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.latency, site.polls, site.waits), (Latency::EveryPoll, 60, 60));
+    assert!(site.worst_schedule_latency_s > 0.0 && site.worst_schedule_latency_s <= site.schedule_latency_s);
+}
+
+#[test]
+fn a_wait_lasts_from_spawn_to_first_poll() {
+    const HELD: Duration = Duration::from_millis(20);
+    let (runtime, recorder) = single();
+    recorder.start();
+    let (spawned, line) = runtime.block_on(async {
+        let spawned = tokio::spawn(again());
+        let line = line!() - 1;
+        // Nobody else polls on this runtime.
+        busy(HELD);
+        (spawned, line)
+    });
+    runtime.block_on(spawned).unwrap();
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.polls, site.waits), (2, 1));
+    assert!(site.worst_schedule_latency_s > HELD.as_secs_f64());
+    assert_eq!(site.worst_schedule_latency_s, site.schedule_latency_s, "the second poll was no first one");
+}
+
+#[test]
+fn tasks_spawned_before_the_recording_are_not_waited_for() {
+    let (runtime, recorder) = single();
+    let task = runtime.spawn(again());
+    let line = line!() - 1;
+    recorder.start();
+    runtime.block_on(task).unwrap();
+    let records = ended(runtime, &recorder);
+    let site = at(&records, line);
+    assert_eq!((site.spawned, site.polls, site.waits), (0, 2, 0));
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn plan(origin: &Origin) -> Plan {
         },
         cpu: None,
         stall_after_s: None,
+        task_waits: None,
         attached: Some(origin.clone()),
         build: build_info::read(),
     }

@@ -2,7 +2,7 @@
 
 use flamegraphs::Profile;
 use flamegraphs::profile::{LabelValue, Sample};
-use reports::run::{SiteKind, SiteRecord};
+use reports::run::{SiteKind, SiteRecord, Waits};
 
 /// A record for each sample that names a site.
 pub(super) fn of(profile: &Profile) -> Vec<SiteRecord> {
@@ -37,6 +37,9 @@ fn site(sample: &Sample) -> Option<SiteRecord> {
         in_poll: count("in_poll"),
         bytes: count("allocated"),
         allocations: count("allocations"),
+        // The endpoints have tokio measure every wait; how many they were their labels do not say.
+        latency: Waits::EveryPoll,
+        waits: 0,
         schedule_latency_s: seconds("schedule_latency"),
         worst_schedule_latency_s: seconds("worst_schedule_latency"),
     })

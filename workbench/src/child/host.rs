@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use probe::console::{self, Console, ConsoleError};
 use probe::stalls;
-use probe::tasks::{InstallError, Recorder};
-use reports::run::{DrainRecord, EvidenceKind};
+use probe::tasks::{InstallError, Latency, Recorder};
+use reports::run::{DrainRecord, EvidenceKind, Waits};
 use scenarios::catalog::{Catalog, Constructor};
 use scenarios::spec::Settings;
 use scenarios::workload::{Context, Drained, InProcess, Pressure, Shutdown, ShutdownTrigger, WorkloadError};
@@ -59,7 +59,12 @@ impl Host {
         };
         let (runtime, tasks) = match assignment.evidence {
             Some(EvidenceKind::Tasks | EvidenceKind::Console) => {
-                probe::runtime::build_recorded(settings).map(|(runtime, tasks)| (runtime, Some(tasks)))
+                let latency = match assignment.task_waits {
+                    None | Some(Waits::FirstPoll) => Latency::FirstPoll,
+                    Some(Waits::EveryPoll) => Latency::EveryPoll,
+                    Some(Waits::Untracked) => Latency::Untracked,
+                };
+                probe::runtime::build_recorded_with(settings, latency).map(|(runtime, tasks)| (runtime, Some(tasks)))
             }
             _ => probe::runtime::build(settings).map(|runtime| (runtime, None)),
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use reports::run::{CpuSampling, EvidenceKind};
+use reports::run::{CpuSampling, EvidenceKind, Waits};
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub struct Assignment {
     pub cpu: Option<CpuSampling>,
     /// A poll longer than this is caught as a stall, seconds.
     pub stall_after_s: Option<f64>,
+    /// Which waits of tasks for a worker are measured.
+    pub task_waits: Option<Waits>,
     /// Only read the settings back, then end.
     pub preflight: bool,
     /// Where the driver runs; `None` in a preflight, which is not driven.

@@ -86,6 +86,7 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         }),
         cpu_hz: flags.cpu_hz,
         stall_after: stall_after(flags)?,
+        every_task_wait: flags.task_waits == Some(cli::TaskWaits::Every),
         seed: flags.seed,
     })
 }

@@ -42,6 +42,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         incident: false,
         cpu: crate::evidence::sampling::resolve(None, None).unwrap(),
         stall_after_s: 0.01,
+        task_waits: reports::run::Waits::FirstPoll,
         seed: 7,
         build: &BuildInfo::default(),
     })

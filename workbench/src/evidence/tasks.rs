@@ -1,6 +1,6 @@
 //! Tasks by spawn site: the probe's records as a file of the run.
 
-use probe::tasks::{Kind, SiteRecord};
+use probe::tasks::{Kind, Latency, SiteRecord};
 use reports::run::writer::RunWriter;
 use reports::run::{self, EvidenceKind, ProfileSummary, StallSummary, Stalls};
 
@@ -46,6 +46,12 @@ fn plain(site: &SiteRecord) -> run::SiteRecord {
         in_poll: site.in_poll,
         bytes: site.bytes,
         allocations: site.allocations,
+        latency: match site.latency {
+            Latency::FirstPoll => run::Waits::FirstPoll,
+            Latency::EveryPoll => run::Waits::EveryPoll,
+            Latency::Untracked => run::Waits::Untracked,
+        },
+        waits: site.waits,
         schedule_latency_s: site.schedule_latency_s,
         worst_schedule_latency_s: site.worst_schedule_latency_s,
     }
@@ -97,6 +103,8 @@ mod tests {
             in_poll: 0,
             bytes: 10,
             allocations: 11,
+            latency: Latency::FirstPoll,
+            waits: 12,
             schedule_latency_s: 1.2,
             worst_schedule_latency_s: 1.3,
         }

@@ -28,6 +28,7 @@ fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
         incident: false,
         cpu,
         stall_after_s: 0.01,
+        task_waits: Waits::FirstPoll,
         seed,
         build: &build,
     })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings};
+use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings, Waits};
 use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
@@ -37,6 +37,8 @@ pub struct BuiltinSubject<'a> {
     cpu: Option<CpuSampling>,
     /// Threshold of the stall catcher, seconds.
     stall_after_s: Option<f64>,
+    /// Which waits of tasks are measured.
+    task_waits: Option<Waits>,
     /// Part of the marker, so that two runs on one host do not kill each other's subjects.
     run: String,
 }
@@ -60,6 +62,7 @@ impl<'a> BuiltinSubject<'a> {
             stop,
             cpu: None,
             stall_after_s: None,
+            task_waits: None,
             run: run.to_owned(),
         }
     }
@@ -80,6 +83,13 @@ impl<'a> BuiltinSubject<'a> {
     #[must_use]
     pub fn stall_after(mut self, stall_after_s: Option<f64>) -> Self {
         self.stall_after_s = stall_after_s;
+        self
+    }
+
+    /// Says which waits of tasks for a worker are measured.
+    #[must_use]
+    pub fn task_waits(mut self, task_waits: Option<Waits>) -> Self {
+        self.task_waits = task_waits;
         self
     }
 
@@ -105,6 +115,7 @@ impl<'a> BuiltinSubject<'a> {
             incident: self.incident,
             cpu: self.cpu,
             stall_after_s: self.stall_after_s,
+            task_waits: self.task_waits,
             preflight,
             placement: start.placement.cloned(),
             console_port: start.console_port,

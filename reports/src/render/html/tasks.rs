@@ -1,7 +1,7 @@
 //! Tasks by spawn site.
 
 use super::variants::Variants;
-use crate::render::tasks::{Row, rows};
+use crate::render::tasks::{Row, rows, waits};
 use crate::render::{Page, number, text};
 
 /// One variant's table, or why there is none.
@@ -9,6 +9,8 @@ pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
     pub(super) rows: Vec<Row>,
+    /// Which waits are told.
+    pub(super) waits: &'static str,
     pub(super) missing: String,
     pub(super) overhead: String,
 }
@@ -24,6 +26,7 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
             variant: variant.name.clone(),
             class: variant.class(),
             rows: rows(sites.map(Vec::as_slice).unwrap_or_default()),
+            waits: waits(sites.map(Vec::as_slice).unwrap_or_default()),
             missing: because.map(|because| format!("Evidence missing, because {because}.")).unwrap_or_default(),
             overhead: profile
                 .overhead
@@ -60,6 +63,7 @@ mod tests {
         assert!(section.contains("class=\"how\""));
         assert!(section.contains("scenarios/src/workloads/drain/mod.rs:53:33"));
         assert!(section.contains("<td class=\"bad\">80</td>"), "stalls stand out: {section}");
+        assert!(section.contains("from spawn to first poll"), "which waits: {section}");
         assert!(section.contains("Evidence missing, because it crashed."));
         assert!(section.contains("src/&#60;b&#62;.rs:53:33") && !section.contains("<b>"), "{section}");
         assert!(page.contains("<a href=\"#tasks\">Tasks</a>"));

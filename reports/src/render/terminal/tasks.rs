@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, paragraph};
-use crate::render::tasks::{HEADS, HOW, rows};
+use crate::render::tasks::{HEADS, HOW, rows, waits};
 use crate::render::text;
 use crate::run::{RunSummary, SiteRecord, Stalls};
 
@@ -25,7 +25,10 @@ pub fn tasks(
                 let because = format!("Evidence missing, because {}.", text::sentence(because));
                 ink.paint(Look::Warn, &paragraph(&because, 0, width)) + "\n"
             }
-            (None, sites) => table(sites.map(Vec::as_slice).unwrap_or_default(), width, ink),
+            (None, sites) => {
+                let sites = sites.map(Vec::as_slice).unwrap_or_default();
+                table(sites, width, ink) + &ink.paint(Look::Dim, &paragraph(waits(sites), 0, width)) + "\n"
+            }
         };
         out.push(format!("{head}\n{body}"));
         if let Some(caught) = stalls.get(&profile.variant).filter(|_| profile.missing.is_none()) {

@@ -32,16 +32,18 @@ enum Mode {
     LatencyAlone,
     EmptyHooks,
     Resting,
-    Recorded,
-    RecordedWithLatency,
+    Untracked,
+    FirstPoll,
+    EveryPoll,
 }
 
-const MODES: [(Mode, &str); 5] = [
+const MODES: [(Mode, &str); 6] = [
     (Mode::LatencyAlone, "tokio's schedule latency, no hooks"),
     (Mode::EmptyHooks, "hooks that do nothing"),
     (Mode::Resting, "hooks, not recording"),
-    (Mode::Recorded, "recorded"),
-    (Mode::RecordedWithLatency, "recorded, with schedule latency"),
+    (Mode::Untracked, "recorded, no waits"),
+    (Mode::FirstPoll, "recorded (default: first waits)"),
+    (Mode::EveryPoll, "recorded, every wait"),
 ];
 
 fn main() {
@@ -99,8 +101,9 @@ fn runtime(mode: Mode) -> (Runtime, Option<Recorder>) {
             builder.on_before_task_poll(|_| {}).on_after_task_poll(|_| {});
             None
         }
-        Mode::Resting | Mode::Recorded => Some(Latency::Untracked),
-        Mode::RecordedWithLatency => Some(Latency::Tracked),
+        Mode::Untracked => Some(Latency::Untracked),
+        Mode::Resting | Mode::FirstPoll => Some(Latency::FirstPoll),
+        Mode::EveryPoll => Some(Latency::EveryPoll),
     };
     let recorder = latency.map(|latency| install_with(&mut builder, latency).unwrap());
     if let Some(recorder) = recorder.as_ref().filter(|_| mode != Mode::Resting) {

@@ -19,4 +19,6 @@ models!(
     heap::a_full_table_loses_frames_only,
     heap::a_closed_gate_keeps_writers_out,
     tasks::threads_agree_on_a_sites_number,
+    tasks::a_first_poll_finds_its_own_spawn_or_none,
+    tasks::a_spawn_is_found_by_whoever_polls,
 );

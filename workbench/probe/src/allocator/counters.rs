@@ -192,13 +192,31 @@ pub struct Allocated {
     pub bytes: u64,
 }
 
+/// A thread's own slot, for whoever asks at every turn: it stays the same for the thread's life.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnSlot(&'static Slot);
+
+impl OwnSlot {
+    /// Of the calling thread, under the conditions of [`allocated_by_this_thread`].
+    #[inline]
+    pub(crate) fn of_this_thread() -> Option<Self> {
+        let (slot, shared) = slot();
+        (!shared).then_some(Self(slot))
+    }
+
+    /// What its thread allocated since it began.
+    #[inline(always)]
+    pub(crate) fn allocated(self) -> Allocated {
+        let Self(slot) = self;
+        Allocated { allocations: slot.allocations.load(Relaxed), bytes: slot.bytes_allocated.load(Relaxed) }
+    }
+}
+
 /// Figures of the calling thread: two loads from a line that it has just written. `None` where the thread came too
 /// late for a slot of its own (the 1024th of the process and later), so that nobody takes its neighbours' for its own.
 #[inline]
 pub fn allocated_by_this_thread() -> Option<Allocated> {
-    let (slot, shared) = slot();
-    (!shared)
-        .then(|| Allocated { allocations: slot.allocations.load(Relaxed), bytes: slot.bytes_allocated.load(Relaxed) })
+    OwnSlot::of_this_thread().map(OwnSlot::allocated)
 }
 
 #[cfg(test)]

@@ -118,6 +118,8 @@ mod tests {
             in_poll: 0,
             bytes,
             allocations: 2,
+            latency: crate::tasks::Latency::EveryPoll,
+            waits: 12,
             schedule_latency_s: 0.0,
             worst_schedule_latency_s: 0.0,
         }

@@ -224,6 +224,8 @@ mod tests {
             in_poll: 1,
             bytes: 4096,
             allocations: 3,
+            latency: crate::tasks::Latency::EveryPoll,
+            waits: 12,
             schedule_latency_s: 0.004,
             worst_schedule_latency_s: 0.003,
         }

@@ -17,7 +17,7 @@ pub(super) enum Tasks {
 impl Tasks {
     /// Puts hooks into a builder and begins to record; tokio keeps a histogram of schedule latency too.
     pub(super) fn record(builder: &mut Builder) -> Self {
-        match install_with(builder, Latency::Tracked) {
+        match install_with(builder, Latency::EveryPoll) {
             Ok(recorder) => {
                 keep_histogram(builder);
                 recorder.start();

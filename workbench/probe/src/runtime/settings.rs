@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::unstable::{self, UnhandledPanic};
-use crate::tasks::{self, InstallError, Recorder};
+use crate::tasks::{self, InstallError, Latency, Recorder};
 
 /// Scheduler of a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,8 +119,22 @@ pub fn build(settings: &Settings) -> Result<Runtime, BuildError> {
 /// # Errors
 /// As [`build`]. Where only the hooks are unavailable there is a runtime, and the reason in place of the recorder.
 pub fn build_recorded(settings: &Settings) -> Result<(Runtime, Result<Recorder, InstallError>), BuildError> {
+    build_recorded_with(settings, Latency::default())
+}
+
+/// As [`build_recorded`], with a choice of the waits that are measured. Where the settings make tokio track every wait
+/// anyway, every wait is what is recorded.
+///
+/// # Errors
+/// As [`build`]. Where only the hooks are unavailable there is a runtime, and the reason in place of the recorder.
+pub fn build_recorded_with(
+    settings: &Settings,
+    latency: Latency,
+) -> Result<(Runtime, Result<Recorder, InstallError>), BuildError> {
     let mut builder = builder(settings)?;
-    let recorder = tasks::install(&mut builder);
+    let tracked = [settings.track_task_schedule_latency, settings.metrics_schedule_latency_histogram];
+    let latency = if tracked.contains(&Some(true)) { Latency::EveryPoll } else { latency };
+    let recorder = tasks::install_with(&mut builder, latency);
     Ok((builder.build()?, recorder))
 }
 

@@ -10,50 +10,109 @@
 
 use std::time::Instant;
 
-/// A clock that begins at 0.
-#[derive(Debug)]
-pub(super) enum Clock {
+/// A clock that counts ticks, and knows how long one is. Polls keep ticks; whoever reads turns them into nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    source: Source,
+    /// Ticks at the start.
+    zero: u64,
+    /// Nanoseconds a tick, times 2³².
+    rate: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
     /// The time-stamp counter.
     #[cfg(target_arch = "x86_64")]
-    Counter {
-        /// The counter at 0.
-        zero: u64,
-        /// Nanoseconds a tick, times 2³².
-        rate: u64,
-    },
-    /// `CLOCK_MONOTONIC`.
+    Counter,
+    /// `CLOCK_MONOTONIC`, in nanoseconds since then.
     Kernel(Instant),
 }
+
+/// Of a clock whose ticks are nanoseconds.
+const NANOSECOND: u64 = 1 << 32;
 
 impl Clock {
     /// The cheapest clock of this machine. The first one of a process takes some milliseconds to measure the counter.
     pub(super) fn start() -> Self {
         #[cfg(target_arch = "x86_64")]
         if let Some(rate) = counter::rate() {
-            return Self::Counter { zero: counter::ticks(), rate };
+            return Self { source: Source::Counter, zero: counter::ticks(), rate };
         }
-        Self::Kernel(Instant::now())
+        Self::kernel()
+    }
+
+    /// `CLOCK_MONOTONIC`, whatever else there is.
+    pub(super) fn kernel() -> Self {
+        Self { source: Source::Kernel(Instant::now()), zero: 0, rate: NANOSECOND }
+    }
+
+    /// Ticks; only differences have a meaning.
+    #[inline(always)]
+    pub(super) fn ticks(&self) -> u64 {
+        match &self.source {
+            #[cfg(target_arch = "x86_64")]
+            Source::Counter => counter::ticks(),
+            Source::Kernel(zero) => nanoseconds_since(zero),
+        }
+    }
+
+    /// Whether [`quick_ticks`] reads this clock.
+    pub(super) fn is_quick(&self) -> bool {
+        !matches!(self.source, Source::Kernel(_))
+    }
+
+    /// How long so many ticks are, nanoseconds.
+    #[inline]
+    pub(super) fn nanoseconds(&self, ticks: u64) -> u64 {
+        // Rates are below 2³² for counters above 1 GHz: the sum of a process's life fits.
+        ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64
+    }
+
+    /// Most ticks that are no longer than so many nanoseconds; all there are for [`u64::MAX`].
+    pub(super) fn ticks_in(&self, nanoseconds: u64) -> u64 {
+        // Dividing by no rate of a clock is the same as dividing by the least.
+        let ticks = (u128::from(nanoseconds) << 32) / u128::from(self.rate.max(1));
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    /// Nanoseconds from the start to a moment in ticks.
+    pub(super) fn since_start(&self, ticks: u64) -> u64 {
+        self.nanoseconds(ticks.saturating_sub(self.zero))
     }
 
     /// Nanoseconds since the start.
     #[inline]
     pub(super) fn now(&self) -> u64 {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Counter { zero, rate } => counter::nanoseconds(counter::ticks().saturating_sub(*zero), *rate),
-            // 584 years.
-            Self::Kernel(zero) => zero.elapsed().as_nanos() as u64,
-        }
+        self.since_start(self.ticks())
     }
 
     /// `time-stamp counter` or `CLOCK_MONOTONIC`.
     pub(super) fn name(&self) -> &'static str {
-        match self {
+        match self.source {
             #[cfg(target_arch = "x86_64")]
-            Self::Counter { .. } => "time-stamp counter",
-            Self::Kernel(_) => "CLOCK_MONOTONIC",
+            Source::Counter => "time-stamp counter",
+            Source::Kernel(_) => "CLOCK_MONOTONIC",
         }
     }
+}
+
+/// [`Clock::ticks`] of a clock that is quick: one instruction, and no call that would make a hook save registers.
+#[inline(always)]
+pub(super) fn quick_ticks() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    return counter::ticks();
+    // No clock is quick here, so nobody asks.
+    #[cfg(not(target_arch = "x86_64"))]
+    0
+}
+
+/// Out of the way of the other clock, which needs no call.
+#[cold]
+#[inline(never)]
+fn nanoseconds_since(zero: &Instant) -> u64 {
+    // 584 years.
+    zero.elapsed().as_nanos() as u64
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -72,16 +131,10 @@ mod counter {
     /// The least reading may not take longer, or the rate would be off by more than some hundred parts in a million.
     const TIGHT: Duration = Duration::from_nanos(1000);
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn ticks() -> u64 {
         // SAFETY: every x86-64 processor has the instruction; Linux forbids it only to who asks for that (PR_SET_TSC).
         unsafe { _rdtsc() }
-    }
-
-    #[inline]
-    pub(super) fn nanoseconds(ticks: u64, rate: u64) -> u64 {
-        // Rates are below 2³² for counters above 1 GHz: the sum of a process's life fits.
-        ((u128::from(ticks) * u128::from(rate)) >> 32) as u64
     }
 
     /// Nanoseconds a tick times 2³²; `None` where the counter is no clock.
@@ -151,18 +204,20 @@ mod tests {
 
     #[test]
     fn the_kernels_clock_works_too() {
-        let clock = Clock::Kernel(Instant::now());
+        let clock = Clock::kernel();
         let first = clock.now();
         assert!(clock.now() >= first);
         assert_eq!(clock.name(), "CLOCK_MONOTONIC");
     }
 
-    #[cfg(target_arch = "x86_64")]
     #[test]
-    fn ticks_of_a_century_become_nanoseconds() {
+    fn ticks_of_a_century_become_nanoseconds_and_back() {
         const HUNDRED_YEARS: u64 = 100 * 365 * 86_400 * 1_000_000_000;
         // 2 GHz: half a nanosecond a tick.
-        assert_eq!(counter::nanoseconds(2 * HUNDRED_YEARS, 1 << 31), HUNDRED_YEARS);
-        assert_eq!(counter::nanoseconds(3, 1 << 32), 3);
+        let halves = Clock { rate: NANOSECOND / 2, ..Clock::kernel() };
+        assert_eq!(halves.nanoseconds(2 * HUNDRED_YEARS), HUNDRED_YEARS);
+        assert_eq!(halves.ticks_in(HUNDRED_YEARS), 2 * HUNDRED_YEARS);
+        assert_eq!(Clock::kernel().nanoseconds(3), 3);
+        assert_eq!((Clock::kernel().ticks_in(3), halves.ticks_in(u64::MAX)), (3, u64::MAX));
     }
 }

@@ -5,29 +5,37 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use super::clock::Clock;
 use super::record::{LONG_POLL, STALL};
 use super::sites::SITES;
 use crate::allocator::Allocated;
 
-/// Sums of one site on one thread. Times in nanoseconds. What every poll adds to is one cache line, what spawns, ends and
-/// long polls add to is the next.
+/// Sums of one site on one thread. What every poll adds to is one cache line, what spawns, ends and long polls add to is
+/// the next.
 #[repr(C, align(64))]
 pub(super) struct Sums {
     pub(super) polls: AtomicU64,
+    /// Ticks.
     pub(super) busy: AtomicU64,
+    /// Ticks.
     pub(super) longest_poll: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) allocations: AtomicU64,
+    /// Measured waits for a worker.
+    pub(super) waits: AtomicU64,
+    /// Nanoseconds.
     pub(super) latency: AtomicU64,
+    /// Nanoseconds.
     pub(super) worst_latency: AtomicU64,
     pub(super) long_polls: AtomicU64,
-    /// Since the runtime began.
-    pub(super) ever_spawned: AtomicU64,
-    /// Since the runtime began, blocking jobs included.
-    pub(super) ever_finished: AtomicU64,
-    pub(super) spawned: AtomicU64,
-    pub(super) finished: AtomicU64,
     pub(super) stalls: AtomicU64,
+    pub(super) spawned: AtomicU64,
+    /// While nothing was recorded.
+    pub(super) spawned_unrecorded: AtomicU64,
+    /// Blocking jobs included.
+    pub(super) finished: AtomicU64,
+    /// While nothing was recorded, blocking jobs included.
+    pub(super) finished_unrecorded: AtomicU64,
 }
 
 /// Low bits of [`Open::poll`]: the site. Above them the number of the poll, from 1 on each ledger.
@@ -44,20 +52,20 @@ const _: () = assert!((SITES as u64) < NO_POLL);
 struct Open {
     /// Number and site in one word, so that one look tells whether a poll is still the one that was seen before.
     poll: AtomicU64,
+    /// Ticks.
     began: AtomicU64,
-    latency: AtomicU64,
     allocations: AtomicU64,
     bytes: AtomicU64,
 }
 
 /// What the stall catcher asks of this thread. Written by the catcher, but for what long polls add, which are rare.
 struct Watch {
-    /// Polls longer than this, nanoseconds, are counted.
+    /// Polls longer than this, ticks, are counted.
     overdue_after: AtomicU64,
     overdue: AtomicU64,
     /// The poll whose end the catcher waits for, as [`OpenPoll::word`].
     awaited: AtomicU64,
-    /// How long that poll took, nanoseconds; 0 until it has ended.
+    /// How long that poll took, ticks; 0 until it has ended.
     took: AtomicU64,
 }
 
@@ -68,7 +76,7 @@ pub(crate) struct OpenPoll {
     pub(crate) word: u64,
     /// Number of its site.
     pub(crate) site: usize,
-    /// When it began, on the clock of the recorder.
+    /// When it began, nanoseconds on the clock of the recorder.
     pub(crate) began: u64,
 }
 
@@ -77,31 +85,36 @@ pub(crate) struct OpenPoll {
 #[repr(align(128))]
 pub(crate) struct Ledger {
     open: Open,
+    /// [`LONG_POLL`] and [`STALL`], ticks.
+    long_poll: u64,
+    stall: u64,
+    sums: Box<[Sums; SITES]>,
     watch: Watch,
+    clock: Clock,
     /// Thread id of whoever sits here, or sat here last.
     thread: AtomicI32,
-    sums: Box<[Sums]>,
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
+    /// Of a recorder with this clock.
+    pub(super) fn new(clock: Clock) -> Self {
         let open = Open {
             poll: AtomicU64::new(NO_POLL),
             began: AtomicU64::new(0),
-            latency: AtomicU64::new(0),
             allocations: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         };
         // Zeroed by the allocator: most sites are never met, and their pages never touched.
         // SAFETY: `Sums` is nothing but atomic integers, for which all zeros is a value.
-        let sums = unsafe { Box::new_zeroed_slice(SITES).assume_init() };
+        let sums = unsafe { Box::<[Sums; SITES]>::new_zeroed().assume_init() };
         let watch = Watch {
             overdue_after: AtomicU64::new(u64::MAX),
             overdue: AtomicU64::new(0),
             awaited: AtomicU64::new(NO_POLL),
             took: AtomicU64::new(0),
         };
-        Self { open, watch, thread: AtomicI32::new(0), sums }
+        let [long_poll, stall] = [LONG_POLL, STALL].map(|limit| clock.ticks_in(nanoseconds(limit)));
+        Self { open, long_poll, stall, sums, watch, clock, thread: AtomicI32::new(0) }
     }
 
     /// A thread takes its seat.
@@ -128,7 +141,7 @@ impl Ledger {
             return None;
         }
         // 16 bits.
-        Some(OpenPoll { word, site: (word & SITE) as usize, began })
+        Some(OpenPoll { word, site: (word & SITE) as usize, began: self.clock.since_start(began) })
     }
 
     /// Changes with every beginning and every end of a poll.
@@ -144,7 +157,7 @@ impl Ledger {
 
     /// From now on polls longer than `nanoseconds` are counted; [`u64::MAX`]: none.
     pub(crate) fn count_overdue(&self, nanoseconds: u64) {
-        self.watch.overdue_after.store(nanoseconds, Relaxed);
+        self.watch.overdue_after.store(self.clock.ticks_in(nanoseconds), Relaxed);
     }
 
     /// Polls that were longer than asked for, and have ended.
@@ -161,23 +174,32 @@ impl Ledger {
     /// Duration of the poll asked for, nanoseconds; `None` while it lasts and for a moment after its end, and where it
     /// ended before anybody asked.
     pub(crate) fn took(&self) -> Option<u64> {
-        Some(self.watch.took.load(Acquire)).filter(|took| *took > 0)
+        Some(self.watch.took.load(Acquire)).filter(|took| *took > 0).map(|took| self.clock.nanoseconds(took))
     }
 
-    /// A poll begins. Its clock is read last, so that none of this is in it.
-    #[inline]
-    pub(super) fn begin(&self, site: usize, latency: u64, so_far: Allocated, now: impl FnOnce() -> u64) {
-        self.open.latency.store(latency, Relaxed);
+    /// A poll begins; `now` gives ticks, and is read last, so that none of this is in the poll.
+    #[inline(always)]
+    pub(super) fn begin(&self, site: usize, so_far: Allocated, now: impl FnOnce() -> u64) {
         self.open.allocations.store(so_far.allocations, Relaxed);
         self.open.bytes.store(so_far.bytes, Relaxed);
         self.open.began.store(now(), Release);
-        let number = (self.open.poll.load(Relaxed) >> SITE_BITS) + 1;
-        self.open.poll.store((number << SITE_BITS) | site as u64, Release);
+        // The next number, over no site at all.
+        let fresh = (self.open.poll.load(Relaxed) | SITE).wrapping_add(1);
+        self.open.poll.store(fresh | site as u64, Release);
+    }
+
+    /// A task of a site waited for a worker, nanoseconds.
+    #[inline(always)]
+    pub(super) fn waited(&self, site: usize, nanoseconds: u64) {
+        let sums = &self.sums[site];
+        add(&sums.waits, 1);
+        add(&sums.latency, nanoseconds);
+        raise(&sums.worst_latency, nanoseconds);
     }
 
     /// The poll ends; nothing, not even a look at the clock, where none is in progress: recording began in its midst, or
     /// has not begun.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(&self, now: impl FnOnce() -> u64, so_far: impl FnOnce() -> Allocated) {
         let poll = self.open.poll.load(Relaxed);
         if poll & SITE == NO_POLL {
@@ -188,45 +210,47 @@ impl Ledger {
         // 16 bits.
         let sums = &self.sums[(poll & SITE) as usize];
         let took = now.saturating_sub(self.open.began.load(Relaxed));
-        let latency = self.open.latency.load(Relaxed);
         add(&sums.polls, 1);
         add(&sums.busy, took);
         raise(&sums.longest_poll, took);
-        if took > nanoseconds(LONG_POLL) {
-            add(&sums.long_polls, 1);
-            if took > nanoseconds(STALL) {
-                add(&sums.stalls, 1);
-            }
-            self.watch.ended(poll, took);
-        }
         add(&sums.allocations, so_far.allocations.wrapping_sub(self.open.allocations.load(Relaxed)));
         add(&sums.bytes, so_far.bytes.wrapping_sub(self.open.bytes.load(Relaxed)));
-        if latency > 0 {
-            add(&sums.latency, latency);
-            raise(&sums.worst_latency, latency);
+        // Last, so that nothing has to be kept for afterwards.
+        if took > self.long_poll {
+            self.long_poll_ended(sums, poll, took);
         }
     }
 
-    /// A task was spawned by this thread.
-    pub(super) fn spawned(&self, site: usize, recording: bool) {
-        add(&self.sums[site].ever_spawned, 1);
-        if recording {
-            add(&self.sums[site].spawned, 1);
+    #[cold]
+    #[inline(never)]
+    fn long_poll_ended(&self, sums: &Sums, poll: u64, took: u64) {
+        add(&sums.long_polls, 1);
+        if took > self.stall {
+            add(&sums.stalls, 1);
         }
+        self.watch.ended(poll, took);
+    }
+
+    /// A task was spawned by this thread; how many of its site were before, of those that count the same way.
+    #[inline(always)]
+    pub(super) fn spawned(&self, site: usize, recording: bool) -> u64 {
+        let sums = &self.sums[site];
+        let count = if recording { &sums.spawned } else { &sums.spawned_unrecorded };
+        let before = count.load(Relaxed);
+        count.store(before.wrapping_add(1), Relaxed);
+        before
     }
 
     /// A task or a blocking job ended on this thread.
+    #[inline(always)]
     pub(super) fn finished(&self, site: usize, recording: bool) {
-        add(&self.sums[site].ever_finished, 1);
-        if recording {
-            add(&self.sums[site].finished, 1);
-        }
+        let sums = &self.sums[site];
+        add(if recording { &sums.finished } else { &sums.finished_unrecorded }, 1);
     }
 }
 
 impl Watch {
     /// A poll longer than [`LONG_POLL`] ended.
-    #[cold]
     fn ended(&self, poll: u64, took: u64) {
         if took > self.overdue_after.load(Relaxed) {
             add(&self.overdue, 1);
@@ -263,13 +287,13 @@ mod tests {
     const SOON: u64 = nanoseconds(LONG_POLL) + 1;
 
     fn poll(ledger: &Ledger, site: usize, began: u64) -> OpenPoll {
-        ledger.begin(site, 0, Allocated::default(), || began);
+        ledger.begin(site, Allocated::default(), || began);
         ledger.in_poll().unwrap()
     }
 
     #[test]
     fn every_poll_has_a_number_of_its_own() {
-        let ledger = Ledger::new();
+        let ledger = Ledger::new(Clock::kernel());
         assert_eq!(ledger.in_poll(), None);
         let mut words = Vec::new();
         for began in 0..5 {
@@ -287,7 +311,7 @@ mod tests {
 
     #[test]
     fn only_the_poll_that_was_asked_for_tells_its_duration() {
-        let ledger = Ledger::new();
+        let ledger = Ledger::new(Clock::kernel());
         ledger.count_overdue(2 * SOON);
         let first = poll(&ledger, 3, 10);
         ledger.await_end(first.word);

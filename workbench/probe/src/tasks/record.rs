@@ -20,6 +20,22 @@ pub enum Kind {
     Blocking,
 }
 
+/// Which waits of tasks for a worker are measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// Those from spawn to first poll, by the hooks and their own clock: of each site and thread all of the first 64 tasks
+    /// spawned, then one in eight. What a task waits after a later wake is not seen.
+    #[default]
+    FirstPoll,
+    /// All of them, from each wake to the poll that follows, by tokio. It looks at the clock twice more for every poll,
+    /// and at the dearer of the two clocks: that alone costs more than everything else that is recorded (CPU time of spawn
+    /// and join × 1.35, of a bounce between two tasks × 1.2, without a single hook).
+    EveryPoll,
+    /// None: [`SiteRecord::waits`], [`SiteRecord::schedule_latency_s`] and [`SiteRecord::worst_schedule_latency_s`] stay 0.
+    Untracked,
+}
+
 /// One spawn site, by file, line and column. Counts and times are of the recording, [`SiteRecord::alive`] is of the
 /// moment of the snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,8 +70,13 @@ pub struct SiteRecord {
     pub bytes: u64,
     /// Blocks allocated within polls; a block that grew counts in [`SiteRecord::bytes`] alone.
     pub allocations: u64,
-    /// Time that tasks were ready but waited for a worker, summed, seconds.
+    /// Which waits for a worker are measured.
+    pub latency: Latency,
+    /// How many of them were. With [`Latency::FirstPoll`] a task that was to be measured is missing where its first poll
+    /// came only after 4096 more tasks were spawned.
+    pub waits: u64,
+    /// Time that tasks were ready but waited for a worker, summed over [`SiteRecord::waits`], seconds.
     pub schedule_latency_s: f64,
-    /// The longest such wait, seconds.
+    /// The longest of these waits, seconds.
     pub worst_schedule_latency_s: f64,
 }

@@ -13,8 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::runtime::Builder;
 
 use self::seats::Shared;
+use super::clock::Clock;
 use super::ledger::Ledger;
-use super::record::SiteRecord;
+use super::record::{Latency, SiteRecord};
 
 /// Why tasks cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,45 +25,33 @@ pub enum InstallError {
     Unavailable,
 }
 
-/// Whether tokio measures how long tasks that are ready wait for a worker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Latency {
-    /// It does. tokio looks at the clock twice more for every poll, and at the dearer of the two clocks: that is most of
-    /// what recording then costs.
-    #[default]
-    Tracked,
-    /// It does not: [`SiteRecord::schedule_latency_s`] and [`SiteRecord::worst_schedule_latency_s`] stay 0.
-    Untracked,
-}
-
 /// Records the tasks of one runtime. Spawns and ends are counted from the beginning, so that the tasks alive are
 /// known; everything else between [`Recorder::start`] and [`Recorder::stop`]. A clone is another hold on the same
 /// recording.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
-    latency: Latency,
 }
 
-/// Puts the hooks into the builder of one runtime, in place of any task hooks it had, and asks tokio to track schedule
-/// latency. Nothing is recorded before [`Recorder::start`].
+/// Puts the hooks into the builder of one runtime, in place of any task hooks it had. Waits for a worker are measured
+/// from spawn to first poll ([`Latency::FirstPoll`]). Nothing is recorded before [`Recorder::start`].
 ///
 /// # Errors
 /// A build without `--cfg tokio_unstable`; the builder is as it was.
 pub fn install(builder: &mut Builder) -> Result<Recorder, InstallError> {
-    install_with(builder, Latency::Tracked)
+    install_with(builder, Latency::default())
 }
 
-/// As [`install`], with schedule latency or without.
+/// As [`install`], with a choice of the waits that are measured; [`Latency::EveryPoll`] makes tokio track them.
 ///
 /// # Errors
 /// As [`install`].
 pub fn install_with(builder: &mut Builder, latency: Latency) -> Result<Recorder, InstallError> {
     #[cfg(tokio_unstable)]
     {
-        let shared = Arc::new(Shared::new());
-        hooks::install(builder, &shared, latency);
-        Ok(Recorder { shared, latency })
+        let shared = Arc::new(Shared::with(Clock::start(), latency));
+        hooks::install(builder, &shared);
+        Ok(Recorder { shared })
     }
     #[cfg(not(tokio_unstable))]
     {
@@ -88,15 +77,15 @@ impl Recorder {
         merge::records(&self.shared)
     }
 
-    /// Whether schedule latency is among what is recorded.
+    /// Which waits for a worker are measured.
     pub fn latency(&self) -> Latency {
-        self.latency
+        self.shared.latency()
     }
 
     /// The clock of poll times: `time-stamp counter` where the processor and the kernel vouch for it, else
     /// `CLOCK_MONOTONIC`, which costs more.
     pub fn clock(&self) -> &'static str {
-        self.shared.clock()
+        self.shared.clock().name()
     }
 
     /// What the stall catcher looks at. It holds no more than the hooks do, and may outlive the recorder.
@@ -117,7 +106,7 @@ impl Threads {
 
     /// Nanoseconds on the clock of [`OpenPoll::began`](super::ledger::OpenPoll::began).
     pub(crate) fn now(&self) -> u64 {
-        self.0.now()
+        self.0.clock().now()
     }
 
     /// Where the tasks of a site are spawned; `None` for sites that found no place in the table.

@@ -29,13 +29,8 @@ impl Sites {
     }
 
     /// Number of a site, below [`SITES`]; always the same for the same address.
-    #[inline]
     pub(super) fn number(&self, location: &'static Location<'static>) -> usize {
-        let wanted = ptr::from_ref(location).cast_mut();
-        // Fibonacci hashing: the upper bits of the product depend on all bits of the address.
-        let first = (wanted.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.trailing_zeros());
-        // Below PLACES, so the cast loses nothing.
-        let first = first as usize;
+        let (wanted, first) = sought(location);
         for look in 0..LOOKS {
             let at = (first + look) % PLACES;
             let found = self.places[at].load(Relaxed);
@@ -47,8 +42,14 @@ impl Sites {
         OTHERS
     }
 
+    /// The number of a site that was met before and is found at the first look, as nearly all are.
+    #[inline(always)]
+    pub(super) fn known(&self, location: &'static Location<'static>) -> Option<usize> {
+        let (wanted, first) = sought(location);
+        (self.places[first].load(Relaxed) == wanted).then_some(first)
+    }
+
     /// Takes an empty place; true where it now holds `wanted`, whoever wrote it.
-    #[cold]
     fn claim(&self, at: usize, wanted: *mut Location<'static>) -> bool {
         // Released, because a `&'static` may be to memory that this thread has just written and leaked.
         match self.places[at].compare_exchange(ptr::null_mut(), wanted, Release, Relaxed) {
@@ -63,6 +64,16 @@ impl Sites {
         // SAFETY: null, or an address that came from a `&'static Location` in `number`.
         unsafe { found.as_ref() }
     }
+}
+
+/// What is looked for, and the place to look at first.
+#[inline(always)]
+fn sought(location: &'static Location<'static>) -> (*mut Location<'static>, usize) {
+    let wanted = ptr::from_ref(location).cast_mut();
+    // Fibonacci hashing: the upper bits of the product depend on all bits of the address.
+    let first = (wanted.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.trailing_zeros());
+    // Below PLACES, so the cast loses nothing.
+    (wanted, first as usize)
 }
 
 #[cfg(test)]
@@ -84,6 +95,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         for (site, number) in all.iter().zip(numbers) {
             assert_eq!(sites.number(site), number);
+            assert!(sites.known(site).is_none_or(|known| known == number));
             assert!(ptr::eq(sites.location(number).unwrap(), *site));
         }
     }

@@ -6,17 +6,22 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::allocator::OwnSlot;
 use crate::tasks::clock::Clock;
 use crate::tasks::ledger::Ledger;
+use crate::tasks::record::Latency;
 use crate::tasks::sites::Sites;
+use crate::tasks::unpolled::Unpolled;
 
 /// What hooks and recorder share.
 pub(super) struct Shared {
     pub(super) recording: AtomicBool,
     pub(super) sites: Sites,
+    pub(super) unpolled: Unpolled,
     /// Different for every recorder of the process; never 0.
     number: u64,
     clock: Clock,
+    latency: Latency,
     ledgers: Mutex<Ledgers>,
 }
 
@@ -41,9 +46,12 @@ struct Here {
     /// Number of the recorder that the ledger belongs to; 0 for none.
     recorder: u64,
     ledger: *const Ledger,
+    /// As `recorder`, where the way of [`Shared::quick`] is open: `slot` is there and the clock is quick. Else 0.
+    quick: u64,
+    slot: Option<OwnSlot>,
 }
 
-const NOWHERE: Here = Here { recorder: 0, ledger: ptr::null() };
+const NOWHERE: Here = Here { recorder: 0, ledger: ptr::null(), quick: 0, slot: None };
 
 thread_local! {
     /// The seat used last. It has no destructor, so that reading it is one load from a fixed place.
@@ -65,27 +73,30 @@ impl Drop for Seat {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn with(clock: Clock, latency: Latency) -> Self {
         // Rises by one a recorder: it cannot wrap.
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         Self {
             recording: AtomicBool::new(false),
             sites: Sites::new(),
+            unpolled: Unpolled::new(),
             number: NUMBERS.fetch_add(1, Relaxed),
-            clock: Clock::start(),
+            clock,
+            latency,
             ledgers: Mutex::default(),
         }
     }
 
-    /// Nanoseconds since the recorder was made.
-    #[inline]
-    pub(super) fn now(&self) -> u64 {
-        self.clock.now()
+    /// Begins when the recorder is made.
+    #[inline(always)]
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
-    /// What [`Self::now`] reads.
-    pub(super) fn clock(&self) -> &'static str {
-        self.clock.name()
+    /// Which waits are measured.
+    #[inline(always)]
+    pub(super) fn latency(&self) -> Latency {
+        self.latency
     }
 
     /// Every ledger there is.
@@ -93,22 +104,35 @@ impl Shared {
         self.ledgers().all.clone()
     }
 
-    /// Lets this thread write to its ledger.
-    #[inline]
-    pub(super) fn write(self: &Arc<Self>, entry: impl FnOnce(&Ledger)) {
+    /// This thread's ledger and counters, where nothing stands between them and a hook: no call, so that the usual way
+    /// through a hook saves no registers. Whoever gets `None` goes by [`Self::write`].
+    #[inline(always)]
+    pub(super) fn quick(&self) -> Option<(&Ledger, OwnSlot)> {
         let here = HERE.get();
-        if here.recorder == self.number {
-            // SAFETY: the ledger is one of this very recorder's, which keeps every ledger it ever had.
-            entry(unsafe { &*here.ledger });
-        } else {
-            self.write_elsewhere(entry);
+        if here.quick != self.number {
+            return None;
         }
+        // SAFETY: as in `write`.
+        Some((unsafe { &*here.ledger }, here.slot?))
     }
 
-    /// As [`Self::write`], where this thread last wrote for another recorder, or never.
+    /// Lets this thread write to its ledger.
+    pub(super) fn write<T>(self: &Arc<Self>, entry: impl FnOnce(&Ledger) -> T) -> T {
+        let here = HERE.get();
+        let (ledger, lent) = if here.recorder == self.number { (here.ledger, false) } else { self.elsewhere() };
+        // SAFETY: the ledger is one of this very recorder's, which keeps every ledger it ever had.
+        let ledger = unsafe { &*ledger };
+        let told = entry(ledger);
+        if lent {
+            self.give_back(ledger);
+        }
+        told
+    }
+
+    /// The ledger of a thread that last wrote for another recorder, or never; and whether it is lent, for one entry.
     #[cold]
     #[inline(never)]
-    fn write_elsewhere(self: &Arc<Self>, entry: impl FnOnce(&Ledger)) {
+    fn elsewhere(self: &Arc<Self>) -> (*const Ledger, bool) {
         let seated = SEATS.try_with(|seats| {
             let taken = seats.borrow();
             let mine = taken.iter().find(|seat| ptr::eq(seat.shared.as_ptr(), Arc::as_ptr(self)));
@@ -119,18 +143,26 @@ impl Shared {
                     self.take_a_seat(seats)
                 }
             };
-            HERE.set(Here { recorder: self.number, ledger: Arc::as_ptr(&ledger) });
+            let ledger = Arc::as_ptr(&ledger);
+            let slot = OwnSlot::of_this_thread();
+            let quick = if slot.is_some() && self.clock.is_quick() { self.number } else { 0 };
+            HERE.set(Here { recorder: self.number, ledger, quick, slot });
             ledger
         });
         match seated {
-            Ok(ledger) => entry(&ledger),
-            // The thread is ending, and its seats are gone: any free ledger will do, for this one entry.
-            Err(_) => {
-                let ledger = self.take();
-                entry(&ledger);
-                self.ledgers().free.push(ledger);
-            }
+            Ok(ledger) => (ledger, false),
+            // The thread is ending, and its seats are gone: any free ledger will do.
+            Err(_) => (Arc::as_ptr(&self.take()), true),
         }
+    }
+
+    /// After the entry for which it was lent.
+    #[cold]
+    #[inline(never)]
+    fn give_back(&self, lent: &Ledger) {
+        let mut ledgers = self.ledgers();
+        let held = ledgers.all.iter().find(|ledger| ptr::eq(Arc::as_ptr(ledger), lent)).map(Arc::clone);
+        ledgers.free.extend(held);
     }
 
     fn take_a_seat(self: &Arc<Self>, seats: &RefCell<Vec<Seat>>) -> Arc<Ledger> {
@@ -145,7 +177,7 @@ impl Shared {
     fn take(&self) -> Arc<Ledger> {
         let mut ledgers = self.ledgers();
         ledgers.free.pop().unwrap_or_else(|| {
-            let ledger = Arc::new(Ledger::new());
+            let ledger = Arc::new(Ledger::new(self.clock));
             ledgers.all.push(Arc::clone(&ledger));
             ledger
         })
@@ -189,7 +221,7 @@ mod tests {
 
     #[test]
     fn entries_of_ending_threads_are_kept_whatever_ends_first() {
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::with(Clock::kernel(), Latency::FirstPoll));
         let entry = || shared.write(|ledger| ledger.spawned(0, true));
         let last = || LAST.with(|last| *last.0.borrow_mut() = Some(Arc::clone(&shared)));
         for seat_first in [true, false].repeat(10) {
@@ -212,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_thread_writes_for_each_recorder_into_a_ledger_of_its_own() {
-        let recorders = [(); 3].map(|()| Arc::new(Shared::new()));
+        let recorders = [(); 3].map(|()| Arc::new(Shared::with(Clock::kernel(), Latency::FirstPoll)));
         for (count, shared) in recorders.iter().enumerate().cycle().take(30) {
             for _ in 0..count {
                 shared.write(|ledger| ledger.spawned(0, true));
