@@ -188,6 +188,8 @@ pub(crate) enum Evidence {
     Console,
     /// Where threads wait, thread by thread over time, and what the kernel counts meanwhile.
     Wait,
+    /// What tasks do, seen from outside: who woke them, what they wait for, and for whom.
+    Trace,
     /// None.
     None,
 }
@@ -234,9 +236,13 @@ pub(crate) struct Show {
     /// The plan instead of the result.
     #[arg(long)]
     pub plan: bool,
-    /// Tasks by spawn site instead of the result (gathered by `run --evidence tasks` or `console`).
+    /// Tasks instead of the result: by spawn site (gathered by `run --evidence tasks` or `console`), or by type, with what
+    /// they waited for (`run --evidence trace`).
     #[arg(long, conflicts_with = "plan")]
     pub tasks: bool,
+    /// The timeline of one task, by its number in the table of `run --evidence trace`.
+    #[arg(long, value_name = "ID", requires = "tasks", conflicts_with = "json")]
+    pub task: Option<u64>,
     /// The allocator over time instead of the result (gathered by `run --evidence allocator`).
     #[arg(long, conflicts_with_all = ["plan", "tasks"])]
     pub allocator: bool,

@@ -45,6 +45,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         allocator: &run.allocator,
         console: &views,
         stalls: &run.stalls,
+        traces: &run.traces,
     };
     writer.report_html(&render::html::page(&page))?;
     writer.report_md(&(render::markdown::report(&summary) + &render::markdown::console(&summary, &views)))?;
@@ -106,6 +107,7 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         profiles,
         findings: Vec::new(),
         attached: run.attached.clone(),
+        blame: run.traces.iter().flat_map(|(variant, trace)| evidence::trace::blame(variant, trace)).collect(),
     }
 }
 
@@ -148,6 +150,10 @@ fn profiles(run: &LoadedRun, recorded: &Recorded, variants: &[VariantSummary]) -
                     let sites = run.tasks.get(&planned.variant).map(Vec::as_slice);
                     let stalls = run.stalls.get(&planned.variant);
                     evidence::tasks::summary(&folder, &planned.variant, sites, stalls, missing, overhead)
+                }
+                EvidenceKind::Trace => {
+                    let trace = run.traces.get(&planned.variant);
+                    evidence::trace::summary(&folder, &planned.variant, trace, missing, overhead)
                 }
                 EvidenceKind::Allocator => {
                     let record = run.allocator.get(&planned.variant);

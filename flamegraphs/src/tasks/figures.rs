@@ -1,6 +1,6 @@
 //! What adds up over a recording. Nanoseconds and counts.
 
-use super::case::Case;
+use super::case::{Case, Span};
 use super::event::{KindId, StackId, TaskId, Who};
 
 /// Polls longer than this keep others waiting; the probe counts the same.
@@ -112,6 +112,8 @@ pub struct TaskFigures {
     pub idle_now_ns: Option<u64>,
     /// Where.
     pub waits_at: Vec<StackId>,
+    /// What it did last, for the worst of all tasks and some of each type; empty for others.
+    pub spans: Vec<Span>,
     /// Wakers of it that somebody holds; `None` for tasks from before the recording.
     pub held: Option<i64>,
 }

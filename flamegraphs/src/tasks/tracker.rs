@@ -12,6 +12,9 @@ use super::thread::{Open, Polled, Thread};
 
 /// Ended tasks that are kept one by one; those that waited longest for a worker.
 const MOST_ENDED: usize = 200;
+/// Tasks whose last spans are kept, and of each type at least.
+const MOST_SPANS: usize = 64;
+const MOST_SPANS_OF_KIND: usize = 3;
 /// Groups of waits that are told apart.
 const MOST_GROUPS: usize = 4096;
 /// Delays below this are not asked for what ran instead.
@@ -406,6 +409,7 @@ impl Tracker {
                 _ => None,
             },
             waits_at: task.sites().to_vec(),
+            spans: task.spans(self.last_ns),
             held: task.born_ns.map(|_| task.held),
         }
     }
@@ -428,6 +432,7 @@ impl Tracker {
         alive.extend(self.tasks.values().map(|task| self.figures(task, false)));
         tasks.extend(alive);
         tasks.sort_by_key(|task| (std::cmp::Reverse(task.worst_delay_ns), task.id));
+        keep_some_spans(&mut tasks);
         let mut waits: Vec<_> = self
             .waits
             .into_iter()
@@ -446,6 +451,18 @@ impl Tracker {
             tasks,
             events: self.events,
             gaps: self.gaps,
+        }
+    }
+}
+
+/// Spans of all tasks would be most of the outcome.
+fn keep_some_spans(tasks: &mut [TaskFigures]) {
+    let mut of_kind: HashMap<Option<KindId>, usize> = HashMap::new();
+    for (at, task) in tasks.iter_mut().enumerate() {
+        let count = of_kind.entry(task.kind).or_default();
+        *count += 1;
+        if at >= MOST_SPANS && *count > MOST_SPANS_OF_KIND {
+            task.spans = Vec::new();
         }
     }
 }

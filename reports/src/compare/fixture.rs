@@ -140,5 +140,6 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         profiles: Vec::new(),
         findings: Vec::new(),
         attached: None,
+        blame: Vec::new(),
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Fixture {
     pub(super) allocator: BTreeMap<String, AllocatorRecord>,
     pub(super) console: BTreeMap<String, crate::console::View>,
     pub(super) stalls: BTreeMap<String, Stalls>,
+    pub(super) traces: BTreeMap<String, Trace>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -217,6 +218,28 @@ impl Fixture {
         self
     }
 
+    /// Tasks of the first variant from outside; those of the second are missing.
+    pub(super) fn with_trace(mut self) -> Self {
+        let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
+        for (variant, missing) in variants.iter().zip([None, Some("the program is stripped".to_owned())]) {
+            let profile = self.summary.profiles[0].clone();
+            self.summary.profiles.push(ProfileSummary {
+                variant: variant.clone(),
+                kind: "trace".into(),
+                path: "evidence/x/trace.jsonl".into(),
+                svg: String::new(),
+                samples: 4497,
+                coverage: None,
+                source: "uprobes on tokio's own functions, from outside".into(),
+                overhead: Some(1.29),
+                missing,
+                ..profile
+            });
+        }
+        self.traces.insert(variants[0].clone(), crate::run::trace::tests::trace());
+        self
+    }
+
     /// Heap of the first variant, with its peak.
     pub(super) fn with_heap(mut self) -> Self {
         let mut heap = self.summary.profiles[0].clone();
@@ -306,6 +329,7 @@ impl Fixture {
             allocator: &self.allocator,
             console: &self.console,
             stalls: &self.stalls,
+            traces: &self.traces,
         }
     }
 
@@ -339,6 +363,7 @@ impl Fixture {
             allocator: BTreeMap::new(),
             console: BTreeMap::new(),
             stalls: BTreeMap::new(),
+            traces: BTreeMap::new(),
         }
     }
 }

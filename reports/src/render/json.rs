@@ -9,7 +9,10 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use super::console::gathered;
 use super::text::is_invisible;
 use crate::console::{Agreement, Observation, ResourceGroup, TaskSite, View};
-use crate::run::{AllocatorRecord, RunSummary, SiteRecord, Stalls};
+use crate::run::{
+    AllocatorRecord, RunSummary, SiteRecord, Stalls, Trace, TraceCase, TraceHead, TraceInstead, TraceKind, TraceTask,
+    TraceWait, TraceWaker,
+};
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
 ///
@@ -20,12 +23,13 @@ pub fn document(summary: &RunSummary) -> String {
 }
 
 /// Tasks by spawn site, of every variant whose tasks were to be recorded, by our hooks (`tasks`) or by tokio-console
-/// (`console`), and stalls; `missing` says why there are none.
+/// (`console`) or from outside (`trace`), and stalls; `missing` says why there are none.
 pub fn tasks(
     summary: &RunSummary,
     tasks: &BTreeMap<String, Vec<SiteRecord>>,
     stalls: &BTreeMap<String, Stalls>,
     console: &BTreeMap<String, View>,
+    traces: &BTreeMap<String, Trace>,
 ) -> String {
     let gathered = summary.profiles.iter().filter(|profile| profile.kind == "tasks");
     pretty(&Tasks {
@@ -40,6 +44,16 @@ pub fn tasks(
             })
             .collect(),
         console: recordings(summary, console, Table::Sites),
+        trace: summary
+            .profiles
+            .iter()
+            .filter(|profile| profile.kind == "trace")
+            .map(|profile| VariantTrace {
+                variant: &profile.variant,
+                missing: profile.missing.as_deref(),
+                trace: traces.get(&profile.variant).map(TraceDocument::of),
+            })
+            .collect(),
     })
 }
 
@@ -91,6 +105,47 @@ struct Tasks<'a> {
     run: &'a str,
     tasks: Vec<VariantTasks<'a>>,
     console: Vec<Recorded<'a>>,
+    trace: Vec<VariantTrace<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantTrace<'a> {
+    variant: &'a str,
+    missing: Option<&'a str>,
+    trace: Option<TraceDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct TraceDocument<'a> {
+    head: &'a TraceHead,
+    doubts: Vec<String>,
+    kinds: &'a [TraceKind],
+    waits: &'a [TraceWait],
+    wakers: &'a [TraceWaker],
+    instead: &'a [TraceInstead],
+    cases: Vec<TraceBlame<'a>>,
+    tasks: &'a [TraceTask],
+}
+
+#[derive(Serialize)]
+struct TraceBlame<'a> {
+    sentence: String,
+    case: &'a TraceCase,
+}
+
+impl<'a> TraceDocument<'a> {
+    fn of(trace: &'a Trace) -> Self {
+        Self {
+            head: &trace.head,
+            doubts: trace.head.doubts(),
+            kinds: &trace.kinds,
+            waits: &trace.waits,
+            wakers: &trace.wakers,
+            instead: &trace.instead,
+            cases: trace.cases.iter().map(|case| TraceBlame { sentence: case.sentence(), case }).collect(),
+            tasks: &trace.tasks,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -22,12 +22,15 @@ pub mod terminal;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trace;
 mod words;
 
 use std::collections::BTreeMap;
 
 use crate::console::View;
-use crate::run::{AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, Stalls, TimelinePoint, TrialRecord};
+use crate::run::{
+    AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, Stalls, TimelinePoint, Trace, TrialRecord,
+};
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
@@ -59,4 +62,6 @@ pub struct Page<'a> {
     pub console: &'a BTreeMap<String, View>,
     /// By variant: polls that took too long.
     pub stalls: &'a BTreeMap<String, Stalls>,
+    /// By variant: what tasks did, seen from outside.
+    pub traces: &'a BTreeMap<String, Trace>,
 }

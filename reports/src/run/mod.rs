@@ -21,6 +21,7 @@ pub(crate) mod stalls;
 pub mod store;
 mod summary;
 mod tasks;
+pub(crate) mod trace;
 mod trial;
 mod version;
 pub mod writer;
@@ -38,8 +39,12 @@ pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, Tri
 pub use slug::slugs;
 pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
 pub use summary::{
-    Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary,
+    Blame, Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary,
     VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
+pub use trace::{
+    Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceHead, TraceInstead, TraceKind, TraceLink,
+    TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait, TraceWaker, TraceWhat,
+};
 pub use trial::{DrainRecord, DriverRecord, ExitRecord, OperationRecord, TimelinePoint, TrialRecord};

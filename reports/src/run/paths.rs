@@ -23,6 +23,7 @@ pub(crate) const HEAP_PEAK_FLAMEGRAPH: &str = "heap-peak.svg";
 pub(crate) const ALLOCATOR: &str = "allocator.jsonl";
 pub(crate) const TASKS: &str = "tasks.jsonl";
 pub(crate) const CONSOLE: &str = "console.jsonl";
+pub(crate) const TRACE: &str = "trace.jsonl";
 pub(crate) const STALLS: &str = "stalls.jsonl";
 
 /// Folder that holds every run of a project.

@@ -11,8 +11,8 @@ use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls, Status,
-    TimelinePoint, TrialKind, TrialOutcome, TrialRecord, allocator, attached, files, hlog, journal, paths, stalls,
-    tasks, version,
+    TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator, attached, files, hlog, journal, paths,
+    stalls, tasks, trace, version,
 };
 
 /// Everything a report needs of a run.
@@ -51,6 +51,8 @@ pub struct LoadedRun {
     pub stalls: BTreeMap<String, Stalls>,
     /// What was seen of a process that ran already; its pictures filled in.
     pub attached: Option<Attached>,
+    /// What tasks did, seen from outside, by variant.
+    pub traces: BTreeMap<String, Trace>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
 }
@@ -121,6 +123,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let mut sites = BTreeMap::new();
     let mut held = BTreeMap::new();
     let mut caught = BTreeMap::new();
+    let mut traces = BTreeMap::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
         if let Some(records) = tasks::read(&folder)? {
@@ -131,6 +134,9 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         }
         if let Some(stalls) = stalls::read(&folder)? {
             caught.insert(variant.clone(), stalls);
+        }
+        if let Some(traced) = trace::read(&folder)? {
+            traces.insert(variant.clone(), traced);
         }
         let svg = folder.join(paths::CPU_FLAMEGRAPH);
         if let Some(bytes) = files::read(&svg)? {
@@ -160,6 +166,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         allocator: held,
         stalls: caught,
         attached,
+        traces,
         warnings,
     })
 }

@@ -64,6 +64,8 @@ pub enum EvidenceKind {
     Console,
     /// Where threads wait, and what the kernel counts meanwhile.
     Wait,
+    /// What tasks do, seen from outside by uprobes.
+    Trace,
 }
 
 impl EvidenceKind {
@@ -76,6 +78,7 @@ impl EvidenceKind {
             Self::Allocator => "allocator",
             Self::Console => "console",
             Self::Wait => "wait",
+            Self::Trace => "trace",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attached, BuildInfo, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status};
+use super::{Attached, BuildInfo, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status, TraceCase};
 
 /// `run.json` and the `--json` document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,20 @@ pub struct RunSummary {
     /// What was seen of a process that ran already; `None` for runs that measured something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<Attached>,
+    /// What the worst delays and waits of tasks were for, where they were traced from outside.
+    #[serde(default)]
+    pub blame: Vec<Blame>,
+}
+
+/// A delay or a wait of a task, followed back to what it was for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Blame {
+    /// Variant.
+    pub variant: String,
+    /// In words.
+    pub sentence: String,
+    /// As data, without its timeline.
+    pub case: TraceCase,
 }
 
 /// Results of one variant.

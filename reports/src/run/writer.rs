@@ -10,7 +10,7 @@ use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
     AllocatorRecord, Attached, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls, TimelinePoint,
-    TrialRecord, allocator, files, paths, slugs, stalls, version,
+    Trace, TrialRecord, allocator, files, paths, slugs, stalls, trace, version,
 };
 
 /// Where the files of one trial go.
@@ -233,6 +233,16 @@ impl RunWriter {
     /// [`RunError::Io`].
     pub fn attached(&mut self, attached: &Attached) -> Result<(), RunError> {
         files::json(&self.path.join(paths::ATTACHED), &Attached { format: FORMAT, ..attached.clone() })
+    }
+
+    /// Writes what was traced from outside in a variant's evidence trial; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn trace(&mut self, variant: &str, traced: &Trace) -> Result<String, RunError> {
+        let lines =
+            trace::write(traced).map_err(|error| RunError::io("write", Path::new(paths::TRACE))(error.into()))?;
+        self.evidence(variant, paths::TRACE, &lines)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

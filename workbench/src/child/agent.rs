@@ -48,6 +48,7 @@ impl Agent {
                 host.tasks()?;
                 Self::Console
             }
+            EvidenceKind::Trace => return Err(ChildError::Workload("tasks are traced from outside".to_owned())),
             EvidenceKind::Wait => return Err(ChildError::Workload("waits are recorded from outside".to_owned())),
         })
     }

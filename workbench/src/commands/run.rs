@@ -147,6 +147,7 @@ fn kinds(asked: &[Evidence], incident: bool) -> anyhow::Result<Vec<EvidenceKind>
             Evidence::Allocator => Some(EvidenceKind::Allocator),
             Evidence::Console => Some(EvidenceKind::Console),
             Evidence::Wait => Some(EvidenceKind::Wait),
+            Evidence::Trace => Some(EvidenceKind::Trace),
             Evidence::None => None,
         })
         .collect())

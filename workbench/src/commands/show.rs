@@ -42,25 +42,54 @@ fn tasks(path: &Path, flags: &Show) -> anyhow::Result<String> {
     let run = reader::load(path).map_err(Refusal::usage)?;
     let summary = report::of(path).map_err(Refusal::usage)?;
     let (hooked, recorded) = (has(&summary, EvidenceKind::Tasks.name()), has(&summary, CONSOLE));
-    if !hooked && !recorded {
+    let traced = has(&summary, EvidenceKind::Trace.name());
+    if !hooked && !recorded && !traced {
         not_attached(&run, "table of tasks")?;
         return Err(Refusal::usage(format!(
-            "{} recorded no tasks: `workbench run {} --evidence cpu,tasks` does",
+            "{} recorded no tasks: `workbench run {} --evidence cpu,tasks` does, `--evidence trace` from outside",
             run.id, run.plan.scenario
         )));
     }
+    if let Some(id) = flags.task {
+        return render::terminal::task_timeline(&run.traces, id, ui::color(), ui::width()).ok_or_else(|| {
+            Refusal::usage(format!(
+                "{} has no timeline of task {id}: those of {} are kept, by their numbers in `show {} --tasks`",
+                run.id,
+                traced_tasks(&run),
+                run.id
+            ))
+        });
+    }
     let views = recordings::views(&run, super::duration("--at", flags.at.as_deref())?).map_err(Refusal::usage)?;
     if flags.json {
-        return Ok(render::json::tasks(&summary, &run.tasks, &run.stalls, &views));
+        return Ok(render::json::tasks(&summary, &run.tasks, &run.stalls, &views, &run.traces));
     }
     let mut parts = Vec::new();
     if hooked {
         parts.push(render::terminal::tasks(&summary, &run.tasks, &run.stalls, ui::color(), ui::width()));
     }
+    if traced {
+        parts.push(render::terminal::trace(&summary, &run.traces, ui::color(), ui::width()));
+    }
     if recorded {
         parts.push(render::terminal::console_tasks(&summary, &views, ui::color(), ui::width()));
     }
     Ok(parts.join("\n"))
+}
+
+/// The numbers of the tasks whose timelines a run kept.
+fn traced_tasks(run: &reader::LoadedRun) -> String {
+    let tasks = run.traces.values().flat_map(|trace| &trace.tasks).filter(|task| !task.spans.is_empty());
+    let cases = run.traces.values().flat_map(|trace| &trace.cases).filter(|case| !case.spans.is_empty());
+    let mut ids: Vec<u64> = tasks.map(|task| task.id).chain(cases.map(|case| case.task)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return "no task".to_owned();
+    }
+    let shown: Vec<String> = ids.iter().take(20).map(u64::to_string).collect();
+    let more = if ids.len() > 20 { " and more" } else { "" };
+    format!("tasks {}{more}", shown.join(", "))
 }
 
 /// Resources and who waited on them, or why nothing is known of them.

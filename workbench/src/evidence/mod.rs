@@ -9,6 +9,7 @@ mod kept;
 pub mod sampling;
 mod stalls;
 pub mod tasks;
+pub mod trace;
 pub mod wait;
 
 pub use console::ConsoleRecord;
@@ -31,6 +32,9 @@ pub enum Recorded {
     Heap(probe::heap::Profile),
     /// What tasks did.
     Tasks(TaskEvidence),
+    /// The same, seen from outside.
+    #[serde(skip)]
+    Trace(Box<flamegraphs::capture::tasks::TaskTrace>),
     /// What the allocator held, over time.
     Allocator(allocator::Timeline),
     /// What tokio-console told, and what the hooks counted meanwhile.
@@ -44,6 +48,10 @@ pub fn notice(recorded: &Recorded) -> Option<String> {
             let reasons: Vec<&str> =
                 [&profile.perf_refused, &profile.fell_back].into_iter().flatten().map(String::as_str).collect();
             (!reasons.is_empty()).then(|| format!("{} sampled instead: {}", profile.backend, reasons.join("; ")))
+        }
+        Recorded::Trace(trace) => {
+            let doubts = trace::rows(trace).head.doubts();
+            (!doubts.is_empty()).then(|| doubts.join("; "))
         }
         _ => None,
     }
@@ -69,6 +77,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
         Recorded::Wait(record) => wait::write(writer, variant, record),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::Tasks(recorded) => tasks::write(writer, variant, recorded),
+        Recorded::Trace(recorded) => trace::write(writer, variant, recorded),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),
         Recorded::Console(record) => console::write(writer, variant, record),
     }

@@ -1,6 +1,7 @@
 //! Subjects that are watched from outside, whatever they are: started on a thread whose perf events they inherit. Nothing
 //! of ours is in them for that.
 
+use flamegraphs::capture::tasks::{self, TaskTracer};
 use flamegraphs::capture::{Options, Recorder};
 use reports::run::{CpuBackend, CpuSampling, EvidenceKind};
 
@@ -17,6 +18,8 @@ pub enum Wanted {
     },
     /// Where threads wait.
     Wait,
+    /// What tasks do.
+    Tasks,
 }
 
 impl Wanted {
@@ -25,14 +28,17 @@ impl Wanted {
         match kind? {
             EvidenceKind::Cpu => cpu.filter(|cpu| cpu.backend == CpuBackend::Perf).map(|cpu| Self::Cpu { hz: cpu.hz }),
             EvidenceKind::Wait => Some(Self::Wait),
+            EvidenceKind::Trace => Some(Self::Tasks),
             EvidenceKind::Heap | EvidenceKind::Tasks | EvidenceKind::Allocator | EvidenceKind::Console => None,
         }
     }
 
-    fn options(self) -> Options {
+    /// What a recorder is to do that is there from the subject's first moment on; `None` where one comes later.
+    fn options(self) -> Option<Options> {
         match self {
-            Self::Cpu { hz } => Options { hz, ..Options::default() },
-            Self::Wait => Options { departures: true, ..Options::default() },
+            Self::Cpu { hz } => Some(Options { hz, ..Options::default() }),
+            Self::Wait => Some(Options { departures: true, ..Options::default() }),
+            Self::Tasks => None,
         }
     }
 }
@@ -42,6 +48,7 @@ impl Wanted {
 pub struct Outside {
     wanted: Option<Wanted>,
     recorder: Option<Recorder>,
+    tracer: Option<TaskTracer>,
     refused: Option<String>,
 }
 
@@ -53,16 +60,17 @@ impl Outside {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let Some(what) = wanted else { return (prepare()(), Self::default()) };
-        match Recorder::launch(&what.options(), prepare()) {
-            Ok((started, recorder)) => (started, Self { wanted, recorder: Some(recorder), refused: None }),
-            Err(refused) => (prepare()(), Self { wanted, recorder: None, refused: Some(refused.to_string()) }),
+        let outside = Self { wanted, ..Self::default() };
+        let Some(options) = wanted.and_then(Wanted::options) else { return (prepare()(), outside) };
+        match Recorder::launch(&options, prepare()) {
+            Ok((started, recorder)) => (started, Self { recorder: Some(recorder), ..outside }),
+            Err(refused) => (prepare()(), Self { refused: Some(refused.to_string()), ..outside }),
         }
     }
 
     /// Whether the subject needs no agent for what is wanted of it.
     pub fn replaces_the_agent(&self) -> bool {
-        self.recorder.is_some() || self.wanted == Some(Wanted::Wait)
+        self.recorder.is_some() || matches!(self.wanted, Some(Wanted::Wait | Wanted::Tasks))
     }
 
     /// Why perf events were refused, where they were.
@@ -77,22 +85,31 @@ impl Outside {
         {
             (self.recorder, self.refused) = (None, Some(error.to_string()));
         }
+        if self.wanted == Some(Wanted::Tasks) {
+            let tracer = TaskTracer::attach(pid, &tasks::Options::default());
+            match tracer.and_then(|mut tracer| tracer.start().map(|()| tracer)) {
+                Ok(tracer) => self.tracer = Some(tracer),
+                Err(error) => self.refused = Some(error.to_string()),
+            }
+        }
     }
 
     /// Ends the recording; `None` where nothing was to be recorded from outside, or an agent within takes its place.
     pub fn stop(self) -> Option<Result<Recorded, String>> {
         let refused = self.refused.unwrap_or_default();
+        let wanted = self.wanted?;
+        if wanted == Wanted::Tasks {
+            let traced = self.tracer.ok_or(refused).and_then(|tracer| tracer.stop().map_err(|error| error.to_string()));
+            return Some(traced.map(|trace| Recorded::Trace(Box::new(trace))));
+        }
         let recording = match self.recorder {
             Some(recorder) => recorder.stop().map_err(|error| error.to_string()),
             None => Err(refused),
         };
-        match self.wanted? {
-            Wanted::Cpu { .. } => match recording {
-                Ok(recording) => Some(Ok(Recorded::CpuFromOutside(Box::new(recording)))),
-                Err(error) => Some(Err(error)),
-            },
-            Wanted::Wait => Some(Ok(Recorded::Wait(Box::new(WaitRecord { recording, open_started_ns: None })))),
+        if wanted == Wanted::Wait {
+            return Some(Ok(Recorded::Wait(Box::new(WaitRecord { recording, open_started_ns: None }))));
         }
+        Some(recording.map(|recording| Recorded::CpuFromOutside(Box::new(recording))))
     }
 }
 
@@ -107,6 +124,7 @@ mod tests {
         assert_eq!(Wanted::of(Some(EvidenceKind::Cpu), Some(perf)), Some(Wanted::Cpu { hz: 99 }));
         assert_eq!(Wanted::of(Some(EvidenceKind::Cpu), Some(sampler)), None);
         assert_eq!(Wanted::of(Some(EvidenceKind::Wait), None), Some(Wanted::Wait));
+        assert_eq!(Wanted::of(Some(EvidenceKind::Trace), None), Some(Wanted::Tasks));
         assert_eq!(Wanted::of(Some(EvidenceKind::Heap), Some(perf)), None);
         assert_eq!(Wanted::of(None, Some(perf)), None);
     }

@@ -70,6 +70,15 @@ impl Canvas {
         ));
     }
 
+    /// A rectangle with a text that appears on hovering.
+    pub(super) fn rect_titled(&mut self, class: &str, at: (f64, f64), size: (f64, f64), title: &str) {
+        let ((x, y), (width, height)) = (at, size);
+        let title = text::html(title);
+        self.add(format_args!(
+            r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}"><title>{title}</title></rect>"#
+        ));
+    }
+
     /// Text, escaped.
     pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, content: &str) {
         let (x, y) = at;

@@ -11,6 +11,7 @@ pub(crate) mod interval;
 pub(crate) mod percentiles;
 mod scale;
 mod spread;
+pub(crate) mod task;
 pub(crate) mod timeline;
 
 /// Colours that tell apart; further variants repeat them.

@@ -63,7 +63,9 @@ impl Evidence {
             .summary
             .profiles
             .iter()
-            .filter(|profile| !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "allocator" | "console"))
+            .filter(|profile| {
+                !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "trace" | "allocator" | "console")
+            })
             .map(other)
             .collect();
         Self { cpu, others }

@@ -23,6 +23,7 @@ mod stalls;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod variants;
 
 use askama::Template;
@@ -42,6 +43,7 @@ struct Report {
     evidence: evidence::Evidence,
     heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
+    trace: Vec<trace::Article>,
     allocator: Vec<allocator::Article>,
     console: Vec<console::Article>,
     stalls: Vec<stalls::Article>,
@@ -68,6 +70,7 @@ pub fn page(page: &Page<'_>) -> String {
         evidence,
         heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
+        trace: trace::articles(page, &variants),
         allocator: allocator::articles(page, &variants),
         console: console::articles(page, &variants),
         stalls: stalls::articles(page, &variants),
@@ -101,6 +104,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     }
     if !report.tasks.is_empty() {
         all.push(("tasks", "Tasks"));
+    }
+    if !report.trace.is_empty() {
+        all.push(("trace", "Tasks from outside"));
     }
     if !report.allocator.is_empty() {
         all.push(("allocation", "Allocation"));

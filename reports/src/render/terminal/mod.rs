@@ -13,9 +13,11 @@ mod numbers;
 mod result;
 mod stalls;
 mod tasks;
+mod trace;
 
 pub use allocator::allocator;
 pub use console::{console_tasks, resources};
 pub use lists::{RunLine, comparison, runs};
 pub use result::result;
 pub use tasks::tasks;
+pub use trace::{of_process, task_timeline, trace};

@@ -208,6 +208,7 @@ fn agent(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Tasks => "the recording of tasks",
         EvidenceKind::Allocator => "the recording of the allocator",
         EvidenceKind::Console => "tokio-console",
+        EvidenceKind::Trace => "the trace of tasks",
         EvidenceKind::Wait => "the recording of waits",
     }
 }

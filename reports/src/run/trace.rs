@@ -1,0 +1,427 @@
+//! `trace.jsonl` of a variant's evidence: what tasks did, seen from outside, one line a row.
+//!
+//! The program had nothing of ours in it. Times are seconds; moments count from the beginning of the recording.
+
+mod sentence;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunError, files, paths, tasks};
+
+/// All lines of a `trace.jsonl`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    /// What was recorded, and how much of it is known.
+    pub head: TraceHead,
+    /// By type of task.
+    pub kinds: Vec<TraceKind>,
+    /// Tasks one by one, the worst delay first; not all that there were.
+    pub tasks: Vec<TraceTask>,
+    /// Where tasks wait, the longest in total first.
+    pub waits: Vec<TraceWait>,
+    /// Who woke tasks, the most often first.
+    pub wakers: Vec<TraceWaker>,
+    /// What ran while tasks were ready, the longest first.
+    pub instead: Vec<TraceInstead>,
+    /// The worst delays and waits with what they were for.
+    pub cases: Vec<TraceCase>,
+}
+
+/// What was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceHead {
+    /// Who recorded, in words.
+    pub source: String,
+    /// File that the probes were in, as the process sees it.
+    pub program: String,
+    /// Length.
+    pub wall_s: f64,
+    /// How often the process was stopped for about a microsecond.
+    pub hits: u64,
+    /// Records that found no room; where there are any, every count is a lower bound.
+    pub lost: u64,
+    /// Wakes and waker clones.
+    pub stackable: u64,
+    /// Of these, those whose place in the program is known.
+    pub placed: u64,
+    /// What is not known because a function of tokio is not there to be probed.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+}
+
+impl TraceHead {
+    /// Hits a second: beyond 10⁵ the recording changes what it shows (design 09, measured).
+    pub fn hits_per_s(&self) -> f64 {
+        if self.wall_s > 0.0 { self.hits as f64 / self.wall_s } else { 0.0 }
+    }
+}
+
+/// All tasks of one type. Names as in [`super::SiteRecord`] where the meaning is the same.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceKind {
+    /// The future's type, shortened.
+    pub name: String,
+    /// Jobs of the blocking pool.
+    pub blocking: bool,
+    /// Spawned within the recording.
+    pub spawned: u64,
+    /// Ended.
+    pub finished: u64,
+    /// Met and not ended.
+    pub alive: u64,
+    /// Of these, those that nothing can wake: spawned within the recording, idle, and nobody holds a waker.
+    pub forgotten: u64,
+    /// Polls that ended.
+    pub polls: u64,
+    /// Polls that lasted when the recording ended.
+    pub in_poll: u64,
+    /// Wakes, those of tasks that were ready already included.
+    pub wakes: u64,
+    /// Time within polls.
+    pub busy_s: f64,
+    /// The longest poll.
+    pub longest_poll_s: f64,
+    /// Polls longer than 1 ms.
+    pub long_polls: u64,
+    /// Polls longer than 10 ms.
+    pub stalls: u64,
+    /// From ready to polled, summed.
+    pub schedule_latency_s: f64,
+    /// The longest.
+    pub worst_schedule_latency_s: f64,
+    /// Polls that nobody was seen to wake for.
+    pub unexplained: u64,
+    /// Time idle, of waits that ended.
+    pub idle_s: f64,
+}
+
+/// What somebody waits for, or was woken by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceCause {
+    /// A time.
+    Timer,
+    /// Bytes, connections.
+    Socket,
+    /// A mutex, semaphore, read-write lock or barrier.
+    Lock,
+    /// A message, or room for one.
+    Channel,
+    /// A `Notify`.
+    Notify,
+    /// The end of another task.
+    Join,
+    /// A job of the blocking pool, files among them.
+    BlockingPool,
+    /// A child process, a signal.
+    Process,
+    /// It gave way.
+    Yield,
+    /// Unknown, or something of another library.
+    #[default]
+    Other,
+}
+
+/// A line of a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TraceSite {
+    /// What it is about.
+    pub cause: TraceCause,
+    /// The function of tokio that was called; may be empty.
+    pub resource: String,
+    /// The function of the program; may be empty.
+    pub function: String,
+    /// Source file; may be empty.
+    pub file: String,
+    /// From 1; 0 where unknown.
+    pub line: u32,
+}
+
+/// One task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceTask {
+    /// Its number within the recording.
+    pub id: u64,
+    /// Its address, hexadecimal: what a debugger would call it.
+    pub address: String,
+    /// Its type.
+    pub kind: String,
+    /// Who spawned it; `None` where that was before the recording.
+    pub spawned_by: Option<String>,
+    /// Its end was seen.
+    pub ended: bool,
+    /// Polls that ended.
+    pub polls: u64,
+    /// Wakes.
+    pub wakes: u64,
+    /// Time within polls.
+    pub busy_s: f64,
+    /// The longest poll.
+    pub longest_poll_s: f64,
+    /// From ready to polled, summed.
+    pub schedule_latency_s: f64,
+    /// The longest.
+    pub worst_schedule_latency_s: f64,
+    /// Time idle, of waits that ended.
+    pub idle_s: f64,
+    /// Idle since so long at the end of the recording.
+    pub idle_now_s: Option<f64>,
+    /// Where.
+    pub waits_at: Option<TraceSite>,
+    /// Wakers of it that somebody holds; `None` where that is not known.
+    pub wakers_held: Option<i64>,
+    /// What it did last; empty for most tasks.
+    #[serde(default)]
+    pub spans: Vec<TraceSpan>,
+}
+
+/// Waits of a type of task at one place.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceWait {
+    /// Type of the tasks.
+    pub kind: String,
+    /// Where; `None` where that was not recorded.
+    pub site: Option<TraceSite>,
+    /// Waits that ended.
+    pub count: u64,
+    /// Their length, summed over tasks.
+    pub total_s: f64,
+    /// The longest.
+    pub longest_s: f64,
+}
+
+/// Who woke tasks of a type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceWaker {
+    /// Type of the tasks.
+    pub kind: String,
+    /// A type of task, `itself`, or a thread.
+    pub by: String,
+    /// What that was about, outside of tasks.
+    pub cause: Option<TraceCause>,
+    /// Wakes.
+    pub count: u64,
+}
+
+/// What ran while tasks of a type were ready, in delays of at least 0.1 ms.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceInstead {
+    /// Type of the tasks that were ready.
+    pub kind: String,
+    /// Type that their worker polled.
+    pub instead: String,
+    /// Delays.
+    pub count: u64,
+    /// Its time within them.
+    pub total_s: f64,
+}
+
+/// A delay or a wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceWhat {
+    /// From ready to polled.
+    #[default]
+    Delay,
+    /// From the end of a poll to a wake.
+    Wait,
+}
+
+/// One of the worst, with what it was for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceCase {
+    /// Delay or wait.
+    pub what: TraceWhat,
+    /// The task, [`TraceTask::id`].
+    pub task: u64,
+    /// Its type.
+    pub kind: String,
+    /// When it began.
+    pub at_s: f64,
+    /// How long it took.
+    pub length_s: f64,
+    /// From the one who waited to the last who is known.
+    pub links: Vec<TraceLink>,
+    /// What all of them waited for.
+    pub end: TraceEnd,
+    /// What the task did around it.
+    #[serde(default)]
+    pub spans: Vec<TraceSpan>,
+    /// What its worker polled meanwhile.
+    #[serde(default)]
+    pub beside: Vec<TraceBeside>,
+}
+
+/// What one task of a chain did for most of the time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceLink {
+    /// The task.
+    pub task: u64,
+    /// Its type.
+    pub kind: String,
+    /// What it did.
+    pub step: TraceStep,
+    /// When that began.
+    pub at_s: f64,
+    /// How long it took.
+    pub length_s: f64,
+    /// The worker's thread, where it was polled or ready.
+    pub thread: Option<String>,
+    /// Polls of its type on that worker within the time.
+    #[serde(default)]
+    pub polls: u64,
+    /// Their time.
+    #[serde(default)]
+    pub busy_s: f64,
+    /// Where it waited.
+    pub site: Option<TraceSite>,
+}
+
+/// What a task did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceStep {
+    /// Ready, and not polled.
+    #[default]
+    Ready,
+    /// Polled.
+    Polled,
+    /// Idle.
+    Waited,
+}
+
+/// What a chain ends at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceEnd {
+    /// What.
+    pub kind: TraceEndKind,
+    /// The thread of it, where there is one.
+    pub thread: Option<String>,
+    /// Where: of a poll the line it spent its time in, of a wake who woke.
+    pub site: Option<TraceSite>,
+}
+
+/// What a chain can end at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceEndKind {
+    /// The processor: a poll computed.
+    Cpu,
+    /// A poll blocked its thread: a lock of the standard library, a file, a sleep.
+    Blocked,
+    /// A poll, and it is not known which of both.
+    Poll,
+    /// No task had the worker: it slept, or the kernel did not run it.
+    IdleWorker,
+    /// A timer fired.
+    Timer,
+    /// The network, a pipe.
+    Socket,
+    /// A job of the blocking pool, files among them.
+    BlockingPool,
+    /// Another thread, or a library of its own.
+    Thread,
+    /// Nobody had woken it when the recording ended.
+    Nobody,
+    /// Not seen.
+    #[default]
+    Unknown,
+    /// The tasks of the chain wait for each other.
+    Circle,
+}
+
+/// A stretch of a task's life.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceSpan {
+    /// What it did.
+    pub step: TraceStep,
+    /// When it began.
+    pub at_s: f64,
+    /// How long it took.
+    pub length_s: f64,
+    /// Polled or ready: the worker's thread. Idle: who woke it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Idle: where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<TraceSite>,
+}
+
+/// A poll of another task on the same worker.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceBeside {
+    /// The task.
+    pub task: u64,
+    /// Its type.
+    pub kind: String,
+    /// When it began, or the delay did.
+    pub at_s: f64,
+    /// How long it took within the delay.
+    pub length_s: f64,
+}
+
+impl TraceSite {
+    /// `src/app.rs:7`, or the function where the file is not known; empty where neither is.
+    pub fn place(&self) -> String {
+        match (self.file.is_empty(), self.line) {
+            (true, _) => self.function.clone(),
+            (false, 0) => self.file.clone(),
+            (false, line) => format!("{}:{line}", self.file),
+        }
+    }
+}
+
+/// One line.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "row", rename_all = "snake_case")]
+enum Line {
+    Head(TraceHead),
+    Kind(TraceKind),
+    Wait(TraceWait),
+    Waker(TraceWaker),
+    Instead(TraceInstead),
+    Case(TraceCase),
+    Task(TraceTask),
+}
+
+/// The file's bytes.
+pub(super) fn write(trace: &Trace) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut line = |line: Line| {
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+        Ok(())
+    };
+    line(Line::Head(trace.head.clone()))?;
+    trace.kinds.iter().cloned().map(Line::Kind).try_for_each(&mut line)?;
+    trace.waits.iter().cloned().map(Line::Wait).try_for_each(&mut line)?;
+    trace.wakers.iter().cloned().map(Line::Waker).try_for_each(&mut line)?;
+    trace.instead.iter().cloned().map(Line::Instead).try_for_each(&mut line)?;
+    trace.cases.iter().cloned().map(Line::Case).try_for_each(&mut line)?;
+    trace.tasks.iter().cloned().map(Line::Task).try_for_each(&mut line)?;
+    Ok(bytes)
+}
+
+/// The trace in a variant's evidence folder; `None` where there is no such file.
+pub(crate) fn read(folder: &Path) -> Result<Option<Trace>, RunError> {
+    let path = folder.join(paths::TRACE);
+    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let mut trace = Trace::default();
+    for line in tasks::lines(&path, &bytes) {
+        match line? {
+            Line::Head(head) => trace.head = head,
+            Line::Kind(kind) => trace.kinds.push(kind),
+            Line::Wait(wait) => trace.waits.push(wait),
+            Line::Waker(waker) => trace.wakers.push(waker),
+            Line::Instead(instead) => trace.instead.push(instead),
+            Line::Case(case) => trace.cases.push(case),
+            Line::Task(task) => trace.tasks.push(task),
+        }
+    }
+    Ok(Some(trace))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,132 @@
+//! The worst delays and waits of a recording, ranked, with their chains in words.
+
+use flamegraphs::capture::tasks::TaskTrace;
+use flamegraphs::tasks::{Case, Chain, End, Kinds, Link, SpanKind, Step, Who};
+use reports::run::{TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceLink, TraceStep, TraceWhat};
+
+use super::names::Names;
+use super::seconds;
+
+/// Cases kept of each sort.
+const MOST: usize = 12;
+/// Of one type, or of one type at one place.
+const MOST_OF_ONE: usize = 2;
+
+/// The worst delays, then the worst waits for something that another task has or does.
+pub(super) fn of(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceCase> {
+    let task = |case: &&Case| names.what(case.kind) == Kinds::Task;
+    let delays = recorded.outcome.delays.iter().filter(task).map(|case| plain(TraceWhat::Delay, case, names));
+    let waits = recorded.outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(task);
+    let mut waits: Vec<TraceCase> = waits.map(|case| plain(TraceWhat::Wait, case, names)).collect();
+    waits.sort_by(|a, b| rank(a).cmp(&rank(b)).then(b.length_s.total_cmp(&a.length_s)));
+    let mut kept = some(delays, |case| case.kind.clone());
+    kept.extend(some(waits.into_iter().filter(|case| rank(case) < 2), |case| {
+        let place = case.links.first().and_then(|link| link.site.as_ref()).map(reports::run::TraceSite::place);
+        format!("{} {}", case.kind, place.unwrap_or_default())
+    }));
+    kept
+}
+
+/// A few of each group, in their order.
+fn some(cases: impl Iterator<Item = TraceCase>, group: impl Fn(&TraceCase) -> String) -> Vec<TraceCase> {
+    let mut groups: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    cases
+        .filter(|case| {
+            let count = groups.entry(group(case)).or_default();
+            *count += 1;
+            *count <= MOST_OF_ONE
+        })
+        .take(MOST)
+        .collect()
+}
+
+/// Waiting for a lock is bad; for an answer it may be; for a time, the network or work to do it is what tasks are for.
+fn rank(case: &TraceCase) -> u32 {
+    match case.links.first().and_then(|link| link.site.as_ref()).map(|site| site.cause) {
+        Some(TraceCause::Lock) => 0,
+        Some(TraceCause::Channel | TraceCause::Notify | TraceCause::Join | TraceCause::BlockingPool) => 1,
+        _ => 2,
+    }
+}
+
+/// Who ended a wait.
+pub(super) fn woken_by(case: &Case) -> Option<Who> {
+    let idle = |kind: &SpanKind| match kind {
+        SpanKind::Idle { by, .. } => Some(*by),
+        _ => None,
+    };
+    case.spans.iter().rev().find(|span| span.from_ns == case.from_ns).and_then(|span| idle(&span.kind)).flatten()
+}
+
+fn plain(what: TraceWhat, case: &Case, names: &Names<'_>) -> TraceCase {
+    let Chain { links, end } = &case.chain;
+    let next = |at: usize| links.get(at + 1).map(|link| Who::Task(link.task, link.kind));
+    let outside = match end {
+        End::Outside { tid, stack } => Some(Who::Outside { tid: *tid, stack: *stack }),
+        _ => None,
+    };
+    TraceCase {
+        what,
+        task: case.task.0,
+        kind: names.of(case.kind),
+        at_s: names.moment(case.from_ns),
+        length_s: seconds(case.length_ns()),
+        links: links.iter().enumerate().map(|(at, one)| link(one, next(at).or(outside), names)).collect(),
+        end: ending(end, names),
+        spans: names.spans(&case.spans),
+        beside: case
+            .beside
+            .iter()
+            .map(|(task, kind, from_ns, to_ns)| TraceBeside {
+                task: task.0,
+                kind: names.of(*kind),
+                at_s: names.moment(*from_ns),
+                length_s: seconds(to_ns.saturating_sub(*from_ns)),
+            })
+            .collect(),
+    }
+}
+
+fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
+    let mut plain = TraceLink {
+        task: link.task.0,
+        kind: names.of(link.kind),
+        at_s: names.moment(link.from_ns),
+        length_s: seconds(link.to_ns.saturating_sub(link.from_ns)),
+        ..TraceLink::default()
+    };
+    match &link.step {
+        Step::Ready { tid } => {
+            (plain.step, plain.thread) = (TraceStep::Ready, tid.map(|tid| names.thread(tid)));
+        }
+        Step::Polled { tid, polls, busy_ns } => {
+            (plain.step, plain.thread) = (TraceStep::Polled, Some(names.thread(*tid)));
+            (plain.polls, plain.busy_s) = (*polls, seconds(*busy_ns));
+        }
+        Step::Waited { sites } => (plain.step, plain.site) = (TraceStep::Waited, names.site(sites, by)),
+    }
+    plain
+}
+
+fn ending(end: &End, names: &Names<'_>) -> TraceEnd {
+    let thread = |tid: u32| Some(names.thread(tid));
+    match *end {
+        End::Polled { tid } => TraceEnd { kind: TraceEndKind::Poll, thread: thread(tid), site: None },
+        End::IdleWorker { tid } => {
+            TraceEnd { kind: TraceEndKind::IdleWorker, thread: tid.and_then(thread), site: None }
+        }
+        End::Outside { tid, stack } => {
+            let site = names.waker_site(stack);
+            let kind = match site.as_ref().map(|site| site.cause) {
+                Some(TraceCause::Timer) => TraceEndKind::Timer,
+                Some(TraceCause::Socket) => TraceEndKind::Socket,
+                Some(TraceCause::BlockingPool) => TraceEndKind::BlockingPool,
+                _ => TraceEndKind::Thread,
+            };
+            TraceEnd { kind, thread: thread(tid), site }
+        }
+        End::Nobody => TraceEnd { kind: TraceEndKind::Nobody, ..TraceEnd::default() },
+        End::Unseen => TraceEnd { kind: TraceEndKind::Unknown, ..TraceEnd::default() },
+        End::Cut => TraceEnd { kind: TraceEndKind::Circle, ..TraceEnd::default() },
+    }
+}

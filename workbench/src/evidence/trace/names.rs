@@ -1,0 +1,156 @@
+//! Names for the numbers of a recording.
+
+use flamegraphs::capture::tasks::{Cause, Site, TaskTrace};
+use flamegraphs::tasks::{KindFigures, KindId, Kinds, Span, SpanKind, StackId, Who};
+use reports::run::{TraceCause, TraceKind, TraceSite, TraceSpan, TraceStep};
+
+use super::seconds;
+
+/// Task whose type is not known: it was never polled while it was watched.
+const UNKNOWN: &str = "[not polled]";
+
+pub(super) struct Names<'a> {
+    recorded: &'a TaskTrace,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(recorded: &'a TaskTrace) -> Self {
+        Self { recorded }
+    }
+
+    pub(super) fn of(&self, kind: Option<KindId>) -> String {
+        let known = kind.and_then(|kind| self.recorded.kinds.get(kind.0 as usize));
+        known.map_or_else(
+            || UNKNOWN.to_owned(),
+            |(name, what)| if *what == Kinds::Blocking { format!("blocking {name}") } else { name.clone() },
+        )
+    }
+
+    pub(super) fn what(&self, kind: Option<KindId>) -> Kinds {
+        kind.and_then(|kind| self.recorded.kinds.get(kind.0 as usize)).map(|(_, what)| *what).unwrap_or_default()
+    }
+
+    pub(super) fn kind(&self, kind: Option<KindId>, figures: &KindFigures) -> TraceKind {
+        TraceKind {
+            name: self.of(kind),
+            blocking: self.what(kind) == Kinds::Blocking,
+            spawned: figures.spawned,
+            finished: figures.finished,
+            alive: figures.alive,
+            forgotten: figures.forgotten,
+            polls: figures.polls,
+            in_poll: figures.in_poll,
+            wakes: figures.wakes,
+            busy_s: seconds(figures.busy_ns),
+            longest_poll_s: seconds(figures.longest_poll_ns),
+            long_polls: figures.long_polls,
+            stalls: figures.stalls,
+            schedule_latency_s: seconds(figures.delay_ns),
+            worst_schedule_latency_s: seconds(figures.worst_delay_ns),
+            unexplained: figures.unexplained,
+            idle_s: seconds(figures.idle_ns),
+        }
+    }
+
+    pub(super) fn thread(&self, tid: u32) -> String {
+        match self.recorded.threads.get(&tid).map(String::as_str) {
+            None | Some("") => format!("thread {tid}"),
+            Some(name) => format!("{name} ({tid})"),
+        }
+    }
+
+    /// A thread without what tells it from others of its pool.
+    pub(super) fn pool(&self, tid: u32) -> String {
+        let name = self.recorded.threads.get(&tid).map(String::as_str).unwrap_or_default();
+        flamegraphs::names::thread_name(name)
+    }
+
+    pub(super) fn who(&self, who: Who) -> String {
+        match who {
+            Who::Task(id, kind) => format!("task {} ({})", id.0, self.of(kind)),
+            Who::Outside { tid, stack } => {
+                let what = match stack.map(|stack| self.cause(stack)) {
+                    Some(TraceCause::Timer) => "timer, ",
+                    Some(TraceCause::Socket) => "network, ",
+                    Some(TraceCause::BlockingPool) => "blocking pool, ",
+                    _ => "",
+                };
+                format!("{what}{}", self.thread(tid))
+            }
+        }
+    }
+
+    fn stack(&self, stack: StackId) -> Option<&'a Site> {
+        self.recorded.sites.get(stack.0 as usize)
+    }
+
+    pub(super) fn cause(&self, stack: StackId) -> TraceCause {
+        self.stack(stack).map(|site| cause(site.cause)).unwrap_or_default()
+    }
+
+    /// The site of a wait, from all the places where the task cloned wakers in its last poll. Who woke it tells the
+    /// branch of a `select!`: a timer ends the wait for a timer, a task anything but that. Otherwise the last one: what was
+    /// awaited before it in the same poll is over.
+    pub(super) fn site(&self, stacks: &[StackId], by: Option<Who>) -> Option<TraceSite> {
+        let driver = match by {
+            Some(Who::Outside { stack, .. }) => stack.map(|stack| self.cause(stack)),
+            _ => None,
+        };
+        let by_task = matches!(by, Some(Who::Task(..)));
+        let fits = |stack: &&StackId| {
+            let of = self.cause(**stack);
+            match driver {
+                Some(cause @ (TraceCause::Timer | TraceCause::Socket)) => of == cause,
+                _ => by_task && !matches!(of, TraceCause::Timer | TraceCause::Socket),
+            }
+        };
+        let chosen = stacks.iter().rev().find(fits).or(stacks.last())?;
+        self.stack(*chosen).map(plain)
+    }
+
+    pub(super) fn waker_site(&self, stack: Option<StackId>) -> Option<TraceSite> {
+        stack.and_then(|stack| self.stack(stack)).map(plain)
+    }
+
+    pub(super) fn moment(&self, time_ns: u64) -> f64 {
+        seconds(time_ns.saturating_sub(self.recorded.began_ns))
+    }
+
+    pub(super) fn spans(&self, spans: &[Span]) -> Vec<TraceSpan> {
+        let span = |span: &Span| {
+            let (step, by, site) = match &span.kind {
+                SpanKind::Poll { tid } => (TraceStep::Polled, Some(self.thread(*tid)), None),
+                SpanKind::Ready { tid, .. } => (TraceStep::Ready, tid.map(|tid| self.thread(tid)), None),
+                SpanKind::Idle { sites, by } => (TraceStep::Waited, by.map(|by| self.who(by)), self.site(sites, *by)),
+            };
+            TraceSpan { step, at_s: self.moment(span.from_ns), length_s: seconds(span.length_ns()), by, site }
+        };
+        spans.iter().map(span).collect()
+    }
+}
+
+fn plain(site: &Site) -> TraceSite {
+    let place = site.place.clone().unwrap_or_default();
+    TraceSite {
+        cause: cause(site.cause),
+        resource: site.resource.clone(),
+        function: place.function,
+        file: place.file,
+        line: place.line,
+    }
+}
+
+fn cause(cause: Cause) -> TraceCause {
+    match cause {
+        Cause::Timer => TraceCause::Timer,
+        Cause::Socket => TraceCause::Socket,
+        Cause::Lock => TraceCause::Lock,
+        Cause::Channel => TraceCause::Channel,
+        Cause::Notify => TraceCause::Notify,
+        Cause::Join => TraceCause::Join,
+        Cause::BlockingPool => TraceCause::BlockingPool,
+        Cause::Process => TraceCause::Process,
+        Cause::Yield => TraceCause::Yield,
+        Cause::Other => TraceCause::Other,
+    }
+}
