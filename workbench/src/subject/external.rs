@@ -166,9 +166,11 @@ pub fn locate(program: &Program, variants: &[Variant], folder: &Path) -> Result<
 /// The end of a sentence.
 pub fn seen_from_outside(kind: EvidenceKind) -> Result<(), &'static str> {
     match kind {
-        EvidenceKind::Cpu | EvidenceKind::Wait => Ok(()),
+        EvidenceKind::Cpu | EvidenceKind::Wait | EvidenceKind::Trace => Ok(()),
         EvidenceKind::Heap => Err("our allocator and its sampler in the program: link the library `probe`"),
-        EvidenceKind::Tasks => Err("our hooks in its runtime: link the library `probe`"),
+        EvidenceKind::Tasks => {
+            Err("our hooks in its runtime: link the library `probe`; `trace` sees tasks from outside")
+        }
         EvidenceKind::Allocator => Err("our allocator in the program: link the library `probe`"),
         EvidenceKind::Console => Err("tokio-console's layer in the program: link `console-subscriber` or `probe`"),
     }
