@@ -27,6 +27,9 @@ fn main() {
     if std::env::var_os("CARGO_FEATURE_CONSOLE").is_some() && rustflags.contains("tokio_unstable") {
         flags.push("tokio-tracing");
     }
+    if std::env::var_os("CARGO_FEATURE_JEMALLOC_PROFILING").is_some() {
+        flags.push("jemalloc-profiling");
+    }
     println!("cargo:rustc-env=WORKBENCH_COMMIT={commit}{}", if dirty { "-dirty" } else { "" });
     println!("cargo:rustc-env=WORKBENCH_COMMIT_DATE={date}");
     println!("cargo:rustc-env=WORKBENCH_RUSTC={rustc}");

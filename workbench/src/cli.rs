@@ -76,6 +76,9 @@ pub(crate) struct Run {
     /// Samples per second of CPU [default: 999 by perf and the sampler, 99 by pprof].
     #[arg(long, value_name = "HZ")]
     pub cpu_hz: Option<u32>,
+    /// Who samples heap evidence [default: sampler].
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    pub heap_backend: Option<HeapBackend>,
     /// Evidence of tasks catches polls longer than this as stalls [default: 10ms].
     #[arg(long, value_name = "DURATION")]
     pub stall_after: Option<String>,
@@ -93,7 +96,7 @@ pub(crate) struct Run {
     pub dry_run: bool,
     /// Finish an interrupted run: the latest, or the one named.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
-          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "stall_after", "task_waits", "seed", "quick", "dry_run"])]
+          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "heap_backend", "stall_after", "task_waits", "seed", "quick", "dry_run"])]
     pub resume: Option<String>,
     /// Print one JSON document instead of the table.
     #[arg(long)]
@@ -203,6 +206,15 @@ pub(crate) enum CpuBackend {
     Sampler,
     /// The pprof crate: accurate up to 99 Hz.
     Pprof,
+}
+
+/// Who samples heap evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeapBackend {
+    /// Our own: every allocator, in the very program that measures.
+    Sampler,
+    /// jemalloc's own profiler, in a second program that has it compiled in (about 3 minutes to build, once).
+    Jemalloc,
 }
 
 /// `workbench list`.

@@ -31,7 +31,6 @@
 //!
 //! `own-workload console SCENARIO` then finds `own-workload-console` beside itself, or builds it.
 
-pub mod child;
 pub mod live;
 pub(crate) mod viewer;
 

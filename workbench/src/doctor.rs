@@ -4,6 +4,7 @@ use flamegraphs::capture::{Options, Recorder};
 use reports::run::{BuildInfo, Machine};
 use serde::Serialize;
 
+use crate::companion::{Companion, Missing};
 use crate::console;
 
 mod file;
@@ -65,7 +66,7 @@ pub struct Surroundings {
     /// The `tokio-console` program, where it is installed.
     pub tokio_console: Option<std::path::PathBuf>,
     /// The program with tokio's instrumentation, or why there is none.
-    pub console_child: Result<std::path::PathBuf, console::child::Missing>,
+    pub console_child: Result<std::path::PathBuf, Missing>,
     /// Load average over the last minute.
     pub load_1m: f64,
     /// What came of trying each mechanism.
@@ -90,7 +91,7 @@ impl Surroundings {
             hidden_allocator_sources: probe::jemalloc::hidden_sources(),
             allocator_guard: probe::allocator::verify().err().map(|e| e.to_string()),
             tokio_console: console::find_viewer(),
-            console_child: console::child::find(),
+            console_child: Companion::Console.find(),
             load_1m: load.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0),
             tried: Mechanism::ALL.map(|mechanism| (mechanism, trying::one(mechanism))).into(),
         }

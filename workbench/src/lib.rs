@@ -9,6 +9,7 @@ pub mod child;
 mod cli;
 pub mod clock;
 mod commands;
+pub mod companion;
 pub mod conductor;
 pub mod console;
 mod digest;

@@ -4,7 +4,8 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use reports::run::{
-    BuildInfo, CpuSampling, EvidenceKind, FORMAT, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind, Waits,
+    BuildInfo, CpuSampling, EvidenceKind, FORMAT, HeapBackend, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind,
+    Waits,
 };
 use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
@@ -27,6 +28,8 @@ pub struct Request<'a> {
     pub incident: bool,
     /// How CPU evidence is sampled, where it is among them.
     pub cpu: CpuSampling,
+    /// Who samples heap evidence, where it is among them.
+    pub heap: HeapBackend,
     /// A poll longer than this is caught as a stall, seconds, where tasks are among them.
     pub stall_after_s: f64,
     /// Which of their waits for a worker are measured, where tasks are among them.
@@ -41,7 +44,7 @@ pub struct Request<'a> {
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
-    let Request { scenario, variants, blocks, evidence, incident, cpu, stall_after_s, task_waits, seed, build } =
+    let Request { scenario, variants, blocks, evidence, incident, cpu, heap, stall_after_s, task_waits, seed, build } =
         *request;
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut trials = Vec::new();
@@ -83,6 +86,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         incident,
         phases: phases(scenario),
         cpu: evidence.contains(&EvidenceKind::Cpu).then_some(cpu),
+        heap: evidence.contains(&EvidenceKind::Heap).then_some(heap),
         stall_after_s: evidence.contains(&EvidenceKind::Tasks).then_some(stall_after_s),
         task_waits: evidence.contains(&EvidenceKind::Tasks).then_some(task_waits),
         attached: None,

@@ -10,7 +10,7 @@ use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{RunName, RunWriter};
-use reports::run::{CpuBackend, Event, EvidenceKind, Plan, RunSummary, Settings, Waits};
+use reports::run::{CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::{Program, Scenario, Variant};
@@ -50,6 +50,8 @@ pub struct Wish {
     pub cpu_backend: Option<CpuBackend>,
     /// Samples per second of CPU; the backend's default where absent.
     pub cpu_hz: Option<u32>,
+    /// Who samples heap evidence; the sampler where absent.
+    pub heap_backend: Option<HeapBackend>,
     /// A poll longer than this is caught as a stall; 10 ms where absent.
     pub stall_after: Option<Duration>,
     /// Measure each wait of a task for a worker, not the first alone.
@@ -132,6 +134,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         evidence: &evidence,
         incident: wish.incident,
         cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
+        heap: heap_backend(wish.heap_backend, &resolved)?,
         stall_after_s: stall_after_s(wish.stall_after)?,
         task_waits: if wish.every_task_wait { Waits::EveryPoll } else { Waits::FirstPoll },
         seed: wish.seed.unwrap_or_else(random),
@@ -147,6 +150,20 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
     }
     Ok(Prepared { resolved, plan })
+}
+
+/// Who samples heap evidence. jemalloc's profiler knows nothing of what another allocator does.
+fn heap_backend(asked: Option<HeapBackend>, resolved: &Resolved) -> anyhow::Result<HeapBackend> {
+    let backend = asked.unwrap_or_default();
+    let other = |variant: &&Variant| variant.settings.get("allocator.kind").is_some_and(|kind| kind != "jemalloc");
+    match resolved.variants.iter().find(other).filter(|_| backend == HeapBackend::Jemalloc) {
+        Some(variant) => Err(Refusal::usage(format!(
+            "`--heap-backend jemalloc` sees only jemalloc, and variant `{}` runs under {}: leave it out with `--variant`, or \
+             use the sampler, which sees every allocator",
+            variant.name, variant.settings["allocator.kind"]
+        ))),
+        None => Ok(backend),
+    }
 }
 
 /// Threshold of the stall catcher, seconds.
@@ -311,6 +328,7 @@ impl Session {
                 BuiltinSubject::new(scenario, variants, seed, &run, guarded, stopped)
                     .incident(plan.incident)
                     .sampling(plan.cpu)
+                    .heap_backend(plan.heap)
                     .stall_after(plan.stall_after_s)
                     .task_waits(plan.task_waits),
             ),
@@ -362,6 +380,19 @@ mod tests {
         let refused = |amount| prepare(&wish(amount), &Catalog::builtin()).unwrap_err().to_string();
         assert!(refused(Amount::Blocks(0)).contains("out of range"));
         assert!(refused(Amount::Within(Duration::from_secs(1))).contains("too short"));
+    }
+
+    #[test]
+    fn jemallocs_profiler_is_not_asked_about_another_allocator() {
+        let asked = |kind: &str| Wish {
+            heap_backend: Some(HeapBackend::Jemalloc),
+            set: vec![("allocator.kind".into(), kind.into())],
+            evidence: vec![EvidenceKind::Heap],
+            ..wish(Amount::Blocks(1))
+        };
+        let refused = prepare(&asked("mimalloc"), &Catalog::builtin()).unwrap_err().to_string();
+        assert!(refused.contains("sees only jemalloc") && refused.contains("mimalloc"), "{refused}");
+        assert_eq!(prepare(&asked("jemalloc"), &Catalog::builtin()).unwrap().plan.heap, Some(HeapBackend::Jemalloc));
     }
 
     #[test]

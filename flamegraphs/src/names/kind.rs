@@ -129,6 +129,10 @@ const ALLOCATORS: &[&str] = &[
     "__GI___libc_malloc",
 ];
 
+/// Beginnings of what a program allocates through: whatever these call is the allocator's own work.
+const ENTRIES: &[&str] =
+    &["_rjem_", "rjem_", "mi_", "mimalloc::", "probe::allocator::selectable::", "tikv_jemallocator::"];
+
 /// Kind of a cleaned path.
 pub(super) fn of(path: &str) -> Kind {
     if !path.contains("::") {
@@ -159,6 +163,11 @@ fn of_symbol(name: &str) -> Kind {
 /// True for what handles the timer signal: everything leafward of it is the profiler's own work.
 pub(super) fn is_signal_frame(path: &str) -> bool {
     path == "__restore_rt" || path.ends_with("perf_signal_handler") || path == "<signal trampoline>"
+}
+
+/// True for frames through which an allocator is entered.
+pub(super) fn is_allocator_entry(path: &str) -> bool {
+    ENTRIES.iter().any(|begin| path.starts_with(begin))
 }
 
 /// True for frames inside an allocator.

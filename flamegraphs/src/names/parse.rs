@@ -17,6 +17,8 @@ pub(super) struct Parsed {
     pub(super) signal: bool,
     /// It is inside an allocator.
     pub(super) allocator: bool,
+    /// An allocator is entered through it.
+    pub(super) allocator_entry: bool,
 }
 
 impl Parsed {
@@ -47,6 +49,7 @@ impl Parsed {
             task: task::of(&name),
             signal: kind::is_signal_frame(&text),
             allocator: kind::is_allocator(&text),
+            allocator_entry: kind::is_allocator_entry(&text),
             text,
             kind,
         }
@@ -54,7 +57,7 @@ impl Parsed {
 
     /// Code without a symbol.
     pub(super) fn native(text: String) -> Self {
-        Self { text, kind: Kind::Own, task: None, signal: false, allocator: false }
+        Self { text, kind: Kind::Own, task: None, signal: false, allocator: false, allocator_entry: false }
     }
 }
 

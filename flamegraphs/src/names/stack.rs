@@ -61,6 +61,10 @@ fn without_profiler<'f, 'a>(root_first: &'f [&'a Parsed], options: &Options) -> 
     if let Some(at) = frames.iter().position(|frame| frame.signal) {
         frames = &frames[..at];
     }
+    // jemalloc's own profiler records what it does itself, in functions whose names tell nothing.
+    if let Some(at) = frames.iter().position(|frame| options.drop_allocator && frame.allocator_entry) {
+        frames = &frames[..at];
+    }
     while let Some((last, rest)) = frames.split_last() {
         if last.kind == Kind::Profiler || (options.drop_allocator && last.allocator) {
             frames = rest;

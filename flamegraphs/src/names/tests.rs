@@ -191,6 +191,9 @@ fn heap_profiles_end_where_the_program_allocated() {
     let stack = "app::f\n<alloc::vec::Vec<u64>>::push\nalloc::raw_vec::finish_grow\n__rust_realloc\n_rjem_je_realloc\nprof_backtrace_impl";
     assert_eq!(clean(stack, &Options::heap()), "tokio-rt-worker;app::f;alloc::vec::Vec::push");
     assert_eq!(readable(stack), "tokio-rt-worker;app::f;_rjem_je_realloc;prof_backtrace_impl");
+    // What jemalloc's own profiler leaves at every leaf, and our selector's inlined helpers.
+    let stack = "app::f\nalloc::alloc::alloc\n<probe::allocator::selectable::Selectable as core::alloc::global::GlobalAlloc>::alloc\nfrom\n_rjem_malloc\nimalloc_fastpath\nimalloc_body\nprof_backtrace_impl";
+    assert_eq!(clean(stack, &Options::heap()), "tokio-rt-worker;app::f");
 }
 
 #[test]

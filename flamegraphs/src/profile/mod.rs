@@ -299,6 +299,14 @@ impl Profile {
         Some(self.samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.values[type_index])))
     }
 
+    /// Adds a label to every sample.
+    pub fn label(&mut self, label: &Label) {
+        for sample in &mut self.samples {
+            let at = sample.labels.partition_point(|other| other <= label);
+            sample.labels.insert(at, label.clone());
+        }
+    }
+
     /// The coverage that the comments carry.
     pub fn coverage(&self) -> Option<Coverage> {
         self.meta.coverage()

@@ -61,6 +61,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
             timeout_s: 2.0,
         },
         cpu: None,
+        heap: None,
         stall_after_s: None,
         task_waits: None,
         attached: None,

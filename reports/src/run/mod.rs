@@ -33,7 +33,7 @@ pub use attached::{
 pub use error::RunError;
 pub use event::Event;
 pub use host::{BuildInfo, Machine};
-pub use planned::{CpuBackend, CpuSampling, Phases, Plan, PlannedTrial, PlannedVariant};
+pub use planned::{CpuBackend, CpuSampling, HeapBackend, Phases, Plan, PlannedTrial, PlannedVariant};
 pub use reader::{HeapFlamegraphs, LoadedRun, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;

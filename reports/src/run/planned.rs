@@ -33,6 +33,9 @@ pub struct Plan {
     /// How CPU evidence is sampled; `None` where none is gathered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<CpuSampling>,
+    /// Who samples heap evidence; `None` where none is gathered, or an older workbench planned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap: Option<HeapBackend>,
     /// A poll longer than this is caught as a stall, seconds; `None` where no tasks are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_after_s: Option<f64>,
@@ -66,6 +69,17 @@ pub enum CpuBackend {
     Sampler,
     /// The `pprof` crate, in the process.
     Pprof,
+}
+
+/// Who samples heap evidence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeapBackend {
+    /// The probe's own sampler, for every allocator.
+    #[default]
+    Sampler,
+    /// jemalloc's own profiler, in a program of its own that has it compiled in.
+    Jemalloc,
 }
 
 /// One configuration to run.

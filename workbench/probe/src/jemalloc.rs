@@ -7,6 +7,7 @@ mod complaints;
 mod conf;
 mod control;
 mod options;
+pub mod profiling;
 mod series;
 mod sources;
 mod zeroing;

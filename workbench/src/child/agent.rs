@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use probe::allocator_timeline;
 use probe::stalls::{DEFAULT_THRESHOLD, Options, Watchdog};
-use reports::run::EvidenceKind;
+use reports::run::{EvidenceKind, HeapBackend};
 
 use super::ChildError;
 use super::host::Host;
@@ -16,6 +16,7 @@ use crate::evidence::{ConsoleRecord, Recorded, TaskEvidence, sampling};
 pub(super) enum Agent {
     Cpu(probe::cpu::Profiler),
     Heap(probe::heap::Profiler),
+    JemallocHeap(probe::jemalloc::profiling::Profiler),
     /// The recorder lives with the runtime it was built into. Where nobody watches for stalls, why.
     Tasks(Result<Watchdog, String>),
     Allocator(probe::allocator_timeline::Recorder, bool),
@@ -28,6 +29,9 @@ impl Agent {
     pub(super) fn start(kind: EvidenceKind, assignment: &Assignment, host: &Host) -> Result<Self, ChildError> {
         Ok(match kind {
             EvidenceKind::Cpu => Self::Cpu(sampling::start(assignment.cpu).map_err(cpu)?),
+            EvidenceKind::Heap if assignment.heap == Some(HeapBackend::Jemalloc) => {
+                Self::JemallocHeap(probe::jemalloc::profiling::Profiler::start().map_err(heap)?)
+            }
             EvidenceKind::Heap => {
                 let rate = probe::heap::DEFAULT_RATE;
                 Self::Heap(probe::heap::Profiler::start_watching_peak(rate).map_err(heap)?)
@@ -58,6 +62,7 @@ impl Agent {
         Ok(match self {
             Self::Cpu(profiler) => Recorded::Cpu(profiler.stop().map_err(cpu)?),
             Self::Heap(profiler) => Recorded::Heap(profiler.stop().map_err(heap)?),
+            Self::JemallocHeap(profiler) => Recorded::JemallocHeap(profiler.stop().map_err(heap)?),
             Self::Tasks(watchdog) => {
                 let recorder = host.tasks()?;
                 recorder.stop();

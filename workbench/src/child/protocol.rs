@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use reports::run::{CpuSampling, EvidenceKind, Waits};
+use reports::run::{CpuSampling, EvidenceKind, HeapBackend, Waits};
 use scenarios::spec::{Scenario, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub struct Assignment {
     pub incident: bool,
     /// How CPU evidence is sampled.
     pub cpu: Option<CpuSampling>,
+    /// Who samples heap evidence.
+    pub heap: Option<HeapBackend>,
     /// A poll longer than this is caught as a stall, seconds.
     pub stall_after_s: Option<f64>,
     /// Which waits of tasks for a worker are measured.

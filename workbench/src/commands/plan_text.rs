@@ -2,7 +2,7 @@
 
 use reports::metric::format_value;
 use reports::render;
-use reports::run::{CpuBackend, Phases, Plan, Settings};
+use reports::run::{CpuBackend, HeapBackend, Phases, Plan, Settings};
 
 use crate::{plan, ui};
 
@@ -47,6 +47,9 @@ pub(super) fn plan_text(plan: &Plan) -> String {
                 CpuBackend::Pprof => "pprof",
             };
             order.push(("cpu".to_owned(), format!("by {backend} at {} Hz", cpu.hz)));
+        }
+        if plan.heap == Some(HeapBackend::Jemalloc) {
+            order.push(("heap".to_owned(), "by jemalloc's own profiler, in a build of its own".to_owned()));
         }
     }
     let mut text = ui::columns(&head, 0, width);

@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use reports::render;
-use reports::run::{CpuBackend, EvidenceKind, Plan, RunSummary, TrialKind};
+use reports::run::{CpuBackend, EvidenceKind, HeapBackend, Plan, RunSummary, TrialKind};
 use scenarios::catalog::Catalog;
 use scenarios::resolve;
 use scenarios::spec::Connection;
 
 use crate::cli::{self, Evidence, Run};
+use crate::companion::Companion;
 use crate::conductor::Ending;
 use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
 use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
 use crate::session::{Amount, Session, Wish, estimate_s, prepare};
 use crate::subject::last_words::last_words;
-use crate::{console, plan, signals, spans, ui};
+use crate::{plan, signals, spans, ui};
 
 /// Plans, measures, reports.
 pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
@@ -31,7 +32,7 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
             Session::create(prepared, &super::store()?)?
         }
     };
-    ready_for_console(session.plan());
+    ready_companions(session.plan());
     spans::subscribe(verbosity, Some(session.log()?));
     announce(session.plan(), session.left());
     let plan = session.plan();
@@ -43,14 +44,18 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
     conclude(flags, &ending, &summary)
 }
 
-/// Builds the program that tokio-console needs before anything is measured, so that no build runs beside a trial. Where
-/// it cannot be had its trials will say so; the measurements do not need it.
-fn ready_for_console(plan: &Plan) {
-    let console = TrialKind::Evidence(EvidenceKind::Console);
-    if plan.trials.iter().any(|trial| trial.kind == console)
-        && let Err(missing) = console::child::find_or_build(&mut |working| ui::remark(working))
-    {
-        ui::remark(&format!("evidence of tokio-console will be missing: {missing}"));
+/// Builds the programs that tokio-console and jemalloc's profiler need before anything is measured, so that no build runs
+/// beside a trial. Where one cannot be had its trials will say so; the measurements do not need it.
+fn ready_companions(plan: &Plan) {
+    let gathers = |kind| plan.trials.iter().any(|trial| trial.kind == TrialKind::Evidence(kind));
+    let by_jemalloc = plan.heap == Some(HeapBackend::Jemalloc);
+    for (needed, companion, whose) in [
+        (gathers(EvidenceKind::Console), Companion::Console, "of tokio-console"),
+        (gathers(EvidenceKind::Heap) && by_jemalloc, Companion::HeapProfiler, "of the heap"),
+    ] {
+        if needed && let Err(missing) = companion.find_or_build(&mut |working| ui::remark(working)) {
+            ui::remark(&format!("evidence {whose} will be missing: {missing}"));
+        }
     }
 }
 
@@ -85,6 +90,10 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
             cli::CpuBackend::Pprof => CpuBackend::Pprof,
         }),
         cpu_hz: flags.cpu_hz,
+        heap_backend: flags.heap_backend.map(|backend| match backend {
+            cli::HeapBackend::Sampler => HeapBackend::Sampler,
+            cli::HeapBackend::Jemalloc => HeapBackend::Jemalloc,
+        }),
         stall_after: stall_after(flags)?,
         every_task_wait: flags.task_waits == Some(cli::TaskWaits::Every),
         seed: flags.seed,

@@ -41,6 +41,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         evidence,
         incident: false,
         cpu: crate::evidence::sampling::resolve(None, None).unwrap(),
+        heap: reports::run::HeapBackend::Sampler,
         stall_after_s: 0.01,
         task_waits: reports::run::Waits::FirstPoll,
         seed: 7,

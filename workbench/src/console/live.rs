@@ -11,8 +11,8 @@ use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::Scenario;
 
-use super::child;
 use super::viewer::{self, Viewer};
+use crate::companion::Companion;
 use crate::conductor::disagreement;
 use crate::exit::Refusal;
 use crate::subject::builtin::BuiltinSubject;
@@ -80,7 +80,7 @@ pub fn look(
     let only: Vec<String> = wish.variant.clone().or_else(first).into_iter().collect();
     let Resolved { mut scenario, variants, .. } = resolve(&scenario, &wish.set, &[], &only).map_err(Refusal::usage)?;
     let variant = variants.first().context("a scenario without a variant")?;
-    let program = child::find_or_build(&mut |text| hear(&News::Working(text))).map_err(Refusal::usage)?;
+    let program = Companion::Console.find_or_build(&mut |text| hear(&News::Working(text))).map_err(Refusal::usage)?;
     shorten(&mut scenario);
     let guard = Guard::start().context("starting the guard process")?;
     let mut subject =

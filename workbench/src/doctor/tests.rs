@@ -60,7 +60,7 @@ fn every_shortcoming_comes_with_a_fix() {
         hidden_allocator_sources: vec!["/etc/_rjem_malloc.conf".into()],
         allocator_guard: None,
         tokio_console: None,
-        console_child: Err(console::child::Missing { why: "not there".into(), command: "cargo build".into() }),
+        console_child: Err(Missing { what: "console child", why: "not there".into(), command: "cargo build".into() }),
         load_1m: 9.0,
         tried: Mechanism::ALL.map(|mechanism| (mechanism, Err("refused".to_owned()))).into(),
     };

@@ -7,6 +7,7 @@ use anyhow::Context;
 use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{names, svg};
 use probe::heap::{Moment, Sample};
+use probe::jemalloc::profiling::Dump;
 use reports::run::writer::RunWriter;
 use reports::run::{HeapPeak, ProfileSummary};
 
@@ -49,25 +50,81 @@ fn sample_types() -> [ValueType; 4] {
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &probe::heap::Profile) -> anyhow::Result<()> {
     let profile = convert(recorded, variant).context("the heap profile")?;
     writer.evidence(variant, HEAP_PROFILE, &flamegraphs::write::pprof(&profile))?;
-    let source = source(recorded);
-    let mut draw = |file: &str, profile: &Profile, index: usize, title: String, subtitle: String| {
-        let stacks = names::fold(profile, index, &names::Options::heap())?;
-        let unit = if index == ALLOC_OBJECTS { "blocks" } else { "bytes" };
-        let options = svg::Options { title, subtitle, unit: unit.to_owned(), ..svg::Options::default() };
-        let drawn = svg::render(&stacks, &options)?;
-        writer.evidence(variant, file, drawn.as_bytes()).map_err(anyhow::Error::from)
-    };
-    draw(HEAP_FLAMEGRAPH, &profile, ALLOC_SPACE, format!("Bytes allocated by {variant}"), source.clone())?;
-    draw(OBJECTS_FLAMEGRAPH, &profile, ALLOC_OBJECTS, format!("Blocks allocated by {variant}"), source.clone())?;
+    draw_allocated(writer, variant, &profile, &source(recorded))?;
     if let Some((peak, profile)) = convert_peak(recorded, variant).context("the heap profile of the peak")? {
         let title = format!("Bytes in use by {variant} when most memory was live");
         let subtitle = format!(
             "{} bytes live, {:.2} s after the profile began; one byte in {}",
             peak.live_bytes, peak.at_s, recorded.rate
         );
-        draw(PEAK_FLAMEGRAPH, &profile, INUSE_SPACE, title, subtitle)?;
+        let drawing = Drawing { file: PEAK_FLAMEGRAPH, index: INUSE_SPACE, title, subtitle };
+        draw(writer, variant, &profile, drawing)?;
         writer.evidence(variant, PEAK_PROFILE, &flamegraphs::write::pprof(&profile))?;
     }
+    Ok(())
+}
+
+/// The same of a dump of jemalloc's own profiler, which keeps no peak.
+///
+/// # Errors
+/// A dump that cannot be read or holds no sample, or files that cannot be written.
+pub fn write_dump(writer: &mut RunWriter, variant: &str, dump: &Dump) -> anyhow::Result<()> {
+    let (profile, source) = read_dump(dump, variant).context("jemalloc's heap profile")?;
+    writer.evidence(variant, HEAP_PROFILE, &flamegraphs::write::pprof(&profile))?;
+    draw_allocated(writer, variant, &profile, &source)
+}
+
+/// A dump in our profile model, with names, and who sampled.
+fn read_dump(dump: &Dump, variant: &str) -> anyhow::Result<(Profile, String)> {
+    let read = flamegraphs::read::jemalloc(&dump.text)?;
+    anyhow::ensure!(
+        read.sampled > 0,
+        "it took no sample: fewer than about {} bytes were allocated in {:.1} s",
+        read.rate,
+        dump.wall_s
+    );
+    let mut profile = flamegraphs::capture::symbolized(&read.profile);
+    profile.label(&Label::text("variant", variant));
+    // As with our own sampler, the question is where allocation comes from.
+    profile.meta.default_sample_type = "alloc_space".to_owned();
+    #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
+    let duration_nanos = (dump.wall_s * 1e9) as i64;
+    profile.meta.duration_nanos = duration_nanos;
+    let source =
+        format!("jemalloc's own profiler, one byte in {}, in a build of its own that has it compiled in", read.rate);
+    kept::remember(&mut profile.meta, &source, read.sampled);
+    Ok((profile, source))
+}
+
+fn draw_allocated(writer: &mut RunWriter, variant: &str, profile: &Profile, source: &str) -> anyhow::Result<()> {
+    let subtitle = source.to_owned();
+    let title = format!("Bytes allocated by {variant}");
+    draw(
+        writer,
+        variant,
+        profile,
+        Drawing { file: HEAP_FLAMEGRAPH, index: ALLOC_SPACE, title, subtitle: subtitle.clone() },
+    )?;
+    let title = format!("Blocks allocated by {variant}");
+    draw(writer, variant, profile, Drawing { file: OBJECTS_FLAMEGRAPH, index: ALLOC_OBJECTS, title, subtitle })
+}
+
+/// One flamegraph.
+struct Drawing {
+    file: &'static str,
+    /// Position in [`sample_types`].
+    index: usize,
+    title: String,
+    subtitle: String,
+}
+
+fn draw(writer: &mut RunWriter, variant: &str, profile: &Profile, drawing: Drawing) -> anyhow::Result<()> {
+    let Drawing { file, index, title, subtitle } = drawing;
+    let stacks = names::fold(profile, index, &names::Options::heap())?;
+    let unit = if index == ALLOC_OBJECTS { "blocks" } else { "bytes" };
+    let options = svg::Options { title, subtitle, unit: unit.to_owned(), ..svg::Options::default() };
+    let drawn = svg::render(&stacks, &options)?;
+    writer.evidence(variant, file, drawn.as_bytes())?;
     Ok(())
 }
 
@@ -250,6 +307,33 @@ mod tests {
         [no stack] 5000
         app::main;app::fill 3000
         ");
+    }
+
+    #[test]
+    fn a_dump_of_jemallocs_profiler_becomes_the_same_files() {
+        let here = convert as *const () as u64 + 1;
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let text = format!(
+            "heap_v2/524288\n  t*: 1: 1048576 [3: 3145728]\n@ {here:#x}\n  t*: 1: 1048576 [3: 3145728]\n\nMAPPED_LIBRARIES:\n{maps}"
+        );
+        let (profile, source) = read_dump(&Dump { text, wall_s: 1.5 }, "broken").unwrap();
+        assert_eq!(profile.sample_types(), sample_types());
+        // 1 MiB at one byte in 512 KiB: each stands for 1/(1 − e^−2) = 1.157.
+        assert_eq!([0, 1, 2, 3].map(|index| profile.total(index).unwrap()), [3, 3_638_090, 1, 1_212_697]);
+        assert_eq!(
+            (profile.samples()[0].label("variant"), profile.meta.duration_nanos),
+            (Some("broken"), 1_500_000_000)
+        );
+        assert_eq!(profile.meta.default_sample_type, "alloc_space");
+        assert!(profile.meta.comments.contains(&"samples: 3".to_owned()) && source.contains("one byte in 524288"));
+        let stacks = names::fold(&profile, ALLOC_SPACE, &names::Options::heap()).unwrap();
+        assert!(flamegraphs::write::folded_stacks(&stacks).contains("heap::convert 3638090"), "{stacks:?}");
+
+        let empty = Dump { text: "heap_v2/524288\n  t*: 0: 0 [0: 0]\n".into(), wall_s: 1.0 };
+        let refused = read_dump(&empty, "x").unwrap_err().to_string();
+        assert!(refused.contains("it took no sample"), "{refused}");
+        let torn = Dump { text: "heap_v2/".into(), wall_s: 1.0 };
+        assert!(read_dump(&torn, "x").unwrap_err().to_string().contains("line 1"));
     }
 
     #[test]

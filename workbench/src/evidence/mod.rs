@@ -30,6 +30,8 @@ pub enum Recorded {
     Wait(Box<wait::WaitRecord>),
     /// Where memory was allocated.
     Heap(probe::heap::Profile),
+    /// The same by jemalloc's own profiler.
+    JemallocHeap(probe::jemalloc::profiling::Dump),
     /// What tasks did.
     Tasks(TaskEvidence),
     /// The same, seen from outside.
@@ -76,6 +78,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyh
         Recorded::CpuFromOutside(recording) => cpu::write_recording(writer, variant, recording),
         Recorded::Wait(record) => wait::write(writer, variant, record),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
+        Recorded::JemallocHeap(dump) => heap::write_dump(writer, variant, dump),
         Recorded::Tasks(recorded) => tasks::write(writer, variant, recorded),
         Recorded::Trace(recorded) => trace::write(writer, variant, recorded),
         Recorded::Allocator(timeline) => allocator::write(writer, variant, timeline),

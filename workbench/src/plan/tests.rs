@@ -27,6 +27,7 @@ fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
         evidence,
         incident: false,
         cpu,
+        heap: reports::run::HeapBackend::Sampler,
         stall_after_s: 0.01,
         task_waits: Waits::FirstPoll,
         seed,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings, Waits};
+use reports::run::{CpuSampling, EvidenceKind, HeapBackend, PlannedTrial, Settings, Waits};
 use scenarios::spec::{Scenario, Variant};
 
 use self::conversation::Conversation;
@@ -19,8 +19,9 @@ use super::guard::Guard;
 use super::outside::{Outside, Wanted};
 use super::{Phase, Subject, SubjectError, TrialData, placement};
 use crate::child::{self, protocol::Assignment};
+use crate::companion::Companion;
 use crate::load::Placement;
-use crate::{console, settings};
+use crate::settings;
 
 /// Patience for a child to come up: reading settings back takes a few seconds at worst.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -35,6 +36,8 @@ pub struct BuiltinSubject<'a> {
     stop: Arc<AtomicBool>,
     /// How CPU evidence is sampled.
     cpu: Option<CpuSampling>,
+    /// Who samples heap evidence.
+    heap: HeapBackend,
     /// Threshold of the stall catcher, seconds.
     stall_after_s: Option<f64>,
     /// Which waits of tasks are measured.
@@ -61,6 +64,7 @@ impl<'a> BuiltinSubject<'a> {
             guard,
             stop,
             cpu: None,
+            heap: HeapBackend::default(),
             stall_after_s: None,
             task_waits: None,
             run: run.to_owned(),
@@ -76,6 +80,13 @@ impl<'a> BuiltinSubject<'a> {
     #[must_use]
     pub fn sampling(mut self, cpu: Option<CpuSampling>) -> Self {
         self.cpu = cpu;
+        self
+    }
+
+    /// Says who samples heap evidence.
+    #[must_use]
+    pub fn heap_backend(mut self, heap: Option<HeapBackend>) -> Self {
+        self.heap = heap.unwrap_or_default();
         self
     }
 
@@ -106,7 +117,13 @@ impl<'a> BuiltinSubject<'a> {
 
     fn prepare(&self, variant: &Variant, start: &Start<'_>) -> Prepared {
         let preflight = start.placement.is_none();
-        let command = command(start.program, &variant.settings, preflight);
+        let heap = self.heap_of(start.evidence);
+        let mut command = command(start.program, &variant.settings, preflight);
+        if heap == Some(HeapBackend::Jemalloc) {
+            let ours = probe::jemalloc::profiling::options();
+            let options = scenarios::knobs::variables(&variant.settings).remove(probe::jemalloc::ENV);
+            command.env(probe::jemalloc::ENV, options.map_or(ours.clone(), |options| format!("{options},{ours}")));
+        }
         let assignment = Assignment {
             scenario: self.scenario.clone(),
             settings: variant.settings.clone(),
@@ -114,6 +131,7 @@ impl<'a> BuiltinSubject<'a> {
             evidence: start.evidence,
             incident: self.incident,
             cpu: self.cpu,
+            heap,
             stall_after_s: self.stall_after_s,
             task_waits: self.task_waits,
             preflight,
@@ -122,6 +140,11 @@ impl<'a> BuiltinSubject<'a> {
         };
         let (guard, stop) = (Arc::clone(&self.guard), Arc::clone(&self.stop));
         Prepared { command, marker: self.marker(start.label), guard, assignment, stop }
+    }
+
+    /// Who samples the heap, in a trial that gathers such evidence.
+    fn heap_of(&self, evidence: Option<EvidenceKind>) -> Option<HeapBackend> {
+        (evidence == Some(EvidenceKind::Heap)).then_some(self.heap)
     }
 
     /// What the processes of one subject carry in their environment.
@@ -194,7 +217,7 @@ impl Subject for BuiltinSubject<'_> {
             seed,
             placement: Some(&placement),
             evidence,
-            program: &program(evidence)?,
+            program: &program(evidence, self.heap_of(evidence))?,
             console_port: 0,
         };
         let (conversation, outside) = Outside::launch(Wanted::of(evidence, self.cpu), || {
@@ -213,13 +236,15 @@ fn this_program() -> Result<PathBuf, SubjectError> {
     std::env::current_exe().map_err(|e| SubjectError::Ours(format!("cannot find this executable: {e}")))
 }
 
-/// The executable of a trial. Only tokio-console needs another one; where that is missing, so is the evidence.
-fn program(evidence: Option<EvidenceKind>) -> Result<PathBuf, SubjectError> {
-    match evidence {
-        Some(EvidenceKind::Console) => console::child::find()
-            .map_err(|missing| SubjectError::Failed { reason: missing.to_string(), stderr: String::new() }),
-        _ => this_program(),
-    }
+/// The executable of a trial. Only tokio-console and jemalloc's profiler need another one; where that is missing, so is the
+/// evidence.
+fn program(evidence: Option<EvidenceKind>, heap: Option<HeapBackend>) -> Result<PathBuf, SubjectError> {
+    let companion = match (evidence, heap) {
+        (Some(EvidenceKind::Console), _) => Companion::Console,
+        (_, Some(HeapBackend::Jemalloc)) => Companion::HeapProfiler,
+        _ => return this_program(),
+    };
+    companion.find().map_err(|missing| SubjectError::Failed { reason: missing.to_string(), stderr: String::new() })
 }
 
 /// The child's command line and environment: inherited allocator, tokio and Go variables are scrubbed, then ours set.

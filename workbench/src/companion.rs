@@ -1,70 +1,124 @@
-//! Which program is the child of console trials: this very one where it has the instrumentation, else the one beside it
-//! that is named after it and was built from the same source.
+//! Programs beside this one, built from the same source with something compiled in that no measuring program may carry: this
+//! very one where it has it, else the one beside it that is named after it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{build_info, settings};
 
-/// What the child's name has beyond ours.
-const SUFFIX: &str = "-console";
-/// The word in `--version` by which the child is known.
-const FLAG: &str = ", tokio-tracing";
+/// What a program beside this one is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Companion {
+    /// tokio's instrumentation, for tokio-console.
+    Console,
+    /// jemalloc's own heap profiler.
+    HeapProfiler,
+}
 
-/// Why there is no console child, and how to get it.
+/// Why there is none, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no console child (the program with tokio's instrumentation): {why}; build it with `{command}`")]
+#[error("no {what}: {why}; build it with `{command}`")]
 pub struct Missing {
+    /// What is missing.
+    pub what: &'static str,
     /// What was looked for and not found.
     pub why: String,
     /// What would make it.
     pub command: String,
 }
 
-/// Where the child is, without building anything.
-///
-/// # Errors
-/// It is not there, or is another version.
-pub fn find() -> Result<PathBuf, Missing> {
-    let search = Search::here()?;
-    if search.instrumented {
-        return Ok(search.executable);
+impl Companion {
+    /// In words, with what it has.
+    fn what(self) -> &'static str {
+        match self {
+            Self::Console => "console child (the program with tokio's instrumentation)",
+            Self::HeapProfiler => "heap-profiling child (the program with the feature `jemalloc-profiling`)",
+        }
     }
-    search.sibling()
-}
 
-/// Where the child is; built first where that is possible. `say` hears what takes long.
-///
-/// # Errors
-/// It is not there, or is another version, and could not be built.
-pub fn find_or_build(say: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
-    let search = Search::here()?;
-    if search.instrumented {
-        return Ok(search.executable);
+    /// What its name has beyond ours.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Console => "-console",
+            Self::HeapProfiler => "-heapprof",
+        }
     }
-    let missing = match search.sibling() {
-        // What two builds of a changed tree have in common is no more than that it was changed.
-        Ok(sibling) if !search.version.contains("-dirty") => return Ok(sibling),
-        Ok(_) => None,
-        Err(missing) => Some(missing),
-    };
-    let Some(tree) = search.tree.as_deref().filter(|_| settings::program("cargo").is_some()) else {
-        return missing.map_or_else(|| search.sibling(), Err);
-    };
-    say(&match &missing {
-        Some(_) => format!("building the console child, once, about 3 minutes: {}", search.command()),
-        None => format!("bringing the console child up to date with uncommitted changes: {}", search.command()),
-    });
-    search.build(tree)?;
-    search.sibling()
+
+    /// The word in `--version` by which it is known.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Console => ", tokio-tracing",
+            Self::HeapProfiler => ", jemalloc-profiling",
+        }
+    }
+
+    /// Whether this program can take its place.
+    fn is_here(self) -> bool {
+        match self {
+            Self::Console => probe::console::is_available(),
+            Self::HeapProfiler => probe::jemalloc::profiling::is_available(),
+        }
+    }
+
+    /// What to tell cargo to build of the crate `stem`.
+    fn target(self, stem: &str) -> Vec<String> {
+        let bin = format!("{stem}{}", self.suffix());
+        match self {
+            Self::Console if stem == "workbench" => ["-p", &bin].map(str::to_owned).into(),
+            Self::Console => ["-p", stem, "--features", "console", "--bin", &bin].map(str::to_owned).into(),
+            Self::HeapProfiler => {
+                ["-p", stem, "--features", "jemalloc-profiling", "--bin", &bin].map(str::to_owned).into()
+            }
+        }
+    }
+
+    /// Where it is, without building anything.
+    ///
+    /// # Errors
+    /// It is not there, or is another version.
+    pub fn find(self) -> Result<PathBuf, Missing> {
+        let search = Search::here(self)?;
+        if search.is_here {
+            return Ok(search.executable);
+        }
+        search.sibling()
+    }
+
+    /// Where it is; built first where that is possible. `say` hears what takes long.
+    ///
+    /// # Errors
+    /// It is not there, or is another version, and could not be built.
+    pub fn find_or_build(self, say: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
+        let search = Search::here(self)?;
+        if search.is_here {
+            return Ok(search.executable);
+        }
+        let missing = match search.sibling() {
+            // What two builds of a changed tree have in common is no more than that it was changed.
+            Ok(sibling) if !search.version.contains("-dirty") => return Ok(sibling),
+            Ok(_) => None,
+            Err(missing) => Some(missing),
+        };
+        let Some(tree) = search.tree.as_deref().filter(|_| settings::program("cargo").is_some()) else {
+            return missing.map_or_else(|| search.sibling(), Err);
+        };
+        let what = self.what();
+        say(&match &missing {
+            Some(_) => format!("building the {what}, once, about 3 minutes: {}", search.command()),
+            None => format!("bringing the {what} up to date with uncommitted changes: {}", search.command()),
+        });
+        search.build(tree)?;
+        search.sibling()
+    }
 }
 
 /// What is known before looking.
 #[derive(Debug)]
 struct Search {
+    companion: Companion,
     executable: PathBuf,
-    /// Whether this program is a console child itself.
-    instrumented: bool,
+    /// Whether this program is one itself.
+    is_here: bool,
     /// As `--version` prints it.
     version: String,
     /// Folder of the source that it was built from, where that is still there.
@@ -72,21 +126,26 @@ struct Search {
 }
 
 impl Search {
-    fn here() -> Result<Self, Missing> {
+    fn here(companion: Companion) -> Result<Self, Missing> {
         let executable = std::env::current_exe().map_err(|error| Missing {
+            what: companion.what(),
             why: format!("cannot tell where this program is: {error}"),
-            command: "cargo build --release -p workbench-console".to_owned(),
+            command: format!("cargo build --release {}", companion.target("workbench").join(" ")),
         })?;
         let tree = tree_of(&executable);
         let version = build_info::version_line().to_owned();
-        Ok(Self { executable, instrumented: probe::console::is_available(), version, tree })
+        Ok(Self { companion, executable, is_here: companion.is_here(), version, tree })
     }
 
     fn stem(&self) -> String {
         self.executable.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The command that builds the child with the profile of this program.
+    fn missing(&self, why: String) -> Missing {
+        Missing { what: self.companion.what(), why, command: self.command() }
+    }
+
+    /// The command that builds it with the profile of this program.
     fn command(&self) -> String {
         format!("cargo {}", self.arguments().join(" "))
     }
@@ -99,20 +158,15 @@ impl Search {
             other if self.tree.is_some() => vec!["--profile".to_owned(), other.to_owned()],
             _ => vec!["--release".to_owned()],
         };
-        let stem = self.stem();
-        let what = if stem == "workbench" {
-            vec!["-p".to_owned(), format!("{stem}{SUFFIX}")]
-        } else {
-            let bin = format!("{stem}{SUFFIX}");
-            ["-p", &stem, "--features", "console", "--bin", &bin].map(str::to_owned).into()
-        };
+        let what = self.companion.target(&self.stem());
         ["build".to_owned()].into_iter().chain(profile).chain(what).collect()
     }
 
-    /// The program beside this one, where it is of the same build but for the instrumentation.
+    /// The program beside this one, where it is of the same build but for what it is there for.
     fn sibling(&self) -> Result<PathBuf, Missing> {
-        let missing = |why| Missing { why, command: self.command() };
-        let path = self.executable.with_file_name(format!("{}{SUFFIX}", self.stem()));
+        let missing = |why| self.missing(why);
+        let flag = self.companion.flag();
+        let path = self.executable.with_file_name(format!("{}{}", self.stem(), self.companion.suffix()));
         if !path.is_file() {
             return Err(missing(format!("{} is not there", path.display())));
         }
@@ -124,10 +178,10 @@ impl Search {
         let answer = String::from_utf8_lossy(&answer.stdout);
         // `workbench 0.1.0 (commit …)`: the name is no matter.
         let theirs = answer.trim().split_once(' ').map_or("", |(_, version)| version);
-        if !theirs.contains(FLAG) {
-            return Err(missing(format!("{} has no instrumentation compiled in", path.display())));
+        if !theirs.contains(flag) {
+            return Err(missing(format!("{} has not that compiled in", path.display())));
         }
-        if theirs.replace(FLAG, "") != self.version {
+        if theirs.replace(flag, "") != self.version {
             return Err(missing(format!("{} is another build ({theirs}; this is {})", path.display(), self.version)));
         }
         Ok(path)
@@ -143,11 +197,8 @@ impl Search {
             .status();
         match status {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Missing {
-                why: format!("building it in {} failed ({status})", tree.display()),
-                command: self.command(),
-            }),
-            Err(error) => Err(Missing { why: format!("cargo does not start: {error}"), command: self.command() }),
+            Ok(status) => Err(self.missing(format!("building it in {} failed ({status})", tree.display()))),
+            Err(error) => Err(self.missing(format!("cargo does not start: {error}"))),
         }
     }
 }
@@ -172,7 +223,8 @@ mod tests {
     const VERSION: &str = "0.1.0 (commit abc of 2026-11-26; release build, tokio_unstable)";
 
     fn search(folder: &Path, name: &str) -> Search {
-        Search { executable: folder.join(name), instrumented: false, version: VERSION.into(), tree: None }
+        let companion = Companion::Console;
+        Search { companion, executable: folder.join(name), is_here: false, version: VERSION.into(), tree: None }
     }
 
     fn sibling(folder: &Path, name: &str, version: &str) {
@@ -194,7 +246,7 @@ mod tests {
         let other = shown(search.sibling().unwrap_err());
         insta::assert_snapshot!([absent, plain, other].join("\n"), @r"
         no console child (the program with tokio's instrumentation): FOLDER/workbench-console is not there; build it with `cargo build --release -p workbench-console`
-        no console child (the program with tokio's instrumentation): FOLDER/workbench-console has no instrumentation compiled in; build it with `cargo build --release -p workbench-console`
+        no console child (the program with tokio's instrumentation): FOLDER/workbench-console has not that compiled in; build it with `cargo build --release -p workbench-console`
         no console child (the program with tokio's instrumentation): FOLDER/workbench-console is another build (0.1.0 (commit def of 2026-11-26; release build, tokio_unstable, tokio-tracing); this is 0.1.0 (commit abc of 2026-11-26; release build, tokio_unstable)); build it with `cargo build --release -p workbench-console`
         ");
         sibling(folder.path(), "workbench-console", &instrumented);
@@ -203,16 +255,19 @@ mod tests {
 
     #[test]
     fn the_command_builds_with_the_profile_of_the_program() {
-        let command = |path: &str, tree: bool| {
+        let of = |companion, path: &str, tree: bool| {
             let tree = tree.then(|| PathBuf::from("/src"));
-            Search { tree, ..search(Path::new("/src/target"), path) }.command()
+            Search { companion, tree, ..search(Path::new("/src/target"), path) }.command()
         };
+        let command = |path: &str, tree| of(Companion::Console, path, tree);
         let commands = [
             command("release/workbench", true),
             command("debug/workbench", true),
             command("profiling/workbench", true),
             command("bin/workbench", false),
             command("somewhere/own-workload", false),
+            of(Companion::HeapProfiler, "release/workbench", true),
+            of(Companion::HeapProfiler, "somewhere/own-workload", false),
         ];
         insta::assert_snapshot!(commands.join("\n"), @r"
         cargo build --release -p workbench-console
@@ -220,6 +275,8 @@ mod tests {
         cargo build --profile profiling -p workbench-console
         cargo build --release -p workbench-console
         cargo build --release -p own-workload --features console --bin own-workload-console
+        cargo build --release -p workbench --features jemalloc-profiling --bin workbench-heapprof
+        cargo build --release -p own-workload --features jemalloc-profiling --bin own-workload-heapprof
         ");
     }
 
