@@ -5,6 +5,7 @@
 mod agreement;
 mod histogram;
 mod observe;
+mod queue;
 mod resources;
 mod sites;
 mod state;

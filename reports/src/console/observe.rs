@@ -15,10 +15,13 @@ const SELF_WAKES: f64 = 0.5;
 const FEW_WAKES: u64 = 20;
 /// Seconds in one poll from which a task counts as never yielding (`NeverYielded` of tokio-console).
 const NEVER_YIELDS_S: f64 = 1.0;
-/// Seconds that somebody waits for a permit, with none to be had, from which a semaphore counts as starved.
+/// Seconds that somebody waits for a permit, with none to be had and none given to anybody else, from which a semaphore
+/// counts as starved.
 const STARVED_S: f64 = 1.0;
-/// Waits that sum up to this part of the recording make a resource contended.
+/// A lock that somebody waits for during this part of the recording is contended, however many wait at a time.
 const CONTENDED: f64 = 0.5;
+/// Part of the time waited in which no holder ran, from which a lock counts as held across an await.
+const HELD_IDLE: f64 = 0.5;
 /// Idle tasks at one site that are many.
 const MANY_IDLE: u64 = 20;
 /// Seconds without a poll from which a task counts as idle for that.
@@ -47,8 +50,10 @@ pub enum Rule {
     NeverYields,
     /// Waits for a permit while there is none.
     StarvedSemaphore,
-    /// Much time is spent waiting for it.
+    /// Somebody waits for it most of the time, and only one at a time can have it.
     ContendedResource,
+    /// More tasks ask for its permits than are served.
+    GrowingQueue,
     /// Wakes itself more often than others do.
     SelfWakes,
     /// Many tasks of one site wait.
@@ -125,7 +130,7 @@ fn sentence(rule: Rule, place: String, tasks: u64, size: f64) -> Observation {
             if tasks == 1 { "itself" } else { "themselves" },
             size * 100.0
         ),
-        Rule::StarvedSemaphore | Rule::ContendedResource | Rule::ManyIdle => String::new(),
+        Rule::StarvedSemaphore | Rule::ContendedResource | Rule::GrowingQueue | Rule::ManyIdle => String::new(),
     };
     Observation { rule, tasks, place, says }
 }
@@ -134,11 +139,12 @@ fn sentence(rule: Rule, place: String, tasks: u64, size: f64) -> Observation {
 fn resource(state: &State<'_>, group: &ResourceGroup) -> Option<Observation> {
     let name = &group.concrete_type;
     let attribute = |name: &str| group.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let waiting = group.waiting();
+    let (waiting, queue) = (group.waiting(), &group.queue);
     let holders = "who holds it is unknown: the protocol does not tell";
     let observed = |rule, says| Some(Observation { rule, tasks: group.tasks, place: group.place.clone(), says });
     // The permit of a mutex is its lock: none is left while somebody holds it.
-    if name == "Semaphore" && attribute("permits") == Some("0") && waiting > 0 && group.waiting_s() >= STARVED_S {
+    let nothing_moves = group.waiting_s() >= STARVED_S && queue.still_s >= STARVED_S;
+    if name == "Semaphore" && attribute("permits") == Some("0") && waiting > 0 && nothing_moves {
         return observed(
             Rule::StarvedSemaphore,
             format!(
@@ -150,13 +156,35 @@ fn resource(state: &State<'_>, group: &ResourceGroup) -> Option<Observation> {
         );
     }
     let span_s = state.at_ns as f64 / 1e9;
-    if group.waited_s > CONTENDED * span_s && group.tasks > 1 && group.is_lock() {
+    // The permits of a limiter are meant to be held while their holders wait for something: a queue before them that does not
+    // grow is the limiter at work.
+    if name == "Semaphore" && group.tasks > 1 && waiting > 0 && queue.grows() {
+        return observed(
+            Rule::GrowingQueue,
+            format!(
+                "{waiting} wait for a permit of a {name}, on average {:.1} at first and {:.1} at last: more asks for permits than \
+                 they let through; a longer queue only makes everybody late, so shed, slow down, or give more permits",
+                queue.early, queue.late
+            ),
+        );
+    }
+    if group.is_exclusive() && group.tasks > 1 && queue.covered_s > CONTENDED * span_s {
+        let idle = queue.held_idle();
+        let mechanism = if idle >= HELD_IDLE {
+            format!(
+                "during at least {:.0} % of that nobody who asked for it was being polled: it is held across an await; let it go \
+                 before, or hold less",
+                idle * 100.0
+            )
+        } else {
+            "its holders may have run meanwhile: do less under it, or split what it guards".to_owned()
+        };
         return observed(
             Rule::ContendedResource,
             format!(
-                "{name} was waited for {} times by {} tasks, {:.1} s in sum within {span_s:.1} s, {:.3} s at the longest, {waiting} \
-                 waiting at the end; {holders}",
-                group.waits, group.tasks, group.waited_s, group.longest_s
+                "{name} was waited for {} times by {} tasks, by at least one during {:.1} s of {span_s:.1} s, {:.3} s at the longest, \
+                 {waiting} waiting at the end; {mechanism}; {holders}",
+                group.waits, group.tasks, queue.covered_s, group.longest_s
             ),
         );
     }

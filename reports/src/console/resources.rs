@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::queue::{Queue, Waits};
 use super::sites::seconds;
 use super::state::State;
 use crate::run::console::{OpStats, Resource};
@@ -31,6 +32,8 @@ pub struct ResourceGroup {
     pub waited_s: f64,
     /// The longest wait, seconds.
     pub longest_s: f64,
+    /// The queue in front of the one that was waited on longest.
+    pub queue: Queue,
     /// Those who waited, by the place that spawned them, the longest sum first.
     pub waiters: Vec<Waiter>,
 }
@@ -67,6 +70,11 @@ impl ResourceGroup {
         ["Mutex", "RwLock", "Semaphore"].contains(&self.concrete_type.as_str())
     }
 
+    /// One at a time has it (or one who writes): a semaphore may have many permits.
+    pub fn is_exclusive(&self) -> bool {
+        ["Mutex", "RwLock"].contains(&self.concrete_type.as_str())
+    }
+
     /// Operations that wait at that moment.
     pub fn waiting(&self) -> u64 {
         self.waiters.iter().map(|waiter| waiter.waiting).sum()
@@ -89,7 +97,7 @@ struct Sums {
     waits: u64,
     waited_s: f64,
     longest_s: f64,
-    by_resource: BTreeMap<u64, f64>,
+    by_resource: BTreeMap<u64, Waits>,
     waiters: BTreeMap<(String, String), (Waiter, BTreeSet<u64>)>,
 }
 
@@ -117,7 +125,7 @@ pub(super) fn groups(state: &State<'_>) -> Vec<ResourceGroup> {
         let Some(resource) = resource.map(|resource| outermost(state, resource)) else { continue };
         let sums = groups.entry(key(state, resource)).or_default();
         let wait_s = wait(stats, state.now_ns);
-        *sums.by_resource.entry(resource.id).or_default() += wait_s;
+        sums.by_resource.entry(resource.id).or_default().add(stats, state.now_ns);
         sums.add(state, stats, state.recording.text(op.source), wait_s);
     }
     let mut groups: Vec<ResourceGroup> = groups.into_iter().map(|(key, sums)| sums.group(state, key)).collect();
@@ -161,9 +169,11 @@ impl Sums {
         }
     }
 
-    fn group(self, state: &State<'_>, (concrete_type, kind, place): (String, String, String)) -> ResourceGroup {
-        let waited_on = self.by_resource.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
-        let shown = if self.made == 1 || self.waited_s > 0.0 { waited_on.map(|(id, _)| *id) } else { None };
+    fn group(mut self, state: &State<'_>, (concrete_type, kind, place): (String, String, String)) -> ResourceGroup {
+        let waited: Vec<(u64, f64)> = self.by_resource.iter().map(|(id, waits)| (*id, waits.waited_s())).collect();
+        let waited_on = waited.iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(id, _)| *id);
+        let shown = waited_on.filter(|_| self.made == 1 || self.waited_s > 0.0);
+        let waits = waited_on.and_then(|id| self.by_resource.remove(&id)).unwrap_or_default();
         let mut waiters: Vec<Waiter> =
             self.waiters.into_values().map(|(waiter, tasks)| Waiter { tasks: tasks.len() as u64, ..waiter }).collect();
         waiters.sort_by(|a, b| {
@@ -180,6 +190,7 @@ impl Sums {
             tasks: self.tasks.len() as u64,
             waited_s: self.waited_s,
             longest_s: self.longest_s,
+            queue: waits.queue(state),
             waiters,
         }
     }

@@ -59,10 +59,50 @@ fn every_fault_is_observed_and_nothing_else() {
     LostWaker src/app.rs:20:9: 1 task is idle with no waker left, for up to 9.0 s: nobody can ever wake it; look for a poll that returns Pending without keeping the waker
     NeverYields src/app.rs:70:9: 1 task is in one poll for up to 9.0 s: the worker runs nothing else; move the work to spawn_blocking, or yield in its loop
     StarvedSemaphore src/app.rs:51:9: Semaphore without a permit to give: 1 waiting, the longest for 9.0 s (waits: 1, 9.0 s in sum); who holds it is unknown: the protocol does not tell
-    ContendedResource src/app.rs:31:9: Mutex was waited for 2 times by 2 tasks, 13.0 s in sum within 10.0 s, 9.000 s at the longest, 1 waiting at the end; who holds it is unknown: the protocol does not tell
+    ContendedResource src/app.rs:31:9: Mutex was waited for 2 times by 2 tasks, by at least one during 10.0 s of 10.0 s, 9.000 s at the longest, 1 waiting at the end; during at least 94 % of that nobody who asked for it was being polled: it is held across an await; let it go before, or hold less; who holds it is unknown: the protocol does not tell
     SelfWakes src/app.rs:60:9: 1 task woke itself by up to 95 % of all wake-ups: a loop that polls instead of waiting (only wakes by reference are seen: a loop of yield_now would not be)
     ManyIdle src/parked.rs:5:9: 50 tasks of one site wait, the longest for 10.0 s: a pool, or tasks that nobody will ever wake or end
     ");
+}
+
+/// Four permits, held 100 ms each without running; `arrivals` are the seconds at which tasks ask, each served in turn.
+fn limiter(arrivals: &[f64], name: &str) -> View {
+    let mut tape = Tape::default();
+    tape.resource(900, name, 70, None, &[("permits", 0)]);
+    let ns = |s: f64| (s * S as f64) as i64;
+    for (at, asked) in (1_u64..).zip(arrivals) {
+        tape.task(at, "src/app.rs", 71, "task");
+        tape.stats(polled(at, 3, 1, 1, Some(1)));
+        let served = asked.max((at - 1) as f64 / 40.0);
+        let ended = (served < 10.0).then(|| ns(served));
+        tape.op_ns(at, "Semaphore::acquire", 900, at, (ns(*asked), ended), None);
+    }
+    tape.tick(10);
+    let spawned = arrivals.len() as u64;
+    shown(&tape.recording(10, Some(HookCounts { spawned, finished: 0, alive: spawned })), None)
+}
+
+#[test]
+fn a_limiter_at_work_is_healthy_however_long_its_queue() {
+    // Forty a second are served. Forty a second come, after fifty that came at once: everybody waits for 1.25 s.
+    let steady: Vec<f64> = (0..450_i32).map(|n| f64::from((n - 50).max(0)) / 40.0).collect();
+    let view = limiter(&steady, "Semaphore");
+    let group = &view.resources[0];
+    assert!(group.waited_s > 400.0 && group.waiting_s() > 1.0 && group.waiting() > 40, "{group:?}");
+    let blamed: Vec<_> = view.observations.iter().filter(|one| one.rule != Rule::ManyIdle).collect();
+    assert!(blamed.is_empty(), "{blamed:?}");
+    // The same waits for something that only one can have: nobody ran meanwhile.
+    let locked = limiter(&steady, "Mutex");
+    let said = locked.observations.iter().find(|one| one.rule == Rule::ContendedResource).unwrap();
+    assert!(said.says.contains("held across an await"), "{said:?}");
+}
+
+#[test]
+fn a_limiter_that_falls_behind_is_told() {
+    let flood: Vec<f64> = (0..1000_i32).map(|n| f64::from(n) / 100.0).collect();
+    let view = limiter(&flood, "Semaphore");
+    let said = view.observations.iter().find(|one| one.rule == Rule::GrowingQueue).unwrap();
+    insta::assert_snapshot!(said.says, @"600 wait for a permit of a Semaphore, on average 100.0 at first and 500.0 at last: more asks for permits than they let through; a longer queue only makes everybody late, so shed, slow down, or give more permits");
 }
 
 #[test]

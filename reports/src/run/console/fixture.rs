@@ -63,12 +63,25 @@ impl Tape {
         span_s: (i64, Option<i64>),
         parent: Option<u64>,
     ) {
+        self.op_ns(id, call, on, task, (span_s.0 * S, span_s.1.map(|at| at * S)), parent);
+    }
+
+    /// The same in nanoseconds.
+    pub(crate) fn op_ns(
+        &mut self,
+        id: u64,
+        call: &str,
+        on: u64,
+        task: u64,
+        span_ns: (i64, Option<i64>),
+        parent: Option<u64>,
+    ) {
         let source = self.texts.number(call);
         self.next.ops.push(AsyncOp { id, metadata: None, source, parent, resource: Some(on) });
         self.next.op_stats.push(OpStats {
             id,
-            created: Some(span_s.0 * S),
-            dropped: span_s.1.map(|at| at * S),
+            created: Some(span_ns.0),
+            dropped: span_ns.1,
             task: Some(task),
             poll: None,
             attributes: Vec::new(),

@@ -56,6 +56,19 @@ fn misbehave() {
         });
     }
 
+    let limiter = Arc::new(
+        Semaphore::new(2) // healthy limiter
+    );
+    for _ in 0..12 {
+        let limiter = Arc::clone(&limiter);
+        tokio::spawn(async move {
+            loop {
+                let _permit = limiter.acquire().await.expect("open");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+    }
+
     let semaphore = Arc::new(
         Semaphore::new(1) // starved semaphore
     );
