@@ -51,6 +51,9 @@ pub struct Options {
     pub retention: Duration,
     /// Between two updates to clients.
     pub publish_interval: Duration,
+    /// Updates that wait for a client that does not read. When they are so many it is disconnected: it may connect again,
+    /// and knows that it missed something. Nobody else is held up.
+    pub client_buffer: usize,
 }
 
 impl Default for Options {
@@ -59,6 +62,7 @@ impl Default for Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             retention: Duration::from_secs(2),
             publish_interval: Duration::from_millis(200),
+            client_buffer: 128,
         }
     }
 }

@@ -53,7 +53,7 @@ impl Player {
     /// # Errors
     /// A socket that fails.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let clock = tokio::spawn(Arc::clone(&self).advance());
+        let clock = tokio::spawn(Arc::clone(&self).advance(tokio::time::sleep));
         let server = tonic::transport::Server::builder()
             .serve_with_incoming(InstrumentServer::new(Service(self)), TcpListenerStream::new(listener));
         // Streams stand still at the end and never close by themselves: a graceful shutdown would wait for them.
@@ -70,8 +70,8 @@ impl Player {
         (*self.played.borrow(), self.recording.entries.len())
     }
 
-    /// Moves the clock of the replay, but not while it is paused.
-    async fn advance(self: Arc<Self>) {
+    /// Moves the clock of the replay, but not while it is paused. `sleep` lets time pass.
+    async fn advance<S: Future<Output = ()>>(self: Arc<Self>, sleep: impl Fn(Duration) -> S) {
         let mut wanted = self.wanted.subscribe();
         // The sender lives as long as the player.
         let _ = wanted.wait_for(|wanted| *wanted).await;
@@ -82,7 +82,7 @@ impl Player {
             while clock < due {
                 let _ = paused.wait_for(|paused| !*paused).await;
                 let step = (due - clock).min(GLANCE);
-                tokio::time::sleep(step).await;
+                sleep(step).await;
                 clock += step;
             }
             self.played.send_replace(index + 1);
@@ -196,3 +196,6 @@ pub async fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
+
+#[cfg(test)]
+mod tests;

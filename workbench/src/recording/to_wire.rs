@@ -259,3 +259,84 @@ fn histogram(durations: &Durations) -> tasks::DurationHistogram {
 fn raw(durations: &Durations) -> Vec<u8> {
     STANDARD.decode(&durations.raw).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use reports::run::console::{Header, Line, Writer, parse};
+
+    use super::*;
+
+    /// What the stock user interface takes at most (the default of tonic's decoder), bytes.
+    const MOST: usize = 4 << 20;
+
+    fn recording(update: &Update) -> Recording {
+        let header = Header { format: reports::run::console::FORMAT, started_ns: 1_000_000_000, cap_bytes: 1 << 30 };
+        let mut writer = Writer::begin(Vec::new(), header).unwrap();
+        writer.line(&Line::Update(Box::new(update.clone()))).unwrap();
+        let end = reports::run::console::End {
+            at: 0,
+            reason: reports::run::console::EndReason::Stopped,
+            updates: 0,
+            details: 0,
+            without_details: 0,
+            hooks: None,
+        };
+        parse(&writer.end(end).unwrap(), std::path::Path::new("console.jsonl")).unwrap()
+    }
+
+    #[test]
+    fn a_large_update_is_split_into_messages_that_the_stock_user_interface_takes_and_nothing_is_lost_or_doubled() {
+        let place = |line| Some(Place { file: Some(0), module: Some(0), line: Some(line), column: Some(9) });
+        let field = |name| Field { name: Some(FieldName::Text(name)), value: Some(Value::Text(0)), metadata: None };
+        let task = |id: u32| Task {
+            id: id.into(),
+            metadata: Some(7),
+            kind: TaskKind::Spawn,
+            fields: vec![field(0), field(0)],
+            parents: Vec::new(),
+            place: place(id),
+        };
+        let polls = PollStats { polls: 3, first: Some(1), started: Some(2), ended: Some(3), busy: Some(4) };
+        let stats = |id: u32| TaskStats { id: id.into(), wakes: 1, poll: Some(polls), ..TaskStats::default() };
+        let update = Update {
+            strings: vec!["crates/orders/src/handlers/checkout/confirmation.rs".into()],
+            metadata: vec![Metadata {
+                id: 7,
+                name: 0,
+                target: 0,
+                module: 0,
+                place: None,
+                kind: 0,
+                level: 2,
+                fields: vec![0],
+            }],
+            tasks: (0..30_001).map(task).collect(),
+            task_stats: (0..10_000).map(stats).collect(),
+            dropped_tasks: 5,
+            ..Update::default()
+        };
+        let recording = recording(&update);
+        let messages = ToWire(&recording).update(&update);
+        assert_eq!(messages.len(), 30_001_usize.div_ceil(CHUNK));
+        let largest = messages.iter().map(Message::encoded_len).max().unwrap();
+        assert!(largest < MOST, "{largest}");
+        assert!(messages.iter().map(Message::encoded_len).sum::<usize>() > MOST, "in one message it would be refused");
+        let updates: Vec<_> = messages.iter().map(|message| message.task_update.as_ref().unwrap()).collect();
+        let ids = updates.iter().flat_map(|update| &update.new_tasks).map(|task| task.id.unwrap().id);
+        assert!(ids.eq(0..30_001), "in order, each once");
+        let told =
+            updates.iter().flat_map(|update| update.stats_update.keys()).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!((told.len(), updates.iter().map(|update| update.dropped_events).sum::<u64>()), (10_000, 5));
+        // A task is understood by its metadata, which has to be there first.
+        let with_metadata = messages.iter().map(|message| message.new_metadata.is_some());
+        assert!(with_metadata.eq((0..messages.len()).map(|at| at == 0)));
+    }
+
+    #[test]
+    fn a_small_or_empty_update_is_one_message() {
+        let update = Update::default();
+        let recording = recording(&update);
+        assert_eq!(ToWire(&recording).update(&update).len(), 1);
+    }
+}

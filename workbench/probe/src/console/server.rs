@@ -48,8 +48,11 @@ impl Drop for Server {
 pub(super) fn start(options: &Options) -> Result<Server, ConsoleError> {
     let listener = listen(options.address)?;
     let address = listener.local_addr()?;
-    let (layer, server) =
-        ConsoleLayer::builder().retention(options.retention).publish_interval(options.publish_interval).build();
+    let (layer, server) = ConsoleLayer::builder()
+        .retention(options.retention)
+        .publish_interval(options.publish_interval)
+        .client_buffer_capacity(options.client_buffer)
+        .build();
     let subscriber = tracing_subscriber::registry().with(layer.with_filter(FilterFn::new(is_runtime)));
     // The thread first: a subscriber without a server cannot be taken back.
     let (stop, stopped) = oneshot::channel();
