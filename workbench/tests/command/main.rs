@@ -12,6 +12,7 @@ mod output;
 mod plans;
 mod program;
 mod recordings;
+mod refusals;
 mod sample;
 mod selectors;
 mod stalls;
