@@ -9,17 +9,22 @@ use console_api::instrument::instrument_client::InstrumentClient;
 use console_api::instrument::{InstrumentRequest, Update};
 use probe::console::{Console, Options};
 use tonic::Streaming;
+use tonic::transport::Endpoint;
 
 #[global_allocator]
 static ALLOCATOR: probe::allocator::Selectable = probe::allocator::Selectable;
 
 /// Updates that wait in the process for one client.
 const BUFFER: usize = 8;
-/// Windows of HTTP/2 and buffers of sockets hold some more; each update is some hundred bytes.
-const UPDATES: usize = 5_000;
+/// Of HTTP/2, bytes: so much is under way to a client that does not read, as far as it is concerned.
+const WINDOW: u32 = 1 << 16;
+/// The server holds some hundred KiB more for one stream, and an update is some hundred bytes.
+const UPDATES: usize = 1_500;
 
 async fn connect(address: SocketAddr) -> Streaming<Update> {
-    let mut client = InstrumentClient::connect(format!("http://{address}")).await.unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let endpoint = endpoint.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
+    let mut client = InstrumentClient::new(endpoint.connect().await.unwrap());
     let mut stream = client.watch_updates(InstrumentRequest {}).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
     stream
