@@ -60,6 +60,7 @@ fn plan(origin: &Origin) -> Plan {
             timeout_s: 0.0,
         },
         cpu: None,
+        heap: None,
         stall_after_s: None,
         task_waits: None,
         attached: Some(origin.clone()),
