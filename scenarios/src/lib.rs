@@ -6,5 +6,6 @@ pub mod knobs;
 pub mod problem;
 pub mod resolve;
 pub mod spec;
+pub mod trace;
 pub mod workload;
 pub mod workloads;

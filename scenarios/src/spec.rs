@@ -1,6 +1,7 @@
 //! A scenario after reading and resolving: plain data, no spans, no I/O.
 
 mod program;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::program::{PORT, Program, Ready, Scheme, Target, TargetError};
+pub use self::shape::{Arrival, Burst, Stage, Trace};
 
 /// Settings by knob path, in the spelling a person would use (`2`, `10s`, `jemalloc`, `true`).
 ///
@@ -76,6 +78,13 @@ pub struct Load {
     pub tls_insecure: bool,
     /// File with further certificate authorities, PEM.
     pub tls_ca: Option<String>,
+    /// Rates one after the other, in the place of one throughout. Where there are any, `rate` is their mean and
+    /// `operations` what they hold, bursts included.
+    pub stages: Vec<Stage>,
+    /// Operations that arrive together on top of the stages.
+    pub burst: Option<Burst>,
+    /// Recorded arrivals, in the place of any others.
+    pub trace: Option<Trace>,
 }
 
 /// What a networked subject is spoken to in.

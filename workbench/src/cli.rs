@@ -54,6 +54,24 @@ pub(crate) struct Run {
     /// Run every value of a knob; repeated, every combination. Values that contain commas are separated by `;`.
     #[arg(long, value_name = "KNOB=A,B,…")]
     pub vary: Vec<String>,
+    /// A part of the load: `200:5s` is 200 operations a second for 5 s, `200..800:10s` a ramp (repeat for several).
+    #[arg(long = "stage", visible_alias = "ramp", value_name = "RATE:TIME", conflicts_with_all = ["resume", "rate", "duration"])]
+    pub stages: Vec<String>,
+    /// Operations that arrive together, on top of the others: `50/1s` is 50 each second.
+    #[arg(long, value_name = "SIZE/TIME", conflicts_with = "resume")]
+    pub burst: Option<String>,
+    /// Replay recorded arrivals: a file of `t_us,op` lines, sorted.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "stages", "burst", "rate", "duration"])]
+    pub trace: Option<std::path::PathBuf>,
+    /// How many operations each recorded arrival becomes, on average.
+    #[arg(long, value_name = "FACTOR", conflicts_with = "resume")]
+    pub scale: Option<f64>,
+    /// Trust certificates signed by an authority in this file (PEM), too.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub tls_ca: Option<std::path::PathBuf>,
+    /// What to speak: auto, http1, http2 or lines [default: by the target].
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub protocol: Option<String>,
     /// Run only this variant of the scenario (repeat for several).
     #[arg(long, value_name = "NAME")]
     pub variant: Vec<String>,

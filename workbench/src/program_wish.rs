@@ -213,6 +213,11 @@ impl ProgramWish {
 
     /// Puts what was said of the load in its place.
     fn drive(&self, scenario: &mut Scenario) -> anyhow::Result<()> {
+        if scenario.load.is_shaped() && (self.rate.is_some() || self.duration.is_some()) {
+            return Err(Refusal::usage(
+                "`--rate` and `--duration` follow from the stages, bursts or trace of the scenario: leave them out",
+            ));
+        }
         if let Some(rate) = self.rate {
             if !rate.is_finite() || rate <= 0.0 {
                 return Err(Refusal::usage(format!(
@@ -340,6 +345,9 @@ fn shape(compared: bool) -> (Trial, Load) {
         connection: Connection::KeepAlive,
         tls_insecure: false,
         tls_ca: None,
+        stages: Vec::new(),
+        burst: None,
+        trace: None,
     };
     (trial, load)
 }

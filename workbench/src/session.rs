@@ -1,5 +1,7 @@
 //! A run from a wish to its result: resolve, plan, conduct, report. What the `run` command does, for any caller.
 
+mod arriving;
+
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::{Program, Scenario, Variant};
 
+pub use self::arriving::Arriving;
 use crate::clock::{Clock, SystemClock};
 use crate::conductor::{Ending, Stage, conduct};
 use crate::events::Listener;
@@ -40,6 +43,8 @@ pub struct Wish {
     pub vary: Vec<(String, Vec<String>)>,
     /// Variants of the scenario to run; none means all.
     pub variants: Vec<String>,
+    /// Arrivals and transport in the place of the scenario's.
+    pub arriving: Arriving,
     /// How much to measure.
     pub amount: Amount,
     /// Evidence to gather after the measurements.
@@ -102,7 +107,8 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         Some(program) => program.scenario(&wish.scenario, catalog)?,
         None => catalog.load(&wish.scenario).map_err(Refusal::usage)?,
     };
-    let scenario = rooted(scenario, &wish.scenario)?;
+    let mut scenario = rooted(scenario, &wish.scenario)?;
+    wish.arriving.apply(&mut scenario)?;
     let mut resolved = resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)?;
     if wish.amount == Amount::Quick {
         quicken(&mut resolved);
@@ -216,7 +222,7 @@ fn quicken(resolved: &mut Resolved) {
     let scenario = &mut resolved.scenario;
     scenario.trial.blocks = 3;
     scenario.trial.saturated /= 2;
-    scenario.load.operations = (scenario.load.operations / 4).max(1);
+    scenario.load.quarter();
 }
 
 /// Seconds that this many trials of the plan take.
@@ -276,6 +282,16 @@ impl Session {
             return Err(Refusal::usage(format!(
                 "the scenario.toml of {} is no longer the one that was planned; trials of two scenarios are never mixed: \
                  start a new run",
+                run.id
+            )));
+        }
+        let mut scenario = scenario;
+        scenarios::trace::fill(&mut scenario, path).map_err(Refusal::usage)?;
+        let first = crate::load::OpenSpec::new(&scenario, plan::block_seed(run.plan.seed, Some(1))).schedule().hash();
+        if run.plan.schedule_hashes.first().is_some_and(|planned| *planned != first) {
+            return Err(Refusal::usage(format!(
+                "the arrivals of {} are no longer those that were planned (was its trace changed?); trials of two \
+                 schedules are never mixed: start a new run",
                 run.id
             )));
         }

@@ -18,6 +18,12 @@
 //! connection = "keep-alive"  # keep-alive | close: one connection for each request
 //! tls_insecure = false       # true: take any certificate
 //! tls_ca = "ca.pem"          # whom to trust besides the usual; a path from where the command runs
+//!                            # in the place of `rate` and `operations`, one of
+//! stages = [{ rate = 200, for = "5s" }, { from = 200, to = 800, for = "10s" }]
+//! ramp = { from = 100, to = 800, for = "30s" }
+//! trace = "arrivals.csv"     # t_us,op[,…]: recorded arrivals, a path from the file's folder
+//! scale = 1.5                # each of them becomes so many, on average
+//! burst = { size = 50, every = "1s" }   # on top of rate, stages or ramp
 //!
 //! [[mix]]
 //! operation = "orders"
@@ -70,6 +76,7 @@
 //!
 //! All problems of a file are reported at once, each with its line and column.
 
+mod arrivals;
 mod document;
 mod fields;
 mod mix;
@@ -91,6 +98,7 @@ use self::document::{Report, Section};
 use crate::catalog::WorkloadKind;
 use crate::problem::{Problems, listed, nearest, shown};
 use crate::spec::Scenario;
+use crate::trace::{self, TraceError};
 
 /// A scenario file that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +114,9 @@ pub enum ReadError {
     /// The file was read and is wrong.
     #[error("{0}")]
     Problems(#[from] Problems),
+    /// The file was read, and the trace that it names cannot be used.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
 }
 
 /// Reads a scenario; `file` is the name that messages give it.
@@ -131,7 +142,9 @@ pub fn parse_for(file: &str, text: &str, workloads: &[(&str, WorkloadKind)]) -> 
 /// [`ReadError`], which names the path.
 pub fn read(path: &Path, workloads: &[(&str, WorkloadKind)]) -> Result<Scenario, ReadError> {
     let text = std::fs::read_to_string(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    Ok(parse_for(&path.to_string_lossy(), &text, workloads)?)
+    let mut scenario = parse_for(&path.to_string_lossy(), &text, workloads)?;
+    trace::fill(&mut scenario, path.parent().unwrap_or(Path::new("")))?;
+    Ok(scenario)
 }
 
 fn parse_with(file: &str, text: &str, workloads: Option<&[(&str, WorkloadKind)]>) -> Result<Scenario, Problems> {

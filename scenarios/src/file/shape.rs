@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::document::{Report, Section};
-use super::fields;
+use super::{arrivals, fields};
 use crate::knobs::{Acts, KNOBS, Knob, apply_to_shape};
 use crate::problem::Problem;
 use crate::spec::{Arrivals, Connection, Load, Protocol, Trial};
@@ -24,8 +24,9 @@ pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
         }
         None => true,
     };
-    let rate_given = section.get("rate").is_some();
-    if load.arrivals != Arrivals::Closed && !rate_given {
+    let arrivals_read = arrivals::read(&section, &mut load);
+    let rate_given = section.get("rate").is_some() || load.is_shaped();
+    if load.arrivals != Arrivals::Closed && !rate_given && arrivals_read {
         section.required("rate");
     }
     if load.protocol == Protocol::Http2
@@ -40,11 +41,12 @@ pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
         nothing_to_measure(root.report, &section);
         return None;
     }
-    (trial_read && load_read && ca_read && (rate_given || load.arrivals == Arrivals::Closed)).then_some((trial, load))
+    (trial_read && load_read && ca_read && arrivals_read && (rate_given || load.arrivals == Arrivals::Closed))
+        .then_some((trial, load))
 }
 
 /// Keys of `[load]` that are no knobs.
-const LOAD_ONLY: &[&str] = &["tls_ca"];
+const LOAD_ONLY: &[&str] = &["tls_ca", "stages", "ramp", "burst", "trace", "scale"];
 
 /// Reads the keys of one section; false where a problem was reported.
 fn apply(section: &Section<'_>, acts: Acts, others: &[&str], trial: &mut Trial, load: &mut Load) -> bool {
@@ -82,6 +84,9 @@ pub(super) fn defaults() -> (Trial, Load) {
         connection: Connection::KeepAlive,
         tls_insecure: false,
         tls_ca: None,
+        stages: Vec::new(),
+        burst: None,
+        trace: None,
     };
     (trial, load)
 }

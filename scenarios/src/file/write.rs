@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::knobs::{CONNECTIONS, PROTOCOLS, arrivals_name, name_of};
 use crate::knobs::{Kind, Setting, duration_text, lookup, parameter_name};
-use crate::spec::{Operation, Program, Request, Scenario, Settings};
+use crate::spec::{Load, Operation, Program, Request, Scenario, Settings, Stage};
 
 /// Writes a scenario as TOML that [`super::parse`] reads back to an equal one. Defaults are written out.
 pub fn to_toml(scenario: &Scenario) -> String {
@@ -73,10 +73,7 @@ fn write_shape(out: &mut String, scenario: &Scenario) {
     line(out, "saturated", &quoted(&duration_text(trial.saturated)));
     out.push_str("\n[load]\n");
     line(out, "arrivals", &quoted(arrivals_name(load.arrivals)));
-    if load.rate > 0.0 {
-        line(out, "rate", &number(load.rate));
-    }
-    line(out, "operations", &load.operations.to_string());
+    write_arrivals(out, load);
     line(out, "concurrency", &load.concurrency.to_string());
     line(out, "max_in_flight", &load.max_in_flight.to_string());
     line(out, "timeout", &quoted(&duration_text(load.timeout)));
@@ -86,6 +83,32 @@ fn write_shape(out: &mut String, scenario: &Scenario) {
     line(out, "tls_insecure", &load.tls_insecure.to_string());
     if let Some(file) = &load.tls_ca {
         line(out, "tls_ca", &quoted(file));
+    }
+}
+
+fn write_arrivals(out: &mut String, load: &Load) {
+    if let Some(trace) = &load.trace {
+        line(out, "trace", &quoted(&trace.file));
+        return line(out, "scale", &number(trace.scale));
+    }
+    if load.stages.is_empty() {
+        if load.rate > 0.0 {
+            line(out, "rate", &number(load.rate));
+        }
+        return line(out, "operations", &load.operations.to_string());
+    }
+    let stage = |stage: &Stage| {
+        let rates = match (number(stage.from), number(stage.to)) {
+            (from, to) if from == to => format!("rate = {from}"),
+            (from, to) => format!("from = {from}, to = {to}"),
+        };
+        format!("{{ {rates}, for = {} }}", quoted(&duration_text(stage.span)))
+    };
+    let stages: Vec<String> = load.stages.iter().map(stage).collect();
+    line(out, "stages", &format!("[{}]", stages.join(", ")));
+    if let Some(burst) = load.burst {
+        let every = quoted(&duration_text(burst.every));
+        line(out, "burst", &format!("{{ size = {}, every = {every} }}", burst.size));
     }
 }
 

@@ -50,6 +50,12 @@ pub enum ResolveError {
         /// Setting.
         path: String,
     },
+    /// A rate or a number beside stages, bursts or a trace, from which they follow.
+    #[error("`{path}` follows from the stages, bursts or trace of the load: change these, or leave them out")]
+    Shaped {
+        /// Setting.
+        path: String,
+    },
     /// `--vary` twice for one setting.
     #[error("`{path}` is varied twice: give all values to one --vary")]
     VariedTwice {

@@ -76,6 +76,9 @@ fn set(scenario: &mut Scenario, path: &str, value: &str) -> Result<(), ResolveEr
     if let Setting::Knob(knob) = lookup(path)?
         && !knob.acts_on_subject()
     {
+        if scenario.load.is_shaped() && matches!(knob.path, "load.rate" | "load.operations" | "load.arrivals") {
+            return Err(ResolveError::Shaped { path: knob.path.to_owned() });
+        }
         return Ok(apply_to_shape(&mut scenario.trial, &mut scenario.load, path, value)?);
     }
     let value = checked(scenario, path, value)?;

@@ -14,7 +14,7 @@ use crate::conductor::Ending;
 use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
 use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
-use crate::session::{Amount, Session, Wish, estimate_s, prepare};
+use crate::session::{Amount, Arriving, Session, Wish, estimate_s, prepare};
 use crate::subject::last_words::last_words;
 use crate::{plan, signals, spans, ui};
 
@@ -81,6 +81,7 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         set,
         vary,
         variants: flags.variant.clone(),
+        arriving: arriving(flags)?,
         amount,
         evidence: kinds(&flags.evidence, flags.incident)?,
         incident: flags.incident,
@@ -127,6 +128,21 @@ fn program(flags: &Run) -> anyhow::Result<ProgramWish> {
             expect_body: given.expect_body.clone(),
         },
         varied: !flags.vary.is_empty(),
+    })
+}
+
+/// Arrivals and transport, where the flags say something about them.
+fn arriving(flags: &Run) -> anyhow::Result<Arriving> {
+    fn read<T: std::str::FromStr<Err = String>>(flag: &str, text: &String) -> anyhow::Result<T> {
+        text.parse().map_err(|error| Refusal::usage(format!("`--{flag}` = {text} is not {error}")))
+    }
+    Ok(Arriving {
+        stages: flags.stages.iter().map(|text| read("stage", text)).collect::<Result<_, _>>()?,
+        burst: flags.burst.as_ref().map(|text| read("burst", text)).transpose()?,
+        trace: flags.trace.clone(),
+        scale: flags.scale,
+        tls_ca: flags.tls_ca.clone(),
+        protocol: flags.protocol.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scenarios::spec::{Arrivals, Request};
 
 use super::placement::Placement;
-use super::spec::{ClosedSpec, OpenSpec, Operation};
+use super::spec::{ClosedSpec, OpenSpec, Operation, Shape};
 
 /// An operation that sends `GET /<name>/<sequence>`.
 pub(super) fn operation(name: &str, weight: f64) -> Operation {
@@ -25,6 +25,7 @@ pub(super) fn open(count: usize) -> OpenSpec {
     OpenSpec {
         operations: vec![operation("read", 3.0), operation("write", 1.0)],
         arrivals: Arrivals::Poisson,
+        shape: Shape::default(),
         rate: 20_000.0,
         count,
         concurrency: 4,

@@ -16,6 +16,7 @@ mod driver_thread;
 mod fixture;
 mod histogram;
 pub mod in_process;
+mod intensity;
 mod limit;
 pub mod network;
 mod outcome;
@@ -38,7 +39,7 @@ pub use self::pacer::{Pacer, Pacing};
 pub use self::placement::Placement;
 pub use self::priority::DriverPriority;
 pub use self::schedule::Schedule;
-pub use self::spec::{ClosedSpec, OpenSpec, Operation, Round};
+pub use self::spec::{ClosedSpec, OpenSpec, Operation, Round, Shape};
 
 /// Why a phase could not be driven.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,9 @@
 //! When every operation of an open-loop phase is due, and which operation it is: computed before the phase.
 
-use scenarios::spec::Arrivals;
+use scenarios::spec::{Arrivals, Burst, Stage, Trace};
 
-use super::seeded::{Generator, Stream};
+use super::intensity::Intensity;
+use super::seeded::{Generator, Stream, below};
 
 /// The arrivals of a phase. The same input gives the same schedule, on every platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +34,62 @@ impl Schedule {
     pub fn new(arrivals: Arrivals, rate: f64, count: usize, weights: &[f64], seed: u64) -> Self {
         let duration_ns = if rate > 0.0 && rate.is_finite() { count as f64 / rate * 1e9 } else { 0.0 };
         let offsets_ns = match arrivals {
-            Arrivals::Poisson => poisson(count, duration_ns, seed),
+            Arrivals::Poisson => {
+                uniforms(count, seed).into_iter().map(|share| nanoseconds(share * duration_ns)).collect()
+            }
             Arrivals::Constant => (0..count).map(|i| nanoseconds(i as f64 / count as f64 * duration_ns)).collect(),
             Arrivals::Closed => vec![0; count],
         };
-        let mut operations = Vec::with_capacity(count);
-        for (operation, share) in (0_u16..).zip(shares(count, weights)) {
-            operations.extend(std::iter::repeat_n(operation, share));
-        }
-        Generator::new(seed, Stream::Order).shuffle(&mut operations);
+        let operations = shuffled(count, weights, seed);
         Self { offsets_ns, operations, duration_ns: nanoseconds(duration_ns) }
+    }
+
+    /// Lays out arrivals whose rate changes, and bursts on top of them, the first at the begin.
+    ///
+    /// As many as the integral of the rate says, rounded: *Poisson* arrivals at the times when sorted uniforms of it were
+    /// due, *constant* ones when equal parts of it were. Kinds of operations as in [`Schedule::new`].
+    pub fn staged(arrivals: Arrivals, stages: &[Stage], burst: Option<Burst>, weights: &[f64], seed: u64) -> Self {
+        let intensity = Intensity::new(stages);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and at most 1e9")]
+        let count = intensity.total().round() as usize;
+        let shares: Vec<f64> = match arrivals {
+            Arrivals::Constant => (0..count).map(|i| i as f64 / count as f64).collect(),
+            Arrivals::Poisson | Arrivals::Closed => uniforms(count, seed),
+        };
+        let due = |share: f64| nanoseconds(intensity.when(share * intensity.total()) * 1e9);
+        let mut offsets_ns: Vec<u64> = shares.into_iter().map(due).collect();
+        let duration_ns = nanoseconds(intensity.length_s() * 1e9);
+        if let Some(burst) = burst {
+            let every_ns = usize::try_from(burst.every.as_nanos()).unwrap_or(usize::MAX).max(1);
+            let begins = (0..duration_ns).step_by(every_ns);
+            offsets_ns.extend(begins.flat_map(|at_ns| std::iter::repeat_n(at_ns, burst.size as usize)));
+        }
+        offsets_ns.sort_unstable();
+        let operations = shuffled(offsets_ns.len(), weights, seed);
+        Self { offsets_ns, operations, duration_ns }
+    }
+
+    /// Recorded arrivals, as they were or scaled: below 1 some are left out at random, above 1 some come again, at random
+    /// times before the next (time itself is not stretched, so that bursts stay as long as they were).
+    pub fn recorded(trace: &Trace, seed: u64) -> Self {
+        let mut generator = Generator::new(seed, Stream::Arrivals);
+        let mut arrivals = Vec::with_capacity(trace.arrivals.len());
+        let last_ns = trace.arrivals.last().map_or(0, |last| last.at_us.saturating_mul(1000));
+        for (index, arrival) in trace.arrivals.iter().enumerate() {
+            let at_ns = arrival.at_us.saturating_mul(1000);
+            let next_ns = trace.arrivals.get(index + 1).map_or(at_ns, |next| next.at_us.saturating_mul(1000));
+            // An exact 1 draws nothing: the trace is the same in every block.
+            let more = trace.scale.fract() > 0.0 && generator.uniform() < trace.scale.fract();
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+            let copies = trace.scale as u32 + u32::from(more);
+            for copy in 0..copies {
+                let later_ns = if copy == 0 { 0 } else { below(generator.bits(), (next_ns - at_ns).max(1)) };
+                arrivals.push((at_ns + later_ns, arrival.operation));
+            }
+        }
+        arrivals.sort_by_key(|(at_ns, _)| *at_ns);
+        let (offsets_ns, operations) = arrivals.into_iter().unzip();
+        Self { offsets_ns, operations, duration_ns: last_ns }
     }
 
     /// Number of operations.
@@ -96,7 +143,18 @@ pub(super) fn shares(count: usize, weights: &[f64]) -> Vec<usize> {
     shares
 }
 
-fn poisson(count: usize, duration_ns: f64, seed: u64) -> Vec<u64> {
+/// Kinds of so many operations: each its exact share, in an order shuffled by the seed.
+fn shuffled(count: usize, weights: &[f64], seed: u64) -> Vec<u16> {
+    let mut operations = Vec::with_capacity(count);
+    for (operation, share) in (0_u16..).zip(shares(count, weights)) {
+        operations.extend(std::iter::repeat_n(operation, share));
+    }
+    Generator::new(seed, Stream::Order).shuffle(&mut operations);
+    operations
+}
+
+/// Sorted uniforms between 0 and 1: the arrivals of a Poisson process, given their number.
+fn uniforms(count: usize, seed: u64) -> Vec<f64> {
     let mut generator = Generator::new(seed, Stream::Arrivals);
     let mut sum = 0.0;
     let sums: Vec<f64> = (0..count)
@@ -106,7 +164,7 @@ fn poisson(count: usize, duration_ns: f64, seed: u64) -> Vec<u64> {
         })
         .collect();
     let total = sum + generator.exponential();
-    sums.into_iter().map(|sum| nanoseconds(sum / total * duration_ns)).collect()
+    sums.into_iter().map(|sum| sum / total).collect()
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; the cast saturates")]
@@ -169,7 +227,81 @@ mod tests {
         }
     }
 
+    fn stage(from: f64, to: f64, seconds: f64) -> Stage {
+        Stage { from, to, span: std::time::Duration::from_secs_f64(seconds) }
+    }
+
+    fn trace(scale: f64, at_us: &[u64]) -> Trace {
+        let arrivals = at_us.iter().map(|&at_us| scenarios::spec::Arrival { at_us, operation: (at_us % 3) as u16 });
+        Trace { file: String::new(), scale, arrivals: arrivals.collect() }
+    }
+
+    #[test]
+    fn shaped_schedules_never_change_with_versions_or_platforms() {
+        let stages = [stage(200.0, 200.0, 1.0), stage(200.0, 800.0, 2.0)];
+        let burst = Some(Burst { size: 50, every: std::time::Duration::from_millis(700) });
+        let staged = |arrivals| Schedule::staged(arrivals, &stages, burst, &[9.0, 1.0], 42);
+        assert_eq!(staged(Arrivals::Poisson).len(), 1200 + 5 * 50);
+        let recorded = Schedule::recorded(&trace(1.5, &[0, 10, 10, 400, 9000]), 42);
+        let hashes = [staged(Arrivals::Poisson), staged(Arrivals::Constant), recorded].map(|s| s.hash());
+        assert_eq!(hashes, ["bf15b7d900277086", "c88e3933b24aaac7", "ce2cce1faad407cb"]);
+    }
+
+    #[test]
+    fn bursts_come_together_at_their_times() {
+        let burst = Burst { size: 4, every: std::time::Duration::from_millis(400) };
+        let schedule = Schedule::staged(Arrivals::Constant, &[stage(1.0, 1.0, 1.0)], Some(burst), &[1.0], 1);
+        let at_ms: Vec<u64> = schedule.offsets_ns.iter().map(|ns| ns / 1_000_000).collect();
+        assert_eq!(at_ms, [0, 0, 0, 0, 0, 400, 400, 400, 400, 800, 800, 800, 800]);
+        assert_eq!(schedule.duration_ns, 1_000_000_000);
+    }
+
+    #[test]
+    fn a_trace_is_replayed_as_it_was() {
+        let schedule = Schedule::recorded(&trace(1.0, &[0, 7, 7, 3000]), 5);
+        assert_eq!(schedule.offsets_ns, [0, 7_000, 7_000, 3_000_000]);
+        assert_eq!(schedule.operations, [0, 1, 1, 0]);
+        assert_eq!(schedule, Schedule::recorded(&trace(1.0, &[0, 7, 7, 3000]), 6));
+    }
+
     proptest! {
+        #[test]
+        fn a_scaled_trace_has_so_many_on_average_and_none_out_of_place(seed: u64, scale in 0.1_f64..4.0) {
+            let at_us: Vec<u64> = (0..2000).map(|i| i * 37 % 5 + i * 100).collect();
+            let schedule = Schedule::recorded(&trace(scale, &at_us), seed);
+            prop_assert!(schedule.offsets_ns.is_sorted());
+            prop_assert!(schedule.offsets_ns.last().is_none_or(|&last| last <= schedule.duration_ns));
+            // Five standard deviations of a sum of 2,000 draws.
+            prop_assert!((schedule.len() as f64 - 2000.0 * scale).abs() < 5.0 * 2000.0_f64.sqrt() / 2.0 + 1.0);
+            prop_assert_eq!(&schedule, &Schedule::recorded(&trace(scale, &at_us), seed));
+        }
+
+        #[test]
+        fn staged_schedules_hold_the_integral_of_their_rate(
+            rates in prop::collection::vec((0.0_f64..2000.0, 1.0_f64..2000.0, 0.05_f64..1.0), 1..5),
+            seed: u64, constant: bool,
+        ) {
+            let stages: Vec<Stage> = rates.iter().map(|(from, to, seconds)| stage(*from, *to, *seconds)).collect();
+            let arrivals = if constant { Arrivals::Constant } else { Arrivals::Poisson };
+            let schedule = Schedule::staged(arrivals, &stages, None, &[3.0, 1.0], seed);
+            let due: f64 = stages.iter().map(Stage::operations).sum();
+            prop_assert_eq!(schedule.len() as f64, due.round());
+            prop_assert!(schedule.offsets_ns.is_sorted());
+            prop_assert!(schedule.offsets_ns.last().is_none_or(|&last| last <= schedule.duration_ns));
+            prop_assert_eq!(&schedule, &Schedule::staged(arrivals, &stages, None, &[3.0, 1.0], seed));
+            // What is due in each stage: exactly for equal parts, within six standard deviations for Poisson.
+            let (mut begin_ns, mut room) = (0, 1.5);
+            for stage in &stages {
+                let end_ns = begin_ns + stage.span.as_nanos() as u64;
+                let within = schedule.offsets_ns.iter().filter(|ns| (begin_ns..end_ns).contains(*ns)).count() as f64;
+                if !constant {
+                    room = 6.0 * stage.operations().sqrt() + 6.0;
+                }
+                prop_assert!((within - stage.operations()).abs() <= room, "{within} of {}", stage.operations());
+                begin_ns = end_ns;
+            }
+        }
+
         #[test]
         fn schedules_are_sorted_complete_and_repeatable(
             seed: u64, count in 0_usize..2000, rate in 0.1_f64..1e6,

@@ -39,6 +39,12 @@ impl Generator {
         -ln(uniform)
     }
 
+    /// Uniform in `[0, 1)`.
+    #[allow(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
+    pub(super) fn uniform(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// 64 bits.
     pub(super) fn bits(&mut self) -> u64 {
         self.0.next_u64()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scenarios::spec::{Arrivals, Line, Request, Scenario};
+use scenarios::spec::{Arrivals, Burst, Line, Request, Scenario, Stage, Trace};
 use serde::{Deserialize, Serialize};
 
 use super::placement::Placement;
@@ -34,6 +34,8 @@ pub struct OpenSpec {
     pub operations: Vec<Operation>,
     /// Arrival process.
     pub arrivals: Arrivals,
+    /// Where the rate is not one throughout: how it changes.
+    pub shape: Shape,
     /// Operations per second.
     pub rate: f64,
     /// Operations in all.
@@ -48,6 +50,17 @@ pub struct OpenSpec {
     pub seed: u64,
     /// Where the driver thread runs.
     pub placement: Placement,
+}
+
+/// How the arrivals of a phase are spread over its time; by default at one rate throughout.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shape {
+    /// Rates one after the other.
+    pub stages: Vec<Stage>,
+    /// Operations that arrive together on top of them.
+    pub burst: Option<Burst>,
+    /// Recorded arrivals in the place of any others.
+    pub trace: Option<Trace>,
 }
 
 /// A closed-loop phase: `concurrency` clients, each sending as soon as it was answered. For warm-up and saturation.
@@ -97,6 +110,7 @@ impl OpenSpec {
         Self {
             operations: operations(scenario),
             arrivals: load.arrivals,
+            shape: Shape { stages: load.stages.clone(), burst: load.burst, trace: load.trace.clone() },
             rate: load.rate,
             count: usize::try_from(load.operations).unwrap_or(usize::MAX),
             concurrency: load.concurrency.max(1) as usize,
@@ -116,7 +130,16 @@ impl OpenSpec {
     /// Lays out the arrivals. Pure.
     pub fn schedule(&self) -> Schedule {
         let weights: Vec<f64> = self.operations.iter().map(|o| o.weight).collect();
-        Schedule::new(self.arrivals, self.rate, self.count, &weights, self.seed)
+        match &self.shape {
+            _ if self.arrivals == Arrivals::Closed => {
+                Schedule::new(self.arrivals, self.rate, self.count, &weights, self.seed)
+            }
+            Shape { trace: Some(trace), .. } => Schedule::recorded(trace, self.seed),
+            Shape { stages, burst, .. } if !stages.is_empty() => {
+                Schedule::staged(self.arrivals, stages, *burst, &weights, self.seed)
+            }
+            _ => Schedule::new(self.arrivals, self.rate, self.count, &weights, self.seed),
+        }
     }
 }
 
@@ -215,6 +238,9 @@ mod tests {
                 connection: Connection::KeepAlive,
                 tls_insecure: false,
                 tls_ca: None,
+                stages: vec![],
+                burst: None,
+                trace: None,
             },
             mix: vec![operation("order", 9.0), operation("login", 1.0)],
             settings: BTreeMap::new(),

@@ -165,3 +165,39 @@ fn amounts() {
 fn commands() {
     insta::assert_snapshot!(refused(&[&["rum"], &["list", "knob"], &["run", "--sed", "1"], &["show", "@", "@"]]));
 }
+
+#[test]
+fn arrivals() {
+    let program = program();
+    fs::write(program.folder().join("arrivals.csv"), "t_us,op\n0,order\n10,ordr\n5,order\n").expect("written");
+    insta::assert_snapshot!(transcripts(
+        &program,
+        &[
+            &["run", "--stage", "200"],
+            &["run", "--ramp", "200..x:5s"],
+            &["run", "--burst", "0/1s"],
+            &["run", "--scale", "2"],
+            &["run", "--stage", "1:1s", "--trace", "arrivals.csv"],
+            &["run", "--trace", "missing.csv"],
+            &["run", "--trace", "arrivals.csv"],
+            &["run", "--stage", "200:5s", "--set", "load.rate=7"],
+            &["run", "--protocol", "http3"],
+        ]
+    ));
+    assert_eq!(program.runs().len(), 0, "refused input leaves no run");
+}
+
+#[test]
+fn stages_are_planned() {
+    let program = program();
+    let planned = |flags: &[&str]| {
+        let output = program.run(&[&["run", "http-service", "--dry-run", "--json", "--seed", "1"], flags].concat());
+        let plan: serde_json::Value = serde_json::from_str(&output.stdout).expect("a plan");
+        (plan["phases"]["operations"].clone(), plan["schedule_hashes"][0].clone())
+    };
+    let steady = planned(&[]);
+    let staged = planned(&["--stage", "100:1s", "--ramp", "100..300:2s", "--burst", "50/1s"]);
+    assert_eq!(staged.0, 100 + 400 + 3 * 50);
+    assert_ne!(staged.1, steady.1);
+    assert_eq!(staged, planned(&["--stage", "100:1s", "--ramp", "100..300:2s", "--burst", "50/1s"]));
+}

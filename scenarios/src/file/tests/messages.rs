@@ -219,3 +219,25 @@ fn a_long_list_of_problems_is_cut() {
     assert_eq!(message.matches("unknown field").count(), 20);
     assert!(message.ends_with("error: 10 more problems in shop.toml"), "{message}");
 }
+
+#[test]
+fn what_is_wrong_with_arrivals_is_pointed_at() {
+    let rate = "rate = 1000";
+    insta::assert_snapshot!(messages(&[
+        (rate, "rate = 1000\nstages = [{ rate = 1, for = \"1s\" }]"),
+        (rate, "stages = [{ rate = 1, from = 2, for = \"1s\" }]"),
+        (rate, "stages = [{ rate = 1, for = 5 }, { rate = 1, fro = \"1s\" }]"),
+        (rate, "stages = []"),
+        (rate, "stages = [{ rate = 0, for = \"1s\" }]"),
+        (rate, "ramp = { from = -1, to = 5, for = \"1s\" }"),
+        (rate, "ramp = { from = 1, to = 5, for = \"1s\" }\ntrace = \"a.csv\""),
+        (rate, "burst = { size = 5, every = \"1s\" }"),
+        (rate, "rate = 9\nburst = { size = 0, every = \"1s\" }"),
+        (rate, "trace = \"a.csv\"\nscale = 0"),
+        (rate, "rate = 9\nscale = 2"),
+        (rate, "arrivals = \"closed\"\nburst = { size = 5, every = \"1s\" }"),
+        (rate, "rate = 9\nprotocol = \"http2\"\nconnection = \"close\""),
+        ("path = \"/health\"", "path = \"/health\"\nsend = \"PING\""),
+        ("path = \"/health\"", "expect = \"PONG\""),
+    ]));
+}

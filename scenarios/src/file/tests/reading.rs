@@ -48,3 +48,16 @@ fn one_worker_thread_is_what_current_thread_has() {
     let text = with("workload.login = \"pool\"", "runtime.flavor = \"current_thread\"\nruntime.worker_threads = 1");
     parse("shop.toml", &text).unwrap();
 }
+
+#[test]
+fn arrivals_of_every_shape_are_read() {
+    let load = |text: &str| parse("shop.toml", &with("rate = 1000", text)).unwrap().load;
+    let staged = load("stages = [{ rate = 200, for = \"5s\" }, { from = 200, to = 800, for = \"10s\" }]");
+    assert_eq!((staged.operations, staged.rate.to_bits()), (6000, 400.0_f64.to_bits()));
+    let ramp = load("ramp = { from = 0, to = 100, for = \"2s\" }\nburst = { size = 50, every = \"700ms\" }");
+    assert_eq!((ramp.operations, ramp.stages.len()), (100 + 3 * 50, 1));
+    let bursts = load("rate = 1000\nburst = { size = 5, every = \"1s\" }");
+    assert_eq!((bursts.operations, bursts.stages.len()), (2000 + 2 * 5, 1));
+    let trace = load("trace = \"arrivals.csv\"\nscale = 1.5").trace.unwrap();
+    assert_eq!((trace.file.as_str(), trace.scale.to_bits()), ("arrivals.csv", 1.5_f64.to_bits()));
+}

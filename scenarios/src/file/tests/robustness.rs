@@ -12,7 +12,8 @@ use super::super::{parse, to_toml};
 use super::RIGHT;
 use crate::knobs::{KNOBS, Kind, duration_text};
 use crate::spec::{
-    Arrivals, Connection, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Target, Trial, Variant,
+    Arrivals, Burst, Connection, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Stage, Target,
+    Trial, Variant,
 };
 
 const FILES: [&str; 3] =
@@ -242,6 +243,27 @@ fn loads() -> impl Strategy<Value = Load> {
             connection: how.0.1,
             tls_insecure: how.1,
             tls_ca: how.2,
+            stages: Vec::new(),
+            burst: None,
+            trace: None,
+        },
+    )
+}
+
+/// Loads whose rate changes.
+fn shaped_loads() -> impl Strategy<Value = Load> {
+    let hour = Duration::from_secs(3600);
+    let stage = (0.0_f64..1e4, 0.1_f64..1e4, durations(hour)).prop_map(|(from, to, span)| Stage {
+        from,
+        to,
+        span: span + Duration::from_secs(21),
+    });
+    let burst = (1_u32..100, durations(hour)).prop_map(|(size, every)| Burst { size, every });
+    (loads(), vec(stage, 1..4), option::of(burst)).prop_filter_map(
+        "closed, or too much",
+        |(mut load, stages, burst)| {
+            (load.stages, load.burst) = (stages, burst);
+            (load.arrivals != Arrivals::Closed && load.settle().is_ok()).then_some(load)
         },
     )
 }
@@ -258,7 +280,8 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         knobs
     });
     let names = ("[a-z0-9-]{1,12}", 1_u32.., lines(), "[a-z0-9-]{1,12}");
-    (names, trial, loads(), mixes(), settings).prop_flat_map(|(names, trial, load, mix, settings)| {
+    let load = prop_oneof![3 => loads(), 1 => shaped_loads()];
+    (names, trial, load, mixes(), settings).prop_flat_map(|(names, trial, load, mix, settings)| {
         let (name, version, summary, workload) = names;
         variants(&settings).prop_map(move |variants| Scenario {
             name: name.clone(),

@@ -182,6 +182,7 @@ mod tests {
         let spec = OpenSpec {
             operations: Vec::new(),
             arrivals: Arrivals::Closed,
+            shape: crate::load::Shape::default(),
             rate: 1000.0,
             count: 100,
             concurrency: 8,

@@ -111,7 +111,8 @@ impl Driving<'_> {
             Err(LoadError::Request { operation, problem }) => {
                 Err(SubjectError::Refused(format!("operation `{operation}`: {problem}")))
             }
-            Err(error @ LoadError::Unreachable { .. }) => {
+            Err(LoadError::Unsupported { problem }) => Err(SubjectError::Refused(problem)),
+            Err(error @ (LoadError::Unreachable { .. } | LoadError::Tls { .. })) => {
                 Err(running.failed(&format!("failed during {during}: {error}")))
             }
             Err(error) => Err(SubjectError::Ours(format!("during {during}: {error}"))),
