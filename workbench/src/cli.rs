@@ -279,6 +279,9 @@ pub(crate) struct Show {
     /// Mutexes, semaphores, channels, timers and who waited on them (gathered by `run --evidence console`).
     #[arg(long, conflicts_with_all = ["plan", "tasks"])]
     pub resources: bool,
+    /// Where threads waited, who was off its CPU why, and what the kernel counted (gathered by `run --evidence wait`).
+    #[arg(long, conflicts_with_all = ["plan", "tasks", "allocator", "resources"])]
+    pub waits: bool,
     /// The moment of the recording to look at, e.g. `2.5s` after its begin; its end unless given.
     #[arg(long, value_name = "DURATION", conflicts_with = "plan")]
     pub at: Option<String>,

@@ -46,6 +46,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         console: &views,
         stalls: &run.stalls,
         traces: &run.traces,
+        waits: &run.waits,
     };
     writer.report_html(&render::html::page(&page))?;
     writer.report_md(&(render::markdown::report(&summary) + &render::markdown::console(&summary, &views)))?;

@@ -71,6 +71,12 @@ impl Collector {
                 self.threads[thread].name = String::from_utf8_lossy(name).into_owned();
             }
             Record::Fork { pid, tid, time_ns } if pid != self.ours => self.born(tid, time_ns),
+            Record::Exit { pid, tid, time_ns } if pid != self.ours => {
+                // Of a thread that did nothing while it was watched there is nothing to say.
+                if let Some(thread) = self.by_tid.get(&tid) {
+                    self.threads[*thread as usize].ended_ns = Some(time_ns);
+                }
+            }
             Record::Lost(count) => self.lost += count,
             _ => {}
         }
@@ -121,7 +127,7 @@ impl Collector {
     fn thread(&mut self, pid: u32, tid: u32, time_ns: u64) -> u32 {
         let thread = *self.by_tid.entry(tid).or_insert_with(|| {
             let name = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).unwrap_or_default();
-            self.threads.push(Thread { pid, tid, name: name.trim_end().to_owned(), samples: 0 });
+            self.threads.push(Thread { pid, tid, name: name.trim_end().to_owned(), samples: 0, ended_ns: None });
             self.met_ns.push(time_ns);
             u32::try_from(self.threads.len() - 1).unwrap_or(u32::MAX)
         });

@@ -15,7 +15,7 @@ pub(super) enum Mark {
 }
 
 /// Where runtimes wait for work, without generics.
-const PARKS: [&str; 12] = [
+const PARKS: [&str; 14] = [
     "tokio::runtime::scheduler::multi_thread::park::",
     "tokio::runtime::scheduler::multi_thread::worker::Context::park",
     "tokio::runtime::scheduler::current_thread::Context::park",
@@ -23,6 +23,9 @@ const PARKS: [&str; 12] = [
     "tokio::runtime::driver::Driver::park",
     "tokio::runtime::blocking::pool::Inner::run",
     "rayon_core::sleep::Sleep::sleep",
+    // What this workbench itself has in the built-in subjects: the listener to its commands, and who looks at memory.
+    "workbench::child::",
+    "workbench::load::",
     // Go: a thread that found no goroutine, or is kept aside.
     "runtime.findRunnable",
     "runtime.stopm",
@@ -37,7 +40,7 @@ const CALLS: [&str; 1] = ["tokio::runtime::park::CachedParkThread::block_on"];
 /// What a function's name says, as the debug information or the symbol table gives it.
 pub(super) fn mark(function: &str) -> Option<Mark> {
     // Most functions are neither: names are taken apart only where they may be.
-    if !["tokio::", "rayon_core::", "runtime."].iter().any(|home| function.contains(home)) {
+    if !["tokio::", "rayon_core::", "runtime.", "workbench::"].iter().any(|home| function.contains(home)) {
         return None;
     }
     let name = clean_name(function);

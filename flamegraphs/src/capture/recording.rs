@@ -24,6 +24,8 @@ pub struct Thread {
     pub name: String,
     /// Samples of it.
     pub samples: u64,
+    /// When it ended, `CLOCK_MONOTONIC`, nanoseconds; `None` of one that outlived the recording.
+    pub ended_ns: Option<u64>,
 }
 
 /// One sample: when, of whom, where.
@@ -157,7 +159,8 @@ impl Recording {
             drawing.sample(thread, stack, &[whole(count), whole(nanoseconds)], &all)?;
         }
         drawing.builder.meta().default_sample_type = "delay".to_owned();
-        Ok(Waiting { waits, parked, profile: drawing.finish() })
+        let stacks = std::mem::take(&mut drawing.stacks);
+        Ok(Waiting { waits, parked, stacks, profile: drawing.finish() })
     }
 }
 
@@ -170,9 +173,16 @@ pub struct Waiting {
     pub profile: Profile,
     /// By position in [`Recording::stacks`]: a runtime's waiting for work.
     parked: Vec<bool>,
+    /// By position in [`Recording::stacks`]: its locations in the profile.
+    stacks: HashMap<u32, Vec<LocationId>>,
 }
 
 impl Waiting {
+    /// Where a wait began, leaf first, as locations of the profile; empty where that is not known.
+    pub fn stack(&self, wait: &Wait) -> &[LocationId] {
+        wait.stack.and_then(|stack| self.stacks.get(&stack)).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Why a thread was off its CPU.
     pub fn why(&self, wait: &Wait) -> Why {
         let idle = wait.stack.and_then(|stack| self.parked.get(stack as usize)).is_some_and(|parked| *parked);

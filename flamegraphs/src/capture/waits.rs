@@ -58,7 +58,7 @@ impl Why {
 }
 
 /// Every wait of a recording, thread by thread, in the order of time. Waits that had not ended with the recording end
-/// with it; what a thread did before its first change is not known.
+/// with it, or with their thread; what a thread did before its first change is not known.
 pub fn waits(recording: &Recording) -> Vec<Wait> {
     let mut threads: Vec<(u32, Vec<OnCpu>)> = by(&recording.on_cpu, |change| change.thread).into_iter().collect();
     threads.sort_unstable_by_key(|(thread, _)| *thread);
@@ -84,7 +84,8 @@ pub fn waits(recording: &Recording) -> Vec<Wait> {
             }
         }
         if let Some((away, on)) = since {
-            waits.push(wait(&away, on, recording.ended_ns.max(away.time_ns), left));
+            let end = recording.threads.get(thread as usize).and_then(|thread| thread.ended_ns);
+            waits.push(wait(&away, on, end.unwrap_or(recording.ended_ns).max(away.time_ns), left));
         }
     }
     waits

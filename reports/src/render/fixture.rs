@@ -27,6 +27,7 @@ pub(super) struct Fixture {
     pub(super) console: BTreeMap<String, crate::console::View>,
     pub(super) stalls: BTreeMap<String, Stalls>,
     pub(super) traces: BTreeMap<String, Trace>,
+    pub(super) waits: BTreeMap<String, WaitEvidence>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -208,6 +209,7 @@ impl Fixture {
                 stalls: missing.is_none().then(|| StallSummary::of(&crate::run::stalls::tests::stalls())),
                 missing,
                 peak: None,
+                ..ProfileSummary::default()
             });
         }
         let site = super::tasks::tests::site;
@@ -259,6 +261,31 @@ impl Fixture {
         self
     }
 
+    /// Waits of the first variant; those of the second are missing.
+    pub(super) fn with_waits(mut self) -> Self {
+        let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
+        for (variant, missing) in variants.iter().zip([None, Some("perf events are refused".to_owned())]) {
+            self.summary.profiles.push(ProfileSummary {
+                variant: variant.clone(),
+                kind: "wait".into(),
+                path: "evidence/x/wait.pb.gz".into(),
+                svg: "evidence/x/wait.svg".into(),
+                samples: 900,
+                source: "perf switch records from outside".into(),
+                overhead: Some(1.04),
+                missing,
+                ..ProfileSummary::default()
+            });
+        }
+        let seen = WaitEvidence {
+            flamegraph: "<svg height=\"200\"><title>waits</title></svg>".into(),
+            threads: Some(crate::run::threads::tests::threads()),
+            kernel: Some(crate::run::kernel::tests::kernel()),
+        };
+        self.waits.insert(variants[0].clone(), seen);
+        self
+    }
+
     /// The allocator of the first variant over time; that of the second is missing.
     pub(super) fn with_allocator(mut self) -> Self {
         let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
@@ -275,6 +302,7 @@ impl Fixture {
                 missing,
                 peak: None,
                 stalls: None,
+                ..ProfileSummary::default()
             });
         }
         let index = self.trials.len() as u32 + 1;
@@ -308,6 +336,7 @@ impl Fixture {
                 peak: None,
                 stalls: None,
                 missing,
+                ..ProfileSummary::default()
             });
         }
         let view = crate::console::view(&faulty().recording(10, Some(HOOKS)), None);
@@ -330,6 +359,7 @@ impl Fixture {
             console: &self.console,
             stalls: &self.stalls,
             traces: &self.traces,
+            waits: &self.waits,
         }
     }
 
@@ -364,6 +394,7 @@ impl Fixture {
             console: BTreeMap::new(),
             stalls: BTreeMap::new(),
             traces: BTreeMap::new(),
+            waits: BTreeMap::new(),
         }
     }
 }

@@ -10,8 +10,8 @@ use super::console::gathered;
 use super::text::is_invisible;
 use crate::console::{Agreement, Observation, ResourceGroup, TaskSite, View};
 use crate::run::{
-    AllocatorRecord, RunSummary, SiteRecord, Stalls, Trace, TraceCase, TraceHead, TraceInstead, TraceKind, TraceTask,
-    TraceWait, TraceWaker,
+    AllocatorRecord, KernelRecord, MetricValue, RunSummary, SiteRecord, Stalls, ThreadsRecord, Trace, TraceCase,
+    TraceHead, TraceInstead, TraceKind, TraceTask, TraceWait, TraceWaker, WaitEvidence,
 };
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
@@ -82,6 +82,41 @@ pub fn allocator(summary: &RunSummary, records: &BTreeMap<String, AllocatorRecor
             })
             .collect(),
     })
+}
+
+/// Waits seen from outside of every variant whose waits were to be recorded: `{format, run, waits: [{variant, missing,
+/// threads, kernel}]}`.
+pub fn waits(summary: &RunSummary, seen: &BTreeMap<String, WaitEvidence>) -> String {
+    let gathered = summary.profiles.iter().filter(|profile| profile.kind == "wait");
+    pretty(&Waits {
+        format: summary.format,
+        run: &summary.run,
+        waits: gathered
+            .map(|profile| VariantWaits {
+                variant: &profile.variant,
+                missing: profile.missing.as_deref(),
+                threads: seen.get(&profile.variant).and_then(|seen| seen.threads.as_ref()),
+                kernel: seen.get(&profile.variant).and_then(|seen| seen.kernel.as_ref()),
+                figures: &profile.figures,
+            })
+            .collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct Waits<'a> {
+    format: u32,
+    run: &'a str,
+    waits: Vec<VariantWaits<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantWaits<'a> {
+    variant: &'a str,
+    missing: Option<&'a str>,
+    threads: Option<&'a ThreadsRecord>,
+    kernel: Option<&'a KernelRecord>,
+    figures: &'a BTreeMap<String, MetricValue>,
 }
 
 #[derive(Serialize)]

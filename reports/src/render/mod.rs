@@ -13,6 +13,7 @@ mod fixture;
 mod hostile;
 pub mod html;
 pub mod json;
+mod kernel;
 pub mod markdown;
 mod number;
 mod stalls;
@@ -23,6 +24,7 @@ pub mod terminal;
 mod tests;
 mod text;
 mod trace;
+mod waits;
 mod words;
 
 use std::collections::BTreeMap;
@@ -30,7 +32,10 @@ use std::collections::BTreeMap;
 use crate::console::View;
 use crate::run::{
     AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, Stalls, TimelinePoint, Trace, TrialRecord,
+    WaitEvidence,
 };
+
+pub use kernel::metrics as kernel_metrics;
 
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
@@ -64,4 +69,6 @@ pub struct Page<'a> {
     pub stalls: &'a BTreeMap<String, Stalls>,
     /// By variant: what tasks did, seen from outside.
     pub traces: &'a BTreeMap<String, Trace>,
+    /// By variant: waits seen from outside.
+    pub waits: &'a BTreeMap<String, WaitEvidence>,
 }

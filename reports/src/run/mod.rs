@@ -12,6 +12,7 @@ mod files;
 pub mod hlog;
 mod host;
 mod journal;
+pub(crate) mod kernel;
 mod paths;
 mod planned;
 pub mod reader;
@@ -21,6 +22,7 @@ pub(crate) mod stalls;
 pub mod store;
 mod summary;
 mod tasks;
+pub(crate) mod threads;
 pub(crate) mod trace;
 mod trial;
 mod version;
@@ -33,8 +35,9 @@ pub use attached::{
 pub use error::RunError;
 pub use event::Event;
 pub use host::{BuildInfo, Machine};
+pub use kernel::{KernelHead, KernelRecord, KernelSample};
 pub use planned::{CpuBackend, CpuSampling, HeapBackend, Phases, Plan, PlannedTrial, PlannedVariant};
-pub use reader::{HeapFlamegraphs, LoadedRun, load};
+pub use reader::{HeapFlamegraphs, LoadedRun, WaitEvidence, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;
 pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
@@ -43,6 +46,7 @@ pub use summary::{
     VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
+pub use threads::{LaneShares, LongWait, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
 pub use trace::{
     Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceHead, TraceInstead, TraceKind, TraceLink,
     TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait, TraceWaker, TraceWhat,

@@ -25,6 +25,9 @@ pub(crate) const TASKS: &str = "tasks.jsonl";
 pub(crate) const CONSOLE: &str = "console.jsonl";
 pub(crate) const TRACE: &str = "trace.jsonl";
 pub(crate) const STALLS: &str = "stalls.jsonl";
+pub(crate) const WAIT_FLAMEGRAPH: &str = "wait.svg";
+pub(crate) const THREADS: &str = "threads.jsonl";
+pub(crate) const KERNEL: &str = "kernel.jsonl";
 
 /// Folder that holds every run of a project.
 pub(crate) const ROOT: &str = ".workbench";

@@ -10,9 +10,9 @@ use hdrhistogram::Histogram;
 use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
-    AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls, Status,
-    TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator, attached, files, hlog, journal, paths,
-    stalls, tasks, trace, version,
+    AllocatorRecord, Attached, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls,
+    Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator, attached, files,
+    hlog, journal, kernel, paths, stalls, tasks, threads, trace, version,
 };
 
 /// Everything a report needs of a run.
@@ -49,12 +49,25 @@ pub struct LoadedRun {
     pub allocator: BTreeMap<String, AllocatorRecord>,
     /// Polls that took too long, by variant.
     pub stalls: BTreeMap<String, Stalls>,
+    /// Waits seen from outside, by variant.
+    pub waits: BTreeMap<String, WaitEvidence>,
     /// What was seen of a process that ran already; its pictures filled in.
     pub attached: Option<Attached>,
     /// What tasks did, seen from outside, by variant.
     pub traces: BTreeMap<String, Trace>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
+}
+
+/// What was seen from outside of the threads of one variant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WaitEvidence {
+    /// Flamegraph of time off the CPU as SVG text; empty where there is none.
+    pub flamegraph: String,
+    /// Who was on a CPU when, and where threads waited.
+    pub threads: Option<ThreadsRecord>,
+    /// What the kernel counted meanwhile.
+    pub kernel: Option<KernelRecord>,
 }
 
 /// What one variant allocated, as SVG text.
@@ -124,6 +137,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let mut held = BTreeMap::new();
     let mut caught = BTreeMap::new();
     let mut traces = BTreeMap::new();
+    let mut waits = BTreeMap::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
         if let Some(records) = tasks::read(&folder)? {
@@ -137,6 +151,9 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         }
         if let Some(traced) = trace::read(&folder)? {
             traces.insert(variant.clone(), traced);
+        }
+        if let Some(seen) = wait_evidence(&folder)? {
+            waits.insert(variant.clone(), seen);
         }
         let svg = folder.join(paths::CPU_FLAMEGRAPH);
         if let Some(bytes) = files::read(&svg)? {
@@ -167,6 +184,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         stalls: caught,
         attached,
         traces,
+        waits,
         warnings,
     })
 }
@@ -184,6 +202,14 @@ fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> 
     let other = |name: &str| Ok::<_, RunError>(picture(name)?.unwrap_or_default());
     let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
     Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
+}
+
+/// What was seen from outside in a variant's evidence folder; `None` where there is nothing of it.
+fn wait_evidence(folder: &Path) -> Result<Option<WaitEvidence>, RunError> {
+    let svg = folder.join(paths::WAIT_FLAMEGRAPH);
+    let flamegraph = files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()?.unwrap_or_default();
+    let seen = WaitEvidence { flamegraph, threads: threads::read(folder)?, kernel: kernel::read(folder)? };
+    Ok((seen != WaitEvidence::default()).then_some(seen))
 }
 
 fn required(path: &Path) -> Result<Vec<u8>, RunError> {

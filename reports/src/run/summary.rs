@@ -154,11 +154,11 @@ pub struct Comparison {
 }
 
 /// One evidence file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileSummary {
     /// Variant.
     pub variant: String,
-    /// `cpu`, `tasks`, `heap`, `wait`.
+    /// [`EvidenceKind::name`](super::EvidenceKind::name).
     pub kind: String,
     /// Path within the run directory; empty where missing.
     pub path: String,
@@ -181,6 +181,9 @@ pub struct ProfileSummary {
     /// Of tasks: polls that took too long; `None` where nobody was to look for them.
     #[serde(default)]
     pub stalls: Option<StallSummary>,
+    /// Numbers that this evidence gives, of its own trial: never compared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, MetricValue>,
 }
 
 /// What `stalls.jsonl` says, in short.

@@ -9,8 +9,9 @@ use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
-    AllocatorRecord, Attached, Event, FORMAT, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls, TimelinePoint,
-    Trace, TrialRecord, allocator, files, paths, slugs, stalls, trace, version,
+    AllocatorRecord, Attached, Event, FORMAT, KernelRecord, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls,
+    ThreadsRecord, TimelinePoint, Trace, TrialRecord, allocator, files, kernel, paths, slugs, stalls, threads, trace,
+    version,
 };
 
 /// Where the files of one trial go.
@@ -243,6 +244,26 @@ impl RunWriter {
         let lines =
             trace::write(traced).map_err(|error| RunError::io("write", Path::new(paths::TRACE))(error.into()))?;
         self.evidence(variant, paths::TRACE, &lines)
+    }
+
+    /// Writes who was on a CPU when, and where threads waited; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn threads(&mut self, variant: &str, record: &ThreadsRecord) -> Result<String, RunError> {
+        let lines =
+            threads::write(record).map_err(|error| RunError::io("write", Path::new(paths::THREADS))(error.into()))?;
+        self.evidence(variant, paths::THREADS, &lines)
+    }
+
+    /// Writes what the kernel counted over time; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn kernel(&mut self, variant: &str, record: &KernelRecord) -> Result<String, RunError> {
+        let lines =
+            kernel::write(record).map_err(|error| RunError::io("write", Path::new(paths::KERNEL))(error.into()))?;
+        self.evidence(variant, paths::KERNEL, &lines)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

@@ -9,6 +9,9 @@ use reports::run::Hot;
 /// Places shown.
 const MOST: usize = 10;
 
+/// Addresses from here on are the kernel's (the upper half of the address space).
+const KERNEL: u64 = 1 << 63;
+
 /// What was added up of one function.
 #[derive(Default)]
 struct Sum {
@@ -72,11 +75,13 @@ const GO_STANDARD: &[&str] = &[
 ];
 
 /// A frame and whether it is of the program itself, not of the kernel, a library or the language's plumbing.
-struct Shown {
-    function: String,
-    file: String,
-    line: i64,
-    own: bool,
+pub(crate) struct Shown {
+    pub(crate) function: String,
+    pub(crate) file: String,
+    pub(crate) line: i64,
+    pub(crate) own: bool,
+    /// Of the kernel's side.
+    pub(crate) kernel: bool,
 }
 
 impl Shown {
@@ -177,12 +182,19 @@ fn of_go(function: &str) -> bool {
 }
 
 /// Functions of a location, innermost first.
-fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
+pub(crate) fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
+    let kernel = location.address >= KERNEL;
     // The program is the first of the mappings; a profile without mappings is of one program.
     let files = profile.mappings();
     let inside = location.mapping.map_or(files.is_empty(), |at| files[at.index()].file == files[0].file);
     if location.lines.is_empty() {
-        return vec![Shown { function: format!("{:#x}", location.address), file: String::new(), line: 0, own: false }];
+        return vec![Shown {
+            function: format!("{:#x}", location.address),
+            file: String::new(),
+            line: 0,
+            own: false,
+            kernel,
+        }];
     }
     location
         .lines
@@ -190,7 +202,7 @@ fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
         .map(|line| {
             let function = profile.function(line.function);
             let (name, file) = (names::clean_name(&function.name), function.file.clone());
-            Shown { own: inside && !is_plumbing(&name, &file), function: name, file, line: line.line }
+            Shown { own: inside && !is_plumbing(&name, &file), function: name, file, line: line.line, kernel }
         })
         .collect()
 }

@@ -24,6 +24,8 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
         resources(&path, flags)?
     } else if flags.allocator {
         allocator(&path, flags.json)?
+    } else if flags.waits {
+        waits(&path, flags.json)?
     } else {
         let mut summary = report::of(&path).map_err(Refusal::usage)?;
         summary.path = path.display().to_string();
@@ -138,6 +140,23 @@ fn not_attached(run: &LoadedRun, what: &str) -> anyhow::Result<()> {
             run.id, what, run.id
         ))),
     }
+}
+
+/// Waits seen from outside, or why there are none.
+fn waits(path: &Path, json: bool) -> anyhow::Result<String> {
+    let run = reader::load(path).map_err(Refusal::usage)?;
+    let summary = report::of(path).map_err(Refusal::usage)?;
+    if !has(&summary, EvidenceKind::Wait.name()) {
+        return Err(Refusal::usage(format!(
+            "{} did not record waits: `workbench run {} --evidence cpu,wait` does",
+            run.id, run.plan.scenario
+        )));
+    }
+    Ok(if json {
+        render::json::waits(&summary, &run.waits)
+    } else {
+        render::terminal::waits(&summary, &run.waits, ui::color(), ui::width())
+    })
 }
 
 const CONSOLE: &str = "console";

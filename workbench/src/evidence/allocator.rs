@@ -104,6 +104,7 @@ pub(crate) fn summary(
         peak: None,
         stalls: None,
         missing: missing.or_else(|| record.is_none().then(|| format!("{file} is not there"))),
+        ..ProfileSummary::default()
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn summary(
         source: SOURCE.to_owned(),
         overhead: overhead.filter(|_| there.is_some()),
         missing,
+        ..ProfileSummary::default()
     }
 }
 

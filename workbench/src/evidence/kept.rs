@@ -48,6 +48,7 @@ pub(super) fn summary(
         missing,
         peak: None,
         stalls: None,
+        ..ProfileSummary::default()
     };
     let relative = format!("{folder}/{}", files.profile);
     let read = std::fs::read(run.join(&relative))

@@ -79,6 +79,7 @@ pub(crate) fn summary(
         missing: missing.or_else(|| sites.is_none().then(|| format!("{folder}/tasks.jsonl is not there"))),
         peak: None,
         stalls: stalls.filter(|_| there.is_some()).map(StallSummary::of),
+        ..ProfileSummary::default()
     }
 }
 

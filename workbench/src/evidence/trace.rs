@@ -173,6 +173,7 @@ pub(crate) fn summary(
         missing: missing.or_else(|| trace.is_none().then(|| format!("{folder}/trace.jsonl is not there"))),
         peak: None,
         stalls: None,
+        ..ProfileSummary::default()
     }
 }
 

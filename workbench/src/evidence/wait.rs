@@ -1,13 +1,16 @@
-//! Wait evidence: where threads gave their CPU up or lost it, as pprof and as a flamegraph by time.
+//! Wait evidence: where threads gave their CPU up or lost it, as pprof, as a flamegraph by time, and thread by thread.
+
+mod lanes;
+mod places;
 
 use std::path::Path;
 
 use anyhow::Context;
-use flamegraphs::capture::{Recording, Why};
+use flamegraphs::capture::{Recording, Waiting, Why};
 use flamegraphs::profile::{Label, Profile, Sample};
 use flamegraphs::{names, svg};
-use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
+use reports::run::{FORMAT, ProfileSummary, ThreadsHead, ThreadsRecord};
 
 use super::kept;
 
@@ -25,7 +28,7 @@ pub struct WaitRecord {
     pub open_started_ns: Option<u64>,
 }
 
-/// Writes `wait.pb.gz` and `wait.svg` of a variant.
+/// Writes `wait.pb.gz`, `wait.svg` and `threads.jsonl` of a variant.
 ///
 /// # Errors
 /// A recording without waits, or files that cannot be written.
@@ -40,7 +43,33 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(picture) = picture(profile, &format!("Waits of {variant}"), recording.wall_s)? {
         writer.evidence(variant, WAIT_FLAMEGRAPH, picture.as_bytes())?;
     }
+    writer.threads(variant, &threads(recording, &waiting, record.open_started_ns, source))?;
     Ok(())
+}
+
+/// Threads over time and their longest waits.
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds and counts of one recording")]
+fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, source: String) -> ThreadsRecord {
+    let began = lanes::began_ns(recording);
+    let head = ThreadsHead {
+        format: FORMAT,
+        wall_s: recording.wall_s,
+        slice_s: recording.wall_s / lanes::SLICES as f64,
+        open_at_s: open_ns.map(|at| at.saturating_sub(began) as f64 * 1e-9),
+        source,
+        no_stacks: (!recording.kernel).then(|| without_stacks().to_owned()),
+        threads: recording.threads.len() as u64,
+        waits: waiting.waits.len() as u64,
+        explained: waiting.waits.iter().filter(|wait| wait.stack.is_some()).count() as u64,
+        lost: recording.lost,
+        not_kept: recording.forgotten,
+    };
+    ThreadsRecord {
+        head,
+        threads: lanes::lanes(recording, waiting),
+        places: places::places(recording, waiting),
+        longest: places::longest(recording, waiting, began),
+    }
 }
 
 /// Who recorded, and how much of it is explained.

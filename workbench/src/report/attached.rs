@@ -22,6 +22,7 @@ pub(super) fn profiles(run: &LoadedRun, origin: &Origin) -> Vec<ProfileSummary> 
             missing: profile.missing.clone(),
             peak: None,
             stalls: None,
+            ..ProfileSummary::default()
         })
         .collect();
     if let Some(sites) = run.tasks.get(&origin.program) {

@@ -11,6 +11,7 @@ const SAMPLE_ID_BYTES: usize = 4 + 4 + 8 + 4 + 4 + 8;
 pub(super) mod kind {
     pub(in crate::capture) const LOST: u32 = 2;
     pub(in crate::capture) const COMM: u32 = 3;
+    pub(in crate::capture) const EXIT: u32 = 4;
     pub(in crate::capture) const FORK: u32 = 7;
     pub(in crate::capture) const SAMPLE: u32 = 9;
     pub(in crate::capture) const MMAP2: u32 = 10;
@@ -100,6 +101,12 @@ pub(in crate::capture) enum Record<'a> {
         tid: u32,
         time_ns: u64,
     },
+    /// A thread or process ended.
+    Exit {
+        pid: u32,
+        tid: u32,
+        time_ns: u64,
+    },
     /// So many records found no room.
     Lost(u64),
 }
@@ -129,6 +136,11 @@ pub(super) fn parse(kind: u32, misc: Misc, body: &[u8]) -> Option<Record<'_>> {
             let mut fields = Fields(body);
             let (pid, _parent_pid, tid, _parent_tid) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
             Some(Record::Fork { pid, tid, time_ns: fields.u64()? })
+        }
+        kind::EXIT => {
+            let mut fields = Fields(body);
+            let (pid, _parent_pid, tid, _parent_tid) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
+            Some(Record::Exit { pid, tid, time_ns: fields.u64()? })
         }
         kind::LOST => {
             let mut fields = Fields(body);

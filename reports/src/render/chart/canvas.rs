@@ -79,6 +79,20 @@ impl Canvas {
         ));
     }
 
+    /// Many rectangles of one width as one path: left edge, lower edge and height of each; `title` appears on hovering.
+    pub(super) fn bars(&mut self, class: &str, bars: &[(f64, f64, f64)], width: f64, title: &str) {
+        if bars.is_empty() {
+            return;
+        }
+        let mut path = String::with_capacity(bars.len() * 30);
+        for (x, y, height) in bars {
+            write!(path, "M{x:.1} {y:.1}h{width:.1}v{:.1}h{:.1}z", -height, -width)
+                .expect("writing to a String succeeds");
+        }
+        let title = text::html(title);
+        self.add(format_args!(r#"<path class="{class}" d="{path}"><title>{title}</title></path>"#));
+    }
+
     /// Text, escaped.
     pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, content: &str) {
         let (x, y) = at;

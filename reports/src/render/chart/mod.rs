@@ -8,6 +8,8 @@ mod axis;
 mod canvas;
 pub(crate) mod dots;
 pub(crate) mod interval;
+pub(crate) mod kernel;
+pub(crate) mod lanes;
 pub(crate) mod percentiles;
 mod scale;
 mod spread;

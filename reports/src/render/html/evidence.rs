@@ -64,7 +64,7 @@ impl Evidence {
             .profiles
             .iter()
             .filter(|profile| {
-                !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "trace" | "allocator" | "console")
+                !matches!(profile.kind.as_str(), "cpu" | "heap" | "tasks" | "trace" | "allocator" | "console" | "wait")
             })
             .map(other)
             .collect();
@@ -187,6 +187,7 @@ mod tests {
             missing: None,
             peak: None,
             stalls: None,
+            ..ProfileSummary::default()
         }
     }
 

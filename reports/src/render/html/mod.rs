@@ -25,6 +25,7 @@ mod tasks;
 mod tests;
 mod trace;
 mod variants;
+mod waits;
 
 use askama::Template;
 
@@ -47,6 +48,7 @@ struct Report {
     allocator: Vec<allocator::Article>,
     console: Vec<console::Article>,
     stalls: Vec<stalls::Article>,
+    waits: Vec<waits::Article>,
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
@@ -74,6 +76,7 @@ pub fn page(page: &Page<'_>) -> String {
         allocator: allocator::articles(page, &variants),
         console: console::articles(page, &variants),
         stalls: stalls::articles(page, &variants),
+        waits: waits::articles(page, &variants),
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
@@ -98,6 +101,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     all.extend(report.seen.iter().flat_map(attached::Seen::contents));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
+    }
+    if !report.waits.is_empty() {
+        all.push(("waits", "Threads"));
     }
     if !report.heap.is_empty() {
         all.push(("heap", "Heap"));

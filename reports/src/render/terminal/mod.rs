@@ -14,6 +14,7 @@ mod result;
 mod stalls;
 mod tasks;
 mod trace;
+mod waits;
 
 pub use allocator::allocator;
 pub use console::{console_tasks, resources};
@@ -21,3 +22,4 @@ pub use lists::{RunLine, comparison, runs};
 pub use result::result;
 pub use tasks::tasks;
 pub use trace::{of_process, task_timeline, trace};
+pub use waits::waits;

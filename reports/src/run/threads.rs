@@ -1,0 +1,298 @@
+//! `threads.jsonl` of a variant's evidence: who was on a CPU when, where threads waited, and the longest waits.
+//!
+//! The first line says how it was recorded; then follow the threads, the places and the longest waits. Its size does not
+//! grow with the recording: threads over time are shares of a fixed number of slices.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FORMAT, RunError, files, paths, tasks};
+
+/// Why a thread was off its CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitCause {
+    /// It gave the CPU up, and was not running again.
+    Blocked,
+    /// The CPU was taken from it.
+    Preempted,
+    /// Its runtime had no work for it.
+    Parked,
+}
+
+/// Everything in the file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ThreadsRecord {
+    /// How it was recorded.
+    pub head: ThreadsHead,
+    /// Threads, the busiest first.
+    pub threads: Vec<ThreadLane>,
+    /// Where threads were when they left their CPU, the longest time first, by cause.
+    pub places: Vec<WaitPlace>,
+    /// The longest single waits that were not idleness, the longest first.
+    pub longest: Vec<LongWait>,
+}
+
+/// The first line.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThreadsHead {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Length of the recording, seconds.
+    pub wall_s: f64,
+    /// Length of a slice of [`LaneShares`], seconds.
+    pub slice_s: f64,
+    /// When the open-loop phase began, seconds after the recording did; absent without one.
+    pub open_at_s: Option<f64>,
+    /// Who recorded.
+    pub source: String,
+    /// Why it is not known where threads waited; absent where it is.
+    pub no_stacks: Option<String>,
+    /// Threads that were seen; those beyond what is kept have no line.
+    pub threads: u64,
+    /// Waits that were seen.
+    pub waits: u64,
+    /// Waits whose stack is known.
+    pub explained: u64,
+    /// Records that the kernel found no room for.
+    pub lost: u64,
+    /// Records that were too many to keep.
+    pub not_kept: u64,
+}
+
+/// One thread. Seconds of the recording; what is missing to its length was before the thread was first seen, or after
+/// its end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThreadLane {
+    /// `comm` of proc(5).
+    pub name: String,
+    /// Process.
+    pub pid: u32,
+    /// Number.
+    pub tid: u32,
+    /// On a CPU.
+    pub running_s: f64,
+    /// Off it, though it would have gone on.
+    pub preempted_s: f64,
+    /// Off it by its own doing, until it was on one again.
+    pub blocked_s: f64,
+    /// Off it because its runtime had no work.
+    pub parked_s: f64,
+    /// How often it gave its CPU up, parking included.
+    pub waits: u64,
+    /// How often its CPU was taken.
+    pub preemptions: u64,
+    /// The longest time blocked, seconds.
+    pub longest_s: f64,
+    /// Waiting on a run queue by the kernel's count (`schedstat`), seconds; absent where it was not read.
+    #[serde(default)]
+    pub run_queue_s: Option<f64>,
+    /// Over time; only the busiest threads have it.
+    pub shares: Option<LaneShares>,
+}
+
+/// How a thread spent each slice, in thousandths of it. What is missing to 1000 is unknown, or before or after its life.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LaneShares {
+    /// On a CPU.
+    pub running: Vec<u16>,
+    /// Preempted.
+    pub preempted: Vec<u16>,
+    /// Blocked.
+    pub blocked: Vec<u16>,
+    /// Parked.
+    pub parked: Vec<u16>,
+}
+
+/// A place where threads left their CPU: the innermost function of the program itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitPlace {
+    /// Why.
+    pub cause: WaitCause,
+    /// Function; empty where stacks are not known.
+    pub function: String,
+    /// Source file; empty where unknown.
+    pub file: String,
+    /// Line, from 1; 0 where unknown.
+    pub line: u32,
+    /// What it called to wait, e.g. the system call; empty where unknown.
+    pub within: String,
+    /// Name of the threads, without a number.
+    pub thread: String,
+    /// The nearest callers of the program, nearest first.
+    pub callers: Vec<String>,
+    /// How often.
+    pub waits: u64,
+    /// All together, seconds of wall time.
+    pub total_s: f64,
+    /// The longest, seconds.
+    pub longest_s: f64,
+}
+
+/// One long wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LongWait {
+    /// Why.
+    pub cause: WaitCause,
+    /// Name of the thread.
+    pub thread: String,
+    /// Number of the thread.
+    pub tid: u32,
+    /// When it began, seconds after the recording did.
+    pub at_s: f64,
+    /// How long, seconds; of one that had not ended, until the end of the recording.
+    pub duration_s: f64,
+    /// Function of the program; empty where stacks are not known.
+    pub function: String,
+    /// Source file; empty where unknown.
+    pub file: String,
+    /// Line, from 1; 0 where unknown.
+    pub line: u32,
+}
+
+impl WaitCause {
+    /// `blocked`, `preempted`, `parked`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Preempted => "preempted",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Head(ThreadsHead),
+    Thread(Box<ThreadLane>),
+    Place(WaitPlace),
+    Wait(LongWait),
+}
+
+/// The file's bytes.
+pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error> {
+    let head = Line::Head(ThreadsHead { format: FORMAT, ..record.head.clone() });
+    let threads = record.threads.iter().map(|thread| Line::Thread(Box::new(thread.clone())));
+    let places = record.places.iter().map(|place| Line::Place(place.clone()));
+    let longest = record.longest.iter().map(|wait| Line::Wait(wait.clone()));
+    let mut bytes = Vec::new();
+    for line in std::iter::once(head).chain(threads).chain(places).chain(longest) {
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
+
+/// What the file in a variant's evidence folder says; `None` where there is none.
+pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
+    let path = folder.join(paths::THREADS);
+    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let mut record = ThreadsRecord::default();
+    for line in tasks::lines(&path, &bytes) {
+        match line? {
+            Line::Head(head) => record.head = head,
+            Line::Thread(thread) => record.threads.push(*thread),
+            Line::Place(place) => record.places.push(place),
+            Line::Wait(wait) => record.longest.push(wait),
+        }
+    }
+    Ok(Some(record))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::compare::fixture::{plan, run};
+    use crate::run::load;
+    use crate::run::writer::{RunName, RunWriter};
+
+    /// Two workers and more threads than are drawn, with a hostile name.
+    pub(crate) fn threads() -> ThreadsRecord {
+        let lane = |name: &str, tid, running: u16| ThreadLane {
+            name: name.into(),
+            pid: 7,
+            tid,
+            running_s: f64::from(running) / 1000.0,
+            preempted_s: 0.1,
+            blocked_s: 0.2,
+            parked_s: 0.5,
+            waits: 400,
+            preemptions: 12,
+            longest_s: 0.081,
+            run_queue_s: Some(0.15),
+            shares: Some(LaneShares {
+                running: vec![running, running / 2, 0, 1000],
+                preempted: vec![0, 100, 0, 0],
+                blocked: vec![0, 0, 1000, 0],
+                parked: vec![1000 - running, 0, 0, 0],
+            }),
+        };
+        let place = |cause, function: &str, line, total_s| WaitPlace {
+            cause,
+            function: function.into(),
+            file: "src/<ledger>.rs".into(),
+            line,
+            within: "futex_do_wait".into(),
+            thread: "tokio-rt-worker".into(),
+            callers: vec!["shop::order".into(), "shop::serve".into()],
+            waits: 300,
+            total_s,
+            longest_s: 0.081,
+        };
+        ThreadsRecord {
+            head: ThreadsHead {
+                format: FORMAT,
+                wall_s: 2.0,
+                slice_s: 0.5,
+                open_at_s: Some(0.5),
+                source: "perf switch records from outside".into(),
+                no_stacks: None,
+                threads: 23,
+                waits: 900,
+                explained: 891,
+                lost: 3,
+                not_kept: 0,
+            },
+            threads: (0..20)
+                .map(|n: u16| {
+                    lane(if n == 0 { "wo<b>rker" } else { "tokio-rt-worker" }, 100 + u32::from(n), 900 - 40 * n)
+                })
+                .collect(),
+            places: vec![
+                place(WaitCause::Blocked, "shop::ledger::post<b>", 41, 1.25),
+                place(WaitCause::Preempted, "shop::price", 7, 0.25),
+                place(WaitCause::Parked, "tokio::park", 0, 9.0),
+            ],
+            longest: vec![LongWait {
+                cause: WaitCause::Blocked,
+                thread: "tokio-rt-worker".into(),
+                tid: 101,
+                at_s: 1.25,
+                duration_s: 0.081,
+                function: "shop::ledger::post<b>".into(),
+                file: "src/<ledger>.rs".into(),
+                line: 41,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = RunName { stamp: "20260102-030405", letters: "abcd" };
+        let host = run("", Vec::new()).host;
+        let mut writer =
+            RunWriter::create(folder.path(), name, &plan(&["a", "b"], 1), "name = \"x\"\n", &host).unwrap();
+        assert_eq!(writer.threads("a", &threads()).unwrap(), "evidence/a/threads.jsonl");
+        let read = load(writer.path()).unwrap();
+        assert_eq!(read.waits["a"].threads.as_ref(), Some(&threads()));
+        assert!(!read.waits.contains_key("b"));
+
+        std::fs::write(writer.path().join("evidence/a/threads.jsonl"), "{\"head\":7}").unwrap();
+        let error = load(writer.path()).unwrap_err();
+        assert!(matches!(error, RunError::Damaged { line: Some(1), .. }), "{error}");
+    }
+}
