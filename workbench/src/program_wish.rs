@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use scenarios::catalog::Catalog;
 use scenarios::spec::{
-    Arrivals, Connection, Line, Load, Operation, Program, Protocol, Ready, Request, Scenario, Scheme, Target, Trial,
-    Variant,
+    Arrivals, Connection, Line, Load, Operation, PORT, Program, Protocol, Ready, Request, Scenario, Scheme, Target,
+    Trial, Variant,
 };
 
 use crate::exit::Refusal;
@@ -171,7 +171,8 @@ impl ProgramWish {
 
     /// Program and arguments of a scenario of its own.
     fn whole_command(&self) -> anyhow::Result<Vec<String>> {
-        let arguments_only = self.command.first().is_none_or(|word| word.starts_with('-'));
+        let is_argument = |word: &String| word.starts_with('-') || word.contains(PORT);
+        let arguments_only = self.command.first().is_none_or(is_argument);
         match (&self.variants[..], arguments_only) {
             (_, false) => Ok(self.command.clone()),
             ([(_, first), ..], true) => Ok(first.iter().take(1).chain(&self.command).cloned().collect()),

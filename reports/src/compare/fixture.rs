@@ -39,6 +39,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         name: (*name).to_owned(),
         summary: format!("the {name} one"),
         requested: [("workload.login".to_owned(), (*name).to_owned())].into(),
+        command: Vec::new(),
     };
     Plan {
         format: FORMAT,
@@ -65,6 +66,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         stall_after_s: None,
         task_waits: None,
         attached: None,
+        target: None,
         build: BuildInfo::default(),
     }
 }

@@ -27,6 +27,9 @@ pub struct Plan {
     pub schedule_hashes: Vec<String>,
     /// What one trial consists of.
     pub phases: Phases,
+    /// Where a program that is not ours listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Evidence of the allocator is recorded at the rate for incidents.
     #[serde(default)]
     pub incident: bool,
@@ -91,6 +94,9 @@ pub struct PlannedVariant {
     pub summary: String,
     /// Settings asked for, by knob path.
     pub requested: Settings,
+    /// Program and arguments, where the subject is a program that is not ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
 }
 
 /// One start-to-end of a subject.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Variant;
 use crate::problem::{nearest, shown};
 
 /// What stands for a free port, chosen anew for every trial, in command, variables and target.
@@ -50,6 +51,12 @@ impl Program {
             start_timeout: Self::START_TIMEOUT,
             stop_timeout: Self::STOP_TIMEOUT,
         }
+    }
+
+    /// Program and arguments of a variant, placeholders and all.
+    pub fn command_of(&self, variant: &Variant) -> Vec<String> {
+        let own = variant.command.as_ref().unwrap_or(&self.command);
+        own.iter().chain(&variant.args).cloned().collect()
     }
 }
 

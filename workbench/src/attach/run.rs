@@ -46,7 +46,12 @@ fn plan(origin: &Origin) -> Plan {
         scenario_hash: String::new(),
         seed: 0,
         blocks: 0,
-        variants: vec![PlannedVariant { name: origin.program.clone(), summary, requested: Settings::new() }],
+        variants: vec![PlannedVariant {
+            name: origin.program.clone(),
+            summary,
+            requested: Settings::new(),
+            command: Vec::new(),
+        }],
         trials: Vec::new(),
         schedule_hashes: Vec::new(),
         incident: false,
@@ -64,6 +69,7 @@ fn plan(origin: &Origin) -> Plan {
         stall_after_s: None,
         task_waits: None,
         attached: Some(origin.clone()),
+        target: None,
         build: build_info::read(),
     }
 }

@@ -16,8 +16,10 @@ pub(super) fn plan_text(plan: &Plan) -> String {
         .filter(|trial| trial.kind.evidence().is_some())
         .map(|trial| trial.variant.as_str())
         .collect();
+    let target = plan.target.as_deref().unwrap_or_default();
     let mut head = vec![
         ("scenario".to_owned(), format!("{} version {}", render::printable(&plan.scenario), plan.scenario_version)),
+        ("target".to_owned(), render::printable(target)),
         ("seed".to_owned(), plan.seed.to_string()),
         ("trials".to_owned(), trials_text(plan, evidence.len())),
         ("each".to_owned(), phases_text(&plan.phases)),
@@ -29,7 +31,10 @@ pub(super) fn plan_text(plan: &Plan) -> String {
         .variants
         .iter()
         .map(|variant| {
-            (render::printable(&variant.name), settings(&variant.requested, |path| !shared.contains_key(path)))
+            let own = settings(&variant.requested, |path| !shared.contains_key(path));
+            let command = render::printable(&words(&variant.command));
+            let both = [command, own].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+            (render::printable(&variant.name), both.join("   "))
         })
         .collect();
     let mut order: Vec<_> = (1..=plan.blocks)
@@ -57,6 +62,11 @@ pub(super) fn plan_text(plan: &Plan) -> String {
         text.push_str(&format!("\n{}\n{}", ui::bold(title), ui::columns(&rows, 2, width)));
     }
     text
+}
+
+/// A command line, quoted for a shell where it has to be.
+fn words(command: &[String]) -> String {
+    shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "))
 }
 
 /// Settings that every one of several variants asks for alike.

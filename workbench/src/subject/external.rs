@@ -157,7 +157,7 @@ impl Subject for ExternalSubject<'_> {
 /// # Errors
 /// The first that cannot be started.
 pub fn locate(program: &Program, variants: &[Variant], folder: &Path) -> Result<(), ProgramError> {
-    variants.iter().try_for_each(|variant| launch::locate(&launch::command(program, variant), folder).map(|_| ()))
+    variants.iter().try_for_each(|variant| launch::locate(&program.command_of(variant), folder).map(|_| ()))
 }
 
 /// What a kind of evidence would need that a program of somebody else lacks.

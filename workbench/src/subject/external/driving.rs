@@ -1,14 +1,12 @@
 //! Drives a program over its socket, and stops as soon as it has ended.
 
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reports::run::DriverRecord;
-use scenarios::spec::{Scenario, Scheme, Target};
+use scenarios::spec::{Scenario, Target};
 
 use super::running::Running;
-use super::wire::{self, Answer};
 use crate::child::protocol::Usage;
 use crate::load::network::{self, Endpoint};
 use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement, Round};
@@ -50,7 +48,7 @@ impl Driving<'_> {
         let outcome = self.settle(driven, running, during)?;
         if outcome.answered() == 0 && !duration.is_zero() {
             let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
-            return Err(self.wrong(running, during, outcome.failed(), kinds));
+            return Err(Self::wrong(running, during, outcome.failed(), kinds));
         }
         Ok((outcome, Usage::between(&readings)))
     }
@@ -64,7 +62,7 @@ impl Driving<'_> {
         if outcome.operations.iter().all(|o| o.answered == 0) {
             let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
             let failed = outcome.operations.iter().map(|o| o.errors + o.timeouts + o.unanswered).sum();
-            return Err(self.wrong(running, during, failed, kinds));
+            return Err(Self::wrong(running, during, failed, kinds));
         }
         Ok(outcome)
     }
@@ -121,7 +119,6 @@ impl Driving<'_> {
 
     /// Not one operation was answered as it should be: nothing was measured.
     fn wrong<'k>(
-        &self,
         running: &Running,
         during: &str,
         failed: u64,
@@ -132,25 +129,10 @@ impl Driving<'_> {
                 .failed(&format!("answered nothing during {during}: not one operation ended before the timeout"));
         }
         let commonest = kinds.max_by_key(|(_, count)| **count);
-        let mut why = commonest.map_or_else(
+        let why = commonest.map_or_else(
             || "nothing came back in time".to_owned(),
             |(kind, count)| format!("most often: {kind} ({count} times)"),
         );
-        if self.target.scheme == Scheme::Http && self.speaks_tls(running) {
-            why.push_str(&format!("; {}", wire::SPEAKS_TLS));
-        }
         running.failed(&format!("answered none of {failed} operations during {during}; {why}"))
-    }
-
-    /// Asks once more in the clear, to see what comes back.
-    fn speaks_tls(&self, running: &Running) -> bool {
-        let ask = || {
-            let mut stream = TcpStream::connect_timeout(&running.address, Duration::from_secs(1))?;
-            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-            let host = self.target.authority(running.address.port());
-            std::io::Write::write_all(&mut stream, format!("HEAD / HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes())?;
-            wire::answer(&mut stream)
-        };
-        matches!(ask(), Ok(Answer::Tls))
     }
 }

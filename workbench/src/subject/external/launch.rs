@@ -42,7 +42,7 @@ impl Launch {
                 .map_err(|e| SubjectError::Refused(format!("the working folder cannot be read: {e}")))?,
         };
         let filled = |text: &String| text.replace(PORT, &port.to_string());
-        let words: Vec<String> = command(program, variant).iter().map(filled).collect();
+        let words: Vec<String> = program.command_of(variant).iter().map(filled).collect();
         let file = locate(&words, &folder).map_err(|e| SubjectError::Refused(e.to_string()))?;
         let mut variables = knobs::program_variables(&variant.settings);
         variables.extend(program.env.clone());
@@ -85,12 +85,6 @@ impl Launch {
     pub(super) fn name(&self) -> String {
         self.words[0].clone()
     }
-}
-
-/// Program and arguments of a variant, placeholders and all.
-pub(super) fn command(program: &Program, variant: &Variant) -> Vec<String> {
-    let own = variant.command.as_ref().unwrap_or(&program.command);
-    own.iter().chain(&variant.args).cloned().collect()
 }
 
 /// The file behind the first word of a command.

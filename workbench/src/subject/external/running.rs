@@ -309,7 +309,7 @@ impl Running {
 
 /// The command line as the scenario has it.
 fn written(program: &Program, variant: &Variant) -> String {
-    let words = launch::command(program, variant);
+    let words = program.command_of(variant);
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 

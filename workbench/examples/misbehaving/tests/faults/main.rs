@@ -6,4 +6,5 @@ mod program;
 
 mod each_fault;
 mod interruption;
+mod outsider;
 mod processes;

@@ -1,0 +1,370 @@
+//! A program that is not ours, and what a run makes of each way in which it misbehaves.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reports::run::{Status, TrialRecord, reader};
+
+use super::processes::{NOBODY, subjects_of};
+use super::program::{Program, Ran, without_numbers};
+
+/// With it the variant that behaves comes first in the only block.
+const GOOD_FIRST: &str = "3";
+
+/// Phases as short as they can be, for one block.
+const SHORT: &[&str] = &[
+    "--trials",
+    "1",
+    "--evidence",
+    "none",
+    "--rate",
+    "200",
+    "--duration",
+    "300ms",
+    "--warmup",
+    "50ms",
+    "--concurrency",
+    "4",
+    "--set",
+    "trial.saturated=100ms",
+    "--seed",
+    GOOD_FIRST,
+];
+
+/// Two runs at a time would share two cores, and what a subject manages to do in a phase would be a matter of luck.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A folder with the program in it as `./my-service`.
+fn folder() -> Program {
+    let program = Program::new(env!("CARGO_BIN_EXE_misbehaving"));
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_outsider"), program.folder().join("my-service")).expect("a link");
+    program
+}
+
+fn run(program: &Program, flags: &[&str]) -> Ran {
+    program.run(&[&["run"], SHORT, flags, &["--", "./my-service", "${port}"]].concat())
+}
+
+const TARGET: &[&str] = &["--target", "http://127.0.0.1:${port}/"];
+
+/// The error on standard error, without what differs from run to run.
+fn message(program: &Program, ran: &Ran) -> String {
+    let at = ran.stderr.find("error:").unwrap_or_else(|| panic!("no error: {}", ran.stderr));
+    let text = program.redacted(&ran.stderr[at..]);
+    let numbers = [
+        ("none of ", " operations"),
+        ("(", " times)"),
+        ("127.0.0.1:", ""),
+        ("process ", " "),
+        ("port ", " "),
+        ("listening on ", ""),
+    ];
+    numbers.iter().fold(text, |text, (before, after)| without_numbers(&text, before, after))
+}
+
+/// A run that fails by the program's doing.
+fn failure(flags: &[&str]) -> String {
+    let _turn = turn();
+    let program = folder();
+    let ran = run(&program, &[TARGET, flags].concat());
+    assert_eq!(ran.code, Some(12), "{}", ran.stderr);
+    let path = program.only_run();
+    let run = reader::load(&path).expect("a failed run can be read");
+    assert_eq!(run.summary.as_ref().map(|summary| summary.status), Some(Status::Failed));
+    assert!(path.join("report.html").is_file());
+    assert_eq!(subjects_of(&path), NOBODY, "a process is left");
+    message(&program, &ran)
+}
+
+/// A run that measures all the same; its only trial.
+fn measured(flags: &[&str]) -> (TrialRecord, Vec<String>) {
+    let _turn = turn();
+    let program = folder();
+    let ran = run(&program, &[TARGET, flags].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let path = program.only_run();
+    assert_eq!(subjects_of(&path), NOBODY, "a process is left");
+    let run = reader::load(&path).expect("a run can be read");
+    assert_eq!(run.status(), Status::Complete);
+    let trial = run.trials.into_iter().next().expect("a trial");
+    for metric in ["capacity", "cpu_per_op", "latency.p50", "rss.max", "error_rate", "throughput"] {
+        assert!(trial.metrics.contains_key(metric), "{metric}: {:?}", trial.metrics);
+    }
+    assert!(!trial.metrics.contains_key("allocated.max"), "nobody counts its allocations");
+    let warnings = run.summary.expect("a summary").warnings;
+    (trial, warnings)
+}
+
+fn fault(name: &str) -> String {
+    format!("env.FAULT={name}")
+}
+
+#[test]
+fn it_exits_at_once() {
+    insta::assert_snapshot!(failure(&["--set", &fault("exit")]));
+}
+
+#[test]
+fn its_port_never_opens() {
+    insta::assert_snapshot!(failure(&["--set", &fault("deaf"), "--start-timeout", "300ms"]));
+}
+
+#[test]
+fn it_listens_elsewhere() {
+    insta::assert_snapshot!(failure(&["--set", &fault("elsewhere"), "--start-timeout", "3s"]));
+}
+
+#[test]
+fn it_never_prints_the_line() {
+    insta::assert_snapshot!(failure(&["--ready", "line:ready to serve", "--start-timeout", "300ms"]));
+}
+
+#[test]
+fn it_is_never_healthy() {
+    insta::assert_snapshot!(failure(&[
+        "--set",
+        &fault("unhealthy"),
+        "--ready",
+        "http:/health",
+        "--start-timeout",
+        "3s"
+    ]));
+}
+
+#[test]
+fn it_answers_in_tls() {
+    insta::assert_snapshot!(failure(&["--set", &fault("tls")]));
+    insta::assert_snapshot!(failure(&["--set", &fault("tls"), "--ready", "http:/health"]));
+}
+
+#[test]
+fn it_closes_every_connection() {
+    insta::assert_snapshot!(failure(&["--set", &fault("close")]));
+}
+
+#[test]
+fn it_speaks_something_else() {
+    insta::assert_snapshot!(failure(&["--set", &fault("garbage")]));
+}
+
+/// What was measured before is kept.
+#[test]
+fn it_dies_under_load() {
+    for (name, how) in [("die", "exited with status 7"), ("abort", "was ended by SIGABRT")] {
+        let _turn = turn();
+        let program = folder();
+        let ran = run(&program, &[TARGET, &["--vary", &format!("env.FAULT=none,{name}")]].concat());
+        assert_eq!(ran.code, Some(12), "{}", ran.stderr);
+        let path = program.only_run();
+        assert_eq!(subjects_of(&path), NOBODY);
+        let run = reader::load(&path).expect("a failed run can be read");
+        assert_eq!(run.done(), [1]);
+        assert!(run.trials[0].metrics.contains_key("capacity"));
+        let said = message(&program, &ran);
+        assert!(said.contains(how) && said.contains("during the"), "{said}");
+        assert_eq!(said.contains("out of luck"), name == "die", "{said}");
+    }
+}
+
+#[test]
+fn it_behaves() {
+    let (trial, warnings) = measured(&["--set", "env.SETTING=x"]);
+    assert_eq!(trial.remarks, Vec::<String>::new());
+    assert_eq!(trial.effective.get("env.SETTING").map(String::as_str), Some("x"));
+    assert_eq!(trial.effective.get("program.command").map(String::as_str), Some("./my-service '${port}'"));
+    assert!(trial.effective["program.binary"].starts_with("outsider "), "{:?}", trial.effective);
+    assert!(warnings.iter().any(|warning| warning.contains("env.SETTING was read back")), "{warnings:?}");
+    assert_eq!(trial.exit.signal.as_deref(), Some("SIGTERM"));
+    assert!(trial.exit.max_rss_bytes > 0 && trial.metrics["faults.minor_per_op"] >= 0.0);
+}
+
+#[test]
+fn it_says_when_it_is_ready() {
+    measured(&["--ready", "line:listening on ${port}"]);
+    measured(&["--ready", "http:/health"]);
+}
+
+fn remark(flags: &[&str]) -> String {
+    let (trial, warnings) = measured(flags);
+    assert_eq!(trial.remarks.len(), 1, "{:?}", trial.remarks);
+    assert!(warnings.contains(&trial.remarks[0]), "{warnings:?}");
+    trial.remarks[0].replace(env!("CARGO_BIN_EXE_outsider"), "OUTSIDER")
+}
+
+#[test]
+fn it_becomes_a_daemon() {
+    insta::assert_snapshot!(remark(&["--set", &fault("daemonise")]));
+}
+
+#[test]
+fn it_starts_the_one_that_serves() {
+    insta::assert_snapshot!(remark(&["--set", &fault("wrap")]));
+}
+
+/// The same file again is no other program.
+#[test]
+fn it_replaces_itself_by_itself() {
+    let (trial, _) = measured(&["--set", &fault("replace"), "--set", "env.SETTING=x"]);
+    assert_eq!(trial.remarks, Vec::<String>::new());
+}
+
+#[test]
+fn a_script_becomes_the_program() {
+    let _turn = turn();
+    let program = folder();
+    script(program.folder(), "wrapper", "exec ./my-service \"$1\"");
+    script(program.folder(), "forgetful", "unset SETTING; exec ./my-service \"$1\"");
+    let flags = [&["run"], SHORT, TARGET, &["--set", "env.SETTING=x", "--"]].concat();
+    let ran = program.run(&[&flags[..], &["./wrapper", "${port}"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let run = reader::load(&program.only_run()).expect("a run can be read");
+    let remark = &run.trials[0].remarks[0];
+    assert!(remark.contains("`./wrapper` replaced itself: it began as /") && remark.ends_with("outsider"), "{remark}");
+
+    let ran = program.run(&[&flags[..], &["./forgetful", "${port}"]].concat());
+    assert_eq!(ran.code, Some(2), "a setting that is lost stops the run: {}", ran.stderr);
+    assert!(ran.stderr.contains("the variable SETTING = x was set, and the process runs without it"), "{}", ran.stderr);
+}
+
+fn script(folder: &Path, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let file = folder.join(name);
+    fs::write(&file, format!("#!/bin/sh\n{text}\n")).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a file of ours");
+}
+
+#[test]
+fn it_ignores_the_signal_to_end() {
+    let _turn = turn();
+    let program = folder();
+    let file = "name = \"stubborn\"\nversion = 1\nsummary = \"\"\n[subject]\ncommand = [\"./my-service\", \"${port}\"]\n\
+                target = \"http://127.0.0.1:${port}/\"\nstop_timeout = \"200ms\"\nenv = { FAULT = \"stubborn\" }\n[load]\n\
+                rate = 100\n[[mix]]\noperation = \"any\"\nweight = 1\npath = \"/\"\n";
+    fs::write(program.folder().join("stubborn.toml"), file).expect("written");
+    let ran = program.run(&[&["run", "stubborn.toml"], SHORT].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let path = program.only_run();
+    assert_eq!(subjects_of(&path), NOBODY);
+    let run = reader::load(&path).expect("a run can be read");
+    let told = run.trials[0].remarks.iter().find(|remark| remark.contains("SIGTERM")).expect("it is told");
+    insta::assert_snapshot!(told, @r#"`./my-service` had not ended 200ms after SIGTERM and was killed: say `stop_timeout = "0s"` not to wait for it"#);
+    assert_eq!(run.trials[0].exit.signal.as_deref(), Some("SIGKILL"));
+}
+
+#[test]
+fn it_leaves_grandchildren() {
+    insta::assert_snapshot!(remark(&["--set", &fault("orphan")]));
+}
+
+#[test]
+fn its_port_is_taken_before() {
+    let _turn = turn();
+    let program = folder();
+    let taker = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taker.local_addr().expect("an address").port().to_string();
+    let target = format!("http://127.0.0.1:{port}/");
+    let ran = program.run(&[&["run"], SHORT, &["--target", &target, "--", "./my-service", &port]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert_eq!(subjects_of(&program.only_run()), NOBODY);
+    insta::assert_snapshot!(message(&program, &ran));
+}
+
+#[test]
+fn tls_is_expected_where_there_is_none() {
+    let _turn = turn();
+    let program = folder();
+    let ran = run(&program, &["--target", "https://127.0.0.1:${port}/", "--insecure"]);
+    assert_eq!(ran.code, Some(12), "{}", ran.stderr);
+    assert_eq!(subjects_of(&program.only_run()), NOBODY);
+    insta::assert_snapshot!(message(&program, &ran));
+}
+
+/// Nothing is started for any of these.
+#[test]
+fn what_is_wrong_with_the_command_line() {
+    let program = folder();
+    script(program.folder(), "plain", "");
+    fs::write(program.folder().join("notes"), "hello\n").expect("written");
+    let target = &["--target", "http://127.0.0.1:8080/"];
+    let evidence = |kind| [&["run"], &target[..], &["--evidence", kind, "--", "./my-service"]].concat();
+    let heap = evidence("heap");
+    let commands: Vec<Vec<&str>> = vec![
+        vec!["run", "--", "./my-service"],
+        [&["run"], &target[..]].concat(),
+        [&["run"], &target[..], &["--", "--port"]].concat(),
+        [&["run"], &target[..], &["--", "./my-servce"]].concat(),
+        [&["run"], &target[..], &["--", "my-service"]].concat(),
+        [&["run"], &target[..], &["--", "./notes"]].concat(),
+        vec!["run", "--target", "127.0.0.1:8080", "--", "./my-service"],
+        vec!["run", "--target", "http://127.0.0.1:${port}/", "--", "./my-service", "8080"],
+        vec!["run", "--target", "http://127.0.0.1:8080/", "--", "./my-service", "${port}"],
+        [&["run"], &target[..], &["--vary-cmd", "new", "--", "./my-service"]].concat(),
+        [&["run"], &target[..], &["--vary-cmd", "a=./my-service", "--vary-cmd", "a=./plain"]].concat(),
+        [&["run"], &target[..], &["--set", "allocator.kind=system", "--", "./my-service"]].concat(),
+        [&["run"], &target[..], &["--set", "env.GOGC=50", "--", "./my-service"]].concat(),
+        [&["run"], &target[..], &["--set", "go.gogc=half", "--", "./my-service"]].concat(),
+        [&["run"], &target[..], &["--cpu-backend", "sampler", "--", "./my-service"]].concat(),
+        heap,
+        [&["run", "calls"], &target[..], &["--", "./my-service"]].concat(),
+    ];
+    let shown: Vec<String> = commands.iter().map(|words| program.transcript(words)).collect();
+    assert_eq!(program.runs().len(), 0, "refused input leaves no run");
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+/// Variants by command, by setting, and by both; a plan and a run taken up again are the same as for any scenario.
+#[test]
+fn programs_are_compared_and_resumed() {
+    let _turn = turn();
+    let program = folder();
+    let flags =
+        ["--vary-cmd", "old=./my-service", "--vary-cmd", "new=./my-service ${port} --fast", "--vary", "go.gogc=50,off"];
+    let wish = [&["run"], SHORT, TARGET, &flags, &["--", "${port}"]].concat();
+    let wish: Vec<&str> = wish.into_iter().filter(|word| *word != "--trials" && *word != "1").collect();
+    let dry = program.run(&[&["run", "--dry-run", "--json", "--trials", "2"], &wish[1..]].concat());
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    let plan: serde_json::Value = serde_json::from_str(&dry.stdout).expect("one document");
+    let names: Vec<&str> =
+        plan["variants"].as_array().expect("variants").iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["old,gogc=50", "old,gogc=off", "new,gogc=50", "new,gogc=off"]);
+    assert_eq!(plan["variants"][2]["command"], serde_json::json!(["./my-service", "${port}", "--fast"]));
+
+    let ran = program.run(&[&["run", "--trials", "2"], &wish[1..]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let path = program.only_run();
+    // As if it had been killed after its fifth trial.
+    fs::remove_file(path.join("run.json")).expect("a complete run has it");
+    let events = fs::read_to_string(path.join("events.jsonl")).expect("a run has events");
+    let mut finished = 0;
+    let kept = events.split_inclusive('\n').take_while(|line| {
+        finished += usize::from(line.contains("\"trial_finished\""));
+        finished <= 5
+    });
+    fs::write(path.join("events.jsonl"), kept.collect::<String>()).expect("written");
+    let ran = program.run(&["run", "--resume", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 trials to go"), "{}", ran.stderr);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    assert_eq!((&json["status"], json["variants"].as_array().map(Vec::len)), (&"complete".into(), Some(4)));
+    assert_eq!(json["variants"][1]["knobs"]["go.gogc"], "off");
+    assert!(json["comparisons"].as_array().is_some_and(|all| !all.is_empty()));
+
+    // Another program under the same name is another measurement.
+    fs::remove_file(path.join("run.json")).expect("a complete run has it");
+    let events = fs::read_to_string(path.join("events.jsonl")).expect("a run has events");
+    let fewer: Vec<&str> = events.split_inclusive('\n').filter(|line| !line.contains("\"index\":8")).collect();
+    fs::write(path.join("events.jsonl"), fewer.concat()).expect("written");
+    fs::remove_file(program.folder().join("my-service")).expect("a link");
+    fs::copy(env!("CARGO_BIN_EXE_outsider"), program.folder().join("my-service")).expect("copied");
+    let mut file = fs::OpenOptions::new().append(true).open(program.folder().join("my-service")).expect("a file of ours");
+    std::io::Write::write_all(&mut file, b"another build").expect("written");
+    drop(file);
+    let ran = program.run(&["run", "--resume"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("trials of two builds are never mixed"), "{}", ran.stderr);
+}
