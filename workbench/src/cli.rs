@@ -81,8 +81,8 @@ pub(crate) struct Run {
     /// Wall-time budget instead of a number of trials, e.g. `5m`.
     #[arg(long = "for", value_name = "DURATION")]
     pub budget: Option<String>,
-    /// Evidence to gather, in trials of its own after the measured ones.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
+    /// Evidence to gather, in trials of its own after the measured ones [default: cpu; for a program cpu,wait].
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub evidence: Vec<Evidence>,
     /// Look for an incident: record the allocator as well, at 100 Hz instead of 10.
     #[arg(long, conflicts_with = "resume")]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use scenarios::catalog::Catalog;
+use scenarios::problem::shown;
 use scenarios::spec::{
     Arrivals, Connection, Line, Load, Operation, PORT, Program, Protocol, Ready, Request, Scenario, Scheme, Target,
     Trial, Variant,
@@ -116,7 +117,7 @@ impl ProgramWish {
         let mut scenario = Scenario {
             name: slug_of(&command[0]),
             version: 1,
-            summary: format!("`{}`, driven from the command line.", file_name(&command[0])),
+            summary: summary_of(&command, &program.target, path.as_deref()),
             workload: String::new(),
             subject: Some(program),
             trial,
@@ -351,6 +352,12 @@ fn shape(compared: bool) -> (Trial, Load) {
         trace: None,
     };
     (trial, load)
+}
+
+/// One line: what is started, and what is asked of it.
+fn summary_of(command: &[String], target: &Target, path: Option<&str>) -> String {
+    let words = shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "));
+    format!("{} at {target}{}", shown(&words), shown(path.unwrap_or_default()))
 }
 
 fn file_name(program: &str) -> &str {

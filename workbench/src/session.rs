@@ -47,8 +47,9 @@ pub struct Wish {
     pub arriving: Arriving,
     /// How much to measure.
     pub amount: Amount,
-    /// Evidence to gather after the measurements.
-    pub evidence: Vec<EvidenceKind>,
+    /// Evidence to gather after the measurements; where absent, the CPU profile, and for a program that is not ours all
+    /// that is seen from outside at little cost.
+    pub evidence: Option<Vec<EvidenceKind>>,
     /// Record the allocator as well, at the rate for incidents.
     pub incident: bool,
     /// Who samples CPU evidence; the sampler where absent.
@@ -113,7 +114,10 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     if wish.amount == Amount::Quick {
         quicken(&mut resolved);
     }
-    let mut evidence = wish.evidence.clone();
+    let mut evidence = wish.evidence.clone().unwrap_or_else(|| match resolved.scenario.subject {
+        None => vec![EvidenceKind::Cpu],
+        Some(_) => vec![EvidenceKind::Cpu, EvidenceKind::Wait],
+    });
     evidence.extend(wish.incident.then_some(EvidenceKind::Allocator));
     evidence.sort_unstable();
     evidence.dedup();
@@ -379,7 +383,7 @@ mod tests {
     use super::*;
 
     fn wish(amount: Amount) -> Wish {
-        Wish { scenario: "http-service".into(), amount, seed: Some(1), ..Wish::default() }
+        Wish { scenario: "http-service".into(), amount, evidence: Some(Vec::new()), seed: Some(1), ..Wish::default() }
     }
 
     #[test]
@@ -403,7 +407,7 @@ mod tests {
         let asked = |kind: &str| Wish {
             heap_backend: Some(HeapBackend::Jemalloc),
             set: vec![("allocator.kind".into(), kind.into())],
-            evidence: vec![EvidenceKind::Heap],
+            evidence: Some(vec![EvidenceKind::Heap]),
             ..wish(Amount::Blocks(1))
         };
         let refused = prepare(&asked("mimalloc"), &Catalog::builtin()).unwrap_err().to_string();
@@ -413,7 +417,7 @@ mod tests {
 
     #[test]
     fn evidence_is_gathered_once_of_each_kind() {
-        let wish = Wish { evidence: vec![EvidenceKind::Cpu, EvidenceKind::Cpu], ..wish(Amount::Blocks(1)) };
+        let wish = Wish { evidence: Some(vec![EvidenceKind::Cpu, EvidenceKind::Cpu]), ..wish(Amount::Blocks(1)) };
         assert_eq!(prepare(&wish, &Catalog::builtin()).unwrap().plan.trials.len(), 4);
     }
 
@@ -429,6 +433,42 @@ mod tests {
         std::fs::write(&file, toml.replace("concurrency = 32", "concurrency = 16")).unwrap();
         let refused = Session::resume(&path).unwrap_err().to_string();
         assert!(refused.contains("no longer the one that was planned"), "{refused}");
+    }
+
+    #[test]
+    fn a_program_lies_where_its_scenario_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let text = "name = \"mine\"\nversion = 1\nsummary = \"\"\n[subject]\ncommand = [\"./run\"]\n\
+                    target = \"http://127.0.0.1:1/a\"\nfolder = \"bin\"\n[load]\nrate = 1\ntls_ca = \"ca.pem\"\n";
+        std::fs::write(&file, text).unwrap();
+        std::fs::create_dir(folder.path().join("bin")).unwrap();
+        let wish = Wish { scenario: file.to_string_lossy().into_owned(), ..wish(Amount::Blocks(1)) };
+        let missing = prepare(&wish, &Catalog::empty()).unwrap_err().to_string();
+        assert!(missing.contains("there is no program `./run` in") && missing.contains("bin"), "{missing}");
+        std::os::unix::fs::symlink("/bin/sh", folder.path().join("bin/run")).unwrap();
+        let scenario = prepare(&wish, &Catalog::empty()).unwrap().resolved.scenario;
+        let here = folder.path().canonicalize().unwrap();
+        assert_eq!(scenario.subject.unwrap().folder, Some(here.join("bin")));
+        assert_eq!(scenario.load.tls_ca.map(std::path::PathBuf::from), Some(here.join("ca.pem")));
+    }
+
+    #[test]
+    fn evidence_of_a_program_is_what_is_seen_from_outside() {
+        let text = "name = \"mine\"\nversion = 1\nsummary = \"\"\n[subject]\ncommand = [\"sh\"]\n\
+                    target = \"http://127.0.0.1:1/a\"\n[load]\nrate = 1\n";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        std::fs::write(&file, text).unwrap();
+        let wish = Wish { scenario: file.to_string_lossy().into_owned(), evidence: None, ..wish(Amount::Blocks(1)) };
+        let plan = prepare(&wish, &Catalog::empty()).unwrap().plan;
+        let kinds: Vec<_> = plan.trials.iter().filter_map(|trial| trial.kind.evidence()).collect();
+        assert_eq!(kinds, [EvidenceKind::Cpu, EvidenceKind::Wait]);
+        for kind in [EvidenceKind::Heap, EvidenceKind::Tasks, EvidenceKind::Allocator, EvidenceKind::Console] {
+            let wish = Wish { evidence: Some(vec![kind]), ..wish.clone() };
+            let refused = prepare(&wish, &Catalog::empty()).unwrap_err().to_string();
+            assert!(refused.contains(&format!("`--evidence {}` cannot be had", kind.name())), "{refused}");
+        }
     }
 
     #[test]

@@ -75,6 +75,12 @@ pub fn look(
     hear: &mut dyn FnMut(&News<'_>),
 ) -> anyhow::Result<Seen> {
     let scenario = catalog.load(&wish.scenario).map_err(Refusal::usage)?;
+    if scenario.subject.is_some() {
+        return Err(Refusal::usage(format!(
+            "`{}` starts a program that is not ours: if it has console-subscriber in it, start it and run `tokio-console`",
+            scenario.name
+        )));
+    }
     // Chosen before settings are: others may become the same by them, and are not to run.
     let first = || scenario.variants.first().map(|variant| variant.name.clone());
     let only: Vec<String> = wish.variant.clone().or_else(first).into_iter().collect();

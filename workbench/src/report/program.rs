@@ -1,6 +1,6 @@
 //! What a reader should know where the subject was a program that is not ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reports::run::LoadedRun;
 
@@ -8,21 +8,19 @@ use crate::subject::external::COMMAND;
 
 /// What trials remarked, and what could not be proven of settings.
 pub(super) fn doubts(run: &LoadedRun) -> Vec<String> {
-    let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for trial in &run.trials {
         for remark in &trial.remarks {
-            let variants = told.entry(remark).or_default();
-            if !variants.contains(&trial.variant.as_str()) {
-                variants.push(&trial.variant);
-            }
+            told.entry(remark).or_default().insert(&trial.variant);
         }
     }
-    let named = |variants: &[&str]| {
-        let each: Vec<String> = variants.iter().map(|variant| format!("`{variant}`")).collect();
-        if run.plan.variants.len() > 1 { format!("{}: ", each.join(", ")) } else { String::new() }
+    let of = |variants: &BTreeSet<&str>| {
+        let planned = run.plan.variants.iter().map(|variant| variant.name.as_str());
+        let each: Vec<String> =
+            planned.filter(|name| variants.contains(name)).map(|name| format!("`{name}`")).collect();
+        if each.len() < run.plan.variants.len() { format!("{}: ", each.join(", ")) } else { String::new() }
     };
-    let mut doubts: Vec<String> =
-        told.iter().map(|(remark, variants)| format!("{}{remark}", named(variants))).collect();
+    let mut doubts: Vec<String> = told.iter().map(|(remark, variants)| format!("{}{remark}", of(variants))).collect();
     doubts.extend(unproven(run));
     doubts
 }
@@ -36,10 +34,10 @@ fn unproven(run: &LoadedRun) -> Option<String> {
     seen.dedup();
     (external && !seen.is_empty()).then(|| {
         format!(
-            "{} {} read back from the environment of the running program: that the program heeds it is not proven from \
-             outside",
+            "{} {} read back from the environment of the running program: nothing outside proves that the program heeds {}",
             seen.join(", "),
-            if seen.len() == 1 { "was" } else { "were" }
+            if seen.len() == 1 { "was" } else { "were" },
+            if seen.len() == 1 { "it" } else { "them" }
         )
     })
 }

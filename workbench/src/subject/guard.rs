@@ -39,6 +39,12 @@ impl Guard {
         Arc::new(Self(Mutex::new(None)))
     }
 
+    /// A process with this marker is about to be started: should this process die before it can say which, everything that
+    /// carries the marker dies with it all the same.
+    pub(super) fn expect(&self, marker: &str) {
+        self.say(&format!("expect 0 {marker}"));
+    }
+
     /// From now on, the group and everything that carries the marker dies with this process.
     pub(super) fn watch(&self, group: Pid, marker: &str) {
         self.say(&format!("watch {} {marker}", group.as_raw_nonzero()));
@@ -77,11 +83,14 @@ pub fn serve(input: impl BufRead) {
         let _ = signal_hook::flag::register(signal as i32, Arc::default());
     }
     let mut watched: HashMap<i32, String> = HashMap::new();
+    let mut expected: Option<String> = None;
     for line in input.lines() {
         let Ok(line) = line else { break };
         let mut words = line.split(' ');
         match (words.next(), words.next().and_then(|w| w.parse().ok()), words.next()) {
+            (Some("expect"), Some(_), Some(marker)) => expected = Some(marker.to_owned()),
             (Some("watch"), Some(group), Some(marker)) => {
+                expected = None;
                 watched.insert(group, marker.to_owned());
             }
             (Some("release"), Some(group), _) => {
@@ -96,6 +105,9 @@ pub fn serve(input: impl BufRead) {
         }
         stray::kill_marked(&marker);
     }
+    if let Some(marker) = expected {
+        stray::kill_marked(&marker);
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +117,14 @@ mod tests {
 
     fn sleeper(marker: &str) -> Child {
         Command::new("sleep").arg("1000").env(MARKER, marker).process_group(0).spawn().unwrap()
+    }
+
+    #[test]
+    fn whoever_was_only_expected_dies_too() {
+        use std::os::unix::process::ExitStatusExt;
+        let mut expected = sleeper("t-guard-expected");
+        serve("expect 0 t-guard-expected\n".as_bytes());
+        assert_eq!(expected.wait().unwrap().signal(), Some(9));
     }
 
     #[test]

@@ -78,10 +78,11 @@ impl Outside {
         self.refused.as_deref()
     }
 
-    /// Begins to record `pid` and all that it starts.
-    pub fn start(&mut self, pid: u32) {
+    /// Begins to record `pid` and all that it starts; `others` are the processes that there are already beside it, whose
+    /// CPU time before now does not count.
+    pub fn start(&mut self, pid: u32, others: &[u32]) {
         if let Some(recorder) = &mut self.recorder
-            && let Err(error) = recorder.start(&[pid])
+            && let Err(error) = recorder.start(&[&[pid], others].concat())
         {
             (self.recorder, self.refused) = (None, Some(error.to_string()));
         }

@@ -232,6 +232,7 @@ impl Started {
         guard: &Guard,
     ) -> Result<(Self, ChildStdout, ChildStderr), SubjectError> {
         command.env(MARKER, marker).process_group(0).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        guard.expect(marker);
         let mut child = command.spawn().map_err(|e| SubjectError::Start {
             program: command.get_program().to_string_lossy().into_owned(),
             source: e,

@@ -147,7 +147,7 @@ fn phases(
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(conversation, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
     let Observers { console, mut outside } = observers;
-    outside.start(conversation.pid());
+    outside.start(conversation.pid(), &[]);
     // Who is watched from outside has no agent.
     let evidence = trial.kind.evidence().filter(|_| !outside.replaces_the_agent()).map(agent);
     let refused = outside.refused().map(str::to_owned);

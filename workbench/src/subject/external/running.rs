@@ -161,8 +161,8 @@ impl Running {
         } else if let (Some(before), Some(now)) = (began_as, tree::executable(main))
             && before != now
         {
-            let (before, now) = (before.display(), now.display());
-            self.remarks.push(format!("`{}` replaced itself: it began as {before} and runs {now}", self.name));
+            // What it was on its way is a matter of when one looks.
+            self.remarks.push(format!("`{}` replaced itself: what was measured is {}", self.name, now.display()));
         }
         Ok(())
     }
@@ -197,6 +197,12 @@ impl Running {
     /// Number of whoever listens.
     pub(super) fn pid(&self) -> u32 {
         self.main.unsigned_abs()
+    }
+
+    /// Numbers of its other processes.
+    pub(super) fn others(&self) -> Vec<u32> {
+        let alive = self.tree.alive().into_iter().map(|member| member.pid);
+        alive.filter(|pid| *pid != self.main).map(i32::unsigned_abs).collect()
     }
 
     /// All of its processes.

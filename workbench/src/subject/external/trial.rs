@@ -59,7 +59,7 @@ pub(super) fn run(
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(&mut running, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
-    outside.start(running.pid());
+    outside.start(running.pid(), &running.others());
     let mut saturated = None;
     if !scenario.trial.saturated.is_zero() {
         watch(Phase::Saturated);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use reports::run::{Status, TrialRecord, reader};
 
 use super::processes::{NOBODY, subjects_of};
-use super::program::{Program, Ran, without_numbers};
+use super::program::{Program, Ran, finish, pid, until, without_numbers};
 
 /// With it the variant that behaves comes first in the only block.
 const GOOD_FIRST: &str = "3";
@@ -144,7 +144,10 @@ fn it_answers_in_tls() {
 
 #[test]
 fn it_closes_every_connection() {
-    insta::assert_snapshot!(failure(&["--set", &fault("close")]));
+    // Which of the two depends on whether the request had arrived.
+    let said = failure(&["--set", &fault("close")]);
+    let either = ["connection reset", "connection closed before the answer was complete"];
+    assert!(said.contains("answered none of #") && either.iter().any(|how| said.contains(how)), "{said}");
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn a_script_becomes_the_program() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let run = reader::load(&program.only_run()).expect("a run can be read");
     let remark = &run.trials[0].remarks[0];
-    assert!(remark.contains("`./wrapper` replaced itself: it began as /") && remark.ends_with("outsider"), "{remark}");
+    assert!(remark.starts_with("`./wrapper` replaced itself: ") && remark.ends_with("outsider"), "{remark}");
 
     let ran = program.run(&[&flags[..], &["./forgetful", "${port}"]].concat());
     assert_eq!(ran.code, Some(2), "a setting that is lost stops the run: {}", ran.stderr);
@@ -361,10 +364,35 @@ fn programs_are_compared_and_resumed() {
     fs::write(path.join("events.jsonl"), fewer.concat()).expect("written");
     fs::remove_file(program.folder().join("my-service")).expect("a link");
     fs::copy(env!("CARGO_BIN_EXE_outsider"), program.folder().join("my-service")).expect("copied");
-    let mut file = fs::OpenOptions::new().append(true).open(program.folder().join("my-service")).expect("a file of ours");
+    let mut file =
+        fs::OpenOptions::new().append(true).open(program.folder().join("my-service")).expect("a file of ours");
     std::io::Write::write_all(&mut file, b"another build").expect("written");
     drop(file);
     let ran = program.run(&["run", "--resume"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("trials of two builds are never mixed"), "{}", ran.stderr);
+}
+
+/// However the run ends, the program does, too, even one that has left its group and its parent.
+#[test]
+fn nobody_outlives_an_interrupted_or_killed_run() {
+    use nix::sys::signal::{Signal, kill};
+    let _turn = turn();
+    for (signal, code) in [(Signal::SIGINT, Some(130)), (Signal::SIGKILL, None)] {
+        let program = folder();
+        let mut flags = [&["run"], TARGET, &["--evidence", "none", "--rate", "50", "--duration", "300s"]].concat();
+        flags.extend(["--set", "env.FAULT=daemonise", "--", "./my-service", "${port}"]);
+        let child = program.command(&flags).spawn().expect("the program starts");
+        let logged = |event: &str| {
+            let events = program.runs().first().map(|run| fs::read_to_string(run.join("events.jsonl")));
+            events.is_some_and(|events| events.is_ok_and(|events| events.contains(event)))
+        };
+        until("a trial", || logged("trial_started"));
+        let path = program.only_run();
+        until("a subject", || !subjects_of(&path).is_empty());
+        kill(pid(&child), signal).expect("it still runs");
+        let ran = finish(child);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        until("nobody is left", || subjects_of(&path).is_empty());
+    }
 }
