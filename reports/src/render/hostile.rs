@@ -218,6 +218,38 @@ fn html_holds_only_our_own_tags() {
 }
 
 #[test]
+fn what_a_process_says_of_itself_is_data() {
+    for evil in hostile_texts() {
+        let mut fixture = Fixture::three_variants();
+        let mut seen = poison(&super::attached::tests::asked(), &evil);
+        for (number, profile) in seen.profiles.iter_mut().enumerate() {
+            for picture in &mut profile.pictures {
+                picture.svg = format!("<svg height=\"90\">{evil}</svg>");
+            }
+            if number == 2 {
+                profile.missing = Some(evil.clone());
+            }
+        }
+        fixture.summary.attached = Some(seen);
+        let text = terminal::result(&fixture.summary, false, 100);
+        assert_visible(&text, "terminal", &evil);
+        assert!(text.len() < 400_000, "flooded by {} bytes", evil.len());
+        let markdown = markdown::report(&fixture.summary);
+        assert_visible(&markdown, "markdown", &evil);
+        assert!(!markdown.replace("<br>", "").contains('<') && !markdown.contains("://"), "{evil:?}");
+        let page = html::page(&fixture.page());
+        assert_visible(&page, "html", &evil);
+        for (tag, attributes) in tags(&page) {
+            assert!(TAGS.contains(&tag.as_str()), "<{tag}> for {evil:?}");
+            for (name, value) in &attributes {
+                assert!(ATTRIBUTES.contains(&name.as_str()), "{tag} {name}= for {evil:?}");
+                assert!(!value.contains('"') && !value.contains('<'), "{tag} {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn html_refers_to_nothing_outside() {
     let page = html::page(&Fixture::three_variants().page());
     let mut own = String::new();

@@ -1,5 +1,6 @@
 //! `report.md`: the result for a pull request or a chat.
 
+mod attached;
 mod console;
 
 pub use console::console;
@@ -24,6 +25,12 @@ pub fn report(summary: &RunSummary) -> String {
     }
     if !summary.warnings.is_empty() {
         out.push('\n');
+    }
+    if let Some(seen) = &summary.attached {
+        attached::seen(seen, &mut out);
+        evidence(summary, &mut out);
+        host(summary, &mut out);
+        return out;
     }
     results(&table, &mut out);
     findings(summary, &mut out);
@@ -192,6 +199,10 @@ fn method(summary: &RunSummary, table: &Table, out: &mut String) {
         out.push_str(&format!("- {}: {}\n", escape(&head.name), head.trials));
     }
     out.push_str(&format!("- run {}, seed {}\n", line(&summary.run), summary.seed));
+    host(summary, out);
+}
+
+fn host(summary: &RunSummary, out: &mut String) {
     out.push_str(&format!(
         "- {}, {}, kernel {}\n",
         line(&summary.host.cpu),

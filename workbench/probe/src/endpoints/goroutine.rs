@@ -136,13 +136,17 @@ fn labels(site: &Site) -> Vec<Label> {
     let record = &site.record;
     let numbers = [
         ("spawned", whole(record.spawned), "tasks"),
+        ("finished", whole(record.finished), "tasks"),
         ("polls", whole(record.polls), "polls"),
         ("in_poll", whole(record.in_poll), "tasks"),
+        ("long_polls", whole(record.long_polls), "polls"),
         ("stalls", whole(record.stalls), "polls"),
         ("busy", nanoseconds(record.busy_s), "nanoseconds"),
         ("longest_poll", nanoseconds(record.longest_poll_s), "nanoseconds"),
+        ("schedule_latency", nanoseconds(record.schedule_latency_s), "nanoseconds"),
         ("worst_schedule_latency", nanoseconds(record.worst_schedule_latency_s), "nanoseconds"),
         ("allocated", whole(record.bytes), "bytes"),
+        ("allocations", whole(record.allocations), "blocks"),
     ];
     let numbers = numbers
         .into_iter()
