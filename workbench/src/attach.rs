@@ -35,6 +35,8 @@ pub struct Wish {
     pub hz: u32,
     /// Also record where threads leave their CPU, where the kernel allows it.
     pub waits: bool,
+    /// Then, over as much time again, trace the tasks of tokio from outside; of processes only.
+    pub tasks: bool,
 }
 
 /// Watches or asks until the time is over, the process ends or `stop` is set, and keeps what was seen as a run. `say` gets
@@ -50,9 +52,13 @@ pub fn attach(
 ) -> anyhow::Result<RunSummary> {
     match &wish.target {
         Target::Process(pid) => {
-            let watch = process::Watch { pid: *pid, span: wish.span, hz: wish.hz, waits: wish.waits };
+            let watch =
+                process::Watch { pid: *pid, span: wish.span, hz: wish.hz, waits: wish.waits, tasks: wish.tasks };
             process::attach(watch, stop, store, say)
         }
+        Target::Endpoints(_) if wish.tasks => Err(crate::exit::Refusal::usage(
+            "`--tasks` traces a process from outside: give its number or name; a server of endpoints tells its tasks itself",
+        )),
         Target::Endpoints(address) => url::attach(address.0.clone(), wish.span, wish.hz, stop, store, say),
     }
 }

@@ -316,6 +316,10 @@ pub(crate) struct Attach {
     /// Samples for each second of CPU of a thread.
     #[arg(long, default_value_t = 999, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub hz: u32,
+    /// Then trace the tasks of a tokio program for as long again, by uprobes: who woke whom, who waits for whom. Needs root
+    /// or CAP_PERFMON.
+    #[arg(long)]
+    pub tasks: bool,
     /// Do not record where threads wait: for programs with hundreds of thousands of waits a second.
     #[arg(long)]
     pub no_waits: bool,

@@ -47,6 +47,9 @@ pub(crate) fn meaning(kind: &str) -> Option<Meaning> {
             "Goroutines that wait for something that nothing can reach any more: they never go on.",
         ),
         "threadcreate" => ("Who started threads", "Stacks that made the Go runtime start a thread of the system."),
+        "trace" => {
+            ("Tasks, traced from outside", "What every task of tokio did: polls, wakes, where it waits, and on whom.")
+        }
         _ => return None,
     };
     Some(Meaning { title, how })

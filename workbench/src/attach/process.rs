@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use flamegraphs::capture::tasks::{self, TaskTracer};
 use flamegraphs::capture::{Options, Recorder, Recording};
 use flamegraphs::profile::{Label, Profile};
 use reports::run::store::Store;
-use reports::run::{Attached, AttachedProfile, Origin, RunSummary, ThreadTime};
+use reports::run::writer::RunWriter;
+use reports::run::{Attached, AttachedProfile, Origin, Picture, RunSummary, ThreadTime};
 
+use super::hot::{self, Blame};
 use super::{profiles, run};
 use crate::binary::{self, Binary};
+use crate::evidence;
+use crate::evidence::wait::WaitRecord;
 use crate::exit::Refusal;
 
 /// How often waiting looks at the stop flag and at the process.
@@ -30,6 +35,8 @@ pub(super) struct Watch {
     pub(super) hz: u32,
     /// Also record where threads leave their CPU, where the kernel allows it.
     pub(super) waits: bool,
+    /// Then, over as much time again, trace the tasks of tokio: that slows them, so that the CPU profile must be over.
+    pub(super) tasks: bool,
 }
 
 /// Watches a process until the time is over, it ends or `stop` is set, and keeps what was seen as a run.
@@ -50,39 +57,48 @@ pub(super) fn attach(
     let mut recorder = Recorder::attach_all(&family, &options).map_err(Refusal::usage)?;
     say(&format!("watching {program} (process {pid}) for {span:?}; Ctrl-C ends it early"));
     recorder.start(&family).map_err(Refusal::usage)?;
-    let deadline = Instant::now() + span;
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    let mut there = true;
-    while there && Instant::now() < deadline && !stop.load(Ordering::Relaxed) {
-        std::thread::sleep(GLANCE.min(deadline.saturating_duration_since(Instant::now())));
-        there = process.exists() && !is_zombie(pid);
-        recorder.look();
-    }
+    let there = sit(pid, span, stop, || recorder.look());
     let recording = recorder.stop()?;
     let build_id = file.as_ref().map(|file| file.build_id.clone()).unwrap_or_default();
     let origin = Origin { pid: Some(pid), url: None, program, build_id };
     let mut writer = run::open(store, &origin)?;
     let labels = [Label::text("pid", pid.to_string())];
     let waits = recording.wait_profile(&labels)?;
-    let seen = Attached {
+    let mut seen = Attached {
         format: reports::run::FORMAT,
         wall_s: recording.wall_s,
         ended: !there,
         notes: notes(&recording, &origin.program, file.as_ref(), !there, family.len()),
-        profiles: vec![
-            cpu(&mut writer, &origin.program, &recording, &labels)?,
-            wait(&mut writer, &origin.program, &recording, &waits, watch.waits)?,
-        ],
+        profiles: vec![cpu(&mut writer, &origin.program, &recording, &labels)?],
         threads: threads(&recording, &waits),
         goroutines: None,
         figures: Vec::new(),
         origin,
     };
+    let program = seen.origin.program.clone();
+    seen.profiles.push(wait(&mut writer, &program, recording, &waits, watch.waits)?);
+    if watch.tasks {
+        say(&format!("tracing the tasks of {program} for {span:?}"));
+        seen.profiles.push(trace(&mut writer, &program, watch, stop)?);
+    }
     run::conclude(writer, &seen)
 }
 
+/// Lets time pass until it is over, the process ends or `stop` is set; false where the process ended.
+fn sit(pid: u32, span: Duration, stop: &AtomicBool, mut look: impl FnMut()) -> bool {
+    let deadline = Instant::now() + span;
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let mut there = true;
+    while there && Instant::now() < deadline && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(GLANCE.min(deadline.saturating_duration_since(Instant::now())));
+        there = process.exists() && !is_zombie(pid);
+        look();
+    }
+    there
+}
+
 fn cpu(
-    writer: &mut reports::run::writer::RunWriter,
+    writer: &mut RunWriter,
     program: &str,
     recording: &Recording,
     labels: &[Label],
@@ -99,26 +115,66 @@ fn cpu(
     profiles::keep(writer, program, "cpu", &profile, &bytes, recording.sampler())
 }
 
+/// The profile, the flamegraph and the time line of each thread, as runs have them.
 fn wait(
-    writer: &mut reports::run::writer::RunWriter,
+    writer: &mut RunWriter,
     program: &str,
-    recording: &Recording,
+    recording: Recording,
     waits: &Profile,
     asked: bool,
 ) -> anyhow::Result<AttachedProfile> {
-    let because = if !asked {
-        "waits were not asked for"
-    } else if !recording.kernel {
-        "where threads wait is seen only by root or with CAP_PERFMON; how long they wait is in the table of threads"
-    } else if waits.samples().is_empty() {
-        "not one thread left its CPU while it was watched"
-    } else {
-        let bytes = flamegraphs::write::pprof(waits);
-        let source =
-            format!("perf events from outside over {:.1} s, all threads, by where they left the CPU", recording.wall_s);
-        return profiles::keep(writer, program, "wait", waits, &bytes, source);
+    if !asked {
+        return Ok(profiles::missing("wait", "waits were not asked for"));
+    }
+    let mut source = format!("perf switch records from outside over {:.1} s", recording.wall_s);
+    if !recording.kernel {
+        source.push_str(&format!("; {}", evidence::wait::without_stacks()));
+    }
+    let record = WaitRecord { recording: Ok(recording), open_started_ns: None };
+    if let Err(because) = evidence::wait::write(writer, program, &record) {
+        return Ok(profiles::missing("wait", format!("{because:#}")));
+    }
+    let delay = waits.type_index("delay").unwrap_or(0);
+    Ok(AttachedProfile {
+        kind: "wait".to_owned(),
+        file: "wait.pb.gz".to_owned(),
+        samples: waits.total(0).and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
+        source,
+        pictures: vec![Picture {
+            file: "wait.svg".to_owned(),
+            sample_type: "delay".to_owned(),
+            unit: "nanoseconds".to_owned(),
+            total: waits.total(delay).unwrap_or(0),
+            hot: hot::places(waits, delay, Blame::Own),
+            ..Picture::default()
+        }],
+        ..AttachedProfile::default()
+    })
+}
+
+/// Traces the tasks of tokio by uprobes, or says why it cannot.
+fn trace(writer: &mut RunWriter, program: &str, watch: Watch, stop: &AtomicBool) -> anyhow::Result<AttachedProfile> {
+    let Watch { pid, span, .. } = watch;
+    let tracer = TaskTracer::attach(pid, &tasks::Options::default());
+    let traced = tracer.and_then(|mut tracer| {
+        tracer.start()?;
+        sit(pid, span, stop, || {});
+        tracer.stop()
+    });
+    let traced = match traced {
+        Ok(traced) => traced,
+        Err(because) => return Ok(profiles::missing("trace", because.to_string())),
     };
-    Ok(profiles::missing("wait", because))
+    if let Err(because) = evidence::trace::write(writer, program, &traced) {
+        return Ok(profiles::missing("trace", format!("{because:#}")));
+    }
+    Ok(AttachedProfile {
+        kind: "trace".to_owned(),
+        file: "trace.jsonl".to_owned(),
+        samples: traced.hits,
+        source: format!("{}; `workbench show --tasks` has the tables", evidence::trace::SOURCE),
+        ..AttachedProfile::default()
+    })
 }
 
 fn notes(recording: &Recording, program: &str, file: Option<&Binary>, ended: bool, processes: usize) -> Vec<String> {

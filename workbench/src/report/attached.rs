@@ -9,20 +9,30 @@ pub(super) fn profiles(run: &LoadedRun, origin: &Origin) -> Vec<ProfileSummary> 
     let folder = run.evidence_folder(&origin.program);
     let within = |file: &str| if file.is_empty() { String::new() } else { format!("{folder}/{file}") };
     let profiles = run.attached.iter().flat_map(|seen| &seen.profiles);
+    let trace = |profile: &AttachedProfile| {
+        let trace = run.traces.get(&origin.program);
+        crate::evidence::trace::summary(&folder, &origin.program, trace, profile.missing.clone(), None)
+    };
     let mut all: Vec<ProfileSummary> = profiles
-        .map(|profile| ProfileSummary {
-            variant: origin.program.clone(),
-            kind: profile.kind.clone(),
-            path: within(&profile.file),
-            svg: profile.pictures.first().map(|picture| within(&picture.file)).unwrap_or_default(),
-            samples: profile.samples,
-            coverage: profile.coverage,
-            source: profile.source.clone(),
-            overhead: None,
-            missing: profile.missing.clone(),
-            peak: None,
-            stalls: None,
-            ..ProfileSummary::default()
+        .map(|profile| {
+            if profile.kind == "trace" {
+                trace(profile)
+            } else {
+                ProfileSummary {
+                    variant: origin.program.clone(),
+                    kind: profile.kind.clone(),
+                    path: within(&profile.file),
+                    svg: profile.pictures.first().map(|picture| within(&picture.file)).unwrap_or_default(),
+                    samples: profile.samples,
+                    coverage: profile.coverage,
+                    source: profile.source.clone(),
+                    overhead: None,
+                    missing: profile.missing.clone(),
+                    peak: None,
+                    stalls: None,
+                    ..ProfileSummary::default()
+                }
+            }
         })
         .collect();
     if let Some(sites) = run.tasks.get(&origin.program) {

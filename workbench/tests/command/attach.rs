@@ -90,6 +90,35 @@ fn an_attachment_is_shown_like_any_run_and_compared_with_none() {
 }
 
 #[test]
+fn what_a_program_has_not_is_told_and_the_rest_is_there() {
+    let program = program();
+    let busy = Busy::shell("while :; do sleep 0.01; done");
+    let ran = program.run(&["attach", &busy.pid(), "--for", "500ms", "--tasks", "--json"]);
+    if ran.code == Some(2) {
+        assert!(ran.stderr.contains("perf"), "{}", ran.stderr);
+        return;
+    }
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
+    let profile = |kind: &str| {
+        let all = found["profiles"].as_array().expect("profiles");
+        all.iter().find(|one| one["kind"] == kind).unwrap_or_else(|| panic!("{kind}: {all:?}")).clone()
+    };
+    // A shell has no tokio, and is mostly stripped; or nobody may look.
+    let missing = profile("trace")["missing"].as_str().expect("it says why").to_owned();
+    assert!(["tokio", "stripped", "uprobes", "x86-64"].iter().any(|word| missing.contains(word)), "{missing}");
+    if profile("wait")["missing"].is_null() {
+        let run = program.only_run();
+        let threads = found["profiles"][1]["path"].as_str().expect("a path").replace("wait.pb.gz", "threads.jsonl");
+        assert!(run.join(threads).exists());
+        let report = std::fs::read_to_string(run.join("report.html")).expect("a report");
+        assert!(report.contains("<section id=\"waits\">"), "lanes are as in any run");
+        let shown = program.run(&["show", "@", "--waits"]);
+        assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    }
+}
+
+#[test]
 fn a_process_that_ends_meanwhile_leaves_what_there_is() {
     let program = program();
     let busy = Busy::shell("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
@@ -116,6 +145,7 @@ fn what_cannot_be_watched_is_refused() {
             program.transcript(&["attach", "1", "--hz", "0"]),
             program.transcript(&["attach", "https://me:secret@svc:6060"]),
             program.transcript(&["attach", "http://svc:port/"]),
+            program.transcript(&["attach", "127.0.0.1:6060", "--tasks"]),
         ]
         .join("\n")
     );

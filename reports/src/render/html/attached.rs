@@ -5,6 +5,9 @@ use crate::render::attached::{self as words_of, Group, Place};
 use crate::render::{Page, text};
 use crate::run::{Attached, AttachedProfile};
 
+/// Kinds that have sections of their own, the same as in a run that measured.
+const HAVE_SECTIONS: &[&str] = &["wait", "trace"];
+
 /// Everything that was seen.
 pub(super) struct Seen {
     pub(super) profiles: Vec<Article>,
@@ -48,7 +51,13 @@ impl Seen {
         let seen = page.summary.attached.as_ref()?;
         let (threads, more_threads) = words_of::threads(&seen.threads);
         Some(Self {
-            profiles: seen.profiles.iter().enumerate().map(|(at, profile)| article(page, at, profile)).collect(),
+            profiles: seen
+                .profiles
+                .iter()
+                .enumerate()
+                .filter(|(_, profile)| !HAVE_SECTIONS.contains(&profile.kind.as_str()))
+                .map(|(at, profile)| article(page, at, profile))
+                .collect(),
             goroutines: seen.goroutines.as_ref().map(words_of::goroutines).unwrap_or_default(),
             goroutines_sum: seen.goroutines.as_ref().map(words_of::goroutines_sum).unwrap_or_default(),
             threads,
@@ -64,7 +73,7 @@ impl Seen {
             all.push(("goroutines", "Goroutines"));
         }
         if !self.threads.is_empty() {
-            all.push(("threads", "Threads"));
+            all.push(("threads", "CPU by thread"));
         }
         if !self.figures.is_empty() {
             all.push(("figures", "Figures"));
