@@ -17,8 +17,8 @@ pub(crate) fn meaning(kind: &str) -> Option<Meaning> {
     let (title, how) = match kind {
         "cpu" => (
             "Where CPU time went",
-            "First by the program's own functions, with what they call from libraries; then by the functions that ran; callers \
-             follow the arrow.",
+            "By the program's own functions, with what they call from libraries, where these can be told apart; then by the \
+             functions that ran; callers follow the arrow.",
         ),
         "wait" => (
             "Where threads waited",

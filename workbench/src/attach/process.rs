@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use flamegraphs::capture::tasks::{self, TaskTracer};
-use flamegraphs::capture::{Options, Recorder, Recording};
+use flamegraphs::capture::{CaptureError, Options, Recorder, Recording};
 use flamegraphs::profile::{Label, Profile};
 use reports::run::store::Store;
 use reports::run::writer::RunWriter;
@@ -54,7 +54,7 @@ pub(super) fn attach(
     let file = Binary::read(Path::new(&format!("/proc/{pid}/exe")));
     let family = family(pid);
     let options = Options { hz: watch.hz, stack_bytes: STACK_BYTES, departures: watch.waits, ..Options::default() };
-    let mut recorder = Recorder::attach_all(&family, &options).map_err(Refusal::usage)?;
+    let mut recorder = Recorder::attach_all(&family, &options).map_err(|error| refusal(pid, &program, &error))?;
     say(&format!("watching {program} (process {pid}) for {span:?}; Ctrl-C ends it early"));
     recorder.start(&family).map_err(Refusal::usage)?;
     let there = sit(pid, span, stop, || recorder.look());
@@ -82,6 +82,21 @@ pub(super) fn attach(
         seen.profiles.push(trace(&mut writer, &program, watch, stop)?);
     }
     run::conclude(writer, &seen)
+}
+
+/// Why a process cannot be watched: of somebody else's the kernel says no more than of a machine that forbids it altogether.
+fn refusal(pid: u32, program: &str, error: &CaptureError) -> anyhow::Error {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(format!("/proc/{pid}")).ok().map(|process| process.uid());
+    let own = rustix::process::geteuid().as_raw();
+    match (error, owner) {
+        (CaptureError::Refused { .. }, Some(owner)) if owner != own && own != 0 => Refusal::usage(format!(
+            "process {pid} ({program}) belongs to user {owner}, and you are {own}: run as that user or as root, or give the \
+             workbench CAP_PERFMON (`sudo setcap cap_perfmon+ep workbench`; before Linux 5.9 CAP_SYS_PTRACE); the kernel \
+             said: {error}"
+        )),
+        _ => Refusal::usage(error),
+    }
 }
 
 /// Lets time pass until it is over, the process ends or `stop` is set; false where the process ended.

@@ -48,10 +48,13 @@ pub(super) fn keep(
         let picture_file =
             if order == 0 { format!("{name}.svg") } else { format!("{name}-{}.svg", slug(&sample_type)) };
         let blame = if kind == "cpu" { Blame::Leaf } else { Blame::Own };
+        let hot = hot::places(profile, index, blame);
+        let own = if kind == "cpu" { hot::places(profile, index, Blame::Own) } else { Vec::new() };
         let mut picture = Picture {
             total: profile.total(index).unwrap_or(0),
-            hot: hot::places(profile, index, blame),
-            own: if kind == "cpu" { hot::places(profile, index, Blame::Own) } else { Vec::new() },
+            // Where nothing is told apart, one table is enough.
+            own: if own == hot { Vec::new() } else { own },
+            hot,
             sample_type,
             unit,
             ..Picture::default()

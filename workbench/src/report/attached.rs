@@ -77,8 +77,8 @@ pub(super) fn verdict(origin: &Origin, seen: Option<&Attached>) -> String {
 
 fn hottest(profile: &AttachedProfile) -> Option<&Hot> {
     let picture = profile.pictures.first()?;
-    // Of an allocator or a collector nothing is to be said in one sentence.
-    let tells = |hot: &&Hot| !is_plumbing(&hot.function, &hot.file);
+    // Of an allocator, a collector or a bare address nothing is to be said in one sentence.
+    let tells = |hot: &&Hot| !is_plumbing(&hot.function, &hot.file) && !hot.function.starts_with("0x");
     picture.own.first().or_else(|| picture.hot.first()).filter(tells)
 }
 
