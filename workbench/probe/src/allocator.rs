@@ -18,7 +18,6 @@ mod selectable;
 use std::fmt;
 use std::str::FromStr;
 
-#[cfg_attr(not(tokio_unstable), expect(unused_imports, reason = "only hooks ask"))]
 pub(crate) use self::counters::OwnSlot;
 pub use self::counters::{Allocated, Counters, allocated_by_this_thread, counters, live_bytes};
 pub use self::guard::{GuardError, verify};

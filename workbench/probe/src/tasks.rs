@@ -14,6 +14,7 @@
 //! allocated by one task is often freed by another. A site is where `spawn` was called; a wrapper around `spawn` must be
 //! `#[track_caller]`, or everything it spawns has one site.
 
+#[cfg_attr(not(tokio_unstable), expect(dead_code, reason = "only hooks look at it"))]
 mod clock;
 #[cfg_attr(not(tokio_unstable), expect(dead_code, reason = "only hooks write"))]
 mod ledger;

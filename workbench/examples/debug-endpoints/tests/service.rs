@@ -271,6 +271,15 @@ fn the_profiler_of_go_reads_it_where_go_is_installed() {
     let output = service.busy(|| go(&["tool", "pprof", "-raw", "-timeout=300", &allocs], folder)).unwrap();
     let raw = String::from_utf8_lossy(&output.stdout);
     assert!(raw.contains("alloc_objects/count alloc_space/bytes[dflt] inuse_objects/count inuse_space/bytes"), "{raw}");
+    // As one asks a service in Go: of all the time that it has been running.
+    for (name, shown) in [("heap", "Type: inuse_space"), ("allocs", "Type: alloc_space")] {
+        let url = format!("http://{}/debug/pprof/{name}", service.debug);
+        let output = go(&["tool", "pprof", "-top", "-timeout=300", &url], folder).unwrap();
+        let (top, problems) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && top.contains(shown), "{top}\n{problems}");
+        // What is in use may be less than one sample; what the busy service allocated is not.
+        assert!(name == "heap" || top.contains("debug_endpoints::"), "{top}\n{problems}");
+    }
     // The task of the client that kept it busy has ended, that of the next one begun.
     let tasks = |count: u64| {
         while service.metric("/sched/goroutines:goroutines") != count {

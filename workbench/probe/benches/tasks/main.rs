@@ -1,10 +1,10 @@
-//! What recording tasks costs: three kinds of work, with nothing, with hooks that rest, recorded, and recorded with
-//! schedule latency.
+//! What recording tasks costs: three kinds of work, with nothing, with hooks that rest, recorded without waits, with first
+//! waits (the default) and with every wait. And what the heap sampler costs that the endpoints keep running.
 //!
 //! `cargo bench -p probe --bench tasks [ROUNDS]` prints ratios to the bare runtime. A round measures every mode once, in
 //! random order, so that each ratio is of two measurements of the same seconds; shown are the medians over rounds with
 //! intervals of 95 %, of the clock on the wall and of CPU time (which other work on the machine disturbs less). Targets:
-//! spawn and ping-pong at most 1.3, request-like work at most 1.05.
+//! spawn and ping-pong at most 1.3, request-like work at most 1.05, for the default.
 //!
 //! What the compiler's flags and tokio's features cost is told by `builds`, next to this.
 
@@ -14,6 +14,7 @@
 mod ratios;
 mod works;
 
+use probe::heap::{DEFAULT_RATE, Profiler};
 use probe::tasks::{Latency, Recorder, install_with};
 use tokio::runtime::{Builder, Runtime};
 
@@ -35,15 +36,17 @@ enum Mode {
     Untracked,
     FirstPoll,
     EveryPoll,
+    HeapSampled,
 }
 
-const MODES: [(Mode, &str); 6] = [
+const MODES: [(Mode, &str); 7] = [
     (Mode::LatencyAlone, "tokio's schedule latency, no hooks"),
     (Mode::EmptyHooks, "hooks that do nothing"),
     (Mode::Resting, "hooks, not recording"),
     (Mode::Untracked, "recorded, no waits"),
     (Mode::FirstPoll, "recorded (default: first waits)"),
     (Mode::EveryPoll, "recorded, every wait"),
+    (Mode::HeapSampled, "heap sampler at 512 KiB, no hooks"),
 ];
 
 fn main() {
@@ -66,6 +69,8 @@ fn main() {
             order.shuffle(&mut modes);
             for at in modes {
                 let mode = at.checked_sub(1).map_or(Mode::Bare, |at| MODES[at].0);
+                // Ends after the runtime: whoever frees a sampled block pays for it, even when sampling is over.
+                let _sampler = (mode == Mode::HeapSampled).then(|| Profiler::start(DEFAULT_RATE).unwrap());
                 let (runtime, _recorder) = runtime(mode);
                 costs[at].push(measure(&runtime, operations, work));
             }
@@ -91,7 +96,7 @@ fn runtime(mode: Mode) -> (Runtime, Option<Recorder>) {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).enable_all();
     let latency = match mode {
-        Mode::Bare => None,
+        Mode::Bare | Mode::HeapSampled => None,
         Mode::LatencyAlone => {
             builder.track_task_schedule_latency();
             None

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::runtime::Builder;
 
 use self::seats::Shared;
+#[cfg(tokio_unstable)]
 use super::clock::Clock;
 use super::ledger::Ledger;
 use super::record::{Latency, SiteRecord};
