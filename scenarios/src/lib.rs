@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod file;
+pub mod habits;
 pub mod knobs;
 pub mod problem;
 pub mod resolve;

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Plan, measure, gather evidence, compare variants and write the report.
     Run(Box<Run>),
-    /// List scenarios, knobs or runs.
+    /// List scenarios, knobs, Go habits or runs.
     List(List),
     /// Show a run again.
     Show(Show),
@@ -253,6 +253,8 @@ pub(crate) enum Listing {
     Scenarios,
     /// Settings: range, default, what they do, and what a Go engineer would reach for.
     Knobs,
+    /// What a Go engineer does, and what does the same here.
+    Habits,
     /// Runs in this folder.
     Runs,
 }

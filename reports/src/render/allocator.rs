@@ -1,7 +1,7 @@
 //! What an allocator held over time as data: the rows and sentences that every renderer shows.
 
 use super::number;
-use crate::run::{AllocatorHead, AllocatorRecord, AllocatorSample};
+use crate::run::{AllocatorHead, AllocatorRecord, AllocatorSample, PressureLevel};
 
 /// How to read it, one sentence.
 pub(crate) const HOW: &str = "Memory that the program holds (live, allocated) below the pages it takes (active) and those the \
@@ -192,6 +192,20 @@ pub(crate) fn notable(record: &AllocatorRecord) -> Vec<String> {
             number::percent(over),
             number::percent(live)
         ));
+        let spans = record.pressure_spans();
+        let part = |level| {
+            let all_s: f64 = spans.iter().filter(|span| span.2 == level).map(|(from, to, _)| to - from).sum();
+            number::percent(all_s / record.head.wall_s.max(f64::MIN_POSITIVE))
+        };
+        if !spans.is_empty() {
+            notable.push(format!(
+                "memory pressed: close to the limit, with pages being given back, for {} of the time; above it, with nothing \
+                 left to give back, for {} ({} changes)",
+                part(PressureLevel::Purging),
+                part(PressureLevel::Over),
+                record.head.pressure.len()
+            ));
+        }
     }
     notable
 }
@@ -217,6 +231,7 @@ fn ratio(record: &AllocatorRecord, above: Pick, below: Pick) -> Option<(f64, f64
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::run::PressureChange;
 
     const MIB: u64 = 1 << 20;
 
@@ -232,6 +247,9 @@ pub(super) mod tests {
             cost: 0.0021,
             open_at_s: Some(1.0),
             limit: Some(128 * MIB),
+            pressure: [(0.5, PressureLevel::Purging), (1.5, PressureLevel::Over), (2.5, PressureLevel::None)]
+                .map(|(at_s, level)| PressureChange { at_s, level })
+                .into(),
         };
         let sample = |tick: u64| {
             let wave = [0, 8, 30, 60, 40, 10][tick as usize % 6] * MIB;

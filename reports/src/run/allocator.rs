@@ -37,6 +37,39 @@ pub struct AllocatorHead {
     pub open_at_s: Option<f64>,
     /// `allocator.memory_limit`, bytes; absent where it is off.
     pub limit: Option<u64>,
+    /// When the limit's pressure changed, in order; at the begin there is none unless a change at 0 says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pressure: Vec<PressureChange>,
+}
+
+/// A memory limit's pressure changed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PressureChange {
+    /// Seconds since the first sample.
+    pub at_s: f64,
+    /// The level from then on.
+    pub level: PressureLevel,
+}
+
+/// How hard memory presses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PressureLevel {
+    /// Well below the limit.
+    None,
+    /// Close to it: freed pages are given back.
+    Purging,
+    /// Above it, with nothing left to give back, or no CPU left to do so: only the program can let go.
+    Over,
+}
+
+impl AllocatorRecord {
+    /// Spans of pressure: from, to, level; those without are left out.
+    pub fn pressure_spans(&self) -> Vec<(f64, f64, PressureLevel)> {
+        let ends = self.head.pressure.iter().skip(1).map(|change| change.at_s).chain([self.head.wall_s]);
+        let spans = self.head.pressure.iter().zip(ends).map(|(change, end_s)| (change.at_s, end_s, change.level));
+        spans.filter(|(from, to, level)| *level != PressureLevel::None && to > from).collect()
+    }
 }
 
 /// A later line. Bytes unless the name says otherwise; counts and times are totals since the process began; what the
@@ -168,6 +201,7 @@ mod tests {
             cost: 0.004,
             open_at_s: Some(0.01),
             limit: None,
+            pressure: vec![PressureChange { at_s: 0.005, level: PressureLevel::Over }],
         };
         let sample =
             |at_s| AllocatorSample { at_s, resident_set: 1 << 40, live: Some(7), ..AllocatorSample::default() };

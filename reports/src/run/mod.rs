@@ -28,7 +28,7 @@ mod trial;
 mod version;
 pub mod writer;
 
-pub use allocator::{AllocatorHead, AllocatorRecord, AllocatorSample};
+pub use allocator::{AllocatorHead, AllocatorRecord, AllocatorSample, PressureChange, PressureLevel};
 pub use attached::{
     Attached, AttachedProfile, Figure, GoroutineGroup, Goroutines, Hot, LabelShare, Origin, Picture, ThreadTime,
 };

@@ -23,7 +23,7 @@ mod size;
 
 pub use self::controller::{Controller, Limit, LimitError, Tally};
 pub use self::decision::{Action, Decider, Decision, LEAST_SHARE, START_SHARE, STOP_SHARE, Sample};
-pub use self::pressure::{Level, Pressure};
+pub use self::pressure::{Change, Level, Pressure};
 pub use self::size::{SizeError, parse_size};
 
 /// Environment variable that [`Limit::from_environment`] reads, in Go's spelling: `256MiB`, or `off`.

@@ -92,10 +92,13 @@ fn in_child_live_memory_is_told() {
     drop(live);
     wait_for("relief", || controller.pressure().level() == Level::None);
     assert!(resident() < limit);
+    let remembered = controller.changes();
     let tally = controller.stop();
     assert!(tally.over_s > 0.0, "{tally:?}");
     let heard: Vec<Level> = changes.try_iter().collect();
     assert!(heard.contains(&Level::Over) && heard.last() == Some(&Level::None), "{heard:?}");
+    assert!(heard.starts_with(&remembered.iter().map(|change| change.level).collect::<Vec<_>>()), "{remembered:?}");
+    assert!(remembered.is_sorted_by_key(|change| change.at_ns) && remembered.len() >= 2, "{remembered:?}");
 }
 
 #[test]

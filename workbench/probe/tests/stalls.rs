@@ -72,7 +72,7 @@ impl Bench {
         let summary = self.watchdog.summary();
         assert_eq!(summary.count, u64::from(stall.class != Class::BlockInPlace));
         if summary.count == 1 {
-            assert_eq!(summary.last, Some(stall.what()));
+            assert_eq!(summary.last, Some(stall.briefly()));
             assert_eq!(summary.longest, Duration::from_secs_f64(stall.duration_s));
         }
         let caught = self.stop();

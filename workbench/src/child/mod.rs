@@ -20,6 +20,7 @@ use self::host::Host;
 use self::memory::MemorySampler;
 use self::protocol::{Assignment, Command, Reply, Usage};
 use self::replies::Replies;
+use crate::evidence::Recorded;
 
 /// The hidden command that makes this executable a child.
 pub const COMMAND: &str = "__child";
@@ -95,7 +96,11 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
             }
             Command::StopEvidence => {
                 let agent = agent.take().ok_or_else(|| ChildError::Workload("no agent is running".into()))?;
-                Reply::Recorded { recorded: Box::new(agent.stop(&host)?) }
+                let mut recorded = agent.stop(&host)?;
+                if let (Recorded::Allocator(timeline), Some(limit)) = (&mut recorded, &limit) {
+                    timeline.pressure = limit.changes();
+                }
+                Reply::Recorded { recorded: Box::new(recorded) }
             }
             Command::Stop => {
                 // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that

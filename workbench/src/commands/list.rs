@@ -3,17 +3,18 @@
 use reports::render::terminal;
 use reports::run::Status;
 use scenarios::catalog::Catalog;
-use scenarios::knobs;
+use scenarios::{habits, knobs};
 
 use crate::cli::{List, Listing};
 use crate::exit::{Exit, Refusal};
 use crate::ui;
 
-/// Prints scenarios, knobs or runs.
+/// Prints scenarios, knobs, habits or runs.
 pub(super) fn list(flags: &List, catalog: &Catalog) -> anyhow::Result<Exit> {
     let text = match flags.what {
         Listing::Scenarios => scenarios(catalog, flags.json)?,
         Listing::Knobs => knobs(flags.json)?,
+        Listing::Habits => habits(flags.json)?,
         Listing::Runs => runs(flags.json)?,
     };
     ui::result(&text)?;
@@ -83,6 +84,30 @@ fn knobs(json: bool) -> anyhow::Result<String> {
     Ok(text)
 }
 
+fn habits(json: bool) -> anyhow::Result<String> {
+    if json {
+        return Ok(serde_json::to_string_pretty(habits::GROUPS)?);
+    }
+    Ok(habits_text(ui::width()))
+}
+
+fn habits_text(width: usize) -> String {
+    let head = "What one does in Go, and what does the same here.";
+    let mut text = ui::paragraph(head, 0, width);
+    for group in habits::GROUPS {
+        text.push_str(&format!("\n{}\n{}\n", ui::bold(group.name), "─".repeat(group.name.chars().count())));
+        for habit in group.habits {
+            text.push_str(&format!("\n{}\n", ui::bold(habit.go)));
+            text.push_str(&ui::paragraph(habit.here, 2, width));
+            let knobs = habit.knobs.join(" ");
+            for (label, prose) in [("try", habit.command), ("knobs", knobs.as_str()), ("but", habit.difference)] {
+                text.push_str(&ui::labelled(label, "knobs".len(), prose, 2, width));
+            }
+        }
+    }
+    text
+}
+
 fn runs(json: bool) -> anyhow::Result<String> {
     let entries = super::store()?.list()?;
     if json {
@@ -105,4 +130,37 @@ fn runs(json: bool) -> anyhow::Result<String> {
         })
         .collect();
     Ok(terminal::runs(&lines, ui::color(), ui::width()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn habits_are_told_with_what_to_type_and_where_the_likeness_ends() {
+        let text = habits_text(100);
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        // Wrapped or not.
+        let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for habit in habits::GROUPS.iter().flat_map(|group| group.habits) {
+            for part in [habit.go, habit.here, habit.command, habit.difference] {
+                assert!(told.contains(part), "{part}");
+            }
+        }
+        assert!(
+            text.contains("\nGOMAXPROCS\n") && text.contains("  knobs  runtime.worker_threads cpu.affinity\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_command_that_is_told_can_be_typed() {
+        for habit in habits::GROUPS.iter().flat_map(|group| group.habits).filter(|habit| !habit.command.is_empty()) {
+            let parsed = Cli::try_parse_from(habit.command.split(' '));
+            assert!(parsed.is_ok(), "{}: {}", habit.command, parsed.unwrap_err());
+        }
+    }
 }

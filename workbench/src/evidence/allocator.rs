@@ -1,8 +1,12 @@
 //! The allocator over time: the probe's recording as a file of the run, on the time axis of the trial.
 
 use probe::allocator_timeline::{Recording, Sample};
+use probe::memory_limit::{Change, Level};
 use reports::run::writer::RunWriter;
-use reports::run::{AllocatorHead, AllocatorRecord, AllocatorSample, EvidenceKind, FORMAT, ProfileSummary};
+use reports::run::{
+    AllocatorHead, AllocatorRecord, AllocatorSample, EvidenceKind, FORMAT, PressureChange, PressureLevel,
+    ProfileSummary,
+};
 use serde::{Deserialize, Serialize};
 
 /// A recording, and what only the trial knows of it.
@@ -16,6 +20,9 @@ pub struct Timeline {
     pub open_started_ns: Option<u64>,
     /// `allocator.memory_limit` in bytes, where there is one.
     pub limit: Option<u64>,
+    /// When its pressure changed, from the start of the process.
+    #[serde(default)]
+    pub pressure: Vec<Change>,
 }
 
 /// Writes `allocator.jsonl` of a variant.
@@ -49,8 +56,25 @@ fn record(timeline: &Timeline) -> AllocatorRecord {
         cost: if recording.wall_s > 0.0 { recording.cpu_s / recording.wall_s } else { 0.0 },
         open_at_s: timeline.open_started_ns.map(seconds),
         limit: timeline.limit,
+        pressure: pressure(&timeline.pressure, begin, recording.wall_s),
     };
     AllocatorRecord { head, samples: recording.samples.iter().map(|one| plain(one, seconds(one.at_ns))).collect() }
+}
+
+/// Changes on the time axis of the recording; what was so at its begin is a change at 0.
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds of one trial")]
+fn pressure(changes: &[Change], begin_ns: u64, wall_s: f64) -> Vec<PressureChange> {
+    let plain = |level| match level {
+        Level::None => PressureLevel::None,
+        Level::Purging => PressureLevel::Purging,
+        Level::Over => PressureLevel::Over,
+    };
+    let before = changes.iter().rfind(|change| change.at_ns <= begin_ns).map(|change| change.level);
+    let at_begin = before.filter(|level| *level != Level::None).map(|level| (0.0, level));
+    let later = changes.iter().filter(|change| change.at_ns > begin_ns);
+    let later = later.map(|change| ((change.at_ns - begin_ns) as f64 * 1e-9, change.level));
+    let during = at_begin.into_iter().chain(later).filter(|(at_s, _)| *at_s <= wall_s);
+    during.map(|(at_s, level)| PressureChange { at_s, level: plain(level) }).collect()
 }
 
 fn plain(sample: &Sample, at_s: f64) -> AllocatorSample {
@@ -162,7 +186,19 @@ mod tests {
             incident: false,
             open_started_ns: Some(6_000_000_000),
             limit: Some(1 << 20),
+            pressure: vec![
+                Change { at_ns: 4_000_000_000, level: Level::Purging },
+                Change { at_ns: 5_250_000_000, level: Level::Over },
+                Change { at_ns: 9_000_000_000, level: Level::None },
+            ],
         }
+    }
+
+    #[test]
+    fn pressure_is_told_on_the_time_axis_of_the_recording() {
+        let told: Vec<(f64, PressureLevel)> =
+            record(&timeline()).head.pressure.iter().map(|change| (change.at_s, change.level)).collect();
+        assert_eq!(told, [(0.0, PressureLevel::Purging), (0.25, PressureLevel::Over)]);
     }
 
     #[test]

@@ -23,6 +23,17 @@ fn knobs_are_listed_with_range_default_and_go_equivalent() {
 }
 
 #[test]
+fn habits_are_listed() {
+    let program = program();
+    let ran = program.run(&["list", "habits"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(ran.stdout.contains("GOMEMLIMIT") && ran.stdout.contains("allocator.memory_limit"), "{}", ran.stdout);
+    let json: serde_json::Value =
+        serde_json::from_str(&program.run(&["list", "habits", "--json"]).stdout).expect("one document");
+    assert!(json[0]["habits"][0]["difference"].is_string(), "{json}");
+}
+
+#[test]
 fn scenarios_are_listed() {
     let program = program();
     let ran = program.run(&["list"]);

@@ -109,10 +109,17 @@ fn the_cpu_backend_is_planned_recorded_and_used() {
 fn a_memory_limit_is_read_back_and_what_became_of_it_is_told() {
     let program = program();
     let limit = ["--set", "allocator.memory_limit=2MiB", "--set", "allocator.memory_limit_cpu=0.5"];
-    let shape = ["--trials", "1", "--evidence", "none", "--seed", "7", "--variant", "limit-shed", "--set"];
+    let shape = ["--trials", "1", "--evidence", "allocator", "--seed", "7", "--variant", "limit-shed", "--set"];
     let ran = program.run(&[&["run", "memory-limit"], &limit[..], &shape, &["load.operations=300"]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let summary = summary(&program.only_run());
+    let run = program.only_run();
+    let recorded = fs::read_to_string(run.join("evidence/limit-shed/allocator.jsonl")).expect("a recording");
+    let head: serde_json::Value = serde_json::from_str(recorded.lines().next().expect("a head")).expect("JSON");
+    let pressure: Vec<_> = head["pressure"].as_array().expect("changes").iter().map(|one| &one["level"]).collect();
+    assert!(pressure.contains(&&"over".into()), "{head}");
+    let page = fs::read_to_string(run.join("report.html")).expect("a report");
+    assert!(page.contains("class=\"pressure over\"") && page.contains("memory pressed: "), "it is drawn and told");
+    let summary = summary(&run);
     let variant = &summary["variants"][0];
     assert_eq!(variant["knobs"]["allocator.memory_limit"], "2MiB");
     assert_eq!(variant["knobs"]["allocator.memory_limit_cpu"], "0.5");

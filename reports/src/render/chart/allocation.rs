@@ -6,7 +6,7 @@ use super::scale::{Scale, bounds};
 use super::{COLOURS, class};
 use crate::render::allocator::{self, FIGURES, RATES};
 use crate::render::number;
-use crate::run::{AllocatorRecord, TimelinePoint};
+use crate::run::{AllocatorRecord, PressureLevel, TimelinePoint};
 
 /// Points of a line at most; the largest of those that fall together is drawn.
 const POINTS: usize = 420;
@@ -39,6 +39,8 @@ struct Panel {
     label: fn(f64) -> String,
     /// A mark across the whole plot: value and name.
     mark: Option<(f64, String)>,
+    /// Spans of pressure: from, to, CSS class.
+    spans: Vec<(f64, f64, &'static str)>,
 }
 
 /// The chart of one variant; `timeline` is that of the trial that was recorded. Nothing without two samples.
@@ -89,6 +91,7 @@ fn latency(record: &AllocatorRecord, timeline: &[TimelinePoint]) -> Panel {
         log: true,
         label: number::tick_seconds,
         mark: None,
+        spans: spans(record),
     }
 }
 
@@ -113,6 +116,7 @@ fn memory(record: &AllocatorRecord) -> Panel {
         height: 200.0,
         log: false,
         label: |mib| format!("{} MiB", number::tick(mib, "1")),
+        spans: spans(record),
         mark: record.head.limit.map(|limit| (limit as f64, format!("limit {}", number::tick(limit as f64, "B")))),
     }
     .scaled(1_048_576.0)
@@ -139,7 +143,14 @@ fn rates(record: &AllocatorRecord) -> Panel {
         log: false,
         label: |rate| number::tick(rate, "ops/s").replace(" ops/s", ""),
         mark: None,
+        spans: spans(record),
     }
+}
+
+/// Pressure of the memory limit, as bands.
+fn spans(record: &AllocatorRecord) -> Vec<(f64, f64, &'static str)> {
+    let class = |level| if level == PressureLevel::Over { "pressure over" } else { "pressure" };
+    record.pressure_spans().into_iter().map(|(from, to, level)| (from, to, class(level))).collect()
 }
 
 impl Panel {
@@ -168,6 +179,11 @@ impl Panel {
             most.map(|most| Scale::linear(0.0, most * 1.04, plot.bottom, plot.top))
         };
         let Some(y) = y else { return };
+        // Below everything else. A short span is still to be seen.
+        for (from, to, class) in &self.spans {
+            let (from, to) = (x.at(*from), x.at(*to).min(plot.right));
+            canvas.rect(class, (from, plot.top), ((to - from).max(1.5), plot.bottom - plot.top));
+        }
         plot.rows(canvas, &y, self.label);
         let ticks: Vec<_> = x.ticks().iter().map(|tick| (x.at(*tick), number::tick(*tick, "1"))).collect();
         plot.columns(canvas, &ticks, false);
@@ -200,7 +216,14 @@ impl Panel {
 
     fn entries(&self) -> Vec<(String, String)> {
         let lines = self.lines.iter().map(|line| (line.name.clone(), format!("label {}", class(line.index))));
-        lines.chain(self.mark.iter().map(|(_, name)| (name.clone(), "label limit".to_owned()))).collect()
+        let marks = self.mark.iter().map(|(_, name)| (name.clone(), "label limit".to_owned()));
+        let has = |class: &str| self.mark.is_some() && self.spans.iter().any(|span| span.2 == class);
+        let bands = [("pressure", "▒ giving back"), ("pressure over", "▒ over, nothing to give back")];
+        let bands = bands.into_iter().filter(|(class, _)| has(class)).map(|(class, name)| {
+            let label = if class == "pressure" { "label giving" } else { "label limit" };
+            (name.to_owned(), label.to_owned())
+        });
+        lines.chain(marks).chain(bands).collect()
     }
 
     /// Rows that the names take.
@@ -244,6 +267,9 @@ mod tests {
             assert!(drawn.contains(&format!(">{name}</text>")), "{name}: {drawn}");
         }
         assert!(drawn.contains(">limit 128 MiB</text>") && drawn.contains("class=\"limit\""));
+        assert_eq!(drawn.matches("class=\"pressure\"").count(), 3, "a span of it in each panel");
+        assert_eq!(drawn.matches("class=\"pressure over\"").count(), 3);
+        assert!(drawn.contains(">▒ giving back</text>") && drawn.contains(">▒ over, nothing to give back</text>"));
         assert_eq!(drawn.matches("class=\"phase\"").count(), 3, "where the open loop begins, in each");
         assert!(drawn.contains(">open loop begins</text>") && !drawn.contains(">mutex waits<"), "200 beside 20,000");
         assert!(!drawn.contains(">retained<"), "address space beyond all memory is left out");

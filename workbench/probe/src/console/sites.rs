@@ -82,7 +82,9 @@ impl StallsByCount {
             }
         }
         if let Some(record) = risen {
-            self.last = Some(format!("a task spawned at {}:{}", record.file, record.line));
+            // The end is cut where there is little room.
+            let file = record.file.rsplit('/').next().unwrap_or(&record.file);
+            self.last = Some(format!("{file}:{}, a task spawned there", record.line));
         }
         let tasks = || records.iter().filter(|record| record.kind == Kind::Task);
         Summary {
@@ -138,10 +140,10 @@ mod tests {
         let mut stalls = StallsByCount::default();
         assert_eq!(stalls.summary(&[record(1, 0, 0)]).last, None);
         let first = stalls.summary(&[record(1, 0, 2), record(30, 0, 0)]);
-        assert_eq!(first.last.as_deref(), Some("a task spawned at src/app.rs:1"));
+        assert_eq!(first.last.as_deref(), Some("app.rs:1, a task spawned there"));
         assert_eq!((first.count, first.longest), (2, Duration::from_millis(30)));
         let second = stalls.summary(&[record(1, 0, 2), record(30, 0, 1)]);
-        assert_eq!(second.last.as_deref(), Some("a task spawned at src/app.rs:30"));
+        assert_eq!(second.last.as_deref(), Some("app.rs:30, a task spawned there"));
         let third = stalls.summary(&[record(1, 0, 2), record(30, 0, 1)]);
         assert_eq!((third.count, third.last), (3, second.last));
     }

@@ -5,11 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 use super::decision::{Action, Decider, Sample};
 use super::give_back::GiveBack;
-use super::{CPU_SHARE, ENV, HZ, Level, Pressure, SizeError, fault_cost, parse_size, pressure};
+use super::{CPU_SHARE, Change, ENV, HZ, Level, Pressure, SizeError, fault_cost, parse_size, pressure};
 use crate::allocator::Kind;
 use crate::usage;
+
+/// Changes of the level that are kept: with [`HZ`] looks a second, more than a hundred seconds of nothing but changes.
+const MOST_CHANGES: usize = 16_384;
 
 /// A limit to be.
 pub struct Limit {
@@ -72,6 +77,7 @@ pub struct Controller {
     allocator: Kind,
     pressure: Pressure,
     tally: Arc<Mutex<Tally>>,
+    changes: Arc<Mutex<Vec<Change>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -122,10 +128,12 @@ impl Limit {
         let allocator = give_back.kind();
         let (source, pressure) = pressure::channel();
         let (tally, stop) = (Arc::new(Mutex::new(Tally::default())), Arc::new(AtomicBool::new(false)));
+        let changes = Arc::new(Mutex::new(Vec::new()));
         let mut keeper = Keeper {
             decider: Decider::new(bytes, cpu_share),
             give_back,
             source,
+            changes: Arc::clone(&changes),
             on_change,
             began: Instant::now(),
             last_s: 0.0,
@@ -146,7 +154,7 @@ impl Limit {
                 }
             }
         })?;
-        Ok(Controller { bytes, cpu_share, allocator, pressure, tally, stop, thread: Some(thread) })
+        Ok(Controller { bytes, cpu_share, allocator, pressure, tally, changes, stop, thread: Some(thread) })
     }
 }
 
@@ -176,6 +184,11 @@ impl Controller {
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When the level changed so far, in order; the first some thousands.
+    pub fn changes(&self) -> Vec<Change> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends it and says what was done.
     pub fn stop(mut self) -> Tally {
         self.end();
@@ -203,6 +216,7 @@ struct Keeper {
     decider: Decider,
     give_back: GiveBack,
     source: pressure::Source,
+    changes: Arc<Mutex<Vec<Change>>>,
     on_change: Box<dyn Fn(Level) + Send>,
     began: Instant,
     /// Moment of the last look, seconds.
@@ -233,6 +247,7 @@ impl Keeper {
         let given_back = if purge { self.purge(resident)? } else { 0 };
         // After the purge, so that nobody sheds what has just become unnecessary.
         if self.source.set(decided.level) {
+            self.remember(decided.level)?;
             (self.on_change)(decided.level);
         }
         let since_s = now_s - std::mem::replace(&mut self.last_s, now_s);
@@ -247,6 +262,16 @@ impl Keeper {
         tally.worst = tally.worst.max(resident);
         tally.cpu_s = usage::thread_cpu_s()?;
         tally.fault_cpu_s = self.decider.fault_cpu_s();
+        Ok(())
+    }
+
+    fn remember(&self, level: Level) -> std::io::Result<()> {
+        let now = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
+        let at_ns = now.tv_sec().cast_unsigned() * 1_000_000_000 + now.tv_nsec().cast_unsigned();
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.len() < MOST_CHANGES {
+            changes.push(Change { at_ns, level });
+        }
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::watch;
 
 /// How hard memory presses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Level {
     /// Well below the limit.
@@ -17,6 +18,15 @@ pub enum Level {
     /// Above it, and nothing is left to give back, or the CPU budget for doing so is spent: only the program itself can
     /// let go of memory.
     Over = 2,
+}
+
+/// The level changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Change {
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub at_ns: u64,
+    /// The level from then on.
+    pub level: Level,
 }
 
 impl Level {

@@ -122,6 +122,24 @@ impl Stall {
         );
         format!("{who}, {}", self.class.words())
     }
+
+    /// The same where there is little room and the end is cut: `pay.rs:7 blocked in a system call: shop::pay`.
+    pub fn briefly(&self) -> String {
+        briefly(self.culprit.as_ref(), &self.site, self.class)
+    }
+}
+
+/// Place, class, name: what is cut at the end is what the place tells anyway.
+fn briefly(culprit: Option<&Culprit>, site: &Site, class: Class) -> String {
+    let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let class = class.words();
+    match culprit {
+        Some(culprit) if !culprit.file.is_empty() => {
+            format!("{}:{} {class}: {}", last(&culprit.file), culprit.line, culprit.function)
+        }
+        Some(culprit) => format!("{} {class}", culprit.function),
+        None => format!("{}:{} {class}, in a task spawned there", last(&site.file), site.line),
+    }
 }
 
 impl std::fmt::Display for Stall {
@@ -169,4 +187,19 @@ pub struct Caught {
     pub others: Vec<Others>,
     /// Why no stack could be taken at all.
     pub no_stacks: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_little_room_the_place_comes_first() {
+        let site = Site { file: "src/main.rs".into(), line: 30, column: 5 };
+        let culprit = |file: &str| Culprit { function: "shop::pay".into(), file: file.into(), line: 7 };
+        let brief = |culprit: Option<&Culprit>| briefly(culprit, &site, Class::Blocked);
+        assert_eq!(brief(Some(&culprit("/w/src/pay.rs"))), "pay.rs:7 blocked in a system call: shop::pay");
+        assert_eq!(brief(Some(&culprit(""))), "shop::pay blocked in a system call");
+        assert_eq!(brief(None), "main.rs:30 blocked in a system call, in a task spawned there");
+    }
 }

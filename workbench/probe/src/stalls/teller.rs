@@ -58,7 +58,7 @@ impl Teller {
             now.summary.longest = now.summary.longest.max(Duration::from_nanos(seen.duration));
             if stall.number == self.last {
                 // By its end more is known of why.
-                now.summary.last = Some(stall.what());
+                now.summary.last = Some(stall.briefly());
             }
         }
         stall
@@ -68,7 +68,7 @@ impl Teller {
         if is_harmful(stall) {
             let mut now = locked(&self.shared);
             now.summary.count += 1;
-            now.summary.last = Some(stall.what());
+            now.summary.last = Some(stall.briefly());
             self.last = stall.number;
         }
     }
