@@ -7,6 +7,8 @@ use super::event::{KindId, StackId, TaskId, Who};
 
 /// Spans of a task that are remembered.
 const REMEMBERED: usize = 64;
+/// Sites of earlier polls that are kept.
+const MOST_EARLIER: usize = 6;
 /// Sites of one poll that are kept: branches of a `select!`.
 const MOST_SITES: usize = 4;
 
@@ -45,6 +47,8 @@ pub(super) struct Task {
     /// Where wakers were cloned in the poll that lasts or was last; carried on over polls that clone none, because a
     /// resource that keeps an equal waker does not clone it again.
     sites: Vec<StackId>,
+    /// Those of earlier polls, the latest last: some resources keep a waker for long, a socket for all its life.
+    earlier: Vec<StackId>,
     /// The poll that lasts cloned none yet.
     stale: bool,
     pub(super) polls: u64,
@@ -69,6 +73,7 @@ impl Task {
             state: State::Unknown,
             held: 0,
             sites: Vec::new(),
+            earlier: Vec::new(),
             stale: true,
             polls: 0,
             wakes: 0,
@@ -95,7 +100,11 @@ impl Task {
 
     pub(super) fn cloned(&mut self, stack: Option<StackId>) {
         if std::mem::take(&mut self.stale) {
-            self.sites.clear();
+            let sites = std::mem::take(&mut self.sites);
+            self.earlier.retain(|earlier| !sites.contains(earlier));
+            self.earlier.extend(sites);
+            let over = self.earlier.len().saturating_sub(MOST_EARLIER);
+            self.earlier.drain(..over);
         }
         if let Some(stack) = stack.filter(|stack| !self.sites.contains(stack)) {
             if self.sites.len() == MOST_SITES {
@@ -110,7 +119,13 @@ impl Task {
         self.held -= 1;
     }
 
-    /// Where it waits.
+    /// Where it may wait, the likeliest last.
+    pub(super) fn all_sites(&self) -> Vec<StackId> {
+        let earlier = self.earlier.iter().filter(|earlier| !self.sites.contains(earlier));
+        earlier.chain(&self.sites).copied().collect()
+    }
+
+    /// Where its last wakers were cloned.
     pub(super) fn sites(&self) -> &[StackId] {
         &self.sites
     }
@@ -120,7 +135,7 @@ impl Task {
         let mut spans: Vec<Span> = self.recent.iter().cloned().collect();
         let lasting = match self.state {
             State::Unknown => None,
-            State::Idle { since_ns } => Some((since_ns, SpanKind::Idle { sites: self.sites.clone(), by: None })),
+            State::Idle { since_ns } => Some((since_ns, SpanKind::Idle { sites: self.all_sites(), by: None })),
             State::Ready { since_ns, by } => Some((since_ns, SpanKind::Ready { by, tid: None })),
             State::Running { since_ns, tid, .. } => Some((since_ns, SpanKind::Poll { tid })),
         };

@@ -25,6 +25,9 @@ const MOST_BESIDE: usize = 64;
 /// Who woke tasks of a type; `None` in place of a stack where it was not recorded.
 type Wakers = BTreeMap<(Option<KindId>, WakerKind), u64>;
 
+/// Waits that are summed up together: type, places, and, unless a task ended them, where somebody else did.
+type WaitKey = (Option<KindId>, Vec<StackId>, Option<Option<StackId>>);
+
 /// A waker without its number: one type, or one thread and place outside of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WakerKind {
@@ -47,7 +50,7 @@ pub struct Tracker {
     threads: HashMap<u32, Thread>,
     kinds: BTreeMap<Option<KindId>, KindFigures>,
     delays: BTreeMap<Option<KindId>, Longest>,
-    waits: HashMap<(Option<KindId>, Vec<StackId>), (WaitFigures, Longest)>,
+    waits: HashMap<WaitKey, (WaitFigures, Longest)>,
     instead: BTreeMap<(Option<KindId>, Option<KindId>), DelayFigures>,
     wakers: Wakers,
     ended: Vec<TaskFigures>,
@@ -178,7 +181,7 @@ impl Tracker {
         let waited = match task.state {
             State::Idle { since_ns } => {
                 task.idle_ns += now.saturating_sub(since_ns);
-                let idle = SpanKind::Idle { sites: task.sites().to_vec(), by: Some(by) };
+                let idle = SpanKind::Idle { sites: task.all_sites(), by: Some(by) };
                 task.remember(since_ns, now, idle);
                 task.state = State::Ready { since_ns: now, by: Some(by) };
                 Some((since_ns, task.sites().to_vec()))
@@ -201,14 +204,18 @@ impl Tracker {
         };
         *self.wakers.entry((kind, waker)).or_default() += 1;
         if let Some((since_ns, sites)) = waited {
-            self.waited(id, kind, sites, since_ns, now);
+            let ended_by = match by {
+                Who::Task(..) => None,
+                Who::Outside { stack, .. } => Some(stack),
+            };
+            self.waited(id, (kind, sites, ended_by), since_ns, now);
         }
     }
 
-    fn waited(&mut self, id: TaskId, kind: Option<KindId>, sites: Vec<StackId>, since_ns: u64, now: u64) {
+    fn waited(&mut self, id: TaskId, mut key: WaitKey, since_ns: u64, now: u64) {
+        let kind = key.0;
         let length_ns = now.saturating_sub(since_ns);
         self.kinds.entry(kind).or_default().idle_ns += length_ns;
-        let mut key = (kind, sites);
         if self.waits.len() >= MOST_GROUPS && !self.waits.contains_key(&key) {
             key.1.clear();
         }
@@ -242,7 +249,7 @@ impl Tracker {
                 delay = Some((since_ns, length_ns));
             }
             State::Idle { since_ns } => {
-                task.remember(since_ns, now, SpanKind::Idle { sites: task.sites().to_vec(), by: None });
+                task.remember(since_ns, now, SpanKind::Idle { sites: task.all_sites(), by: None });
             }
             // Somebody polls it already: whoever asks now is refused. Or the end of that poll was lost.
             State::Running { tid, .. } if tid != event.tid => return,
@@ -408,7 +415,7 @@ impl Tracker {
                 State::Idle { since_ns } if !ended => Some(self.last_ns.saturating_sub(since_ns)),
                 _ => None,
             },
-            waits_at: task.sites().to_vec(),
+            waits_at: task.all_sites(),
             spans: task.spans(self.last_ns),
             held: task.born_ns.map(|_| task.held),
         }
@@ -436,7 +443,7 @@ impl Tracker {
         let mut waits: Vec<_> = self
             .waits
             .into_iter()
-            .map(|((kind, sites), (figures, longest))| (kind, sites, WaitFigures { longest: longest.0, ..figures }))
+            .map(|((kind, sites, _), (figures, longest))| (kind, sites, WaitFigures { longest: longest.0, ..figures }))
             .collect();
         waits.sort_by(|a, b| b.2.total_ns.cmp(&a.2.total_ns).then_with(|| (a.0, &a.1).cmp(&(b.0, &b.1))));
         let mut delays: Vec<Case> = self.delays.into_values().flat_map(|longest| longest.0).collect();

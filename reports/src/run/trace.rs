@@ -311,7 +311,9 @@ pub enum TraceEndKind {
     Cpu,
     /// A poll blocked its thread: a lock of the standard library, a file, a sleep.
     Blocked,
-    /// A poll, and it is not known which of both.
+    /// The kernel took the CPU from the worker's thread.
+    Preempted,
+    /// A poll, and it is not known what it did.
     Poll,
     /// No task had the worker: it slept, or the kernel did not run it.
     IdleWorker,

@@ -96,8 +96,12 @@ fn seconds(nanoseconds: u64) -> f64 {
 fn waits(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceWait> {
     let mut rows: Vec<TraceWait> = Vec::new();
     for (kind, sites, figures) in &recorded.outcome.waits {
-        let by = figures.longest.first().and_then(cases::woken_by);
-        let (kind, site) = (names.of(*kind), names.site(sites, by));
+        // One of them stands for all: they were ended by the same.
+        let site = match figures.longest.first().and_then(cases::idle) {
+            Some((sites, by)) => names.site(sites, by),
+            None => names.site(sites, None),
+        };
+        let kind = names.of(*kind);
         let longest_s = figures.longest.first().map_or(0.0, |case| seconds(case.length_ns()));
         match rows.iter_mut().find(|row| row.kind == kind && row.site == site) {
             Some(row) => {

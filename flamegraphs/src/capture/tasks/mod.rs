@@ -8,11 +8,13 @@ mod error;
 mod functions;
 mod kinds;
 mod sites;
+mod spent;
 mod stream;
 mod target;
 mod tracer;
 
 pub use error::TraceError;
 pub use sites::{Cause, Frame, Site};
+pub use spent::{Doing, Spent, Window, window};
 pub use target::traceable;
 pub use tracer::{Options, TaskTrace, TaskTracer};

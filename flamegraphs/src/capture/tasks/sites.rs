@@ -55,6 +55,8 @@ pub struct Site {
     pub resource: String,
     /// The line of the program; of its HTTP server where there is none of its own.
     pub place: Option<Frame>,
+    /// The outermost function of the program within the task: what a boxed future is; empty where there is none.
+    pub root: String,
     /// Leaf first, tokio's plumbing included.
     pub frames: Vec<Frame>,
 }
@@ -103,8 +105,10 @@ fn classify(mut frames: Vec<Frame>) -> Site {
         None => (Cause::Other, String::new()),
     };
     let place = place.map(|at| Frame { function: names::clean_name(&inner[at].function), ..inner[at].clone() });
+    let root = (0..whose.len()).rev().find(|at| whose[*at] == Whose::Program);
+    let root = root.map(|at| names::clean_name(&inner[at].function)).unwrap_or_default();
     frames.truncate(MOST_FRAMES);
-    Site { cause, resource, place, frames }
+    Site { cause, resource, place, root, frames }
 }
 
 /// Whether a function polls tasks.

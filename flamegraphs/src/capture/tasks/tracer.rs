@@ -11,11 +11,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::error::TraceError;
 use super::functions::{Function, Role};
 use super::sites::{self, Site};
+use super::spent::{self, Spent, Window};
 use super::stream::{Counts, Finished, Mark, SHORT_STACK, SHORTER_STACK, Seen, Stream};
 use super::target::{self, Target};
 use crate::capture::perf::uprobe::{self, Probe};
 use crate::capture::perf::{Event, Ring};
 use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, buffer, cpus};
+use crate::capture::{self, Recorder};
 use crate::tasks::{Kinds, Outcome};
 
 /// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
@@ -36,6 +38,9 @@ const RETURN_ADDRESS: u32 = 8;
 pub struct Options {
     /// Bytes of stack with those records that have one, rounded to multiples of 8, below 64 KiB.
     pub stack_bytes: u32,
+    /// Samples of CPU for each second of a thread, and where threads leave their CPU: what a poll spent its time on. 0 for
+    /// none.
+    pub hz: u32,
     /// Whole stacks taken a second at most: of more wakes and clones than that only every n-th brings one. The others are
     /// recognised by the first return addresses.
     pub stacks_per_s: u32,
@@ -43,7 +48,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { stack_bytes: 8192, stacks_per_s: 2000 }
+        Self { stack_bytes: 8192, hz: 499, stacks_per_s: 2000 }
     }
 }
 
@@ -56,6 +61,9 @@ pub struct TaskTracer {
     lacks: Vec<String>,
     path: String,
     began_ns: u64,
+    /// Samples the threads, where perf events are allowed; without it chains end at polls.
+    sampler: Option<Recorder>,
+    pid: u32,
 }
 
 /// What was traced.
@@ -87,6 +95,8 @@ pub struct TaskTrace {
     pub sites: Vec<Site>,
     /// Names of threads, by number.
     pub threads: HashMap<u32, String>,
+    /// What threads did where chains end.
+    pub spent: HashMap<Window, Spent>,
 }
 
 impl TaskTracer {
@@ -130,7 +140,16 @@ impl TaskTracer {
             .name("task-tracer".to_owned())
             .spawn(move || reader.run())
             .map_err(|source| TraceError::System { doing: "starting a thread", source })?;
-        Ok(Self { events, reader: Some(reader), stop, lacks: functions.lacks, path, began_ns: 0 })
+        let sampler = (options.hz > 0).then(|| {
+            let options = capture::Options { hz: options.hz, departures: true, ..capture::Options::default() };
+            Recorder::attach(pid, &options).ok()
+        });
+        let mut lacks = functions.lacks;
+        let sampler = sampler.flatten();
+        if options.hz > 0 && !sampler.as_ref().is_some_and(Recorder::sees_the_kernel) {
+            lacks.push("perf events are refused: what polls spend their time on is not known".to_owned());
+        }
+        Ok(Self { events, reader: Some(reader), stop, lacks, path, began_ns: 0, sampler, pid })
     }
 
     /// Begins to trace.
@@ -138,6 +157,10 @@ impl TaskTracer {
     /// # Errors
     /// Probes that cannot be switched on.
     pub fn start(&mut self) -> Result<(), TraceError> {
+        if let Some(sampler) = &mut self.sampler {
+            // Without it the chains end earlier; the trace is worth having all the same.
+            let _ = sampler.start(&[self.pid]);
+        }
         self.began_ns = now_ns();
         for event in self.events.iter() {
             event.enable().map_err(|source| TraceError::System { doing: "switching a uprobe on", source })?;
@@ -157,6 +180,9 @@ impl TaskTracer {
         self.stop.store(true, Ordering::Release);
         let reader = self.reader.take().ok_or(TraceError::RecorderGone)?;
         let finished = reader.join().map_err(|_| TraceError::RecorderGone)?;
+        let sampled = self.sampler.take().and_then(|sampler| sampler.stop().ok());
+        let windows = spent::windows(&finished.outcome);
+        let spent = sampled.map(|recording| spent::of(&windows, &recording, &finished.spaces)).unwrap_or_default();
         let sites = sites::of(&finished.stacks, &finished.spaces);
         let named = (0..).map_while(|kind| finished.types.name(crate::tasks::KindId(kind)).cloned()).collect();
         Ok(TaskTrace {
@@ -173,6 +199,7 @@ impl TaskTracer {
             kinds: named,
             sites,
             threads: finished.threads,
+            spent,
         })
     }
 }

@@ -109,6 +109,7 @@ fn end(end: &TraceEnd, last: Option<TraceStep>) -> String {
     match end.kind {
         TraceEndKind::Cpu => format!(", computing{in_place}"),
         TraceEndKind::Blocked => format!(", blocking its thread{in_place}"),
+        TraceEndKind::Preempted => ", most of which the kernel gave its CPU to others".into(),
         TraceEndKind::Poll => in_place,
         TraceEndKind::IdleWorker => ", though no task had its worker: it slept, or the kernel did not run it".into(),
         TraceEndKind::Timer => ", until a timer fired".into(),

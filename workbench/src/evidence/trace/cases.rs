@@ -1,22 +1,25 @@
 //! The worst delays and waits of a recording, ranked, with their chains in words.
 
-use flamegraphs::capture::tasks::TaskTrace;
-use flamegraphs::tasks::{Case, Chain, End, Kinds, Link, SpanKind, Step, Who};
+use flamegraphs::capture::tasks::{Doing, TaskTrace};
+use flamegraphs::tasks::{Case, Chain, End, Kinds, Link, SpanKind, StackId, Step, Who};
 use reports::run::{TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceLink, TraceStep, TraceWhat};
 
-use super::names::Names;
+use super::names::{self, Names};
 use super::seconds;
 
 /// Cases kept of each sort.
 const MOST: usize = 12;
+/// Nobody asks what less was for.
+const NOTABLE_NS: u64 = 1_000_000;
 /// Of one type, or of one type at one place.
 const MOST_OF_ONE: usize = 2;
 
 /// The worst delays, then the worst waits for something that another task has or does.
 pub(super) fn of(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceCase> {
     let task = |case: &&Case| names.what(case.kind) == Kinds::Task;
-    let delays = recorded.outcome.delays.iter().filter(task).map(|case| plain(TraceWhat::Delay, case, names));
-    let waits = recorded.outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(task);
+    let notable = |case: &&Case| case.length_ns() >= NOTABLE_NS && task(case);
+    let delays = recorded.outcome.delays.iter().filter(notable).map(|case| plain(TraceWhat::Delay, case, names));
+    let waits = recorded.outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(notable);
     let mut waits: Vec<TraceCase> = waits.map(|case| plain(TraceWhat::Wait, case, names)).collect();
     waits.sort_by(|a, b| rank(a).cmp(&rank(b)).then(b.length_s.total_cmp(&a.length_s)));
     let mut kept = some(delays, |case| case.kind.clone());
@@ -49,13 +52,13 @@ fn rank(case: &TraceCase) -> u32 {
     }
 }
 
-/// Who ended a wait.
-pub(super) fn woken_by(case: &Case) -> Option<Who> {
-    let idle = |kind: &SpanKind| match kind {
-        SpanKind::Idle { by, .. } => Some(*by),
+/// Where a task may have waited, and who ended that.
+pub(super) fn idle(case: &Case) -> Option<(&[StackId], Option<Who>)> {
+    let waited = case.spans.iter().rev().find(|span| span.from_ns == case.from_ns)?;
+    match &waited.kind {
+        SpanKind::Idle { sites, by } => Some((sites, *by)),
         _ => None,
-    };
-    case.spans.iter().rev().find(|span| span.from_ns == case.from_ns).and_then(|span| idle(&span.kind)).flatten()
+    }
 }
 
 fn plain(what: TraceWhat, case: &Case, names: &Names<'_>) -> TraceCase {
@@ -72,7 +75,7 @@ fn plain(what: TraceWhat, case: &Case, names: &Names<'_>) -> TraceCase {
         at_s: names.moment(case.from_ns),
         length_s: seconds(case.length_ns()),
         links: links.iter().enumerate().map(|(at, one)| link(one, next(at).or(outside), names)).collect(),
-        end: ending(end, names),
+        end: ending(case, end, names),
         spans: names.spans(&case.spans),
         beside: case
             .beside
@@ -108,12 +111,23 @@ fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
     plain
 }
 
-fn ending(end: &End, names: &Names<'_>) -> TraceEnd {
+fn ending(case: &Case, end: &End, names: &Names<'_>) -> TraceEnd {
     let thread = |tid: u32| Some(names.thread(tid));
+    let spent = names.spent(case);
     match *end {
-        End::Polled { tid } => TraceEnd { kind: TraceEndKind::Poll, thread: thread(tid), site: None },
+        End::Polled { tid } => {
+            let kind = match spent.map(|spent| spent.doing) {
+                Some(Doing::Computed) => TraceEndKind::Cpu,
+                Some(Doing::Blocked) => TraceEndKind::Blocked,
+                Some(Doing::Preempted) => TraceEndKind::Preempted,
+                None => TraceEndKind::Poll,
+            };
+            TraceEnd { kind, thread: thread(tid), site: spent.and_then(|spent| spent.site.as_ref()).map(names::plain) }
+        }
         End::IdleWorker { tid } => {
-            TraceEnd { kind: TraceEndKind::IdleWorker, thread: tid.and_then(thread), site: None }
+            let preempted = spent.is_some_and(|spent| spent.doing == Doing::Preempted);
+            let kind = if preempted { TraceEndKind::Preempted } else { TraceEndKind::IdleWorker };
+            TraceEnd { kind, thread: tid.and_then(thread), site: None }
         }
         End::Outside { tid, stack } => {
             let site = names.waker_site(stack);

@@ -1,7 +1,9 @@
 //! Names for the numbers of a recording.
 
-use flamegraphs::capture::tasks::{Cause, Site, TaskTrace};
-use flamegraphs::tasks::{KindFigures, KindId, Kinds, Span, SpanKind, StackId, Who};
+use std::collections::HashMap;
+
+use flamegraphs::capture::tasks::{Cause, Site, Spent, TaskTrace, window};
+use flamegraphs::tasks::{Case, KindFigures, KindId, Kinds, Span, SpanKind, StackId, Who};
 use reports::run::{TraceCause, TraceKind, TraceSite, TraceSpan, TraceStep};
 
 use super::seconds;
@@ -11,18 +13,32 @@ const UNKNOWN: &str = "[not polled]";
 
 pub(super) struct Names<'a> {
     recorded: &'a TaskTrace,
+    /// What boxed futures are, by the outermost function of the program in their stacks.
+    boxed: HashMap<KindId, &'a str>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(recorded: &'a TaskTrace) -> Self {
-        Self { recorded }
+        let mut boxed = HashMap::new();
+        for (kind, stacks, _) in &recorded.outcome.waits {
+            let Some(kind) = kind else { continue };
+            let mut roots = stacks.iter().filter_map(|stack| recorded.sites.get(stack.0 as usize));
+            if let Some(site) = roots.next_back().filter(|site| !site.root.is_empty()) {
+                boxed.entry(*kind).or_insert(site.root.as_str());
+            }
+        }
+        Self { recorded, boxed }
     }
 
     pub(super) fn of(&self, kind: Option<KindId>) -> String {
         let known = kind.and_then(|kind| self.recorded.kinds.get(kind.0 as usize));
         known.map_or_else(
             || UNKNOWN.to_owned(),
-            |(name, what)| if *what == Kinds::Blocking { format!("blocking {name}") } else { name.clone() },
+            |(name, what)| match kind.and_then(|kind| self.boxed.get(&kind)) {
+                _ if *what == Kinds::Blocking => format!("blocking {name}"),
+                Some(inner) if name.starts_with("core::pin::Pin") => format!("{inner} (boxed)"),
+                _ => name.clone(),
+            },
         )
     }
 
@@ -112,6 +128,11 @@ impl<'a> Names<'a> {
         stack.and_then(|stack| self.stack(stack)).map(plain)
     }
 
+    /// What the thread did where the chain of a case ends.
+    pub(super) fn spent(&self, case: &Case) -> Option<&'a Spent> {
+        self.recorded.spent.get(&window(case)?)
+    }
+
     pub(super) fn moment(&self, time_ns: u64) -> f64 {
         seconds(time_ns.saturating_sub(self.recorded.began_ns))
     }
@@ -129,15 +150,25 @@ impl<'a> Names<'a> {
     }
 }
 
-fn plain(site: &Site) -> TraceSite {
+pub(super) fn plain(site: &Site) -> TraceSite {
     let place = site.place.clone().unwrap_or_default();
     TraceSite {
         cause: cause(site.cause),
         resource: site.resource.clone(),
         function: place.function,
-        file: place.file,
+        file: within_project(&place.file).to_owned(),
         line: place.line,
     }
+}
+
+/// `scenarios/src/file.rs` of a path that is different on every machine; files of other packages stay as they are.
+fn within_project(file: &str) -> &str {
+    if file.contains("/registry/src/") || file.starts_with("/rustc/") {
+        return file;
+    }
+    let Some(at) = file.find("/src/") else { return file };
+    let package = file[..at].rfind('/').map_or(0, |slash| slash + 1);
+    &file[package..]
 }
 
 fn cause(cause: Cause) -> TraceCause {
@@ -152,5 +183,19 @@ fn cause(cause: Cause) -> TraceCause {
         Cause::Process => TraceCause::Process,
         Cause::Yield => TraceCause::Yield,
         Cause::Other => TraceCause::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_project_lose_their_machine() {
+        assert_eq!(within_project("/home/u/shop/src/main.rs"), "shop/src/main.rs");
+        assert_eq!(within_project("/home/u/shop/api/src/a/src/b.rs"), "api/src/a/src/b.rs");
+        assert_eq!(within_project("src/main.rs"), "src/main.rs");
+        let other = "/h/.cargo/registry/src/index-1/hyper-1.12.0/src/a.rs";
+        assert_eq!(within_project(other), other);
     }
 }
