@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use flamegraphs::capture::tasks::{self, TaskTracer};
+use flamegraphs::capture::tasks::{self, TaskTrace, TaskTracer};
 use flamegraphs::capture::{CaptureError, Options, Recorder, Recording};
 use flamegraphs::profile::{Label, Profile};
 use reports::run::store::Store;
@@ -59,6 +59,11 @@ pub(super) fn attach(
     recorder.start(&family).map_err(Refusal::usage)?;
     let there = sit(pid, span, stop, || recorder.look());
     let recording = recorder.stop()?;
+    // Before names are looked up, which may take longer than the process lives.
+    let traced = watch.tasks.then(|| {
+        say(&format!("tracing the tasks of {program} for {span:?}"));
+        traced(watch, stop)
+    });
     let build_id = file.as_ref().map(|file| file.build_id.clone()).unwrap_or_default();
     let origin = Origin { pid: Some(pid), url: None, program, build_id };
     let mut writer = run::open(store, &origin)?;
@@ -77,9 +82,8 @@ pub(super) fn attach(
     };
     let program = seen.origin.program.clone();
     seen.profiles.push(wait(&mut writer, &program, recording, &waits, watch.waits)?);
-    if watch.tasks {
-        say(&format!("tracing the tasks of {program} for {span:?}"));
-        seen.profiles.push(trace(&mut writer, &program, watch, stop)?);
+    if let Some(traced) = traced {
+        seen.profiles.push(trace(&mut writer, &program, traced));
     }
     run::conclude(writer, &seen)
 }
@@ -168,7 +172,7 @@ fn wait(
 }
 
 /// Traces the tasks of tokio by uprobes, or says why it cannot.
-fn trace(writer: &mut RunWriter, program: &str, watch: Watch, stop: &AtomicBool) -> anyhow::Result<AttachedProfile> {
+fn traced(watch: Watch, stop: &AtomicBool) -> Result<TaskTrace, String> {
     let Watch { pid, span, .. } = watch;
     let tracer = TaskTracer::attach(pid, &tasks::Options::default());
     let traced = tracer.and_then(|mut tracer| {
@@ -176,20 +180,25 @@ fn trace(writer: &mut RunWriter, program: &str, watch: Watch, stop: &AtomicBool)
         sit(pid, span, stop, || {});
         tracer.stop()
     });
+    traced.map_err(|because| because.to_string())
+}
+
+/// The tables of the tasks, or why there are none.
+fn trace(writer: &mut RunWriter, program: &str, traced: Result<TaskTrace, String>) -> AttachedProfile {
     let traced = match traced {
         Ok(traced) => traced,
-        Err(because) => return Ok(profiles::missing("trace", because.to_string())),
+        Err(because) => return profiles::missing("trace", because),
     };
     if let Err(because) = evidence::trace::write(writer, program, &traced) {
-        return Ok(profiles::missing("trace", format!("{because:#}")));
+        return profiles::missing("trace", format!("{because:#}"));
     }
-    Ok(AttachedProfile {
+    AttachedProfile {
         kind: "trace".to_owned(),
         file: "trace.jsonl".to_owned(),
         samples: traced.hits,
         source: format!("{}; `workbench show --tasks` has the tables", evidence::trace::SOURCE),
         ..AttachedProfile::default()
-    })
+    }
 }
 
 fn notes(recording: &Recording, program: &str, file: Option<&Binary>, ended: bool, processes: usize) -> Vec<String> {
