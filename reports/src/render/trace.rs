@@ -31,7 +31,7 @@ pub(crate) struct Shown {
     pub(crate) source: String,
     /// What cannot be relied on.
     pub(crate) doubts: Vec<String>,
-    /// Types of tasks, columns of [`super::tasks::HEADS`].
+    /// Types of tasks, columns of [`HEADS`].
     pub(crate) kinds: Vec<Row>,
     /// What the table has no column for.
     pub(crate) notes: Vec<String>,
@@ -42,6 +42,13 @@ pub(crate) struct Shown {
     /// The worst delays and waits.
     pub(crate) blame: Vec<BlameRow>,
 }
+
+/// Names of the figures of a type of tasks: those of [`super::tasks::HEADS`], but that waits are told as their sum.
+pub(crate) const HEADS: [&str; 12] = {
+    let mut heads = super::tasks::HEADS;
+    heads[11] = "total wait";
+    heads
+};
 
 /// Names of the figures of a wait.
 pub(crate) const WAIT_HEADS: [&str; 4] = ["for", "waits", "waited", "longest"];

@@ -2,7 +2,7 @@
 
 use super::variants::Variants;
 use crate::render::chart::{WIDTHS, task};
-use crate::render::trace::{BLAME_HOW, HOW, Shown, TIMELINE_HOW, WAIT_HEADS, shown};
+use crate::render::trace::{BLAME_HOW, HEADS, HOW, Shown, TIMELINE_HOW, WAIT_HEADS, shown};
 use crate::render::{Page, text};
 
 /// Pictures of a variant.
@@ -46,6 +46,11 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
         })
     };
     variants.all.iter().filter_map(article).collect()
+}
+
+/// Names of the figures of types of tasks, for the template.
+pub(super) fn heads() -> &'static [&'static str] {
+    &HEADS
 }
 
 /// Names of the figures of waits, for the template.

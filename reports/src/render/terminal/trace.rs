@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, hanging, paragraph};
-use crate::render::tasks::HEADS;
-use crate::render::trace::{BLAME_HOW, HOW, Shown, WAIT_HEADS, cause, place, shown, span};
+use crate::render::trace::{BLAME_HOW, HEADS, HOW, Shown, WAIT_HEADS, cause, place, shown, span};
 use crate::render::{number, text};
 use crate::run::{RunSummary, Trace, TraceSpan, TraceStep, TraceTask};
 
