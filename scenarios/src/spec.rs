@@ -50,6 +50,32 @@ pub struct Trial {
     pub warmup: Duration,
     /// Closed-loop load at full concurrency.
     pub saturated: Duration,
+    /// Closed loops of rising concurrency at the end of a trial.
+    pub ladder: Ladder,
+}
+
+/// Levels of concurrency to drive besides the full one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ladder {
+    /// 1, 2, 4 and so on, below the full concurrency.
+    #[default]
+    Auto,
+    /// None.
+    Off,
+    /// These, rising.
+    Levels(Vec<u32>),
+}
+
+impl Ladder {
+    /// The levels, where the full concurrency is this.
+    pub fn levels(&self, concurrency: u32) -> Vec<u32> {
+        match self {
+            Self::Auto => (0..u32::BITS).map(|power| 1 << power).take_while(|level| *level < concurrency).collect(),
+            Self::Off => Vec::new(),
+            Self::Levels(levels) => levels.clone(),
+        }
+    }
 }
 
 /// Load of the open-loop phase.

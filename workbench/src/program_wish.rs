@@ -332,6 +332,7 @@ fn shape(compared: bool) -> (Trial, Load) {
         blocks: if compared { COMPARISON_BLOCKS } else { DIAGNOSIS_BLOCKS },
         warmup: Duration::from_secs(1),
         saturated: Duration::from_secs(2),
+        ladder: scenarios::spec::Ladder::Auto,
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "two small constants")]
     let operations = (RATE * DURATION.as_secs_f64()) as u64;

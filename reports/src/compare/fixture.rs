@@ -118,6 +118,7 @@ pub(crate) fn trial(planned: &PlannedTrial, metrics: BTreeMap<String, f64>) -> T
         drain: None,
         exit: ExitRecord::default(),
         remarks: Vec::new(),
+        levels: Vec::new(),
     }
 }
 

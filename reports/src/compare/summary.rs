@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::pairs::{measured_operations, value};
 use crate::metric;
+use crate::run::levels;
 use crate::run::{MetricValue, Metrics, Plan, TrialKind, TrialOutcome, TrialRecord, VariantSummary};
 use crate::stats::median;
 
@@ -35,6 +36,7 @@ pub fn summarise(plan: &Plan, trials: &[TrialRecord], merged: &BTreeMap<String, 
                 driver_limited: count(limited),
                 failed: count(failed),
                 measured_operations: measured_operations(well.iter().copied()),
+                levels: levels::summarise(well.iter().copied()),
                 metrics: metrics(&well, merged.get(&variant.name).unwrap_or(&none)),
             }
         })

@@ -6,7 +6,7 @@ mod console;
 pub use console::console;
 
 use super::table::{Row, Table};
-use super::{number, stalls, text, words};
+use super::{ladder, number, stalls, text, words};
 use crate::run::{RunSummary, Status};
 
 /// The result as GitHub-flavoured Markdown. Reads well as plain text too.
@@ -33,6 +33,7 @@ pub fn report(summary: &RunSummary) -> String {
         return out;
     }
     results(&table, &mut out);
+    ladder(summary, &mut out);
     findings(summary, &mut out);
     evidence(summary, &mut out);
     settings(summary, &mut out);
@@ -64,6 +65,23 @@ fn results(table: &Table, out: &mut String) {
         grid(table, &table.others, out);
         out.push_str("</details>\n\n");
     }
+}
+
+fn ladder(summary: &RunSummary, out: &mut String) {
+    let rows = ladder::rows(summary);
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str(&format!("## Throughput by concurrency\n\n{}\n\n", ladder::HOW));
+    out.push_str(
+        "| variant | clients | answered/s | to the lowest | p50 | p99 | failed |\n|---|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for row in rows {
+        let (variant, failed) = (escape(&row.variant), row.failed);
+        let cells = [&row.concurrency, &row.throughput, &row.gain, &row.p50, &row.p99].map(|cell| escape(cell));
+        out.push_str(&format!("| {variant} | {} | {failed} |\n", cells.join(" | ")));
+    }
+    out.push('\n');
 }
 
 fn grid(table: &Table, rows: &[Row], out: &mut String) {

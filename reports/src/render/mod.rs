@@ -14,6 +14,7 @@ mod hostile;
 pub mod html;
 pub mod json;
 mod kernel;
+mod ladder;
 pub mod markdown;
 mod number;
 mod stalls;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attached, BuildInfo, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status, TraceCase};
+use super::{
+    Attached, BuildInfo, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status, TraceCase,
+};
 
 /// `run.json` and the `--json` document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +89,9 @@ pub struct VariantSummary {
     pub failed: u32,
     /// Names of the operations that `latency.*` covers.
     pub measured_operations: Vec<String>,
+    /// Closed loops of rising concurrency, merged over trials; empty where none were driven.
+    #[serde(default)]
+    pub levels: Vec<LevelSummary>,
     /// Latencies come from merged histograms, everything else is the median over trials.
     pub metrics: BTreeMap<String, MetricValue>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metrics, Settings, TrialKind, TrialOutcome};
+use super::{LevelRecord, Metrics, Settings, TrialKind, TrialOutcome};
 
 /// `trials/NNN-<variant>/trial.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct TrialRecord {
     /// What a reader should know of how the trial went, as sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Closed loops of rising concurrency; empty where none were driven.
+    #[serde(default)]
+    pub levels: Vec<LevelRecord>,
 }
 
 /// Counts and latencies of one operation kind.

@@ -10,6 +10,7 @@
 //! blocks = 12
 //! warmup = "200ms"
 //! saturated = "500ms"
+//! ladder = "auto"            # or "off", or levels such as [1, 4, 16]: closed loops of rising concurrency
 //!
 //! [load]
 //! arrivals = "poisson"       # poisson | constant | closed

@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use super::document::{Report, Section};
+use toml::de::DeValue;
+
+use super::document::{Field, Report, Section};
 use super::{arrivals, fields};
 use crate::knobs::{Acts, KNOBS, Knob, apply_to_shape};
 use crate::problem::Problem;
-use crate::spec::{Arrivals, Connection, Load, Protocol, Trial};
+use crate::spec::{Arrivals, Connection, Ladder, Load, Protocol, Trial};
 
 /// Reads both; `None` where a problem was reported.
 pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
     let (mut trial, mut load) = defaults();
     let trial_read = match root.section("trial", "[trial]") {
-        Some(section) => apply(&section, Acts::Trial, &[], &mut trial, &mut load),
+        Some(section) => {
+            let ladder_read = ladder(&section, &mut trial);
+            apply(&section, Acts::Trial, &["ladder"], &mut trial, &mut load) && ladder_read
+        }
         None => root.get("trial").is_none(),
     };
     let section = root.required("load").and_then(|field| field.as_section("[load]"))?;
@@ -63,6 +68,32 @@ fn apply(section: &Section<'_>, acts: Acts, others: &[&str], trial: &mut Trial, 
     all_read
 }
 
+/// Reads `ladder`; false where a problem was reported.
+fn ladder(section: &Section<'_>, trial: &mut Trial) -> bool {
+    let Some(field) = section.get("ladder") else { return true };
+    let read = match field.value {
+        DeValue::Array(items) => {
+            let level = |item: &toml::Spanned<DeValue<'_>>| {
+                let field = Field { value: item.get_ref(), span: item.span(), ..field.clone() };
+                fields::integer(&field, 1, 65_535).and_then(|level| u32::try_from(level).ok())
+            };
+            let levels: Option<Vec<u32>> = items.iter().map(level).collect();
+            let Some(levels) = levels else { return false };
+            levels.is_sorted_by(|a, b| a < b).then_some(Ladder::Levels(levels))
+        }
+        DeValue::String(text) if text == "auto" => Some(Ladder::Auto),
+        DeValue::String(text) if text == "off" => Some(Ladder::Off),
+        _ => None,
+    };
+    let Some(read) = read else {
+        let help = "write \"auto\", \"off\" or rising numbers of clients such as [1, 4, 16]".to_owned();
+        field.problem("`ladder` is no list of levels", Some(help));
+        return false;
+    };
+    trial.ladder = if read == Ladder::Levels(Vec::new()) { Ladder::Off } else { read };
+    true
+}
+
 fn nothing_to_measure(report: &Report<'_>, section: &Section<'_>) {
     let message = "nothing to measure: `operations` is 0 and `saturated` is 0s";
     report.add(Problem::new(message, section.span.clone()));
@@ -70,7 +101,12 @@ fn nothing_to_measure(report: &Report<'_>, section: &Section<'_>) {
 
 /// What holds where the file is silent; equal to the defaults that the knob table states (there is a test).
 pub(super) fn defaults() -> (Trial, Load) {
-    let trial = Trial { blocks: 12, warmup: Duration::from_millis(200), saturated: Duration::from_millis(500) };
+    let trial = Trial {
+        blocks: 12,
+        warmup: Duration::from_millis(200),
+        saturated: Duration::from_millis(500),
+        ladder: Ladder::Auto,
+    };
     let load = Load {
         arrivals: Arrivals::Poisson,
         // Every arrival process but `closed` needs a rate of its own, and `closed` uses none.

@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::knobs::{CONNECTIONS, PROTOCOLS, arrivals_name, name_of};
 use crate::knobs::{Kind, Setting, duration_text, lookup, parameter_name};
-use crate::spec::{Load, Operation, Program, Request, Scenario, Settings, Stage};
+use crate::spec::{Ladder, Load, Operation, Program, Request, Scenario, Settings, Stage};
 
 /// Writes a scenario as TOML that [`super::parse`] reads back to an equal one. Defaults are written out.
 pub fn to_toml(scenario: &Scenario) -> String {
@@ -71,6 +71,12 @@ fn write_shape(out: &mut String, scenario: &Scenario) {
     line(out, "blocks", &trial.blocks.to_string());
     line(out, "warmup", &quoted(&duration_text(trial.warmup)));
     line(out, "saturated", &quoted(&duration_text(trial.saturated)));
+    let ladder = match &trial.ladder {
+        Ladder::Auto => quoted("auto"),
+        Ladder::Off => quoted("off"),
+        Ladder::Levels(levels) => format!("{levels:?}"),
+    };
+    line(out, "ladder", &ladder);
     out.push_str("\n[load]\n");
     line(out, "arrivals", &quoted(arrivals_name(load.arrivals)));
     write_arrivals(out, load);

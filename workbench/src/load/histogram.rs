@@ -34,6 +34,11 @@ impl Encoded {
         Self(STANDARD.encode(&bytes))
     }
 
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Unpacks it; `None` where the text is none of ours.
     pub fn decode(&self) -> Option<Histogram<u64>> {
         let bytes = STANDARD.decode(&self.0).ok()?;

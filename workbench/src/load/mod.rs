@@ -17,6 +17,7 @@ mod fixture;
 mod histogram;
 pub mod in_process;
 mod intensity;
+pub mod ladder;
 mod limit;
 pub mod network;
 mod outcome;

@@ -89,6 +89,11 @@ pub enum Round {
     WarmUp,
     /// For `capacity` and everything per operation.
     Saturated,
+    /// A level of the ladder.
+    Level {
+        /// Clients, in the place of the scenario's.
+        concurrency: u32,
+    },
 }
 
 /// Operations of a closed loop in order: a deck with the exact share of each kind, dealt again and again, and as nearly
@@ -152,10 +157,15 @@ impl ClosedSpec {
         let position = match round {
             Round::Saturated => 2,
             Round::WarmUp => 3,
+            Round::Level { concurrency } => 1000 + u64::from(concurrency),
+        };
+        let concurrency = match round {
+            Round::Level { concurrency } => concurrency,
+            Round::Saturated | Round::WarmUp => scenario.load.concurrency,
         };
         Self {
             operations: operations(scenario),
-            concurrency: scenario.load.concurrency.max(1) as usize,
+            concurrency: concurrency.max(1) as usize,
             duration,
             timeout: scenario.load.timeout,
             seed: mixed(seed, position),
@@ -206,7 +216,7 @@ fn operations(scenario: &Scenario) -> Vec<Operation> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use scenarios::spec::{Connection, Load, Protocol, Trial};
+    use scenarios::spec::{Connection, Ladder, Load, Protocol, Trial};
 
     use super::super::fixture;
     use super::*;
@@ -225,7 +235,7 @@ mod tests {
             summary: String::new(),
             workload: "shop".into(),
             subject: None,
-            trial: Trial { blocks: 1, warmup: Duration::ZERO, saturated: Duration::ZERO },
+            trial: Trial { blocks: 1, warmup: Duration::ZERO, saturated: Duration::ZERO, ladder: Ladder::Off },
             load: Load {
                 arrivals: Arrivals::Poisson,
                 rate: 500.0,

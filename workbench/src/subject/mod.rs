@@ -45,6 +45,8 @@ pub enum Phase {
     Saturated,
     /// Open loop at the asked rate, or a closed loop of as many operations where the scenario says so.
     Open,
+    /// Closed loops of rising concurrency.
+    Ladder,
     /// Shutting down.
     Stopping,
 }

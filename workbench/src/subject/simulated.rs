@@ -73,6 +73,7 @@ impl Subject for SimulatedSubject {
                 drain: None,
                 exit: ExitRecord::default(),
                 remarks: Vec::new(),
+                levels: Vec::new(),
             },
             intervals: Vec::new(),
             timeline: Vec::new(),

@@ -137,6 +137,7 @@ fn phase_name(phase: Phase) -> &'static str {
         Phase::WarmUp => "warm-up",
         Phase::Saturated => "saturated",
         Phase::Open => "open loop",
+        Phase::Ladder => "rising concurrency",
         Phase::Stopping => "stopping",
     }
 }

@@ -168,3 +168,25 @@ fn the_allocator_is_recorded_beside_latency_at_the_rate_asked_for() {
     let without = program.run(&["show", "--tasks"]);
     assert_eq!(without.code, Some(2));
 }
+
+#[test]
+fn closed_loops_of_rising_concurrency_end_the_first_trials() {
+    for (scenario, climbed) in [("http-service", vec![1, 2, 4, 8, 16, 32]), ("allocator-lab", vec![1, 2, 4, 8])] {
+        let program = program();
+        let flags = ["--trials", "1", "--evidence", "none", "--set", "load.operations=50"];
+        let ran = program.run(&[&["run", scenario][..], &flags].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let run = program.only_run();
+        let summary = summary(&run);
+        let levels = summary["variants"][0]["levels"].as_array().expect("levels");
+        let concurrency: Vec<u64> = levels.iter().filter_map(|level| level["concurrency"].as_u64()).collect();
+        assert_eq!(concurrency, climbed, "{scenario}");
+        assert!(levels.iter().all(|level| level["answered"].as_u64() > Some(0) && level["p50"].is_number()));
+        for page in ["report.html", "report.md"] {
+            assert!(
+                fs::read_to_string(run.join(page)).expect("a page").contains("Throughput by concurrency"),
+                "{page}"
+            );
+        }
+    }
+}

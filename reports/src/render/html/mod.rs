@@ -52,6 +52,8 @@ struct Report {
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
+    ladder: Vec<super::ladder::Row>,
+    how_ladder: &'static str,
     drain: Vec<drain::Row>,
     host: host::Host,
     method: method::Method,
@@ -80,6 +82,8 @@ pub fn page(page: &Page<'_>) -> String {
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
+        ladder: super::ladder::rows(page.summary),
+        how_ladder: super::ladder::HOW,
         drain,
         host: host::Host::new(page.summary),
         method: method::Method::new(page),
@@ -125,6 +129,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     }
     if report.measured {
         all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
+    }
+    if !report.ladder.is_empty() {
+        all.push(("ladder", "Concurrency"));
     }
     if !report.drain.is_empty() {
         all.push(("drain", "Shutdown"));

@@ -54,6 +54,14 @@ const NANOS: f64 = 1e9;
 /// Last line of a log, a comment to every other reader: with it a log that lost whole lines is known as such.
 const END: &str = "[End of log, intervals: ";
 
+/// Decodes a base64 V2 histogram, compressed or not, without trusting it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn histogram(text: &str) -> Result<Histogram<u64>, String> {
+    decode::histogram(text)
+}
+
 /// Serialises `intervals` as an interval log.
 ///
 /// # Errors

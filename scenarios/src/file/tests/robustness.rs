@@ -12,8 +12,8 @@ use super::super::{parse, to_toml};
 use super::RIGHT;
 use crate::knobs::{KNOBS, Kind, duration_text};
 use crate::spec::{
-    Arrivals, Burst, Connection, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Stage, Target,
-    Trial, Variant,
+    Arrivals, Burst, Connection, Ladder, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Stage,
+    Target, Trial, Variant,
 };
 
 const FILES: [&str; 3] =
@@ -270,11 +270,9 @@ fn shaped_loads() -> impl Strategy<Value = Load> {
 
 fn scenarios() -> impl Strategy<Value = Scenario> {
     let hour = Duration::from_secs(3600);
-    let trial = (1_u32..10_000, durations(hour), durations(hour)).prop_map(|(blocks, warmup, saturated)| Trial {
-        blocks,
-        warmup,
-        saturated,
-    });
+    let ladder = select(vec![Ladder::Auto, Ladder::Off, Ladder::Levels(vec![1, 4, 500])]);
+    let shape = (1_u32..10_000, durations(hour), durations(hour), ladder);
+    let trial = shape.prop_map(|(blocks, warmup, saturated, ladder)| Trial { blocks, warmup, saturated, ladder });
     let settings = (knob_settings(), parameters()).prop_map(|(mut knobs, parameters)| {
         knobs.extend(parameters);
         knobs

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use reports::run::{DrainRecord, EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
+use reports::run::{DrainRecord, EvidenceKind, FORMAT, LevelRecord, PlannedTrial, TrialOutcome, TrialRecord};
 use scenarios::spec::{Scenario, Variant};
 
 use super::conversation::Conversation;
@@ -13,7 +13,7 @@ use crate::child::protocol::{Command, MemorySample, Reply, Usage};
 use crate::clock::{Clock, SystemClock};
 use crate::conductor::disagreement;
 use crate::evidence::Recorded;
-use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
+use crate::load::{Clock as _, ClosedOutcome, PhaseOutcome, Placement, Round, ladder};
 use crate::noise::HostCpu;
 use crate::recording::{Limits, Recorder, RecordingError};
 use crate::subject::outside::Outside;
@@ -28,6 +28,7 @@ pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 struct Phases {
     saturated: Option<(ClosedOutcome, Usage)>,
     open: Option<PhaseOutcome>,
+    levels: Vec<LevelRecord>,
     recorded: Option<Result<Recorded, String>>,
     drain: Option<DrainRecord>,
     memory: Vec<MemorySample>,
@@ -125,6 +126,7 @@ pub(super) fn run(
         drain: phases.drain,
         exit,
         remarks: Vec::new(),
+        levels: phases.levels,
     };
     Ok(TrialData {
         record,
@@ -183,9 +185,25 @@ fn phases(
             }
         }
     };
+    let began_ns = crate::load::MonotonicClock.now_ns();
+    let mut levels = Vec::new();
+    for (concurrency, duration) in ladder::levels(scenario, trial) {
+        watch(Phase::Ladder);
+        let span = tracing::info_span!("ladder", concurrency);
+        let round = Round::Level { concurrency };
+        let (outcome, _) = span.in_scope(|| driving.closed(conversation, round, duration, "the ladder"))?;
+        levels.push(ladder::record(concurrency, &outcome));
+    }
+    let levels = ladder::with_saturated(scenario, levels, saturated.as_ref().map(|(outcome, _)| outcome));
     watch(Phase::Stopping);
     match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {
-        Reply::Done { drain, memory, limit } => Ok(Phases { saturated, open, recorded, drain, memory, limit }),
+        Reply::Done { drain, mut memory, limit } => {
+            // What the ladder does to memory is not what a trial measures.
+            if !levels.is_empty() {
+                memory.retain(|sample| sample.at_ns < began_ns);
+            }
+            Ok(Phases { saturated, open, levels, recorded, drain, memory, limit })
+        }
         other => Err(conversation.out_of_turn("done", &other)),
     }
 }

@@ -11,7 +11,7 @@ use super::memory::MemorySampler;
 use super::running::Running;
 use crate::clock::{Clock, SystemClock};
 use crate::evidence::Recorded;
-use crate::load::{Placement, Round};
+use crate::load::{Placement, Round, ladder};
 use crate::noise::HostCpu;
 use crate::subject::outside::Outside;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
@@ -76,6 +76,15 @@ pub(super) fn run(
     }
     let recorded = recorded(trial.kind.evidence(), outside);
     let memory = sampler.finish();
+    let mut levels = Vec::new();
+    for (concurrency, duration) in ladder::levels(scenario, trial) {
+        watch(Phase::Ladder);
+        let span = tracing::info_span!("ladder", concurrency);
+        let round = Round::Level { concurrency };
+        let (outcome, _) = span.in_scope(|| driving.closed(&mut running, round, duration, "the ladder"))?;
+        levels.push(ladder::record(concurrency, &outcome));
+    }
+    let levels = ladder::with_saturated(scenario, levels, saturated.as_ref().map(|(outcome, _)| outcome));
     watch(Phase::Stopping);
     let exit = running.stop()?;
 
@@ -106,6 +115,7 @@ pub(super) fn run(
         drain: None,
         exit,
         remarks: std::mem::take(&mut running.remarks),
+        levels,
     };
     Ok(TrialData {
         record,
