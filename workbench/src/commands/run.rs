@@ -180,12 +180,11 @@ fn kinds(asked: &[Evidence], incident: bool) -> anyhow::Result<Vec<EvidenceKind>
 
 fn announce(plan: &Plan, left: usize) {
     let seconds = estimate_s(plan, left);
+    let (variants, blocks) = (plan.variants.len(), plan.blocks);
+    let (of_variants, of_blocks) = (if variants == 1 { "" } else { "s" }, if blocks == 1 { "" } else { "s" });
     ui::remark(&format!(
-        "{}: {} variants × {} blocks, {left} trials to go, about {seconds:.0} s (seed {})",
-        plan.scenario,
-        plan.variants.len(),
-        plan.blocks,
-        plan.seed
+        "{}: {variants} variant{of_variants} × {blocks} block{of_blocks}, {left} trials to go, about {seconds:.0} s (seed {})",
+        plan.scenario, plan.seed
     ));
     if let Some(warning) = plan.cpu.and_then(sampling::warning) {
         ui::remark(&format!("warning: {warning}"));
