@@ -164,7 +164,10 @@ fn profiles(run: &LoadedRun, recorded: &Recorded, variants: &[VariantSummary]) -
                     let (path, view) = (run.console_path(&planned.variant), recorded.get(&planned.variant));
                     evidence::console::summary(&path, &planned.variant, view, missing, overhead)
                 }
-                EvidenceKind::Wait => evidence::wait::summary(&run.path, &folder, &planned.variant, missing, overhead),
+                EvidenceKind::Wait => {
+                    let kernel = run.waits.get(&planned.variant).and_then(|seen| seen.kernel.as_ref());
+                    evidence::wait::summary(&run.path, &folder, &planned.variant, kernel, missing, overhead)
+                }
             }
         })
         .collect()

@@ -19,6 +19,7 @@ use crate::binary::{self, Binary};
 use crate::evidence;
 use crate::evidence::wait::WaitRecord;
 use crate::exit::Refusal;
+use crate::subject::outside::{KernelFigures, Sampler};
 
 /// How often waiting looks at the stop flag and at the process.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -57,8 +58,13 @@ pub(super) fn attach(
     let mut recorder = Recorder::attach_all(&family, &options).map_err(|error| refusal(pid, &program, &error))?;
     say(&format!("watching {program} (process {pid}) for {span:?}; Ctrl-C ends it early"));
     recorder.start(&family).map_err(Refusal::usage)?;
+    let reader = Sampler::start(pid);
     let there = sit(pid, span, stop, || recorder.look());
     let recording = recorder.stop()?;
+    let figures = match reader {
+        Ok(reader) => reader.stop(),
+        Err(error) => KernelFigures::none(&format!("no thread could be started to read them ({error})")),
+    };
     // Before names are looked up, which may take longer than the process lives.
     let traced = watch.tasks.then(|| {
         say(&format!("tracing the tasks of {program} for {span:?}"));
@@ -81,7 +87,7 @@ pub(super) fn attach(
         origin,
     };
     let program = seen.origin.program.clone();
-    seen.profiles.push(wait(&mut writer, &program, recording, &waits, watch.waits)?);
+    seen.profiles.push(wait(&mut writer, &program, (recording, figures), &waits, watch.waits)?);
     if let Some(traced) = traced {
         seen.profiles.push(trace(&mut writer, &program, traced));
     }
@@ -138,7 +144,7 @@ fn cpu(
 fn wait(
     writer: &mut RunWriter,
     program: &str,
-    recording: Recording,
+    (recording, figures): (Recording, KernelFigures),
     waits: &Profile,
     asked: bool,
 ) -> anyhow::Result<AttachedProfile> {
@@ -149,7 +155,7 @@ fn wait(
     if !recording.kernel {
         source.push_str(&format!("; {}", evidence::wait::without_stacks()));
     }
-    let record = WaitRecord { recording: Ok(recording), open_started_ns: None };
+    let record = WaitRecord { recording: Ok(recording), figures, open_started_ns: None, operations: 0 };
     if let Err(because) = evidence::wait::write(writer, program, &record) {
         return Ok(profiles::missing("wait", format!("{because:#}")));
     }

@@ -43,6 +43,18 @@ pub enum Recorded {
     Console(ConsoleRecord),
 }
 
+impl Recorded {
+    /// Adds what only the driver of the trial knows: when the open-loop phase began (`CLOCK_MONOTONIC`, nanoseconds), and
+    /// how many operations were answered while this was recorded.
+    pub fn driven(&mut self, open_started_ns: Option<u64>, operations: u64) {
+        match self {
+            Self::Wait(record) => (record.open_started_ns, record.operations) = (open_started_ns, operations),
+            Self::Allocator(timeline) => timeline.open_started_ns = open_started_ns,
+            _ => {}
+        }
+    }
+}
+
 /// What somebody who waits for this evidence should hear at once, as a sentence.
 pub fn notice(recorded: &Recorded) -> Option<String> {
     match recorded {

@@ -9,10 +9,12 @@ use anyhow::Context;
 use flamegraphs::capture::{Recording, Waiting, Why};
 use flamegraphs::profile::{Label, Profile, Sample};
 use flamegraphs::{names, svg};
+use reports::render;
 use reports::run::writer::RunWriter;
-use reports::run::{FORMAT, ProfileSummary, ThreadsHead, ThreadsRecord};
+use reports::run::{FORMAT, KernelHead, KernelRecord, ProfileSummary, ThreadsHead, ThreadsRecord};
 
 use super::kept;
+use crate::subject::outside::KernelFigures;
 
 /// Raw profile, within the evidence folder of a variant.
 const WAIT_PROFILE: &str = "wait.pb.gz";
@@ -24,16 +26,24 @@ const WAIT_FLAMEGRAPH: &str = "wait.svg";
 pub struct WaitRecord {
     /// Who was on a CPU when, and where threads left theirs; or why there is none.
     pub recording: Result<Recording, String>,
+    /// What the kernel counted meanwhile.
+    pub figures: KernelFigures,
     /// Start of the open-loop phase, `CLOCK_MONOTONIC` in nanoseconds; the driver knows it.
     pub open_started_ns: Option<u64>,
+    /// Operations answered meanwhile; 0 where nobody counts them.
+    pub operations: u64,
 }
 
-/// Writes `wait.pb.gz`, `wait.svg` and `threads.jsonl` of a variant.
+/// Writes `kernel.jsonl`, `wait.pb.gz`, `wait.svg` and `threads.jsonl` of a variant. What the kernel counted is kept also
+/// where there is no recording.
 ///
 /// # Errors
 /// A recording without waits, or files that cannot be written.
 pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyhow::Result<()> {
-    let recording = record.recording.as_ref().map_err(|because| anyhow::anyhow!("{because}"))?;
+    let recording = record.recording.as_ref();
+    let began_ns = recording.ok().map(lanes::began_ns);
+    writer.kernel(variant, &kernel(record, began_ns))?;
+    let recording = recording.map_err(|because| anyhow::anyhow!("{because}"))?;
     let mut waiting = recording.waiting(&[Label::text("variant", variant)]).context("the wait profile")?;
     anyhow::ensure!(!waiting.waits.is_empty(), "no thread left its CPU in {:.1} s", recording.wall_s);
     let profile = &mut waiting.profile;
@@ -43,7 +53,11 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(picture) = picture(profile, &format!("Waits of {variant}"), recording.wall_s)? {
         writer.evidence(variant, WAIT_FLAMEGRAPH, picture.as_bytes())?;
     }
-    writer.threads(variant, &threads(recording, &waiting, record.open_started_ns, source))?;
+    let mut threads = threads(recording, &waiting, record.open_started_ns, source);
+    for lane in &mut threads.threads {
+        lane.run_queue_s = record.figures.run_queue_s.get(&lane.tid).copied();
+    }
+    writer.threads(variant, &threads)?;
     Ok(())
 }
 
@@ -70,6 +84,26 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         places: places::places(recording, waiting),
         longest: places::longest(recording, waiting, began),
     }
+}
+
+/// What the kernel counted, on its own axis of time; `began_ns` is when the recording of waits began.
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds of one recording")]
+fn kernel(record: &WaitRecord, began_ns: Option<u64>) -> KernelRecord {
+    let figures = &record.figures;
+    let since = |at: u64, from: u64| at.saturating_sub(from) as f64 * 1e-9;
+    let head = KernelHead {
+        format: FORMAT,
+        hz: figures.hz,
+        due: figures.due,
+        wall_s: figures.wall_s,
+        cost: if figures.wall_s > 0.0 { figures.cpu_s / figures.wall_s } else { 0.0 },
+        began_at_s: began_ns.map_or(0.0, |began| since(figures.began_ns, began)),
+        open_at_s: record.open_started_ns.map(|at| since(at, figures.began_ns)),
+        operations: record.operations,
+        missing: figures.missing.clone(),
+        syscalls: std::collections::BTreeMap::new(),
+    };
+    KernelRecord { head, samples: figures.samples.clone() }
 }
 
 /// Who recorded, and how much of it is explained.
@@ -133,9 +167,11 @@ pub(crate) fn summary(
     run: &Path,
     folder: &str,
     variant: &str,
+    kernel: Option<&KernelRecord>,
     missing: Option<String>,
     overhead: Option<f64>,
 ) -> ProfileSummary {
     let files = kept::Files { kind: "wait", profile: WAIT_PROFILE, flamegraph: WAIT_FLAMEGRAPH };
-    kept::summary(&files, run, folder, variant, missing, overhead)
+    let summary = kept::summary(&files, run, folder, variant, missing, overhead);
+    ProfileSummary { figures: kernel.map(render::kernel_metrics).unwrap_or_default(), ..summary }
 }

@@ -27,6 +27,14 @@ pub(super) struct Observed<'a> {
     pub(super) allocations: bool,
 }
 
+impl Observed<'_> {
+    /// Operations answered in both phases.
+    pub(super) fn answered(&self) -> u64 {
+        let open = self.open.map_or(0, |open| open.operations.iter().map(|one| one.answered).sum());
+        self.saturated.as_ref().map_or(0, |(closed, _)| closed.answered()) + open
+    }
+}
+
 /// Computes every metric that the observations allow.
 pub(super) fn metrics(observed: &Observed<'_>, driver: &DriverRecord) -> Metrics {
     let mut metrics = Metrics::new();

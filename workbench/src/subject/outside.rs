@@ -1,5 +1,10 @@
-//! Subjects that are watched from outside, whatever they are: started on a thread whose perf events they inherit. Nothing
-//! of ours is in them for that.
+//! Subjects that are watched from outside, whatever they are: started on a thread whose perf events they inherit, and
+//! looked at in /proc while they run. Nothing of ours is in them for that.
+
+mod cgroup;
+mod kernel;
+mod process;
+mod sockets;
 
 use flamegraphs::capture::tasks::{self, TaskTracer};
 use flamegraphs::capture::{Options, Recorder};
@@ -7,6 +12,8 @@ use reports::run::{CpuBackend, CpuSampling, EvidenceKind};
 
 use crate::evidence::Recorded;
 use crate::evidence::wait::WaitRecord;
+
+pub use kernel::{KernelFigures, Sampler};
 
 /// What to record from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +57,8 @@ pub struct Outside {
     recorder: Option<Recorder>,
     tracer: Option<TaskTracer>,
     refused: Option<String>,
+    /// What the kernel counts, where waits are wanted; or why nobody reads it.
+    sampler: Option<std::io::Result<Sampler>>,
 }
 
 impl Outside {
@@ -86,6 +95,9 @@ impl Outside {
         {
             (self.recorder, self.refused) = (None, Some(error.to_string()));
         }
+        if self.wanted == Some(Wanted::Wait) {
+            self.sampler = Some(Sampler::start(pid));
+        }
         if self.wanted == Some(Wanted::Tasks) {
             let tracer = TaskTracer::attach(pid, &tasks::Options::default());
             match tracer.and_then(|mut tracer| tracer.start().map(|()| tracer)) {
@@ -98,6 +110,11 @@ impl Outside {
     /// Ends the recording; `None` where nothing was to be recorded from outside, or an agent within takes its place.
     pub fn stop(self) -> Option<Result<Recorded, String>> {
         let refused = self.refused.unwrap_or_default();
+        let figures = match self.sampler {
+            Some(Ok(sampler)) => sampler.stop(),
+            Some(Err(error)) => KernelFigures::none(&format!("no thread could be started to read them ({error})")),
+            None => KernelFigures::none("the recording never began"),
+        };
         let wanted = self.wanted?;
         if wanted == Wanted::Tasks {
             let traced = self.tracer.ok_or(refused).and_then(|tracer| tracer.stop().map_err(|error| error.to_string()));
@@ -108,7 +125,12 @@ impl Outside {
             None => Err(refused),
         };
         if wanted == Wanted::Wait {
-            return Some(Ok(Recorded::Wait(Box::new(WaitRecord { recording, open_started_ns: None }))));
+            return Some(Ok(Recorded::Wait(Box::new(WaitRecord {
+                recording,
+                figures,
+                open_started_ns: None,
+                operations: 0,
+            }))));
         }
         Some(recording.map(|recording| Recorded::CpuFromOutside(Box::new(recording))))
     }

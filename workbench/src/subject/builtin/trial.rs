@@ -85,11 +85,7 @@ pub(super) fn run(
     let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
     let mut phases = phases(trial, scenario, &driving, &mut conversation, observers, watch)?;
     let open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
-    if let Some(Ok(Recorded::Wait(waits))) = &mut phases.recorded {
-        waits.open_started_ns = open_started_ns;
-    }
     if let Some(Ok(Recorded::Allocator(timeline))) = &mut phases.recorded {
-        timeline.open_started_ns = open_started_ns;
         let limit = effective.get("allocator.memory_limit");
         timeline.limit = limit.and_then(|limit| scenarios::knobs::parse_size(limit).ok());
     }
@@ -109,6 +105,9 @@ pub(super) fn run(
         limit: phases.limit.as_ref(),
         allocations: true,
     };
+    if let Some(Ok(recorded)) = &mut phases.recorded {
+        recorded.driven(open_started_ns, observed.answered());
+    }
     let record = TrialRecord {
         format: FORMAT,
         index: trial.index,

@@ -74,7 +74,7 @@ pub(super) fn run(
         let span = tracing::info_span!("open-loop phase");
         open = Some(span.in_scope(|| driving.open(&mut running, "the open-loop phase"))?);
     }
-    let recorded = recorded(trial.kind.evidence(), outside);
+    let mut recorded = recorded(trial.kind.evidence(), outside);
     let memory = sampler.finish();
     let mut levels = Vec::new();
     for (concurrency, duration) in ladder::levels(scenario, trial) {
@@ -98,6 +98,9 @@ pub(super) fn run(
         limit: None,
         allocations: false,
     };
+    if let Some(Ok(recorded)) = &mut recorded {
+        recorded.driven(open.as_ref().map(|open| open.started_ns), observed.answered());
+    }
     let record = TrialRecord {
         format: FORMAT,
         index: trial.index,
