@@ -265,7 +265,8 @@ fn what_cannot_be_traced_says_why() {
         let refused = TaskTracer::attach(other.id(), &Options::default()).unwrap_err();
         // Until it has become `sleep` it is a copy of this program.
         let path = refused.to_string();
-        if path.contains("sleep") || path.contains("coreutils") || path.contains("busybox") || Instant::now() > deadline {
+        if path.contains("sleep") || path.contains("coreutils") || path.contains("busybox") || Instant::now() > deadline
+        {
             break refused;
         }
     };
