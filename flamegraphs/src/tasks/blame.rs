@@ -3,7 +3,7 @@
 //! A task that was ready was kept by whoever had its worker. A task that waited was kept by whoever woke it in the end,
 //! and that one by what it did meanwhile itself. So each link asks of one task: what did you do for most of this time?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Span, SpanKind};
 use super::event::{KindId, StackId, TaskId, Who};
@@ -11,6 +11,8 @@ use super::thread::Polled;
 
 /// Links after which a chain is cut.
 const MOST_LINKS: usize = 8;
+/// Tasks after which it is: a link stands for all that waited in the same queue.
+const MOST_TASKS: usize = 1024;
 
 /// What a task did for most of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Link {
     pub kind: Option<KindId>,
     /// What it did.
     pub step: Step,
+    /// Tasks that were woken one by the other before it and had waited at the same place: the queue it stood in.
+    pub queue: u64,
     /// From when, nanoseconds.
     pub from_ns: u64,
     /// Until when.
@@ -100,14 +104,15 @@ pub(super) trait History {
 pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns: u64) -> Chain {
     let mut links: Vec<Link> = Vec::new();
     let (mut task, mut from_ns, mut to_ns) = (task, from_ns, to_ns);
+    let mut met = BTreeSet::new();
     loop {
-        if links.len() == MOST_LINKS || links.iter().any(|link| link.task == task) {
+        if links.len() == MOST_LINKS || met.len() == MOST_TASKS || !met.insert(task) {
             return Chain { links, end: End::Cut };
         }
         let (kind, spans) = history.of(task);
         let Some(most) = dominant(&spans, from_ns, to_ns) else { return Chain { links, end: End::Unseen } };
         (from_ns, to_ns) = (from_ns.max(most.from_ns), to_ns.min(most.to_ns));
-        let link = |step| Link { task, kind, step, from_ns, to_ns };
+        let link = |step| Link { task, kind, step, queue: 0, from_ns, to_ns };
         match &most.kind {
             SpanKind::Poll { tid } => {
                 links.push(link(Step::Polled { tid: *tid, polls: 1, busy_ns: to_ns - from_ns }));
@@ -122,11 +127,15 @@ pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns:
                 let (longest, polls, busy_ns) = blocker;
                 let step = Step::Polled { tid, polls, busy_ns };
                 let (task, kind, from_ns, to_ns) = (longest.task, longest.kind, longest.from_ns, longest.to_ns);
-                links.push(Link { task, kind, step, from_ns, to_ns });
+                links.push(Link { task, kind, step, queue: 0, from_ns, to_ns });
                 return Chain { links, end: End::Polled { tid } };
             }
             SpanKind::Idle { sites, by } => {
-                links.push(link(Step::Waited { sites: sites.clone() }));
+                let same = |last: &Link| matches!(&last.step, Step::Waited { sites: theirs } if theirs == sites);
+                match links.last_mut().filter(|last| !sites.is_empty() && same(last)) {
+                    Some(last) => last.queue += 1,
+                    None => links.push(link(Step::Waited { sites: sites.clone() })),
+                }
                 match by {
                     None => return Chain { links, end: End::Nobody },
                     Some(Who::Outside { tid, stack }) => {
@@ -160,4 +169,51 @@ fn blocker(beside: &[Polled], window_ns: u64) -> Option<(Polled, u64, u64)> {
     let (kind, (polls, busy_ns)) = types.into_iter().max_by_key(|(_, (_, busy_ns))| *busy_ns)?;
     let longest = beside.iter().filter(|polled| polled.kind == kind).max_by_key(|polled| length(polled))?;
     Some((*longest, polls, busy_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twenty tasks in the queue of a lock, each let go by the next; the last had it and slept.
+    struct Queue;
+
+    impl History for Queue {
+        fn of(&self, task: TaskId) -> (Option<KindId>, Vec<Span>) {
+            let (site, by) = match task.0 {
+                20 => (7, Who::Outside { tid: 9, stack: None }),
+                task => (3, Who::Task(TaskId(task + 1), None)),
+            };
+            let kind = SpanKind::Idle { sites: vec![StackId(site)], by: Some(by) };
+            (None, vec![Span { from_ns: 0, to_ns: 1000 - task.0, kind }])
+        }
+
+        fn beside(&self, _: u32, _: TaskId, _: u64, _: u64) -> Vec<Polled> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_queue_is_one_link_however_long() {
+        let chain = explain(&Queue, TaskId(1), 0, 999);
+        let links: Vec<(u64, u64)> = chain.links.iter().map(|link| (link.task.0, link.queue)).collect();
+        assert_eq!(links, [(1, 18), (20, 0)]);
+        assert_eq!(chain.end, End::Outside { tid: 9, stack: None });
+    }
+
+    #[test]
+    fn tasks_that_wait_for_each_other_end_the_walk() {
+        struct Circle;
+        impl History for Circle {
+            fn of(&self, task: TaskId) -> (Option<KindId>, Vec<Span>) {
+                let by = Some(Who::Task(TaskId(3 - task.0), None));
+                (None, vec![Span { from_ns: 0, to_ns: 100, kind: SpanKind::Idle { sites: vec![StackId(1)], by } }])
+            }
+
+            fn beside(&self, _: u32, _: TaskId, _: u64, _: u64) -> Vec<Polled> {
+                Vec::new()
+            }
+        }
+        assert_eq!(explain(&Circle, TaskId(1), 0, 100).end, End::Cut);
+    }
 }

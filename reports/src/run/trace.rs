@@ -277,6 +277,9 @@ pub struct TraceLink {
     pub busy_s: f64,
     /// Where it waited.
     pub site: Option<TraceSite>,
+    /// Tasks before it that waited at the same place, each woken by the next: its queue.
+    #[serde(default)]
+    pub queue: u64,
 }
 
 /// What a task did.

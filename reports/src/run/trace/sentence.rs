@@ -31,11 +31,12 @@ impl TraceCase {
     pub fn sentence(&self) -> String {
         let mut sentence = String::new();
         for (at, link) in self.links.iter().enumerate() {
-            let before = at.checked_sub(1).map(|at| self.links[at].step);
+            let before = at.checked_sub(1).map(|at| &self.links[at]);
             let who = format!("task {} ({})", link.task, link.kind);
             sentence.push_str(&match before {
                 None => format!("{who} {}", did(link)),
-                Some(TraceStep::Ready) => instead(link),
+                Some(before) if before.step == TraceStep::Ready => instead(link),
+                Some(before) if before.queue > 0 => format!("; {who}, which woke the first of them, {}", did(link)),
                 Some(_) => format!("; {who}, which woke it, {}", did(link)),
             });
         }
@@ -58,7 +59,14 @@ fn did(link: &TraceLink) -> String {
     let length = length(link.length_s);
     match link.step {
         TraceStep::Ready => format!("was ready for {length} and not polled"),
-        TraceStep::Waited => format!("waited {length}{}", at_site(link.site.as_ref())),
+        TraceStep::Waited => {
+            let queue = match link.queue {
+                0 => String::new(),
+                1 => " behind another task in the same queue".into(),
+                others => format!(" behind {others} others in the same queue"),
+            };
+            format!("waited {length}{}{queue}", at_site(link.site.as_ref()))
+        }
         TraceStep::Polled => format!("was polled for {length}"),
     }
 }

@@ -186,6 +186,19 @@ fn chains_are_sentences() {
         ..TraceCase::default()
     };
     insta::assert_snapshot!(many.sentence());
+    let queue = TraceCase {
+        links: vec![
+            TraceLink { queue: 14, ..link(1, "a", TraceStep::Waited, 0.028) },
+            TraceLink { site: Some(site(TraceCause::Timer, 8)), ..link(2, "b", TraceStep::Waited, 0.025) },
+        ],
+        end: TraceEnd { kind: TraceEndKind::Timer, ..TraceEnd::default() },
+        ..TraceCase::default()
+    };
+    assert_eq!(
+        queue.sentence(),
+        "task 1 (a) waited 28.0 ms for a lock at src/pay.rs:7 behind 14 others in the same queue; task 2 (b), which woke the \
+         first of them, waited 25.0 ms for a timer at src/pay.rs:8, until a timer fired."
+    );
     assert_eq!(TraceCase::default().sentence(), "what happened was not seen.");
 }
 

@@ -96,6 +96,7 @@ fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
         kind: names.of(link.kind),
         at_s: names.moment(link.from_ns),
         length_s: seconds(link.to_ns.saturating_sub(link.from_ns)),
+        queue: link.queue,
         ..TraceLink::default()
     };
     match &link.step {
