@@ -19,7 +19,7 @@ pub mod markdown;
 mod number;
 mod stalls;
 mod table;
-mod tasks;
+pub(crate) mod tasks;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

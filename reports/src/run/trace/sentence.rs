@@ -1,5 +1,7 @@
 //! A blame chain as a sentence.
 
+use crate::render::tasks::shortened;
+
 use super::{TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceHead, TraceLink, TraceSite, TraceStep, TraceWhat};
 
 impl TraceHead {
@@ -99,7 +101,7 @@ fn at_site(site: Option<&TraceSite>) -> String {
         TraceCause::Yield => "to be polled again",
         TraceCause::Other => "",
     };
-    let place = site.place();
+    let place = shortened(&site.place());
     let mut words = if what.is_empty() { String::new() } else { format!(" {what}") };
     if !place.is_empty() {
         words.push_str(&format!(" at {place}"));
@@ -108,7 +110,8 @@ fn at_site(site: Option<&TraceSite>) -> String {
 }
 
 fn end(end: &TraceEnd, last: Option<TraceStep>) -> String {
-    let place = end.site.as_ref().map(|site| (site.function.as_str(), site.place())).filter(|(_, p)| !p.is_empty());
+    let place =
+        end.site.as_ref().map(|site| (site.function.as_str(), shortened(&site.place()))).filter(|(_, p)| !p.is_empty());
     let in_place = match place {
         Some((function, place)) if !function.is_empty() && function != place => format!(" in {function} ({place})"),
         Some((_, place)) => format!(" in {place}"),
