@@ -15,6 +15,7 @@ mod recorder;
 mod recording;
 mod symbolize;
 mod symbols;
+mod system_calls;
 pub mod tasks;
 mod waits;
 
@@ -22,4 +23,5 @@ pub use error::CaptureError;
 pub use recorder::{Options, Recorder};
 pub use recording::{OnCpu, Recording, Taken, Thread, Waiting};
 pub use symbolize::symbolized;
+pub use system_calls::SystemCalls;
 pub use waits::{Wait, Why, waits};

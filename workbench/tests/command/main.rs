@@ -16,3 +16,4 @@ mod refusals;
 mod sample;
 mod selectors;
 mod stalls;
+mod waits;

@@ -69,5 +69,9 @@ fn a_run_without_waits_says_how_to_get_them() {
         "load.operations=100",
     ]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    insta::assert_snapshot!(program.transcript(&["show", "--waits"]), @"");
+    insta::assert_snapshot!(program.transcript(&["show", "--waits"]), @r"
+    $ workbench show --waits
+    error: RUN did not record waits: `workbench run http-service --evidence cpu,wait` does
+    exit code 2
+    ");
 }

@@ -95,8 +95,9 @@ impl Decider {
     /// Whether the next decision depends on how much could be given back, which costs an epoch of the allocator to
     /// learn.
     pub fn asks_for_reclaimable(&self, resident: u64) -> bool {
-        let from = if self.purging { STOP_SHARE } else { START_SHARE };
-        resident as f64 > from * self.limit
+        let resident = resident as f64;
+        // At the lower mark itself it still goes on, as `decide` does.
+        if self.purging { resident >= STOP_SHARE * self.limit } else { resident > START_SHARE * self.limit }
     }
 
     /// Decides on one sample; samples come in the order of time.

@@ -8,6 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use flamegraphs::capture::SystemCalls;
 use reports::run::KernelSample;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -125,6 +126,8 @@ struct Reader {
     stride: f64,
     samples: Vec<KernelSample>,
     missing: BTreeMap<String, String>,
+    /// Of the whole family, where the kernel lets us count them.
+    system_calls: Option<SystemCalls>,
     running: Total,
     queued: Total,
     voluntary: Total,
@@ -144,6 +147,12 @@ const MOST_THREADS: usize = 10_000;
 
 impl Reader {
     fn new(pid: u32) -> Self {
+        let (system_calls, because) = match SystemCalls::of(pid) {
+            Ok(counter) => (Some(counter), None),
+            // Of a process that ended nothing is to be read, and nothing is amiss.
+            Err(_) if !Path::new(&format!("/proc/{pid}")).exists() => (None, None),
+            Err(because) => (None, Some(("syscalls".to_owned(), because))),
+        };
         let now = clock_gettime(ClockId::Monotonic);
         Self {
             pid,
@@ -156,7 +165,8 @@ impl Reader {
             first: true,
             stride: 1.0,
             samples: Vec::new(),
-            missing: BTreeMap::new(),
+            missing: because.into_iter().collect(),
+            system_calls,
             running: Total::default(),
             queued: Total::default(),
             voluntary: Total::default(),
@@ -188,6 +198,7 @@ impl Reader {
         self.threads(&mut sample);
         self.sockets(&mut sample);
         self.cgroup(&mut sample);
+        sample.syscalls = self.system_calls.as_mut().and_then(|counter| counter.count().ok());
         self.first = false;
         self.samples.push(sample);
         if self.samples.len() >= MOST_SAMPLES {

@@ -126,6 +126,15 @@ fn cost_older_than_a_second_is_forgotten() {
     assert!(bench.decider.window.len() <= 102, "{}", bench.decider.window.len());
 }
 
+#[test]
+fn at_the_lower_mark_it_still_asks_and_gives_back() {
+    let mut bench = Bench::new();
+    bench.tick(921, 0);
+    assert!(bench.decider.asks_for_reclaimable(870));
+    assert_eq!(bench.tick(870, 51).action, Action::Purge);
+    assert!(!bench.decider.asks_for_reclaimable(869));
+}
+
 proptest! {
     #[test]
     fn no_sequence_of_samples_breaks_a_promise(
