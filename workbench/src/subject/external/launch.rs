@@ -81,6 +81,13 @@ impl Launch {
         })
     }
 
+    /// The executable that the kernel runs first: the file itself, or the interpreter that a script names. A process that
+    /// was just started may have gone on to another already, so that it cannot be asked.
+    pub(super) fn executable(&self) -> Option<PathBuf> {
+        let interpreter = program::interpreter(&self.file);
+        std::fs::canonicalize(interpreter.as_deref().unwrap_or(&self.file)).ok()
+    }
+
     /// The program as messages name it.
     pub(super) fn name(&self) -> String {
         self.words[0].clone()
@@ -143,6 +150,17 @@ mod tests {
         let other = Variant { command: Some(vec!["/bin/true".into()]), ..Variant::plain("old") };
         let launch = Launch::new(&program(), &other, 4711, Some("1".into())).unwrap();
         assert_eq!((launch.words, launch.cpus), (vec!["/bin/true".to_owned()], Some("1".to_owned())));
+    }
+
+    #[test]
+    fn a_script_is_run_by_its_interpreter() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#! /bin/sh -e\nexec sleep 1\n").unwrap();
+        let launch =
+            |file: &Path| Launch { file: file.to_owned(), ..Launch::new(&program(), &variant(), 1, None).unwrap() };
+        assert_eq!(launch(&script).executable(), std::fs::canonicalize("/bin/sh").ok());
+        assert_eq!(launch(Path::new("/bin/sh")).executable(), std::fs::canonicalize("/bin/sh").ok());
     }
 
     #[test]

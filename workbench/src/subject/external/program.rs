@@ -37,6 +37,17 @@ pub fn find(word: &str, folder: &Path, path: &[PathBuf]) -> Result<PathBuf, Prog
     })
 }
 
+/// The interpreter that a script names in its first line, as the kernel reads it (execve(2)); `None` for other files.
+pub(super) fn interpreter(file: &Path) -> Option<PathBuf> {
+    let mut head = Vec::new();
+    fs::File::open(file).ok()?.take(MOST_SHEBANG).read_to_end(&mut head).ok()?;
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    std::str::from_utf8(line).ok()?.split_whitespace().next().map(PathBuf::from)
+}
+
+/// Bytes of a script's first line that the kernel reads (`BINPRM_BUF_SIZE`).
+const MOST_SHEBANG: u64 = 256;
+
 /// What keeps a file from being started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Problem {

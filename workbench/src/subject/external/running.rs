@@ -80,7 +80,7 @@ impl Running {
         let process = started?;
         let tree = Tree::new(process.pid(), marker);
         let leader = process.pid().cast_signed();
-        let began_as = tree::executable(leader);
+        let began_as = launch.executable();
         if let Some(problem) = read_back::lacks(leader, &launch) {
             return Err(SubjectError::Refused(problem));
         }
