@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
 
 use object::read::ReadCache;
 use object::{Object, ObjectSegment};
-use perf_event_open_sys::bindings as sys;
 
 use super::CaptureError;
+use super::perf::tracepoint;
+pub use super::perf::tracepoint::tracefs;
 use super::perf::uprobe::{self, Probe};
 use super::perf::{Event, Trigger, Wanted};
 use super::recorder::cpus;
@@ -39,27 +39,13 @@ fn open(trigger: Trigger, kernel: bool) -> Result<(), CaptureError> {
     Event::open(&wanted, 0, first_cpu()).map(drop).map_err(|source| CaptureError::Refused { source })
 }
 
-/// A tracepoint by its number, which tracefs tells (`events/GROUP/NAME/id`).
+/// Counting system calls, by their tracepoint.
 ///
 /// # Errors
-/// What `perf_event_open` answers.
-pub fn tracepoint(id: u64) -> io::Result<()> {
-    let mut attr = sys::perf_event_attr {
-        type_: sys::PERF_TYPE_TRACEPOINT,
-        size: u32::try_from(size_of::<sys::perf_event_attr>()).unwrap_or(0),
-        config: id,
-        ..Default::default()
-    };
-    attr.set_disabled(1);
-    // SAFETY: `attr` is a whole `perf_event_attr` that states its own size and outlives the call.
-    let fd =
-        unsafe { perf_event_open_sys::perf_event_open(&raw mut attr, 0, -1, -1, u64::from(sys::PERF_FLAG_FD_CLOEXEC)) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just gave us this descriptor, and nobody else has it.
-    drop(unsafe { OwnedFd::from_raw_fd(fd) });
-    Ok(())
+/// Why they cannot be counted, as a sentence.
+pub fn system_calls() -> Result<(), String> {
+    let id = tracepoint::system_calls()?;
+    tracepoint::count(id, 0).map(drop).map_err(|error| format!("the tracepoint raw_syscalls is refused ({error})"))
 }
 
 /// A uprobe in this very executable, at its first instruction, which never runs again.
@@ -112,6 +98,6 @@ mod tests {
         {
             assert!(["refused", "kernel", "cannot be set"].iter().any(|word| told.contains(word)), "{told}");
         }
-        assert!(tracepoint(u64::MAX).is_err());
+        assert!(tracepoint::count(u64::MAX, 0).is_err());
     }
 }

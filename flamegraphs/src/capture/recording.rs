@@ -8,7 +8,7 @@ use super::parking::{Mark, is_parked, mark};
 use super::symbols::{Place, Symbols};
 use super::waits::{Wait, Why, waits};
 use crate::coverage::Coverage;
-use crate::profile::{BuildError, Builder, Frame, Label, LocationId, Mapping, Profile, Symbols as Known, ValueType};
+use crate::profile::{BuildError, Builder, Label, LocationId, Mapping, Profile, Symbols as Known, ValueType};
 
 /// Addresses from here on are the kernel's (the upper half of the address space).
 const KERNEL: u64 = 1 << 63;
@@ -297,15 +297,7 @@ impl Resolver<'_> {
         if let Some(mark) = places.iter().find_map(|place| mark(&place.function)) {
             self.marks.insert((pid, address), mark);
         }
-        let frames: Vec<Frame<'_>> = places
-            .iter()
-            .map(|place| Frame {
-                function: &place.function,
-                system_name: &place.system_name,
-                file: &place.file,
-                line: place.line,
-            })
-            .collect();
+        let frames: Vec<_> = places.iter().map(Place::frame).collect();
         let location = builder.location(address, &frames);
         self.known.insert((pid, address), location);
         location

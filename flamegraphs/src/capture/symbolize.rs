@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::elf::Image;
-use super::symbols::Symbols;
+use super::symbols::{Place, Symbols};
 use crate::profile::{Builder, Frame, LocationId, Mapping, Profile, Symbols as Known};
 
 /// The same profile with functions, files and lines where its locations have none yet, and with the build ids of its files.
@@ -50,15 +50,7 @@ pub fn symbolized(profile: &Profile) -> Profile {
                 .and_then(|mapping| Some((mapping, biases.get(&mapping.start)?)))
                 .map(|(mapping, bias)| symbols.at(Path::new(&mapping.file), location.address.wrapping_sub(*bias)))
                 .unwrap_or_default();
-            let frames: Vec<Frame<'_>> = places
-                .iter()
-                .map(|place| Frame {
-                    function: &place.function,
-                    system_name: &place.system_name,
-                    file: &place.file,
-                    line: place.line,
-                })
-                .collect();
+            let frames: Vec<_> = places.iter().map(Place::frame).collect();
             builder.location(location.address, &frames)
         })
         .collect();

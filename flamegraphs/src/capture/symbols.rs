@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
 
+use crate::profile::Frame;
+
 /// One function at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -15,6 +17,13 @@ pub(super) struct Place {
     pub(super) file: String,
     /// From 1; 0 where unknown.
     pub(super) line: i64,
+}
+
+impl Place {
+    /// As a profile takes it.
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame { function: &self.function, system_name: &self.system_name, file: &self.file, line: self.line }
+    }
 }
 
 /// Debug information and symbol tables, each file read once.

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::run::RunError;
 
@@ -36,13 +37,33 @@ pub(crate) fn json(path: &Path, value: &impl Serialize) -> Result<(), RunError> 
 
 /// Writes `values` as one JSON document a line.
 pub(crate) fn json_lines(path: &Path, values: &[impl Serialize]) -> Result<(), RunError> {
+    let bytes = lines(values).map_err(|error| RunError::io("write", path)(io::Error::from(error)))?;
+    write(path, &bytes)
+}
+
+/// The bytes of one JSON document a line.
+pub(crate) fn lines(values: impl IntoIterator<Item = impl Serialize>) -> serde_json::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for value in values {
-        serde_json::to_writer(&mut bytes, value)
-            .map_err(|error| RunError::io("write", path)(io::Error::from(error)))?;
+        serde_json::to_writer(&mut bytes, &value)?;
         bytes.push(b'\n');
     }
-    write(path, &bytes)
+    Ok(bytes)
+}
+
+/// Reads one JSON document a line; empty lines are skipped, and `None` where there is no file.
+pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Vec<T>>, RunError> {
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let parsed = lines.map(|(index, line)| {
+        serde_json::from_slice(line).map_err(|error| RunError::Damaged {
+            file: path.to_owned(),
+            line: Some(index + 1),
+            problem: error.to_string(),
+            fix: "restore it from a copy of the run, or measure again".to_owned(),
+        })
+    });
+    parsed.collect::<Result<_, _>>().map(Some)
 }
 
 /// Reads a file; `None` where there is none.

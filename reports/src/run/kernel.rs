@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, RunError, files, paths, tasks};
+use super::{FORMAT, RunError, files, paths};
 
 /// What the kernel counted over time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -119,21 +119,15 @@ enum Line {
 /// The file's bytes.
 pub(crate) fn write(record: &KernelRecord) -> Result<Vec<u8>, serde_json::Error> {
     let head = Line::Head(KernelHead { format: FORMAT, ..record.head.clone() });
-    let mut bytes = Vec::new();
-    for line in std::iter::once(head).chain(record.samples.iter().map(|sample| Line::Sample(*sample))) {
-        serde_json::to_writer(&mut bytes, &line)?;
-        bytes.push(b'\n');
-    }
-    Ok(bytes)
+    files::lines(std::iter::once(head).chain(record.samples.iter().map(|sample| Line::Sample(*sample))))
 }
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
 pub(crate) fn read(folder: &Path) -> Result<Option<KernelRecord>, RunError> {
-    let path = folder.join(paths::KERNEL);
-    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let Some(lines) = files::read_lines(&folder.join(paths::KERNEL))? else { return Ok(None) };
     let mut record = KernelRecord::default();
-    for line in tasks::lines(&path, &bytes) {
-        match line? {
+    for line in lines {
+        match line {
             Line::Head(head) => record.head = head,
             Line::Sample(sample) => record.samples.push(sample),
         }

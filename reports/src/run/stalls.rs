@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Culprit, RunError, files, paths, tasks};
+use super::{Culprit, RunError, files, paths};
 
 /// Why a poll took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -181,21 +181,15 @@ pub(crate) fn write(stalls: &Stalls) -> Result<Vec<u8>, serde_json::Error> {
     let missing = stalls.missing.iter().map(|because| Line::Missing(because.clone()));
     let kept = stalls.stalls.iter().map(|stall| Line::Stall(Box::new(stall.clone())));
     let others = stalls.others.iter().map(|others| Line::Others(others.clone()));
-    let mut bytes = Vec::new();
-    for line in watch.chain(missing).chain(kept).chain(others) {
-        serde_json::to_writer(&mut bytes, &line)?;
-        bytes.push(b'\n');
-    }
-    Ok(bytes)
+    files::lines(watch.chain(missing).chain(kept).chain(others))
 }
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
 pub(crate) fn read(folder: &Path) -> Result<Option<Stalls>, RunError> {
-    let path = folder.join(paths::STALLS);
-    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let Some(lines) = files::read_lines(&folder.join(paths::STALLS))? else { return Ok(None) };
     let mut stalls = Stalls::default();
-    for line in tasks::lines(&path, &bytes) {
-        match line? {
+    for line in lines {
+        match line {
             Line::Watch(watch) => stalls.watch = Some(watch),
             Line::Missing(because) => stalls.missing = Some(because),
             Line::Stall(stall) => stalls.stalls.push(*stall),

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, files, paths};
@@ -87,22 +86,7 @@ impl SiteRecord {
 
 /// The records in a variant's evidence folder; `None` where there is no such file.
 pub(crate) fn read(folder: &Path) -> Result<Option<Vec<SiteRecord>>, RunError> {
-    let path = folder.join(paths::TASKS);
-    let Some(bytes) = files::read(&path)? else { return Ok(None) };
-    lines(&path, &bytes).collect::<Result<_, _>>().map(Some)
-}
-
-/// One JSON document a line; empty lines are skipped.
-pub(super) fn lines<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> impl Iterator<Item = Result<T, RunError>> {
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    lines.map(|(index, line)| {
-        serde_json::from_slice(line).map_err(|error| RunError::Damaged {
-            file: path.to_owned(),
-            line: Some(index + 1),
-            problem: error.to_string(),
-            fix: "restore it from a copy of the run, or measure again".to_owned(),
-        })
-    })
+    files::read_lines(&folder.join(paths::TASKS))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, RunError, files, paths, tasks};
+use super::{FORMAT, RunError, files, paths};
 
 /// Why a thread was off its CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -178,21 +178,15 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let threads = record.threads.iter().map(|thread| Line::Thread(Box::new(thread.clone())));
     let places = record.places.iter().map(|place| Line::Place(place.clone()));
     let longest = record.longest.iter().map(|wait| Line::Wait(wait.clone()));
-    let mut bytes = Vec::new();
-    for line in std::iter::once(head).chain(threads).chain(places).chain(longest) {
-        serde_json::to_writer(&mut bytes, &line)?;
-        bytes.push(b'\n');
-    }
-    Ok(bytes)
+    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest))
 }
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
 pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
-    let path = folder.join(paths::THREADS);
-    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let Some(lines) = files::read_lines(&folder.join(paths::THREADS))? else { return Ok(None) };
     let mut record = ThreadsRecord::default();
-    for line in tasks::lines(&path, &bytes) {
-        match line? {
+    for line in lines {
+        match line {
             Line::Head(head) => record.head = head,
             Line::Thread(thread) => record.threads.push(*thread),
             Line::Place(place) => record.places.push(place),

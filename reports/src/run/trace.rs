@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunError, files, paths, tasks};
+use super::{RunError, files, paths};
 
 /// All lines of a `trace.jsonl`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -393,29 +393,23 @@ enum Line {
 
 /// The file's bytes.
 pub(super) fn write(trace: &Trace) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut line = |line: Line| {
-        serde_json::to_writer(&mut bytes, &line)?;
-        bytes.push(b'\n');
-        Ok(())
-    };
-    line(Line::Head(trace.head.clone()))?;
-    trace.kinds.iter().cloned().map(Line::Kind).try_for_each(&mut line)?;
-    trace.waits.iter().cloned().map(Line::Wait).try_for_each(&mut line)?;
-    trace.wakers.iter().cloned().map(Line::Waker).try_for_each(&mut line)?;
-    trace.instead.iter().cloned().map(Line::Instead).try_for_each(&mut line)?;
-    trace.cases.iter().cloned().map(Line::Case).try_for_each(&mut line)?;
-    trace.tasks.iter().cloned().map(Line::Task).try_for_each(&mut line)?;
-    Ok(bytes)
+    let head = std::iter::once(Line::Head(trace.head.clone()));
+    files::lines(
+        head.chain(trace.kinds.iter().cloned().map(Line::Kind))
+            .chain(trace.waits.iter().cloned().map(Line::Wait))
+            .chain(trace.wakers.iter().cloned().map(Line::Waker))
+            .chain(trace.instead.iter().cloned().map(Line::Instead))
+            .chain(trace.cases.iter().cloned().map(Line::Case))
+            .chain(trace.tasks.iter().cloned().map(Line::Task)),
+    )
 }
 
 /// The trace in a variant's evidence folder; `None` where there is no such file.
 pub(crate) fn read(folder: &Path) -> Result<Option<Trace>, RunError> {
-    let path = folder.join(paths::TRACE);
-    let Some(bytes) = files::read(&path)? else { return Ok(None) };
+    let Some(lines) = files::read_lines(&folder.join(paths::TRACE))? else { return Ok(None) };
     let mut trace = Trace::default();
-    for line in tasks::lines(&path, &bytes) {
-        match line? {
+    for line in lines {
+        match line {
             Line::Head(head) => trace.head = head,
             Line::Kind(kind) => trace.kinds.push(kind),
             Line::Wait(wait) => trace.waits.push(wait),

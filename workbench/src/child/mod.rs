@@ -74,7 +74,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     if assignment.preflight {
         return Ok(());
     }
-    let memory = MemorySampler::start()?;
+    let sampler = MemorySampler::start(memory::own)?;
     let mut agent = None;
     while let Some(line) = requests.next().transpose()? {
         let reply = match read(&line)? {
@@ -105,7 +105,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
             Command::Stop => {
                 // Before the threads end: allocators give pages back when their owner does, and `rss.end` would be that
                 // of a process with nobody left in it (design 03 §3).
-                let memory = memory.finish();
+                let memory = sampler.finish();
                 let limit = limit.map(probe::memory_limit::Controller::stop);
                 let drain = host.stop()?;
                 replies.send(&Reply::Done { drain, memory, limit })?;

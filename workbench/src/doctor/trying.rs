@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use flamegraphs::capture::allowed;
@@ -12,8 +11,6 @@ use super::Mechanism;
 use crate::load::priority;
 use crate::settings;
 
-/// Where tracefs may be mounted (Documentation/trace/ftrace.rst).
-const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 /// First real-time signal that the stall catcher tries; the kernel counts them from 32, glibc keeps two.
 const FIRST_REAL_TIME: u32 = 34 + 4;
 /// The last.
@@ -30,8 +27,8 @@ pub(super) fn one(mechanism: Mechanism) -> Tried {
         Mechanism::SwitchRecords => yes(allowed::switch_records()),
         Mechanism::WaitStacks => yes(allowed::departures()),
         Mechanism::Uprobes => yes(allowed::uprobes()),
-        Mechanism::Tracefs => tracefs().map(|at| format!("readable at {}", at.display())),
-        Mechanism::SystemCalls => system_calls(),
+        Mechanism::Tracefs => allowed::tracefs().map(|at| format!("readable at {}", at.display())),
+        Mechanism::SystemCalls => yes(allowed::system_calls()),
         Mechanism::RunQueue => run_queue(),
         Mechanism::Throttling => throttling(),
         Mechanism::PressureStall => readable("/proc/pressure/cpu", |text| text.starts_with("some ")),
@@ -65,28 +62,6 @@ fn readable(path: &str, fits: impl Fn(&str) -> bool) -> Tried {
         Ok(_) => Err(format!("{path} does not say what it should")),
         Err(error) => Err(format!("{path}: {error}")),
     }
-}
-
-fn tracefs() -> Result<PathBuf, String> {
-    let mut why = "not mounted".to_owned();
-    for at in TRACEFS {
-        match fs::read_dir(Path::new(at).join("events")) {
-            Ok(_) => return Ok(PathBuf::from(at)),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                why = format!("{at} may be read by root only");
-            }
-            Err(_) => {}
-        }
-    }
-    Err(why)
-}
-
-fn system_calls() -> Tried {
-    let at = tracefs().map_err(|why| format!("their tracepoint has no number: tracefs is {why}"))?;
-    let file = at.join("events/raw_syscalls/sys_enter/id");
-    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let id = text.trim().parse().map_err(|_| format!("{} holds no number", file.display()))?;
-    yes(allowed::tracepoint(id).map_err(|error| format!("the tracepoint raw_syscalls is refused ({error})")))
 }
 
 /// Three numbers: time on a CPU, time waiting for one, slices (Documentation/scheduler/sched-stats.rst).

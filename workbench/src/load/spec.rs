@@ -96,6 +96,14 @@ pub enum Round {
     },
 }
 
+impl Round {
+    /// Whether a trial is over in which it answered nothing. A level of the ladder is short, and comes when all else is
+    /// measured: that nothing was answered is its result.
+    pub fn must_answer(self) -> bool {
+        !matches!(self, Self::Level { .. })
+    }
+}
+
 /// Operations of a closed loop in order: a deck with the exact share of each kind, dealt again and again, and as nearly
 /// that share in every part of it.
 ///

@@ -3,6 +3,7 @@
 mod event;
 mod record;
 mod ring;
+pub(super) mod tracepoint;
 pub(super) mod uprobe;
 
 pub(super) use event::{Event, Trigger, Wanted};

@@ -75,9 +75,7 @@ impl<'a> Driving<'a> {
             }
         };
         self.interrupted()?;
-        // A level of the ladder is short, and comes when all else is measured: that nothing was answered is its result.
-        let level = matches!(round, Round::Level { .. });
-        if outcome.answered() == 0 && !duration.is_zero() && !level {
+        if outcome.answered() == 0 && !duration.is_zero() && round.must_answer() {
             let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
             return Err(wrong(conversation, during, outcome.failed(), kinds));
         }

@@ -46,9 +46,7 @@ impl Driving<'_> {
         let driven =
             self.while_it_lives(running, |halt| network::drive_closed_metered(&endpoint, &spec, halt, &mut meter));
         let outcome = self.settle(driven, running, during)?;
-        // A level of the ladder is short, and comes when all else is measured: that nothing was answered is its result.
-        let level = matches!(round, Round::Level { .. });
-        if outcome.answered() == 0 && !duration.is_zero() && !level {
+        if outcome.answered() == 0 && !duration.is_zero() && round.must_answer() {
             let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
             return Err(Self::wrong(running, during, outcome.failed(), kinds));
         }

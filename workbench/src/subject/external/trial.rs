@@ -7,8 +7,9 @@ use reports::run::{EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord
 use scenarios::spec::{Scenario, Target};
 
 use super::driving::Driving;
-use super::memory::MemorySampler;
+use super::memory;
 use super::running::Running;
+use crate::child::memory::MemorySampler;
 use crate::clock::{Clock, SystemClock};
 use crate::evidence::Recorded;
 use crate::load::{Placement, Round, ladder};
@@ -54,7 +55,7 @@ pub(super) fn run(
 ) -> Result<TrialData, SubjectError> {
     let Setup { trial, scenario, target, seed, placement, stop } = *setup;
     let driving = Driving { scenario, target, seed, placement, stop };
-    let sampler = MemorySampler::start(running.tree())
+    let sampler = MemorySampler::start(memory::resident(running.tree()))
         .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
     watch(Phase::WarmUp);
     tracing::info_span!("warm-up")
