@@ -1,0 +1,88 @@
+//! `faulty PROGRAM broken|healthy PORT`: a small service with one planted fault, or its healthy twin.
+//!
+//! Each module is one program. The line at fault ends in the word `guilty` as a comment: the harness finds the function by
+//! it. A second marked line means that either answer is right (the work, and who called it where it must not run).
+
+use std::process::ExitCode;
+
+mod http;
+
+mod audit_pool;
+mod backoff;
+mod batch_tick;
+mod chatty_reply;
+mod clerk;
+mod compactor;
+mod config_parse;
+mod dribble;
+mod journal;
+mod late_reply;
+mod login;
+mod mailbox;
+mod metrics_dump;
+mod polling_wait;
+mod scratch;
+mod settings_lock;
+mod thumbnails;
+mod ticket;
+mod token_refresh;
+mod watchers;
+
+/// Which of the twins to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Twin {
+    Broken,
+    Healthy,
+}
+
+type Program = fn(Twin, u16) -> std::io::Result<()>;
+
+const PROGRAMS: &[(&str, Program)] = &[
+    ("audit-pool", audit_pool::run),
+    ("backoff", backoff::run),
+    ("batch-tick", batch_tick::run),
+    ("chatty-reply", chatty_reply::run),
+    ("clerk", clerk::run),
+    ("compactor", compactor::run),
+    ("config-parse", config_parse::run),
+    ("dribble", dribble::run),
+    ("journal", journal::run),
+    ("late-reply", late_reply::run),
+    ("login", login::run),
+    ("mailbox", mailbox::run),
+    ("metrics-dump", metrics_dump::run),
+    ("polling-wait", polling_wait::run),
+    ("scratch", scratch::run),
+    ("settings-lock", settings_lock::run),
+    ("thumbnails", thumbnails::run),
+    ("ticket", ticket::run),
+    ("token-refresh", token_refresh::run),
+    ("watchers", watchers::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [program, twin, port] = &arguments[..] else { return usage("three arguments are needed") };
+    let Some((_, run)) = PROGRAMS.iter().find(|(name, _)| name == program) else {
+        return usage(&format!("no program is called `{program}`"));
+    };
+    let twin = match twin.as_str() {
+        "broken" => Twin::Broken,
+        "healthy" => Twin::Healthy,
+        other => return usage(&format!("`{other}` is neither `broken` nor `healthy`")),
+    };
+    let Ok(port) = port.parse() else { return usage(&format!("`{port}` is not a port")) };
+    match run(twin, port) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage(problem: &str) -> ExitCode {
+    let names: Vec<&str> = PROGRAMS.iter().map(|(name, _)| *name).collect();
+    eprintln!("error: {problem}\nusage: faulty PROGRAM broken|healthy PORT\nprograms: {}", names.join(" "));
+    ExitCode::from(2)
+}
