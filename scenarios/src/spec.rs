@@ -4,11 +4,13 @@ mod program;
 mod shape;
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::program::{PORT, Program, Ready, Scheme, Target, TargetError};
+pub(crate) use self::shape::MOST_RATE;
 pub use self::shape::{Arrival, Burst, Stage, Trace};
 
 /// Settings by knob path, in the spelling a person would use (`2`, `10s`, `jemalloc`, `true`).
@@ -65,6 +67,24 @@ pub enum Ladder {
     Off,
     /// These, rising.
     Levels(Vec<u32>),
+}
+
+impl FromStr for Ladder {
+    type Err = String;
+
+    /// Reads `auto`, `off` and `1,4,16`. The error is the end of a sentence that begins with "is not".
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || "a ladder: write `auto`, `off` or rising numbers of clients such as `1,4,16`".to_owned();
+        match text.trim() {
+            "auto" => return Ok(Self::Auto),
+            "off" => return Ok(Self::Off),
+            _ => {}
+        }
+        let level = |text: &str| text.trim().parse().ok().filter(|level| (1..=65_535).contains(level));
+        let levels: Option<Vec<u32>> = text.split(',').map(level).collect();
+        let levels = levels.filter(|levels| levels.is_sorted_by(|a, b| a < b)).ok_or_else(wrong)?;
+        Ok(Self::Levels(levels))
+    }
 }
 
 impl Ladder {
@@ -156,8 +176,12 @@ pub enum Arrivals {
 pub struct Operation {
     /// Unique within the mix.
     pub name: String,
-    /// Relative frequency, > 0.
+    /// Relative frequency, > 0; 0 where it has a rate of its own.
     pub weight: f64,
+    /// Operations per second of background load that goes beside the mix: with a schedule and, over a network, with
+    /// connections of its own, during the open loop. Closed loops leave it out.
+    #[serde(default)]
+    pub rate: Option<f64>,
     /// Whether `latency.*` covers it; background load is driven and counted, but not what is asked about.
     pub measured: bool,
     /// What to send, for networked workloads.

@@ -134,6 +134,7 @@ mod tests {
         let operation = |name: &&str| Operation {
             name: (*name).to_owned(),
             weight: 1.0,
+            rate: None,
             measured: true,
             request: None,
             line: None,

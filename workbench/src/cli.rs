@@ -143,6 +143,14 @@ pub(crate) struct Program {
     /// Load at the start of each trial that is not counted.
     #[arg(long, value_name = "DURATION")]
     pub warmup: Option<String>,
+    /// Load beside the measured one, at a rate of its own and over its own connections, during the open loop:
+    /// `export=20:/export`, `import=5:POST /import {"rows":100}`; for tcp a line (repeat for several).
+    #[arg(long, value_name = "NAME=RATE:REQUEST")]
+    pub background: Vec<String>,
+    /// Closed loops of rising concurrency at the end of the first trials: auto (1, 2, 4 and so on), off, or numbers of
+    /// clients [default: as the scenario says; auto].
+    #[arg(long, value_name = "1,2,4,…|off|auto")]
+    pub ladder: Option<String>,
     /// Keep connections, or make one for each request [default: keep-alive].
     #[arg(long, value_enum, value_name = "HOW")]
     pub connection: Option<Connection>,

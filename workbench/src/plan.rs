@@ -4,14 +4,14 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use reports::run::{
-    BuildInfo, CpuSampling, EvidenceKind, FORMAT, HeapBackend, Phases, Plan, PlannedTrial, PlannedVariant, TrialKind,
-    Waits,
+    BackgroundLoad, BuildInfo, CpuSampling, EvidenceKind, FORMAT, HeapBackend, Phases, Plan, PlannedTrial,
+    PlannedVariant, TrialKind, Waits,
 };
 use scenarios::spec::{Arrivals, Scenario, Variant};
 use sha2::{Digest, Sha256};
 
 use crate::digest;
-use crate::load::OpenSpec;
+use crate::load::{OpenSpec, ladder};
 
 /// What a plan is made of.
 #[derive(Debug, Clone, Copy)]
@@ -110,12 +110,16 @@ pub fn block_seed(seed: u64, block: Option<u32>) -> u64 {
 
 /// Blocks that fit in a budget of wall time beside this many kinds of evidence, at least one.
 pub fn blocks_within(budget_s: f64, scenario: &Scenario, variants: usize, evidence: usize) -> u32 {
-    let trial_s = trial_seconds(&phases(scenario));
+    let phases = phases(scenario);
+    let trial_s = trial_seconds(&phases);
+    let ladder = phases.ladder.as_ref().map_or((0.0, 0.0), |ladder| (ladder.seconds, f64::from(ladder.blocks)));
     #[allow(clippy::cast_precision_loss, reason = "a handful of each")]
     let (variants, evidence) = (variants as f64, evidence as f64);
     let left = budget_s - evidence * variants * (trial_s + EVIDENCE_EXTRA_S);
+    let first = left / (variants * (trial_s + ladder.0));
+    let all = if first <= ladder.1 { first } else { (left / variants - ladder.1 * ladder.0) / trial_s };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive range")]
-    let blocks = (left / (variants * trial_s)).floor().clamp(1.0, 10_000.0) as u32;
+    let blocks = all.floor().clamp(1.0, 10_000.0) as u32;
     blocks
 }
 
@@ -124,7 +128,17 @@ const OVERHEAD_S: f64 = 0.35;
 /// Symbolising a profile.
 const EVIDENCE_EXTRA_S: f64 = 1.5;
 
-/// Expected seconds of one trial.
+/// Expected seconds of the trials of a plan that are yet to run.
+pub fn seconds(plan: &Plan, to_run: impl Fn(&PlannedTrial) -> bool) -> f64 {
+    let each = trial_seconds(&plan.phases);
+    let climb = |trial: &PlannedTrial| match &plan.phases.ladder {
+        Some(ladder) if ladder::drives(ladder, trial) => ladder.seconds,
+        _ => 0.0,
+    };
+    plan.trials.iter().filter(|trial| to_run(trial)).map(|trial| each + climb(trial)).sum()
+}
+
+/// Expected seconds of one trial, but for the ladder.
 pub fn trial_seconds(phases: &Phases) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "operation counts are far below 2^52")]
     let open = if phases.rate > 0.0 { phases.operations as f64 / phases.rate } else { 0.0 };
@@ -146,7 +160,13 @@ fn phases(scenario: &Scenario) -> Phases {
         .to_owned(),
         concurrency: load.concurrency,
         timeout_s: load.timeout.as_secs_f64(),
+        background: scenario.mix.iter().filter_map(background).collect(),
+        ladder: ladder::planned(scenario),
     }
+}
+
+fn background(operation: &scenarios::spec::Operation) -> Option<BackgroundLoad> {
+    Some(BackgroundLoad { operation: operation.name.clone(), rate: operation.rate? })
 }
 
 /// What [`Plan::scenario_hash`] says of a resolved scenario's text.

@@ -2,15 +2,21 @@
 //!
 //! Everything goes through the scenario file's own reader, so that what runs is what `scenario.toml` of the run says.
 
+mod background;
+mod request;
+mod vary_cmd;
+
 use std::time::Duration;
 
 use scenarios::catalog::Catalog;
 use scenarios::problem::shown;
 use scenarios::spec::{
-    Arrivals, Connection, Line, Load, Operation, PORT, Program, Protocol, Ready, Request, Scenario, Scheme, Target,
-    Trial, Variant,
+    Arrivals, Connection, Ladder, Load, PORT, Program, Protocol, Ready, Scenario, Target, Trial, Variant,
 };
 
+pub use self::background::Background;
+pub use self::request::RequestWish;
+pub use self::vary_cmd::parse_vary_cmd;
 use crate::exit::Refusal;
 
 /// Operations per second where nobody says.
@@ -43,6 +49,10 @@ pub struct ProgramWish {
     pub duration: Option<Duration>,
     /// Load that is not counted.
     pub warmup: Option<Duration>,
+    /// Closed loops of rising concurrency.
+    pub ladder: Option<Ladder>,
+    /// Load beside the mix, with rates of its own.
+    pub background: Vec<Background>,
     /// How long a connection lives.
     pub connection: Option<Connection>,
     /// Any certificate is taken.
@@ -51,21 +61,6 @@ pub struct ProgramWish {
     pub request: RequestWish,
     /// Whether a setting is varied, so that there will be something to compare.
     pub varied: bool,
-}
-
-/// What the command line says of the requests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RequestWish {
-    /// `GET`, or `POST` where there is a body.
-    pub method: Option<String>,
-    /// `name: value`.
-    pub headers: Vec<String>,
-    /// Body.
-    pub body: Option<String>,
-    /// Status that counts as answered.
-    pub expect_status: Option<u16>,
-    /// Text the body must contain.
-    pub expect_body: Option<String>,
 }
 
 impl ProgramWish {
@@ -82,9 +77,9 @@ impl ProgramWish {
     }
 
     fn is_about_load(&self) -> bool {
-        let Self { connection, insecure, rate, concurrency, duration, warmup, .. } = self;
-        let said = [rate.is_some(), concurrency.is_some(), duration.is_some(), warmup.is_some()];
-        connection.is_some() || *insecure || said.contains(&true)
+        let Self { connection, insecure, rate, concurrency, duration, warmup, ladder, background, .. } = self;
+        let said = [rate.is_some(), concurrency.is_some(), duration.is_some(), warmup.is_some(), ladder.is_some()];
+        connection.is_some() || *insecure || said.contains(&true) || !background.is_empty()
     }
 
     /// The scenario: of the program alone where `name` is empty, else the named one with these changes.
@@ -238,6 +233,12 @@ impl ProgramWish {
         if let Some(warmup) = self.warmup {
             scenario.trial.warmup = warmup;
         }
+        if let Some(ladder) = &self.ladder {
+            scenario.trial.ladder.clone_from(ladder);
+        }
+        for background in &self.background {
+            scenario.mix.push(background.operation(scenario)?);
+        }
         if let Some(duration) = self.duration {
             let operations = scenario.load.rate * duration.as_secs_f64();
             if scenario.load.rate <= 0.0 {
@@ -258,71 +259,6 @@ impl ProgramWish {
     }
 }
 
-impl RequestWish {
-    /// The only operation: a request, or a line where the target is tcp.
-    fn operation(&self, scheme: Scheme, path: &str) -> anyhow::Result<Operation> {
-        let plain = |request, line| Operation { name: "request".into(), weight: 1.0, measured: true, request, line };
-        Ok(match scheme {
-            Scheme::Http | Scheme::Https => plain(Some(self.request(path)?), None),
-            Scheme::Tcp => plain(None, Some(self.line()?)),
-        })
-    }
-
-    fn request(&self, path: &str) -> anyhow::Result<Request> {
-        let header = |header: &String| {
-            let (name, value) = header
-                .split_once(':')
-                .ok_or_else(|| Refusal::usage(format!("`--header {header}` is not a header: write \"name: value\"")))?;
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        };
-        let usual = if self.body.is_some() { "POST" } else { "GET" };
-        Ok(Request {
-            method: self.method.clone().unwrap_or_else(|| usual.to_owned()),
-            path: path.to_owned(),
-            headers: self.headers.iter().map(header).collect::<anyhow::Result<_>>()?,
-            body: self.body.clone(),
-            expect_status: self.expect_status.unwrap_or(200),
-            expect_body: self.expect_body.clone(),
-        })
-    }
-
-    fn line(&self) -> anyhow::Result<Line> {
-        if self.method.is_some() || !self.headers.is_empty() || self.expect_status.is_some() {
-            return Err(Refusal::usage(
-                "`--method`, `--header` and `--expect-status` are HTTP's, and the target is tcp: a line has `--body` and \
-                 `--expect-body`",
-            ));
-        }
-        let Some(send) = self.body.clone() else {
-            return Err(Refusal::usage("which line is to be sent? A tcp target needs `--body 'PING'`"));
-        };
-        Ok(Line { send, expect: self.expect_body.clone() })
-    }
-}
-
-/// Splits `NAME=COMMAND` and the command into words, as a shell would.
-///
-/// # Errors
-/// A [`Refusal`] with what would be right.
-pub fn parse_vary_cmd(text: &str) -> anyhow::Result<(String, Vec<String>)> {
-    let wrong = |what: &str| {
-        Err(Refusal::usage(format!(
-            "`--vary-cmd {text}` {what}: write --vary-cmd new=./new-service, or \
-                                    --vary-cmd 'new=./new-service --port 8080'"
-        )))
-    };
-    let Some((name, command)) = text.split_once('=') else { return wrong("has no `=`") };
-    let name = name.trim();
-    if name.is_empty() {
-        return wrong("has no name before the `=`");
-    }
-    match shlex::split(command) {
-        Some(words) if words.first().is_some_and(|word| !word.is_empty()) => Ok((name.to_owned(), words)),
-        Some(_) => wrong("has no command after the `=`"),
-        None => wrong("has a quote that is not closed"),
-    }
-}
-
 fn target_of(text: &str) -> anyhow::Result<(Target, Option<String>)> {
     Target::parse(text).map_err(|error| Refusal::usage(format!("`--target` = {text} is not {error}")))
 }
@@ -332,7 +268,7 @@ fn shape(compared: bool) -> (Trial, Load) {
         blocks: if compared { COMPARISON_BLOCKS } else { DIAGNOSIS_BLOCKS },
         warmup: Duration::from_secs(1),
         saturated: Duration::from_secs(2),
-        ladder: scenarios::spec::Ladder::Auto,
+        ladder: Ladder::Auto,
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "two small constants")]
     let operations = (RATE * DURATION.as_secs_f64()) as u64;
@@ -375,69 +311,4 @@ fn slug_of(program: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(text: &str) -> Vec<String> {
-        text.split_whitespace().map(str::to_owned).collect()
-    }
-
-    fn wish(command: &str) -> ProgramWish {
-        let target = Some("http://127.0.0.1:8080/orders".to_owned());
-        ProgramWish { command: words(command), target, ..ProgramWish::default() }
-    }
-
-    fn refused(wish: &ProgramWish, name: &str) -> String {
-        wish.scenario(name, &Catalog::builtin()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_program_alone_makes_a_scenario_named_after_it() {
-        let wish = ProgramWish {
-            rate: Some(500.0),
-            concurrency: Some(8),
-            duration: Some(Duration::from_secs(10)),
-            ..wish("./My_Service.bin --port 8080")
-        };
-        let scenario = wish.scenario("", &Catalog::builtin()).unwrap();
-        insta::assert_snapshot!(scenarios::file::to_toml(&scenario));
-    }
-
-    #[test]
-    fn variants_by_command_share_the_arguments() {
-        let variants = vec![("base".to_owned(), words("./old")), ("new".to_owned(), words("./new --port 9 --fast"))];
-        for command in ["--port 8080", "./old --port 8080"] {
-            let wish = ProgramWish { variants: variants.clone(), ..wish(command) };
-            let scenario = wish.scenario("", &Catalog::builtin()).unwrap();
-            let commands: Vec<_> = scenario.variants.iter().map(|v| v.command.clone().unwrap().join(" ")).collect();
-            assert_eq!(commands, ["./old --port 8080", "./new --port 9 --fast"], "{command}");
-            assert_eq!((scenario.name.as_str(), scenario.trial.blocks), ("old", COMPARISON_BLOCKS));
-        }
-    }
-
-    #[test]
-    fn a_body_is_posted() {
-        let request = RequestWish { body: Some("{}".into()), headers: vec!["x-a: b".into()], ..RequestWish::default() };
-        let scenario = ProgramWish { request, ..wish("a") }.scenario("", &Catalog::builtin()).unwrap();
-        let request = scenario.mix[0].request.as_ref().unwrap();
-        assert_eq!((request.method.as_str(), request.headers.len()), ("POST", 1));
-    }
-
-    #[test]
-    fn what_is_missing_or_wrong_is_said() {
-        let with = |request: RequestWish| ProgramWish { request, ..wish("a") };
-        let messages = [
-            refused(&wish(""), ""),
-            refused(&wish("--port 8080"), ""),
-            refused(&ProgramWish { target: None, ..wish("a") }, ""),
-            refused(&ProgramWish { target: Some("127.0.0.1:80".into()), ..wish("a") }, ""),
-            refused(&ProgramWish { rate: Some(0.0), ..wish("a") }, ""),
-            refused(&ProgramWish { rate: Some(1.0), duration: Some(Duration::from_millis(10)), ..wish("a") }, ""),
-            refused(&ProgramWish { ready: Some("soon".into()), ..wish("a") }, ""),
-            refused(&with(RequestWish { headers: vec!["x".into()], ..RequestWish::default() }), ""),
-            refused(&with(RequestWish { method: Some("get".into()), ..RequestWish::default() }), ""),
-            refused(&wish("a"), "http-service"),
-        ];
-        insta::assert_snapshot!(messages.join("\n----\n"));
-    }
-}
+mod tests;

@@ -151,7 +151,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         build: &build,
     });
     if let Amount::Within(budget) = wish.amount {
-        let least_s = estimate_s(&plan, plan.trials.len());
+        let least_s = plan::seconds(&plan, |_| true);
         if blocks == 1 && least_s > budget.as_secs_f64() {
             return Err(Refusal::usage(format!(
                 "`--for` = {budget:?} is too short: one block of {} variants with its evidence takes about {least_s:.0} s",
@@ -227,13 +227,6 @@ fn quicken(resolved: &mut Resolved) {
     scenario.trial.blocks = 3;
     scenario.trial.saturated /= 2;
     scenario.load.quarter();
-}
-
-/// Seconds that this many trials of the plan take.
-pub fn estimate_s(plan: &Plan, trials: usize) -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
-    let trials = trials as f64;
-    trials * plan::trial_seconds(&plan.phases)
 }
 
 impl Session {
@@ -318,6 +311,11 @@ impl Session {
     /// Trials that are left.
     pub fn left(&self) -> usize {
         self.prepared.plan.trials.len() - self.done.len()
+    }
+
+    /// Seconds that these should take.
+    pub fn estimate_s(&self) -> f64 {
+        plan::seconds(&self.prepared.plan, |trial| !self.done.contains(&trial.index))
     }
 
     /// The run directory's log, for whoever subscribes to spans.

@@ -60,6 +60,8 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
             arrivals: "poisson".to_owned(),
             concurrency: 32,
             timeout_s: 2.0,
+            background: Vec::new(),
+            ladder: None,
         },
         cpu: None,
         heap: None,

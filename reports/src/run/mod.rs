@@ -38,7 +38,9 @@ pub use event::Event;
 pub use host::{BuildInfo, Machine};
 pub use kernel::{KernelHead, KernelRecord, KernelSample};
 pub use levels::{LevelRecord, LevelSummary};
-pub use planned::{CpuBackend, CpuSampling, HeapBackend, Phases, Plan, PlannedTrial, PlannedVariant};
+pub use planned::{
+    BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Phases, Plan, PlannedTrial, PlannedVariant,
+};
 pub use reader::{HeapFlamegraphs, LoadedRun, WaitEvidence, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use slug::slugs;

@@ -129,4 +129,30 @@ pub struct Phases {
     pub concurrency: u32,
     /// Seconds after which an operation counts as timed out.
     pub timeout_s: f64,
+    /// Load beside the open loop, with rates of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub background: Vec<BackgroundLoad>,
+    /// Closed loops of rising concurrency at the end of the first trials; `None` where none are driven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderPlan>,
+}
+
+/// Load that goes beside the measured one, over connections of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackgroundLoad {
+    /// Name in the scenario's mix.
+    pub operation: String,
+    /// Operations per second.
+    pub rate: f64,
+}
+
+/// Closed loops of rising concurrency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LadderPlan {
+    /// Clients of each, rising; full concurrency is driven as the saturated phase and not among them.
+    pub levels: Vec<u32>,
+    /// Seconds of all of them together.
+    pub seconds: f64,
+    /// Blocks whose trials drive it, from the first.
+    pub blocks: u32,
 }

@@ -4,12 +4,13 @@ use super::document::{Field, Section};
 use super::{fields, placeholders};
 use crate::catalog::WorkloadKind;
 use crate::problem::{Problem, shown};
-use crate::spec::{Line, Operation, Request};
+use crate::spec::{Line, MOST_RATE, Operation, Request};
 use toml::de::DeValue;
 
 const KEYS: &[&str] = &[
     "operation",
     "weight",
+    "rate",
     "background",
     "method",
     "path",
@@ -67,6 +68,15 @@ pub(super) fn read(root: &Section<'_>, kind: Option<WorkloadKind>, path: Option<
     (!operations.is_empty()).then_some(operations)
 }
 
+/// Whether the mix has no rate of its own, which closed arrivals give no time to last for; reports one.
+pub(super) fn goes_with_closed_arrivals(root: &Section<'_>) -> bool {
+    let entries = root.sections("mix", "[[mix]]");
+    let Some(field) = entries.iter().find_map(|entry| entry.get("rate")) else { return true };
+    let help = "leave `arrivals` out, or give the operation a `weight`".to_owned();
+    field.key_problem("a `rate` beside closed arrivals, which end when they are answered", Some(help));
+    false
+}
+
 fn of_target(root: &Section<'_>, path: &str) -> Option<Vec<Operation>> {
     if let Some(mix) = root.get("mix") {
         let help = format!("take `{}` out of `target`, and give each operation its `path`", shown(path));
@@ -85,17 +95,50 @@ fn of_target(root: &Section<'_>, path: &str) -> Option<Vec<Operation>> {
         expect_status: 200,
         expect_body: None,
     };
-    Some(vec![Operation { name: ONLY.to_owned(), weight: 1.0, measured: true, request: Some(request), line: None }])
+    Some(vec![Operation {
+        name: ONLY.to_owned(),
+        weight: 1.0,
+        rate: None,
+        measured: true,
+        request: Some(request),
+        line: None,
+    }])
 }
 
 fn operation(entry: &Section<'_>, kind: Option<WorkloadKind>) -> Option<Operation> {
     entry.allow_only(KEYS);
     let name = entry.required("operation").and_then(|field| fields::word(&field));
-    let weight = entry.required("weight").and_then(|field| weight(&field));
     let background = entry.get("background").map_or(Some(false), |field| fields::boolean(&field));
+    let frequency = frequency(entry, background == Some(true));
     let line = line(entry, kind);
     let request = if entry.get("send").is_some() { Some(None) } else { request(entry, kind) };
-    Some(Operation { name: name?, weight: weight?, measured: !background?, request: request?, line: line? })
+    let (weight, rate) = frequency?;
+    Some(Operation { name: name?, weight, rate, measured: !background?, request: request?, line: line? })
+}
+
+/// Weight within the mix, or a rate beside it.
+fn frequency(entry: &Section<'_>, background: bool) -> Option<(f64, Option<f64>)> {
+    let Some(given) = entry.get("rate") else {
+        return entry.required("weight").and_then(|field| weight(&field)).map(|weight| (weight, None));
+    };
+    if !background {
+        let help = "add `background = true`; the rate of the measured operations is that of [load]".to_owned();
+        given.key_problem("a `rate` of its own is for background load", Some(help));
+        return None;
+    }
+    if let Some(weight) = entry.get("weight") {
+        let help = "leave out the weight, which is a share of the rate of [load]".to_owned();
+        weight.key_problem("`weight` beside `rate`", Some(help));
+        return None;
+    }
+    let rate = fields::number(&given)?;
+    if rate <= 0.0 || rate > MOST_RATE {
+        let message =
+            format!("`rate` = {rate} is out of range: more than 0, at most {MOST_RATE} operations per second");
+        given.problem(message, None);
+        return None;
+    }
+    Some((0.0, Some(rate)))
 }
 
 /// `Some(None)` for an entry that rightly has no line.

@@ -37,6 +37,12 @@
 //! expect_body = "total"
 //! background = false         # true: driven and counted, but not what latencies are about
 //!
+//! [[mix]]                    # beside the mix: a schedule and connections of its own, during the open loop
+//! operation = "export"
+//! background = true
+//! rate = 20                  # operations per second, in the place of a weight
+//! path = "/export"
+//!
 //! [[mix]]                    # over a bare connection (tcp://…): a line for a line
 //! operation = "get"
 //! weight = 1
@@ -98,7 +104,7 @@ pub use self::write::to_toml;
 use self::document::{Report, Section};
 use crate::catalog::WorkloadKind;
 use crate::problem::{Problems, listed, nearest, shown};
-use crate::spec::Scenario;
+use crate::spec::{Arrivals, Scenario};
 use crate::trace::{self, TraceError};
 
 /// A scenario file that could not be used.
@@ -197,6 +203,9 @@ fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> O
     let settings = settings::shared(root, external);
     let variants = variants::read(root, &settings, external);
     let (trial, load) = shape?;
+    if load.arrivals == Arrivals::Closed && !mix::goes_with_closed_arrivals(root) {
+        return None;
+    }
     let (subject, variants) = (subject?.map(|subject| subject.program), variants?);
     if let Some(program) = &subject {
         let shared = settings.iter().filter(|(path, _)| path.starts_with("env.")).map(|(_, value)| value.as_str());

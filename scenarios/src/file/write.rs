@@ -121,7 +121,10 @@ fn write_arrivals(out: &mut String, load: &Load) {
 fn write_operation(out: &mut String, operation: &Operation) {
     out.push_str("\n[[mix]]\n");
     line(out, "operation", &quoted(&operation.name));
-    line(out, "weight", &number(operation.weight));
+    match operation.rate {
+        Some(rate) => line(out, "rate", &number(rate)),
+        None => line(out, "weight", &number(operation.weight)),
+    }
     if !operation.measured {
         line(out, "background", "true");
     }

@@ -96,6 +96,16 @@ pub enum ResolveError {
     /// Open-loop arrivals without a rate.
     #[error("load.arrivals needs load.rate, which this scenario does not have: add --set load.rate=…")]
     NoRate,
+    /// Background load with a rate of its own, and no time to send it in.
+    #[error(
+        "operation `{}` has a rate of its own, and closed arrivals end when they are answered: give it a weight, or leave \
+         load.arrivals alone",
+        shown(operation)
+    )]
+    BackgroundOfClosed {
+        /// Name in the mix.
+        operation: String,
+    },
 }
 
 fn alternatives(nearest: Option<&str>, known: &[String]) -> String {

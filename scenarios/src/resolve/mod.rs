@@ -142,6 +142,11 @@ fn check_shape(scenario: &Scenario) -> Result<(), ResolveError> {
     if load.arrivals != Arrivals::Closed && load.rate <= 0.0 {
         return Err(ResolveError::NoRate);
     }
+    if load.arrivals == Arrivals::Closed
+        && let Some(background) = scenario.mix.iter().find(|operation| operation.rate.is_some())
+    {
+        return Err(ResolveError::BackgroundOfClosed { operation: background.name.clone() });
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use proptest::sample::{select, subsequence};
 use super::*;
 use crate::catalog::Catalog;
 use crate::file::{parse, to_toml};
+use crate::spec::Operation;
 
 fn shop() -> Scenario {
     Catalog::builtin().scenario("http-service").unwrap()
@@ -133,6 +134,10 @@ fn wrong_wishes_are_explained() {
     let mut closed = shop();
     closed.load.arrivals = Arrivals::Closed;
     closed.load.rate = 0.0;
+    let mut beside = shop();
+    let export =
+        Operation { name: "export".into(), weight: 0.0, rate: Some(5.0), measured: false, ..beside.mix[0].clone() };
+    beside.mix.push(export);
     let mut bare = shop();
     bare.settings.clear();
     let wide = "workload.users=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17";
@@ -148,6 +153,7 @@ fn wrong_wishes_are_explained() {
             error(&shop(), &[], &[], &["fixd"]),
             error(&shop(), &[], &[], &["zebra"]),
             error(&shop(), &["workload.login=pool"], &[], &[]),
+            error(&beside, &["load.arrivals=closed"], &[], &[]),
             error(&lab(), &["runtime.worker_threads=1", "allocator.kind=system"], &[], &[]),
             error(&lab(), &["allocator.jemalloc.narenas=1"], &[], &["mimalloc"]),
             error(&lab(), &["allocator.jemalloc.narenas=1"], &["allocator.kind=mimalloc,system"], &[]),

@@ -63,6 +63,8 @@ fn plan(origin: &Origin) -> Plan {
             arrivals: String::new(),
             concurrency: 0,
             timeout_s: 0.0,
+            background: Vec::new(),
+            ladder: None,
         },
         cpu: None,
         heap: None,

@@ -88,13 +88,13 @@ fn trials_text(plan: &Plan, evidence: usize) -> String {
     let noun = |count: usize, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
     let then = if evidence > 0 { format!(", then {evidence} of evidence") } else { String::new() };
     let all = plan.trials.len();
-    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
-    let seconds = all as f64 * plan::trial_seconds(&plan.phases);
+    let seconds = plan::seconds(plan, |_| true);
     let blocks = noun(usize::try_from(blocks).unwrap_or(usize::MAX), "block");
     format!("{blocks} of {}{then}: {all} in all, about {seconds:.0} s", noun(variants, "variant"))
 }
 
-/// `200 ms of warm-up, then 500 ms saturated with 4 clients, then 2000 operations at 1400/s (poisson)`.
+/// `200 ms of warm-up, then 500 ms saturated with 4 clients, then 2000 operations at 1400/s (poisson) beside export at
+/// 20/s; in the first 3 blocks then 500 ms with 1, 2 clients in turn`.
 fn phases_text(phases: &Phases) -> String {
     let seconds = |value: f64| format_value(value, "s");
     let mut steps = Vec::new();
@@ -111,5 +111,17 @@ fn phases_text(phases: &Phases) -> String {
         };
         steps.push(format!("{} operations {pace}", phases.operations));
     }
-    steps.join(", then ")
+    let beside: Vec<String> = phases
+        .background
+        .iter()
+        .map(|load| format!("{} at {}/s", render::printable(&load.operation), load.rate))
+        .collect();
+    let beside = if beside.is_empty() { String::new() } else { format!(" beside {}", beside.join(", ")) };
+    let mut text = steps.join(", then ") + &beside;
+    if let Some(ladder) = &phases.ladder {
+        let levels: Vec<String> = ladder.levels.iter().map(ToString::to_string).collect();
+        let (levels, time) = (levels.join(", "), seconds(ladder.seconds));
+        text.push_str(&format!("; in the first {} blocks then {time} with {levels} clients in turn", ladder.blocks));
+    }
+    text
 }

@@ -14,9 +14,9 @@ use crate::conductor::Ending;
 use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
 use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
-use crate::session::{Amount, Arriving, Session, Wish, estimate_s, prepare};
+use crate::session::{Amount, Arriving, Session, Wish, prepare};
 use crate::subject::last_words::last_words;
-use crate::{plan, signals, spans, ui};
+use crate::{signals, spans, ui};
 
 /// Plans, measures, reports.
 pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
@@ -34,10 +34,12 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
     };
     ready_companions(session.plan());
     spans::subscribe(verbosity, Some(session.log()?));
-    announce(session.plan(), session.left());
+    announce(session.plan(), session.left(), session.estimate_s());
     let plan = session.plan();
     let names = plan.variants.iter().map(|variant| variant.name.as_str());
-    let mut progress = ui::Progress::new(plan::trial_seconds(&plan.phases), plan.blocks, names);
+    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
+    let trial_s = session.estimate_s() / session.left().max(1) as f64;
+    let mut progress = ui::Progress::new(trial_s, plan.blocks, names);
     let result = session.run(&mut progress, &stop);
     progress.clear();
     let (ending, summary) = result?;
@@ -119,6 +121,8 @@ fn program(flags: &Run) -> anyhow::Result<ProgramWish> {
             cli::Connection::KeepAlive => Connection::KeepAlive,
             cli::Connection::Close => Connection::Close,
         }),
+        ladder: given.ladder.as_ref().map(|text| read("ladder", text)).transpose()?,
+        background: given.background.iter().map(|text| read("background", text)).collect::<Result<_, _>>()?,
         insecure: given.insecure,
         request: RequestWish {
             method: given.method.clone(),
@@ -131,11 +135,13 @@ fn program(flags: &Run) -> anyhow::Result<ProgramWish> {
     })
 }
 
+/// What a flag says.
+fn read<T: std::str::FromStr<Err = String>>(flag: &str, text: &str) -> anyhow::Result<T> {
+    text.parse().map_err(|error| Refusal::usage(format!("`--{flag}` = {text} is not {error}")))
+}
+
 /// Arrivals and transport, where the flags say something about them.
 fn arriving(flags: &Run) -> anyhow::Result<Arriving> {
-    fn read<T: std::str::FromStr<Err = String>>(flag: &str, text: &String) -> anyhow::Result<T> {
-        text.parse().map_err(|error| Refusal::usage(format!("`--{flag}` = {text} is not {error}")))
-    }
     Ok(Arriving {
         stages: flags.stages.iter().map(|text| read("stage", text)).collect::<Result<_, _>>()?,
         burst: flags.burst.as_ref().map(|text| read("burst", text)).transpose()?,
@@ -178,8 +184,7 @@ fn kinds(asked: &[Evidence], incident: bool) -> anyhow::Result<Vec<EvidenceKind>
         .collect())
 }
 
-fn announce(plan: &Plan, left: usize) {
-    let seconds = estimate_s(plan, left);
+fn announce(plan: &Plan, left: usize, seconds: f64) {
     let (variants, blocks) = (plan.variants.len(), plan.blocks);
     let (of_variants, of_blocks) = (if variants == 1 { "" } else { "s" }, if blocks == 1 { "" } else { "s" });
     ui::remark(&format!(

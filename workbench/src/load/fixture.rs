@@ -17,7 +17,7 @@ pub(super) fn operation(name: &str, weight: f64) -> Operation {
         expect_status: 200,
         expect_body: None,
     };
-    Operation { name: name.into(), measured: true, weight, request: Some(request), line: None }
+    Operation { name: name.into(), measured: true, weight, rate: None, request: Some(request), line: None }
 }
 
 /// `count` operations at a high rate: three of four are `read`, the rest `write`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reports::run::{LevelRecord, PlannedTrial};
+use reports::run::{LadderPlan, LevelRecord, PlannedTrial};
 use scenarios::spec::Scenario;
 
 use super::histogram::{self, Encoded};
@@ -11,17 +11,26 @@ use super::outcome::ClosedOutcome;
 /// Blocks whose trials drive it: enough to merge, and little time.
 const BLOCKS: u32 = 3;
 
-/// Levels that this trial drives, rising, each with its time; none in evidence and after the first blocks. Together they
-/// take as long as the saturated phase, which is the highest level where that is full concurrency.
-pub fn levels(scenario: &Scenario, trial: &PlannedTrial) -> Vec<(u32, Duration)> {
-    if trial.block.is_none_or(|block| block > BLOCKS) || scenario.trial.saturated.is_zero() {
-        return Vec::new();
-    }
+/// The ladder of a scenario. All levels together take as long as the saturated phase, which is the highest level where that
+/// is full concurrency.
+pub fn planned(scenario: &Scenario) -> Option<LadderPlan> {
     let mut levels = scenario.trial.ladder.levels(scenario.load.concurrency);
     // Driven already, and for longer.
     levels.retain(|level| *level != scenario.load.concurrency);
-    let each = scenario.trial.saturated / u32::try_from(levels.len().max(1)).unwrap_or(1);
-    levels.into_iter().map(|level| (level, each)).collect()
+    let seconds = scenario.trial.saturated.as_secs_f64();
+    (seconds > 0.0 && !levels.is_empty()).then_some(LadderPlan { levels, seconds, blocks: BLOCKS })
+}
+
+/// Levels that this trial drives, rising, each with its time; none in evidence and after the first blocks.
+pub fn levels(scenario: &Scenario, trial: &PlannedTrial) -> Vec<(u32, Duration)> {
+    let Some(plan) = planned(scenario).filter(|plan| drives(plan, trial)) else { return Vec::new() };
+    let each = scenario.trial.saturated / u32::try_from(plan.levels.len()).unwrap_or(1);
+    plan.levels.into_iter().map(|level| (level, each)).collect()
+}
+
+/// Whether a trial ends with the ladder.
+pub fn drives(plan: &LadderPlan, trial: &PlannedTrial) -> bool {
+    trial.block.is_some_and(|block| block <= plan.blocks)
 }
 
 /// The record of one level.

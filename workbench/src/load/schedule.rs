@@ -92,6 +92,22 @@ impl Schedule {
         Self { offsets_ns, operations, duration_ns: last_ns }
     }
 
+    /// Both at once, in the order of time, as long as the first. Also which of them are the second's.
+    pub(super) fn beside(&self, other: &Self) -> (Self, Vec<bool>) {
+        let own = self.offsets_ns.iter().zip(&self.operations).map(|(at_ns, operation)| (*at_ns, *operation, false));
+        let others =
+            other.offsets_ns.iter().zip(&other.operations).map(|(at_ns, operation)| (*at_ns, *operation, true));
+        let mut all: Vec<(u64, u16, bool)> = own.chain(others).collect();
+        // Stable: of two at one time the first schedule's comes first.
+        all.sort_by_key(|(at_ns, ..)| *at_ns);
+        let both = Self {
+            offsets_ns: all.iter().map(|(at_ns, ..)| *at_ns).collect(),
+            operations: all.iter().map(|(_, operation, _)| *operation).collect(),
+            duration_ns: self.duration_ns,
+        };
+        (both, all.into_iter().map(|(.., others)| others).collect())
+    }
+
     /// Number of operations.
     pub fn len(&self) -> usize {
         self.offsets_ns.len()

@@ -71,6 +71,13 @@ impl Slots {
         Self((0..count).map(|_| Slot::default()).collect())
     }
 
+    /// The slots of two phases as one; `from_other` says whose each of them is, each in its order.
+    pub(super) fn beside(self, other: Self, from_other: &[bool]) -> Self {
+        let (mut own, mut others) = (self.0.into_iter(), other.0.into_iter());
+        let next = |from_other: &bool| if *from_other { others.next() } else { own.next() };
+        Self(from_other.iter().filter_map(next).collect())
+    }
+
     #[cfg(test)]
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Slot> {
         self.0.iter()

@@ -16,8 +16,10 @@ pub struct Operation {
     pub name: String,
     /// Whether `latency.*` covers it.
     pub measured: bool,
-    /// Relative frequency.
+    /// Relative frequency; 0 where it has a rate of its own.
     pub weight: f64,
+    /// Operations per second beside the mix, in open loops only.
+    pub rate: Option<f64>,
     /// What to send, for networked workloads.
     pub request: Option<Request>,
     /// What to send instead where the subject speaks in lines.
@@ -113,6 +115,9 @@ impl Round {
 #[derive(Debug, Clone)]
 pub(super) struct Deck(Vec<u16>);
 
+/// Seeds of background operations begin here.
+const BACKGROUND: u64 = 0x6261_636b;
+
 /// Small enough to lie in the first-level cache, large enough for a share of 0.1 %.
 const DECK: usize = 4096;
 
@@ -140,8 +145,42 @@ impl OpenSpec {
         Self { placement, ..self }
     }
 
-    /// Lays out the arrivals. Pure.
+    /// Lays out the arrivals of the mix and of background load beside it. Pure.
     pub fn schedule(&self) -> Schedule {
+        let mix = self.mix();
+        match self.background(mix.duration_ns) {
+            Some(background) => mix.beside(&background).0,
+            None => mix,
+        }
+    }
+
+    /// Arrivals of operations with a rate of their own, for so long; `None` where there are none. Each is a process of its
+    /// own: what is asked for beside it does not move it.
+    pub(super) fn background(&self, duration_ns: u64) -> Option<Schedule> {
+        #[allow(clippy::cast_precision_loss, reason = "a phase is shorter than 2^52 ns")]
+        let seconds = duration_ns as f64 * 1e-9;
+        let one = |(index, operation): (u16, &Operation)| {
+            let rate = operation.rate?;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, at most 1e9")]
+            let count = (rate * seconds).round().min(1e9) as usize;
+            let arrivals = if self.arrivals == Arrivals::Constant { Arrivals::Constant } else { Arrivals::Poisson };
+            let seed = mixed(self.seed, BACKGROUND + u64::from(index));
+            let schedule = Schedule::new(arrivals, count as f64 / seconds, count, &[1.0], seed);
+            Some(Schedule { operations: vec![index; count], duration_ns, ..schedule })
+        };
+        (0..).zip(&self.operations).filter_map(one).reduce(|all, one| all.beside(&one).0)
+    }
+
+    /// Connections for them: as many as are busy where every request takes the whole timeout, up to those of the mix.
+    pub(super) fn background_connections(&self) -> usize {
+        let rate: f64 = self.operations.iter().filter_map(|operation| operation.rate).sum();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is cut")]
+        let busy = (rate * self.timeout.as_secs_f64()).ceil() as usize;
+        busy.clamp(1, self.concurrency.max(1))
+    }
+
+    /// Lays out the arrivals of the mix.
+    pub(super) fn mix(&self) -> Schedule {
         let weights: Vec<f64> = self.operations.iter().map(|o| o.weight).collect();
         match &self.shape {
             _ if self.arrivals == Arrivals::Closed => {
@@ -214,6 +253,7 @@ fn operations(scenario: &Scenario) -> Vec<Operation> {
         name: o.name.clone(),
         measured: o.measured,
         weight: o.weight,
+        rate: o.rate,
         request: o.request.clone(),
         line: o.line.clone(),
     };
@@ -233,6 +273,7 @@ mod tests {
         let operation = |name: &str, weight| scenarios::spec::Operation {
             name: name.into(),
             weight,
+            rate: None,
             measured: name == "order",
             request: None,
             line: None,
@@ -275,6 +316,31 @@ mod tests {
         assert_eq!((spec.schedule().len(), logins), (100, 10));
         assert_eq!(spec.schedule(), OpenSpec::new(&scenario(), 7).schedule());
         assert_ne!(spec.schedule(), OpenSpec::new(&scenario(), 8).schedule());
+    }
+
+    #[test]
+    fn background_load_goes_beside_the_mix_and_does_not_move_it() {
+        let plain = OpenSpec::new(&scenario(), 7);
+        let mut beside = plain.clone();
+        let export =
+            Operation { name: "export".into(), weight: 0.0, rate: Some(50.0), ..fixture::operation("any", 1.0) };
+        beside.operations.insert(0, export.clone());
+        beside.operations.push(Operation { rate: Some(100.0), ..export });
+        // 100 operations at 500 a second take 0.2 s.
+        let all = beside.schedule();
+        let of = |operation: u16| -> Vec<u64> {
+            let all = all.offsets_ns.iter().zip(&all.operations);
+            all.filter(|(_, o)| **o == operation).map(|(at, _)| *at).collect()
+        };
+        assert_eq!((of(0).len(), of(3).len(), all.duration_ns), (10, 20, 200_000_000));
+        let mix = plain.schedule();
+        let orders = mix.offsets_ns.iter().zip(&mix.operations).filter(|(_, o)| **o == 0).map(|(at, _)| *at);
+        assert_eq!(of(1), orders.collect::<Vec<_>>());
+        assert!(all.offsets_ns.is_sorted());
+        let closed = ClosedSpec { operations: beside.operations.clone(), ..fixture::closed() };
+        assert!((0..DECK as u64).all(|at| matches!(closed.deck().at(at), 1 | 2)), "closed loops leave it out");
+        assert_eq!(beside.background_connections(), 1);
+        assert_eq!(OpenSpec { concurrency: 400, ..beside }.background_connections(), 300);
     }
 
     #[test]

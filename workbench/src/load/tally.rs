@@ -57,7 +57,7 @@ impl Finished<'_> {
         let judged: Vec<Judged<'_>> = (0..self.schedule.len()).map(|sequence| self.judge(sequence)).collect();
         let operations = (0..self.spec.operations.len()).map(|o| self.operation(o, &judged)).collect();
         let mut lag = histogram::new();
-        for one in &judged {
+        for one in judged.iter().filter(|one| !self.is_background(one)) {
             if let Some(handed) = one.slot.handed_ns() {
                 lag.saturating_record(handed.saturating_sub(self.started_ns + one.intended_ns));
             }
@@ -209,8 +209,16 @@ impl Finished<'_> {
         points
     }
 
+    /// Background load is sent by a thread of its own, whose lag is nobody's latency.
+    fn is_background(&self, one: &Judged<'_>) -> bool {
+        self.spec.operations[one.operation].rate.is_some()
+    }
+
     fn lag_ns(&self, one: &Judged<'_>) -> u64 {
-        one.slot.handed_ns().map_or(0, |handed| handed.saturating_sub(self.started_ns + one.intended_ns))
+        one.slot
+            .handed_ns()
+            .filter(|_| !self.is_background(one))
+            .map_or(0, |handed| handed.saturating_sub(self.started_ns + one.intended_ns))
     }
 
     fn intervals(&self, judged: &[Judged<'_>]) -> Vec<Interval> {

@@ -90,17 +90,31 @@ fn planned(plan: &Plan) -> Vec<String> {
     }
     if phases.operations > 0 {
         steps.push(format!(
-            "{} operations at {}/s with {} arrivals (latency)",
+            "{} operations at {}/s with {} arrivals (latency){}",
             number::count(phases.operations as f64),
             number::count(phases.rate),
-            text::name(&phases.arrivals)
+            text::name(&phases.arrivals),
+            beside(plan)
         ));
+    }
+    if let Some(ladder) = &phases.ladder {
+        let (time, blocks) = (number::tick_seconds(ladder.seconds), ladder.blocks);
+        let levels: Vec<String> = ladder.levels.iter().map(ToString::to_string).collect();
+        steps.push(format!("in the first {blocks} blocks {time} with {} clients in turn", levels.join(", ")));
     }
     if !steps.is_empty() {
         let timeout = number::tick_seconds(phases.timeout_s);
         lines.push(format!("A trial is {}; an operation times out after {timeout}.", steps.join(", then ")));
     }
     lines
+}
+
+/// ` beside export at 20/s, which went over connections of its own`.
+fn beside(plan: &Plan) -> String {
+    let load = &plan.phases.background;
+    let each: Vec<String> =
+        load.iter().map(|load| format!("{} at {}/s", text::name(&load.operation), number::count(load.rate))).collect();
+    if each.is_empty() { String::new() } else { format!(" beside {}", each.join(", ")) }
 }
 
 fn row(page: &Page<'_>, trial: &TrialRecord) -> Row {

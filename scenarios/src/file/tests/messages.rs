@@ -241,3 +241,17 @@ fn what_is_wrong_with_arrivals_is_pointed_at() {
         ("path = \"/health\"", "expect = \"PONG\""),
     ]));
 }
+
+#[test]
+fn what_is_wrong_with_background_load_is_pointed_at() {
+    let weight = "weight = 1\nbackground";
+    insta::assert_snapshot!(messages(&[
+        ("weight = 39", "rate = 39"),
+        (weight, "rate = 5\nweight = 1\nbackground"),
+        (weight, "rate = 0\nbackground"),
+        (weight, "rate = \"5\"\nbackground"),
+        ("weight = 39", "background = true\nrate = 39"),
+    ]));
+    let closed = with(weight, "rate = 5\nbackground").replace("rate = 1000", "arrivals = \"closed\"");
+    insta::assert_snapshot!(message(&closed));
+}

@@ -194,13 +194,16 @@ fn mixes() -> impl Strategy<Value = Vec<Operation>> {
         option::of(requests()).prop_map(|request| (request, None)),
         lines.prop_map(|line| (None, Some(line))),
     ];
-    let operation = (0.001_f64..1e6, any::<bool>(), sent);
+    let operation = (0.001_f64..1e6, any::<bool>(), any::<bool>(), sent);
     (btree_map("[a-zA-Z0-9._-]{1,8}", operation, 1..4)).prop_map(|operations| {
         let mut mix: Vec<Operation> = operations
             .into_iter()
-            .map(|(name, (weight, measured, (request, line)))| Operation { name, weight, measured, request, line })
+            .map(|(name, (frequency, measured, own, (request, line)))| {
+                let (weight, rate) = if own && !measured { (0.0, Some(frequency)) } else { (frequency, None) };
+                Operation { name, weight, rate, measured, request, line }
+            })
             .collect();
-        mix[0].measured = true;
+        (mix[0].measured, mix[0].weight, mix[0].rate) = (true, 1.0, None);
         mix
     })
 }
@@ -281,6 +284,10 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let load = prop_oneof![3 => loads(), 1 => shaped_loads()];
     (names, trial, load, mixes(), settings).prop_flat_map(|(names, trial, load, mix, settings)| {
         let (name, version, summary, workload) = names;
+        let mut mix = mix;
+        if load.arrivals == Arrivals::Closed {
+            mix.retain(|operation| operation.rate.is_none());
+        }
         variants(&settings).prop_map(move |variants| Scenario {
             name: name.clone(),
             version,

@@ -9,6 +9,7 @@
 //! cancelled, and its connection stays.
 
 mod answer;
+mod beside;
 mod client;
 mod closed;
 mod endpoint;
@@ -44,21 +45,14 @@ use crate::load::pacer::Pacing;
 /// Operations that find no connection free wait in order; of those in flight and waiting together, everything beyond
 /// `max_in_flight` is unanswered (`shed`). What waits or runs longer than the timeout has timed out.
 ///
+/// Operations with a rate of their own go over connections of their own, driven by a second thread: however slow they are,
+/// they take no connection from those that are measured.
+///
 /// # Errors
 /// A request that cannot be sent, a server that cannot be reached at all, or a failure of the driver itself. What goes
 /// wrong later is counted, not returned.
 pub fn drive_open(endpoint: &Endpoint, spec: &OpenSpec, stop: &AtomicBool) -> Result<PhaseOutcome, LoadError> {
-    let (schedule, slots) = open::laid_out(spec);
-    driver_thread::run(&spec.placement, |seat| {
-        let endpoint = &negotiate::settled(endpoint, stop)?;
-        let (operations, streams, seed) = (&spec.operations, spec.concurrency, spec.seed);
-        if endpoint.protocol == Protocol::Http2 {
-            let client = Multiplexer::connect(endpoint, operations, streams, seed, seat.pacing, stop)?;
-            return open::drive(client, spec, (&schedule, &slots), seat, stop);
-        }
-        let client = Engine::connect(endpoint, operations, streams, seed, seat.pacing, stop)?;
-        open::drive(client, spec, (&schedule, &slots), seat, stop)
-    })
+    beside::drive(endpoint, spec, stop)
 }
 
 /// Runs `spec.concurrency` clients for `spec.duration`, each sending as soon as it was answered, then waits for what is

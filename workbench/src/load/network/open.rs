@@ -7,35 +7,54 @@ use scenarios::spec::Arrivals;
 use super::client::Client;
 use crate::load::agenda::Agenda;
 use crate::load::clock::{Clock, MonotonicClock, thread_cpu_s};
-use crate::load::driver_thread::Seat;
 use crate::load::pacer::STOP_CHECK_NS;
 use crate::load::schedule::Schedule;
 use crate::load::slots::{Ending, Slots};
-use crate::load::tally::Finished;
-use crate::load::{LoadError, OpenSpec, PhaseOutcome};
+use crate::load::{LoadError, OpenSpec};
 
 /// From the last connection to the first operation.
 const LEAD_NS: u64 = 2_000_000;
 
 /// Schedule and slots of a phase: laid out before any connection is made.
-pub(super) fn laid_out(spec: &OpenSpec) -> (Schedule, Slots) {
-    let schedule = spec.schedule();
-    let slots = Slots::new(schedule.len());
-    (schedule, slots)
+pub(super) struct Laid {
+    pub(super) schedule: Schedule,
+    pub(super) slots: Slots,
 }
 
-/// Drives the schedule with a client whose connections are made.
+impl Laid {
+    pub(super) fn out(schedule: Schedule) -> Self {
+        Self { slots: Slots::new(schedule.len()), schedule }
+    }
+}
+
+/// A schedule that was driven.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Driven {
+    pub(super) started_ns: u64,
+    pub(super) ended_ns: u64,
+    pub(super) cpu_s: f64,
+    pub(super) reconnects: u64,
+    pub(super) interrupted: bool,
+}
+
+/// When a phase begins whose connections were made just now.
+pub(super) fn soon_ns(spec: &OpenSpec) -> u64 {
+    MonotonicClock.now_ns() + if spec.arrivals == Arrivals::Closed { 0 } else { LEAD_NS }
+}
+
+/// Drives the schedule with a client whose connections are made, from the time that `start` gives; where it gives none,
+/// the phase counts as interrupted.
 pub(super) fn drive(
     mut client: impl Client,
     spec: &OpenSpec,
-    (schedule, slots): (&Schedule, &Slots),
-    seat: &Seat,
+    Laid { schedule, slots }: &Laid,
+    start: impl FnOnce() -> Option<u64>,
     stop: &AtomicBool,
-) -> Result<PhaseOutcome, LoadError> {
+) -> Result<Driven, LoadError> {
+    let Some(started_ns) = start() else { return Ok(Driven { interrupted: true, ..Driven::default() }) };
     let timeout_ns = u64::try_from(spec.timeout.as_nanos()).unwrap_or(u64::MAX / 4);
     let closed = spec.arrivals == Arrivals::Closed;
     let before_s = thread_cpu_s();
-    let started_ns = MonotonicClock.now_ns() + if closed { 0 } else { LEAD_NS };
     let mut agenda = Agenda::new(schedule, slots, started_ns, timeout_ns, closed);
     let mut now_ns = MonotonicClock.now_ns();
     let interrupted = loop {
@@ -73,17 +92,11 @@ pub(super) fn drive(
         client.step(until_ns)?;
         now_ns = MonotonicClock.now_ns();
     };
-    let finished = Finished {
-        spec,
-        schedule,
-        slots,
-        seat,
+    Ok(Driven {
         started_ns,
         ended_ns: MonotonicClock.now_ns(),
         cpu_s: thread_cpu_s() - before_s,
         reconnects: client.reconnects(),
         interrupted,
-        messages: &[],
-    };
-    Ok(finished.tally())
+    })
 }

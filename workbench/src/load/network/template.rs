@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn operation(request: Request) -> Operation {
-        Operation { name: "order".into(), measured: true, weight: 1.0, request: Some(request), line: None }
+        Operation { name: "order".into(), measured: true, weight: 1.0, rate: None, request: Some(request), line: None }
     }
 
     fn here() -> Endpoint {

@@ -6,7 +6,7 @@ mod secure;
 mod server;
 
 use std::net::TcpListener;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use scenarios::spec::{Arrivals, Request};
@@ -69,6 +69,47 @@ fn every_operation_of_the_schedule_is_sent_once() {
     expected.sort_unstable();
     seen.sort_unstable();
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn background_load_has_connections_of_its_own() {
+    let served = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = std::sync::Arc::clone(&served);
+    let server = Server::start(move |request, _| {
+        if request.contains("/export/") {
+            // As many of them as there are connections, until every measured operation was answered.
+            while seen.load(Ordering::Relaxed) < 400 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        } else {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+        answer("200 OK", "fine")
+    });
+    let mut spec = fixture::open(400);
+    let export = fixture::operation("export", 0.0);
+    spec.operations.push(crate::load::Operation { rate: Some(500.0), measured: false, ..export });
+    let outcome = drive_open(&server.target(), &spec, &GO).unwrap();
+    let counts: Vec<_> = outcome.operations.iter().map(|o| (o.name.as_str(), o.scheduled, o.answered)).collect();
+    assert_eq!(counts, [("read", 300, 300), ("write", 100, 100), ("export", 10, 10)]);
+    assert_eq!((outcome.driver.asked, outcome.driver.sent, outcome.driver.lag.len()), (410, 410, 400));
+    assert_eq!(outcome.measured_latency().len(), 400);
+    let mut expected: Vec<String> = (0..10).map(|sequence| format!("GET /export/{sequence} HTTP/1.1")).collect();
+    let mut exports: Vec<String> = server.request_lines().into_iter().filter(|line| line.contains("export")).collect();
+    exports.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(exports, expected);
+}
+
+#[test]
+fn background_load_fails_with_the_phase_and_ends_with_it() {
+    let mut spec = fixture::open(10);
+    spec.operations.push(crate::load::Operation { rate: Some(500.0), ..fixture::operation("export", 0.0) });
+    let nobody = Endpoint::loopback(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    assert!(matches!(drive_open(&nobody, &spec, &GO), Err(LoadError::Unreachable { .. })));
+    let server = Server::start(|_, _| answer("200 OK", ""));
+    let stopped = AtomicBool::new(true);
+    assert!(drive_open(&server.target(), &spec, &stopped).unwrap().interrupted);
 }
 
 #[test]
