@@ -113,7 +113,7 @@ pub(super) fn answer(
     if as_text {
         return Ok(Response::ok(TEXT, heap_text::render(&recorded, &Memory::read(), purged.as_deref())));
     }
-    Ok(match convert(&recorded, view, began, purged) {
+    Ok(match convert(&recorded, view, began, purged, length.is_some()) {
         Ok(profile) => Response::file(name, flamegraphs::write::pprof(&profile)),
         Err(reason) => Response::refusal(Status::Failed, format!("The profile could not be made: {reason}")),
     })
@@ -129,6 +129,7 @@ fn convert(
     view: View,
     began: SystemTime,
     purged: Option<String>,
+    of_a_time: bool,
 ) -> Result<Profile, BuildError> {
     let types =
         [("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes")];
@@ -148,9 +149,10 @@ fn convert(
     meta.time_nanos = since_epoch(began);
     meta.duration_nanos = nanoseconds(recorded.wall_s);
     meta.comments.push(format!(
-        "sampler: one byte in {} in the allocator, stacks by {}; only what was allocated meanwhile; a resize counts as \
-         a new block",
-        recorded.rate, recorded.walked_by
+        "sampler: one byte in {} in the allocator, stacks by {}; {}; a resize counts as a new block",
+        recorded.rate,
+        recorded.walked_by,
+        if of_a_time { "only what was allocated meanwhile" } else { "all since the sampler started" }
     ));
     meta.comments.extend(purged);
     for (count, loss) in [

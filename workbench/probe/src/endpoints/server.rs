@@ -101,7 +101,8 @@ impl Endpoints {
 
     /// Samples one allocated byte in so many on average, from the start of the endpoints on: [`heap::DEFAULT_RATE`], which
     /// is Go's, unless another is asked for. Under it the instructions of small allocations rise by a few per cent, and
-    /// every sample costs a walk of the stack. 0: only while somebody asks for a profile of so many seconds. Without
+    /// every sample costs a walk of the stack: the bench `tasks` measures CPU of request-like work at 1.05 to 1.07 times
+    /// that without (two runs, each within [1.04, 1.08]), of spawns and of a ping-pong at no more than noise. 0: only while somebody asks for a profile of so many seconds. Without
     /// [`crate::allocator::Selectable`] as the global allocator, and beside another heap profile, nothing is sampled.
     #[must_use]
     pub fn heap_rate(mut self, bytes: u64) -> Self {
