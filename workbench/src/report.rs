@@ -212,12 +212,14 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
     if build.profile == "dev" || build.flags.iter().any(|flag| flag == "debug-assertions") {
         doubts.push("measured by a debug build: the numbers mean nothing; use `cargo run --release`".to_owned());
     }
-    if build.flags.iter().any(|flag| flag == "tokio-tracing") {
-        doubts.push(
-            "measured by a build with tokio's instrumentation compiled in (tokio-tracing), which every poll and wake pays \
-             for: use `workbench`, not the console child"
-                .to_owned(),
-        );
+    let handicaps = [
+        ("tokio-tracing", "tokio's instrumentation", "every poll and wake", "the console child"),
+        ("jemalloc-profiling", "jemalloc's heap profiler", "every allocation", "the heap-profiling child"),
+    ];
+    for (flag, what, who, child) in handicaps.iter().filter(|(flag, ..)| build.flags.iter().any(|has| has == flag)) {
+        doubts.push(format!(
+            "measured by a build with {what} compiled in ({flag}), which {who} pays for: use `workbench`, not {child}"
+        ));
     }
     doubts.extend(configuration(&run.machine));
     for variant in variants {

@@ -5,6 +5,7 @@ pub mod external;
 pub mod guard;
 pub mod last_words;
 mod metrics;
+mod one_look;
 pub mod outside;
 pub mod process;
 mod reap;

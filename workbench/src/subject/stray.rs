@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::one_look;
 use super::process::MARKER;
 
 /// What the environment of a process says.
@@ -53,7 +54,7 @@ fn look(marker: &str) -> (Vec<Pid>, bool) {
 
 fn of(pid: i32, wanted: &[u8]) -> Look {
     let folder = Path::new("/proc").join(pid.to_string());
-    match std::fs::read(folder.join("environ")) {
+    match one_look::read(pid, "environ") {
         Ok(environment) if environment.split(|byte| *byte == 0).any(|variable| variable == wanted) => Look::Marked,
         Ok(environment) if environment.is_empty() && is_between_programs(&folder) => Look::Unsure,
         _ => Look::Other,

@@ -15,7 +15,7 @@ pub(crate) const SMALL: &[&str] = &[
     "--set",
     "trial.warmup=20ms",
     "--set",
-    "trial.saturated=50ms",
+    "trial.saturated=300ms",
     "--set",
     "load.operations=200",
     "--set",

@@ -15,6 +15,7 @@ use scenarios::spec::PORT;
 
 use super::launch::Launch;
 use crate::digest;
+use crate::subject::one_look;
 
 /// Path of the setting that names the file.
 pub const BINARY: &str = "program.binary";
@@ -24,7 +25,7 @@ pub const COMMAND: &str = "program.command";
 /// The variables that a process began with; `None` where they are not ours to read.
 pub(super) fn variables(pid: i32) -> Option<BTreeMap<String, String>> {
     // Who has ended has none.
-    let bytes = fs::read(format!("/proc/{pid}/environ")).ok().filter(|bytes| !bytes.is_empty())?;
+    let bytes = one_look::read(pid, "environ").ok().filter(|bytes| !bytes.is_empty())?;
     let pairs = bytes.split(|byte| *byte == 0).filter_map(|pair| {
         let pair = String::from_utf8_lossy(pair);
         let (name, value) = pair.split_once('=')?;
@@ -35,7 +36,7 @@ pub(super) fn variables(pid: i32) -> Option<BTreeMap<String, String>> {
 
 /// The words that a process began with.
 fn words(pid: i32) -> Option<Vec<String>> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|bytes| !bytes.is_empty())?;
+    let bytes = one_look::read(pid, "cmdline").ok().filter(|bytes| !bytes.is_empty())?;
     let ended = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     Some(ended.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect())
 }

@@ -28,7 +28,7 @@ const SHORT: &[&str] = &[
     "--concurrency",
     "4",
     "--set",
-    "trial.saturated=100ms",
+    "trial.saturated=200ms",
     "--seed",
     GOOD_FIRST,
 ];
