@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod console;
+pub mod findings;
 pub mod metric;
 pub mod render;
 pub mod run;

@@ -107,6 +107,9 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         comparisons,
         profiles,
         findings: Vec::new(),
+        undecided: Vec::new(),
+        ruled_out: Vec::new(),
+        unused: Vec::new(),
         attached: run.attached.clone(),
         blame: run.traces.iter().flat_map(|(variant, trace)| evidence::trace::blame(variant, trace)).collect(),
     }

@@ -145,6 +145,9 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         comparisons: Vec::new(),
         profiles: Vec::new(),
         findings: Vec::new(),
+        undecided: Vec::new(),
+        ruled_out: Vec::new(),
+        unused: Vec::new(),
         attached: None,
         blame: Vec::new(),
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::fixture::Fixture;
 use super::text::is_invisible;
 use super::{html, json, markdown, terminal};
-use crate::run::{Culprit, Finding, HeapPeak, TrialOutcome};
+use crate::run::{Culprit, Finding, HeapPeak, RuledOut, TrialOutcome, Undecided, Unused};
 
 /// What a name may hold.
 fn hostile_texts() -> Vec<String> {
@@ -94,7 +94,26 @@ fn poisoned(evil: &str) -> Fixture {
         share: 0.5,
         culprit: Some(Culprit { function: "function".into(), file: "file".into(), line: 1 }),
         evidence: vec!["evidence line".into()],
+        refuted_by: "refuted".into(),
         next: "next".into(),
+        proof: "cpu".into(),
+    });
+    fixture.summary.undecided.push(Undecided {
+        variant: "sync".into(),
+        rules: vec!["rare-stall".into()],
+        sentence: "sentence".into(),
+        experiment: "experiment".into(),
+    });
+    fixture.summary.ruled_out.push(RuledOut {
+        variant: "sync".into(),
+        rule: "throttled".into(),
+        because: "because".into(),
+    });
+    fixture.summary.unused.push(Unused {
+        variant: "sync".into(),
+        evidence: "wait".into(),
+        because: "because".into(),
+        rules: vec!["throttled".into()],
     });
     let mut heap = fixture.summary.profiles[0].clone();
     heap.kind = "heap".into();

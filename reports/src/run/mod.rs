@@ -29,6 +29,7 @@ mod trial;
 mod version;
 pub mod writer;
 
+pub use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 pub use allocator::{AllocatorHead, AllocatorRecord, AllocatorSample, PressureChange, PressureLevel};
 pub use attached::{
     Attached, AttachedProfile, Figure, GoroutineGroup, Goroutines, Hot, LabelShare, Origin, Picture, ThreadTime,
@@ -46,8 +47,8 @@ pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, Tri
 pub use slug::slugs;
 pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
 pub use summary::{
-    Blame, Comparison, Culprit, Finding, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary,
-    VariantSummary, Verdict,
+    Blame, Comparison, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary, VariantSummary,
+    Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
 pub use threads::{LaneShares, LongWait, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};

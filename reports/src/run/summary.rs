@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
+
 use super::{
     Attached, BuildInfo, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status, TraceCase,
 };
@@ -47,8 +49,17 @@ pub struct RunSummary {
     pub comparisons: Vec<Comparison>,
     /// Evidence files.
     pub profiles: Vec<ProfileSummary>,
-    /// Named causes; later issues fill them.
+    /// Named causes, variant by variant, the most important first.
     pub findings: Vec<Finding>,
+    /// Causes that the evidence does not tell apart.
+    #[serde(default)]
+    pub undecided: Vec<Undecided>,
+    /// Mechanisms that were looked for and are not there.
+    #[serde(default)]
+    pub ruled_out: Vec<RuledOut>,
+    /// Evidence that findings could not use.
+    #[serde(default)]
+    pub unused: Vec<Unused>,
     /// What was seen of a process that ran already; `None` for runs that measured something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<Attached>,
@@ -269,36 +280,4 @@ pub struct HeapPeak {
     pub live_bytes: u64,
     /// What of them the profile shows, estimated ÷ `live_bytes`. The rest is older than the profile.
     pub coverage: f64,
-}
-
-/// A named cause.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Variant.
-    pub variant: String,
-    /// Slug of the mechanism.
-    pub rule: String,
-    /// 1 is the most important.
-    pub rank: u32,
-    /// One line.
-    pub title: String,
-    /// Part of the excess latency explained, 0 to 1.
-    pub share: f64,
-    /// Where.
-    pub culprit: Option<Culprit>,
-    /// Evidence, one sentence each.
-    pub evidence: Vec<String>,
-    /// Command to run next.
-    pub next: String,
-}
-
-/// A place in a program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Culprit {
-    /// Function.
-    pub function: String,
-    /// Source file.
-    pub file: String,
-    /// Line.
-    pub line: u32,
 }

@@ -1,0 +1,8 @@
+//! From evidence to named causes.
+//!
+//! A rule is about a mechanism, never about a name: it looks at everything that is known of one variant and finds causes,
+//! rules its mechanism out, or says what it would have to see.
+
+mod record;
+
+pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
