@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod console;
 pub mod findings;
+pub mod limits;
 pub mod metric;
 pub mod render;
 pub mod run;

@@ -112,6 +112,7 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         unused: Vec::new(),
         attached: run.attached.clone(),
         blame: run.traces.iter().flat_map(|(variant, trace)| evidence::trace::blame(variant, trace)).collect(),
+        gate: None,
     }
 }
 

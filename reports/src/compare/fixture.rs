@@ -150,5 +150,6 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         unused: Vec::new(),
         attached: None,
         blame: Vec::new(),
+        gate: None,
     }
 }

@@ -9,6 +9,7 @@ pub mod console;
 mod error;
 mod event;
 mod files;
+mod gate;
 pub mod hlog;
 mod host;
 mod journal;
@@ -36,6 +37,7 @@ pub use attached::{
 };
 pub use error::RunError;
 pub use event::Event;
+pub use gate::{GateOutcome, GateSide, GateVerdict, LimitOutcome, LimitSource, LimitVerdict, OnCannotTell, Stopped};
 pub use host::{BuildInfo, Machine};
 pub use kernel::{KernelHead, KernelRecord, KernelSample};
 pub use levels::{LevelRecord, LevelSummary};

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BuildInfo, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status, TraceCase,
+    Attached, BuildInfo, GateOutcome, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status,
+    TraceCase,
 };
 
 /// `run.json` and the `--json` document.
@@ -66,6 +67,9 @@ pub struct RunSummary {
     /// What the worst delays and waits of tasks were for, where they were traced from outside.
     #[serde(default)]
     pub blame: Vec<Blame>,
+    /// What the gate decided; `None` where nothing was gated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateOutcome>,
 }
 
 /// A delay or a wait of a task, followed back to what it was for.
