@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::file::{self, ReadError};
+use crate::file::{self, ReadError, WrittenLimits};
 use crate::problem::{Problems, listed, nearest, shown};
 use crate::spec::Scenario;
 use crate::workload::{Context, InProcess, Networked, WorkloadError};
@@ -193,6 +193,20 @@ impl Catalog {
             return Ok(file::read(&path, &self.workloads())?);
         }
         self.scenario(name_or_path)
+    }
+
+    /// The limits of a scenario, as [`Catalog::load`] finds it.
+    ///
+    /// # Errors
+    /// As [`Catalog::load`].
+    pub fn limits(&self, name_or_path: &str) -> Result<WrittenLimits, CatalogError> {
+        if let Some(path) = as_path(name_or_path) {
+            return Ok(file::limits_of(&path)?);
+        }
+        self.scenario(name_or_path)?;
+        let entry = self.entries.iter().find(|entry| entry.name == name_or_path);
+        let text = entry.map_or("", |entry| entry.toml.as_ref());
+        Ok(file::limits(&format!("{name_or_path}.toml"), text)?)
     }
 
     /// Reads a scenario from text; `file` is the name that messages give it.

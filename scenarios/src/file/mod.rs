@@ -55,6 +55,12 @@
 //! [workload_parameters]      # every parameter that may be set, with its default
 //! login = "inline"
 //!
+//! [limits]                   # what `gate` allows: a change against the base, or a value
+//! cpu_per_op = "<+3%"
+//! latency.p99 = ["<+10%", "<50ms"]
+//! "latency.p99[login]" = "<1s"
+//! error_rate = "<=0.1%"
+//!
 //! [[variant]]                # without any there is one, called `default`
 //! name = "fixed"
 //! summary = "Passwords are hashed in the blocking pool."
@@ -86,6 +92,7 @@
 mod arrivals;
 mod document;
 mod fields;
+mod limits;
 mod mix;
 mod placeholders;
 mod settings;
@@ -99,6 +106,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use self::limits::{WrittenLimit, WrittenLimits, limits, limits_of};
 pub use self::write::to_toml;
 
 use self::document::{Report, Section};
@@ -177,6 +185,7 @@ const TOP: &[&str] = &[
     "knobs",
     "workload_parameters",
     "variant",
+    "limits",
 ];
 
 /// `None` where a problem was reported; reading goes on after one, so that others are found too.
@@ -197,6 +206,7 @@ fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> O
             name
         })
     };
+    limits::read(root);
     let shape = shape::read(root);
     let path = subject.as_ref().and_then(|subject| subject.as_ref()?.path.as_deref());
     let mix = mix::read(root, kind, path);

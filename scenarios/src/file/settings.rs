@@ -95,7 +95,7 @@ fn insert(settings: &mut Settings, leaf: Leaf<'_>, declared: &[&str]) {
 }
 
 /// Every value below a table, with its path; tables that hold nothing are left out.
-fn leaves<'a>(section: &Section<'a>) -> Vec<Leaf<'a>> {
+pub(super) fn leaves<'a>(section: &Section<'a>) -> Vec<Leaf<'a>> {
     let mut found = Vec::new();
     for field in section.fields() {
         let path = field.key.to_owned();
