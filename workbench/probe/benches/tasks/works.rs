@@ -1,5 +1,7 @@
 //! Three kinds of work whose cost is mostly the runtime's.
 
+#![expect(clippy::unwrap_used, reason = "a bench whose work fails has nothing to report")]
+
 use std::hint::black_box;
 
 use tokio::runtime::Runtime;
