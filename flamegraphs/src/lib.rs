@@ -23,6 +23,7 @@
 pub mod capture;
 pub mod coverage;
 pub mod folded;
+pub mod moments;
 pub mod names;
 pub mod profile;
 mod proto;
@@ -30,6 +31,7 @@ pub mod read;
 #[cfg(feature = "svg")]
 pub mod svg;
 pub mod tasks;
+pub mod trees;
 pub mod write;
 
 pub use coverage::Coverage;

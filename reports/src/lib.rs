@@ -1,5 +1,6 @@
 //! What a run is on disk, statistics, comparison and rendering.
 
+pub mod breach;
 pub mod compare;
 pub mod console;
 pub mod findings;

@@ -292,6 +292,9 @@ pub(crate) struct Show {
     /// Where threads waited, who was off its CPU why, and what the kernel counted (gathered by `run --evidence wait`).
     #[arg(long, conflicts_with_all = ["plan", "tasks", "allocator", "resources"])]
     pub waits: bool,
+    /// What ran while operations were late, against the rest of the same trial.
+    #[arg(long, conflicts_with_all = ["plan", "tasks", "resources", "allocator", "waits"])]
+    pub breach: bool,
     /// The moment of the recording to look at, e.g. `2.5s` after its begin; its end unless given.
     #[arg(long, value_name = "DURATION", conflicts_with = "plan")]
     pub at: Option<String>,

@@ -47,6 +47,8 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         stalls: &run.stalls,
         traces: &run.traces,
         waits: &run.waits,
+        samples: &run.samples,
+        breaches: &run.breaches,
     };
     writer.report_html(&render::html::page(&page))?;
     writer.report_md(&(render::markdown::report(&summary) + &render::markdown::console(&summary, &views)))?;

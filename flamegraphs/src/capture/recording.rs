@@ -8,6 +8,7 @@ use super::parking::{Mark, is_parked, mark};
 use super::symbols::{Place, Symbols};
 use super::waits::{Wait, Why, waits};
 use crate::coverage::Coverage;
+use crate::moments::{Moment, Timed};
 use crate::profile::{BuildError, Builder, Label, LocationId, Mapping, Profile, Symbols as Known, ValueType};
 
 /// Addresses from here on are the kernel's (the upper half of the address space).
@@ -111,18 +112,35 @@ impl Recording {
     /// # Errors
     /// Only should the recording not hold together.
     pub fn profile(&self, labels: &[Label]) -> Result<Profile, BuildError> {
+        Ok(self.timed(labels)?.profile)
+    }
+
+    /// The same with the moments of its samples, as far as they were kept.
+    ///
+    /// # Errors
+    /// Only should the recording not hold together.
+    pub fn timed(&self, labels: &[Label]) -> Result<Timed, BuildError> {
         let mut drawing =
             Drawing::new(self, [ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
+        let mut positions: HashMap<(u32, u32), usize> = HashMap::with_capacity(self.counts.len());
         for (thread, stack, count) in &self.counts {
             let count = i64::try_from(*count).unwrap_or(i64::MAX);
-            drawing.sample(*thread, Some(*stack), &[count, count.saturating_mul(whole(self.period_ns))], labels)?;
+            let values = [count, count.saturating_mul(whole(self.period_ns))];
+            if let Some(at) = drawing.sample(*thread, Some(*stack), &values, labels)? {
+                positions.insert((*thread, *stack), at);
+            }
         }
         let meta = drawing.builder.meta();
         meta.default_sample_type = "cpu".to_owned();
         meta.period_type = Some(ValueType::new("cpu", "nanoseconds"));
         meta.period = whole(self.period_ns);
         meta.set_coverage(&self.coverage());
-        Ok(drawing.finish())
+        let moments = self.taken.iter().filter_map(|taken| {
+            let sample = *positions.get(&(taken.thread, taken.stack))?;
+            Some(Moment { time_ns: taken.time_ns, sample: u32::try_from(sample).ok()? })
+        });
+        let moments: Vec<Moment> = moments.collect();
+        Ok(Timed::new(drawing.finish(), moments))
     }
 
     /// The time that threads spent off their CPU, by where they left it: sample types `waits` and `delay`, with a label
@@ -241,8 +259,15 @@ impl<'a> Drawing<'a> {
         }))
     }
 
-    fn sample(&mut self, thread: u32, stack: Option<u32>, values: &[i64], labels: &[Label]) -> Result<(), BuildError> {
-        let Some(thread) = self.recording.threads.get(thread as usize) else { return Ok(()) };
+    /// Which sample of the profile it became; `None` of a thread that is not known.
+    fn sample(
+        &mut self,
+        thread: u32,
+        stack: Option<u32>,
+        values: &[i64],
+        labels: &[Label],
+    ) -> Result<Option<usize>, BuildError> {
+        let Some(thread) = self.recording.threads.get(thread as usize) else { return Ok(None) };
         let stack = stack.and_then(|at| Some((at, self.recording.stacks.get(at as usize)?)));
         let found = match stack {
             None => &Vec::new(),
@@ -254,8 +279,7 @@ impl<'a> Drawing<'a> {
         let mut all = labels.to_vec();
         all.push(Label::text("thread", &thread.name));
         all.push(Label::text("tid", thread.tid.to_string()));
-        self.builder.sample(found, values, &all)?;
-        Ok(())
+        self.builder.sample(found, values, &all).map(Some)
     }
 
     fn finish(mut self) -> Profile {

@@ -25,7 +25,7 @@ mod task;
 pub(crate) use task::{TaskType, type_of};
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::folded::{FoldError, Folded, for_each_stack, unsymbolised};
 use crate::profile::{Function, LocationId, Profile, Sample};
@@ -89,21 +89,12 @@ pub fn fold_by(
     options: &Options,
     leaf: impl Fn(&Sample) -> Option<&'static str>,
 ) -> Result<Folded, FoldError> {
-    let functions: Vec<Parsed> = profile.functions().iter().map(parse_function).collect();
-    let addresses: Vec<Option<Parsed>> = profile
-        .locations()
-        .iter()
-        .map(|location| location.lines.is_empty().then(|| Parsed::native(unsymbolised(profile, location))))
-        .collect();
-    let frames_of = |id: &LocationId| {
-        let lines = profile.location(*id).lines.iter().rev();
-        addresses[id.index()].iter().chain(lines.map(|line| &functions[line.function.index()]))
-    };
+    let known = Known::new(profile);
     let mut threads: HashMap<&str, String> = HashMap::new();
     let mut folded = Folded::new();
     for_each_stack(profile, type_index, |sample, value| {
         let Some(leaf) = leaf(sample) else { return };
-        let root_first: Vec<&Parsed> = sample.stack.iter().rev().flat_map(frames_of).collect();
+        let root_first = known.frames(sample);
         let thread = sample.label("thread").filter(|_| options.thread_root);
         let thread = thread.map(|name| threads.entry(name).or_insert_with(|| thread_name(name)).as_str());
         let mut names = stack::readable(&root_first, thread, options);
@@ -111,6 +102,57 @@ pub fn fold_by(
         folded.add(&names, value);
     })?;
     Ok(folded)
+}
+
+/// Folds a difference: stacks whose values add up to more than nothing. `None` where there are none, or no such value.
+pub fn fold_excess(profile: &Profile, type_index: usize, options: &Options) -> Option<Folded> {
+    profile.sample_types().get(type_index)?;
+    let mut sums: BTreeMap<Vec<String>, i64> = BTreeMap::new();
+    each_stack(profile, options, |sample, stack| {
+        let stack = stack.iter().map(|name| name.clone().into_owned()).collect();
+        let sum = sums.entry(stack).or_default();
+        *sum = sum.saturating_add(sample.values[type_index]);
+    });
+    let mut folded = Folded::new();
+    for (stack, sum) in sums {
+        folded.add(&stack, u64::try_from(sum).unwrap_or(0));
+    }
+    (!folded.is_empty()).then_some(folded)
+}
+
+/// The readable stack of every sample of a profile, root first, in the order of [`Profile::samples`].
+pub fn each_stack(profile: &Profile, options: &Options, mut each: impl FnMut(&Sample, &[Cow<'_, str>])) {
+    let known = Known::new(profile);
+    for sample in profile.samples() {
+        let thread = sample.label("thread").filter(|_| options.thread_root).map(thread_name);
+        let root_first = known.frames(sample);
+        each(sample, &stack::readable(&root_first, thread.as_deref(), options));
+    }
+}
+
+/// Frames of a profile, each understood once.
+struct Known<'p> {
+    profile: &'p Profile,
+    functions: Vec<Parsed>,
+    /// By location: what stands for an address without a symbol.
+    addresses: Vec<Option<Parsed>>,
+}
+
+impl<'p> Known<'p> {
+    fn new(profile: &'p Profile) -> Self {
+        let unknown = |location| Parsed::native(unsymbolised(profile, location));
+        let addresses = profile.locations().iter().map(|at| at.lines.is_empty().then(|| unknown(at))).collect();
+        Self { profile, functions: profile.functions().iter().map(parse_function).collect(), addresses }
+    }
+
+    /// Root first.
+    fn frames<'k>(&'k self, sample: &Sample) -> Vec<&'k Parsed> {
+        let of = |id: &LocationId| {
+            let lines = self.profile.location(*id).lines.iter().rev();
+            self.addresses[id.index()].iter().chain(lines.map(|line| &self.functions[line.function.index()]))
+        };
+        sample.stack.iter().rev().flat_map(of).collect()
+    }
 }
 
 /// One stack, root first, of names as a symbol table or a profiler gives them.
@@ -138,6 +180,12 @@ pub fn thread_name(name: &str) -> String {
         _ if name.is_empty() => "[thread without a name]".to_owned(),
         _ => name.to_owned(),
     }
+}
+
+/// The readable name of a function, and whether it is the program's, or that of a library it chose.
+pub fn told(function: &Function) -> (String, bool) {
+    let parsed = parse_function(function);
+    (parsed.text, parsed.kind == kind::Kind::Own)
 }
 
 /// The symbol's name says more than the debug information where it is mangled: it has the generic arguments.

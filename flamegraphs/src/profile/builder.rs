@@ -102,11 +102,11 @@ impl Builder {
         self.exact_location(Location { address, mapping, lines, is_folded: false })
     }
 
-    /// Adds up a stack, leaf first, with its labels.
+    /// Adds up a stack, leaf first, with its labels; says which of [`Profile::samples`] it is.
     ///
     /// # Errors
     /// Where the number of values is not that of the sample types, or a location is not of this builder.
-    pub fn sample(&mut self, stack: &[LocationId], values: &[i64], labels: &[Label]) -> Result<(), BuildError> {
+    pub fn sample(&mut self, stack: &[LocationId], values: &[i64], labels: &[Label]) -> Result<usize, BuildError> {
         if values.len() != self.sample_types.len() {
             return Err(BuildError::Values { expected: self.sample_types.len(), got: values.len() });
         }
@@ -121,12 +121,13 @@ impl Builder {
             for (sum, value) in self.samples[at].values.iter_mut().zip(values) {
                 *sum = sum.saturating_add(*value);
             }
-            return Ok(());
+            return Ok(at);
         }
         let sample = Sample { stack: key.0.clone(), values: values.to_vec(), labels: key.1.clone() };
-        self.seen.insert(key, self.samples.len());
+        let at = self.samples.len();
+        self.seen.insert(key, at);
         self.samples.push(sample);
-        Ok(())
+        Ok(at)
     }
 
     /// The profile.

@@ -299,6 +299,28 @@ impl Profile {
         Some(self.samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.values[type_index])))
     }
 
+    /// The same stacks with other values, the types written as `kind/unit`; samples without values are left out.
+    pub(crate) fn revalued<const N: usize>(
+        &self,
+        types: [&str; N],
+        labels: &[Label],
+        values: impl Fn(usize) -> Option<[i64; N]>,
+    ) -> Self {
+        let types = types.map(|one| one.split_once('/').unwrap_or((one, "count")));
+        let samples = self.samples.iter().enumerate().filter_map(|(at, sample)| {
+            let mut all = sample.labels.clone();
+            all.extend(labels.iter().cloned());
+            all.sort();
+            all.dedup();
+            Some(Sample { stack: sample.stack.clone(), values: values(at)?.to_vec(), labels: all })
+        });
+        let samples = samples.collect();
+        let mut meta = self.meta.clone();
+        meta.default_sample_type = types.last().map(|(kind, _)| (*kind).to_owned()).unwrap_or_default();
+        let sample_types = types.into_iter().map(|(kind, unit)| ValueType::new(kind, unit)).collect();
+        Self { meta, sample_types, samples, ..self.clone() }
+    }
+
     /// Adds a label to every sample.
     pub fn label(&mut self, label: &Label) {
         for sample in &mut self.samples {

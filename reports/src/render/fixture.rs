@@ -28,6 +28,8 @@ pub(super) struct Fixture {
     pub(super) stalls: BTreeMap<String, Stalls>,
     pub(super) traces: BTreeMap<String, Trace>,
     pub(super) waits: BTreeMap<String, WaitEvidence>,
+    pub(super) samples: BTreeMap<String, Samples>,
+    pub(super) breaches: BTreeMap<String, BreachEvidence>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -286,6 +288,16 @@ impl Fixture {
         self
     }
 
+    /// CPU samples of the first variant with their times, and what ran while it was late.
+    pub(super) fn with_samples(mut self) -> Self {
+        let variant = self.summary.variants[0].name.clone();
+        let flamegraph = "<svg height=\"200\"><title>late</title></svg>".into();
+        let seen = BreachEvidence { record: crate::run::breach::tests::breach(), flamegraph };
+        self.samples.insert(variant.clone(), crate::run::samples::tests::samples());
+        self.breaches.insert(variant, seen);
+        self
+    }
+
     /// The allocator of the first variant over time; that of the second is missing.
     pub(super) fn with_allocator(mut self) -> Self {
         let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
@@ -360,6 +372,8 @@ impl Fixture {
             stalls: &self.stalls,
             traces: &self.traces,
             waits: &self.waits,
+            samples: &self.samples,
+            breaches: &self.breaches,
         }
     }
 
@@ -395,6 +409,8 @@ impl Fixture {
             stalls: BTreeMap::new(),
             traces: BTreeMap::new(),
             waits: BTreeMap::new(),
+            samples: BTreeMap::new(),
+            breaches: BTreeMap::new(),
         }
     }
 }

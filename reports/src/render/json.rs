@@ -10,8 +10,9 @@ use super::console::gathered;
 use super::text::is_invisible;
 use crate::console::{Agreement, Observation, ResourceGroup, TaskSite, View};
 use crate::run::{
-    AllocatorRecord, KernelRecord, MetricValue, RunSummary, SiteRecord, Stalls, ThreadsRecord, Trace, TraceCase,
-    TraceHead, TraceInstead, TraceKind, TraceTask, TraceWait, TraceWaker, WaitEvidence,
+    AllocatorRecord, Breach, BreachEvidence, FORMAT, KernelRecord, MetricValue, RunSummary, SiteRecord, Stalls,
+    ThreadsRecord, Trace, TraceCase, TraceHead, TraceInstead, TraceKind, TraceTask, TraceWait, TraceWaker,
+    WaitEvidence,
 };
 
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
@@ -82,6 +83,23 @@ pub fn allocator(summary: &RunSummary, records: &BTreeMap<String, AllocatorRecor
             })
             .collect(),
     })
+}
+
+/// What ran while each variant was late: `{format, run, breach: [{variant, …}]}`, as in `breach.json`.
+pub fn breach(run: &str, seen: &BTreeMap<String, BreachEvidence>) -> String {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        format: u32,
+        run: &'a str,
+        breach: Vec<Variant<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Variant<'a> {
+        variant: &'a str,
+        record: &'a Breach,
+    }
+    let variants = seen.iter().map(|(variant, seen)| Variant { variant, record: &seen.record });
+    pretty(&Document { format: FORMAT, run, breach: variants.collect() })
 }
 
 /// Waits seen from outside of every variant whose waits were to be recorded: `{format, run, waits: [{variant, missing,

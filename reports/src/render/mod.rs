@@ -5,6 +5,7 @@
 
 mod allocator;
 mod attached;
+mod breach;
 mod chart;
 mod console;
 #[cfg(test)]
@@ -32,8 +33,8 @@ use std::collections::BTreeMap;
 
 use crate::console::View;
 use crate::run::{
-    AllocatorRecord, HeapFlamegraphs, Plan, RunSummary, SiteRecord, Stalls, TimelinePoint, Trace, TrialRecord,
-    WaitEvidence,
+    AllocatorRecord, BreachEvidence, HeapFlamegraphs, Plan, RunSummary, Samples, SiteRecord, Stalls, TimelinePoint,
+    Trace, TrialRecord, WaitEvidence,
 };
 
 pub use kernel::metrics as kernel_metrics;
@@ -72,4 +73,8 @@ pub struct Page<'a> {
     pub traces: &'a BTreeMap<String, Trace>,
     /// By variant: waits seen from outside.
     pub waits: &'a BTreeMap<String, WaitEvidence>,
+    /// By variant: CPU samples with their times.
+    pub samples: &'a BTreeMap<String, Samples>,
+    /// By variant: what ran while it was late.
+    pub breaches: &'a BTreeMap<String, BreachEvidence>,
 }

@@ -5,6 +5,7 @@
 
 mod allocator;
 mod attached;
+pub(crate) mod breach;
 pub mod console;
 mod error;
 mod event;
@@ -19,6 +20,7 @@ mod paths;
 mod planned;
 pub mod reader;
 mod record;
+pub(crate) mod samples;
 mod slug;
 pub(crate) mod stalls;
 pub mod store;
@@ -35,6 +37,7 @@ pub use allocator::{AllocatorHead, AllocatorRecord, AllocatorSample, PressureCha
 pub use attached::{
     Attached, AttachedProfile, Figure, GoroutineGroup, Goroutines, Hot, LabelShare, Origin, Picture, ThreadTime,
 };
+pub use breach::{Breach, BreachRow, BreachWindow};
 pub use error::RunError;
 pub use event::Event;
 pub use gate::{GateOutcome, GateSide, GateVerdict, LimitOutcome, LimitSource, LimitVerdict, OnCannotTell, Stopped};
@@ -44,8 +47,9 @@ pub use levels::{LevelRecord, LevelSummary};
 pub use planned::{
     BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Phases, Plan, PlannedTrial, PlannedVariant,
 };
-pub use reader::{HeapFlamegraphs, LoadedRun, WaitEvidence, load};
+pub use reader::{BreachEvidence, HeapFlamegraphs, LoadedRun, WaitEvidence, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
+pub use samples::{FrameTree, Kinds, MOST_SAMPLES, OperationColumns, Samples, TakenColumns};
 pub use slug::slugs;
 pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
 pub use summary::{

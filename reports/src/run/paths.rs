@@ -27,6 +27,9 @@ pub(crate) const TRACE: &str = "trace.jsonl";
 pub(crate) const STALLS: &str = "stalls.jsonl";
 pub(crate) const WAIT_FLAMEGRAPH: &str = "wait.svg";
 pub(crate) const THREADS: &str = "threads.jsonl";
+pub(crate) const SAMPLES: &str = "samples.json.gz";
+pub(crate) const BREACH: &str = "breach.json";
+pub(crate) const BREACH_FLAMEGRAPH: &str = "breach.svg";
 pub(crate) const KERNEL: &str = "kernel.jsonl";
 
 /// Folder that holds every run of a project.

@@ -10,9 +10,9 @@ use hdrhistogram::Histogram;
 use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
-    AllocatorRecord, Attached, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, SiteRecord, Stalls,
-    Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator, attached, files,
-    hlog, journal, kernel, paths, stalls, tasks, threads, trace, version,
+    AllocatorRecord, Attached, Breach, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, Samples,
+    SiteRecord, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator,
+    attached, breach, files, hlog, journal, kernel, paths, samples, stalls, tasks, threads, trace, version,
 };
 
 /// Everything a report needs of a run.
@@ -51,6 +51,10 @@ pub struct LoadedRun {
     pub stalls: BTreeMap<String, Stalls>,
     /// Waits seen from outside, by variant.
     pub waits: BTreeMap<String, WaitEvidence>,
+    /// CPU samples with their times, by variant.
+    pub samples: BTreeMap<String, Samples>,
+    /// What ran while a variant was late, by variant.
+    pub breaches: BTreeMap<String, BreachEvidence>,
     /// What was seen of a process that ran already; its pictures filled in.
     pub attached: Option<Attached>,
     /// What tasks did, seen from outside, by variant.
@@ -68,6 +72,15 @@ pub struct WaitEvidence {
     pub threads: Option<ThreadsRecord>,
     /// What the kernel counted meanwhile.
     pub kernel: Option<KernelRecord>,
+}
+
+/// What ran while one variant was late.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BreachEvidence {
+    /// In numbers.
+    pub record: Breach,
+    /// What ran more than in the rest, as SVG text; empty where there is none.
+    pub flamegraph: String,
 }
 
 /// What one variant allocated, as SVG text.
@@ -138,6 +151,8 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
     let mut caught = BTreeMap::new();
     let mut traces = BTreeMap::new();
     let mut waits = BTreeMap::new();
+    let mut timed = BTreeMap::new();
+    let mut breaches = BTreeMap::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
         if let Some(records) = tasks::read(&folder)? {
@@ -155,9 +170,15 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         if let Some(seen) = wait_evidence(&folder)? {
             waits.insert(variant.clone(), seen);
         }
-        let svg = folder.join(paths::CPU_FLAMEGRAPH);
-        if let Some(bytes) = files::read(&svg)? {
-            flamegraphs.insert(variant.clone(), text(bytes, &svg)?);
+        if let Some(record) = samples::read(&folder)? {
+            timed.insert(variant.clone(), record);
+        }
+        if let Some(record) = breach::read(&folder)? {
+            let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
+            breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
+        }
+        if let Some(svg) = picture(&folder, paths::CPU_FLAMEGRAPH)? {
+            flamegraphs.insert(variant.clone(), svg);
         }
         if let Some(pictures) = heap_flamegraphs(&folder)? {
             heap.insert(variant.clone(), pictures);
@@ -182,6 +203,8 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         tasks: sites,
         allocator: held,
         stalls: caught,
+        samples: timed,
+        breaches,
         attached,
         traces,
         waits,
@@ -194,22 +217,23 @@ const RESTORE: &str = "restore it from a copy of the run, or measure again";
 
 /// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.
 fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> {
-    let picture = |name: &str| {
-        let svg = folder.join(name);
-        files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
-    };
-    let Some(bytes) = picture(paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
-    let other = |name: &str| Ok::<_, RunError>(picture(name)?.unwrap_or_default());
+    let Some(bytes) = picture(folder, paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
+    let other = |name: &str| Ok::<_, RunError>(picture(folder, name)?.unwrap_or_default());
     let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
     Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
 }
 
 /// What was seen from outside in a variant's evidence folder; `None` where there is nothing of it.
 fn wait_evidence(folder: &Path) -> Result<Option<WaitEvidence>, RunError> {
-    let svg = folder.join(paths::WAIT_FLAMEGRAPH);
-    let flamegraph = files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()?.unwrap_or_default();
+    let flamegraph = picture(folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
     let seen = WaitEvidence { flamegraph, threads: threads::read(folder)?, kernel: kernel::read(folder)? };
     Ok((seen != WaitEvidence::default()).then_some(seen))
+}
+
+/// A picture of an evidence folder as text; `None` where there is none.
+fn picture(folder: &Path, name: &str) -> Result<Option<String>, RunError> {
+    let svg = folder.join(name);
+    files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
 }
 
 fn required(path: &Path) -> Result<Vec<u8>, RunError> {

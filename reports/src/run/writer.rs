@@ -9,9 +9,9 @@ use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
 use super::{
-    AllocatorRecord, Attached, Event, FORMAT, KernelRecord, Machine, Plan, RunError, RunSummary, SiteRecord, Stalls,
-    ThreadsRecord, TimelinePoint, Trace, TrialRecord, allocator, files, kernel, paths, slugs, stalls, threads, trace,
-    version,
+    AllocatorRecord, Attached, Breach, Event, FORMAT, KernelRecord, Machine, Plan, RunError, RunSummary, Samples,
+    SiteRecord, Stalls, ThreadsRecord, TimelinePoint, Trace, TrialRecord, allocator, breach, files, kernel, paths,
+    samples, slugs, stalls, threads, trace, version,
 };
 
 /// Where the files of one trial go.
@@ -264,6 +264,25 @@ impl RunWriter {
         let lines =
             kernel::write(record).map_err(|error| RunError::io("write", Path::new(paths::KERNEL))(error.into()))?;
         self.evidence(variant, paths::KERNEL, &lines)
+    }
+
+    /// Writes the samples of a variant's CPU evidence with their times; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn samples(&mut self, variant: &str, record: &Samples) -> Result<String, RunError> {
+        let bytes = samples::write(&samples::stated(record));
+        self.evidence(variant, paths::SAMPLES, &bytes.map_err(RunError::io("write", Path::new(paths::SAMPLES)))?)
+    }
+
+    /// Writes what ran while a variant was late; returns the path within the run.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn breach(&mut self, variant: &str, record: &Breach) -> Result<String, RunError> {
+        let bytes = serde_json::to_vec_pretty(&breach::stated(record));
+        let failed = |error: serde_json::Error| RunError::io("write", Path::new(paths::BREACH))(error.into());
+        self.evidence(variant, paths::BREACH, &bytes.map_err(failed)?)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

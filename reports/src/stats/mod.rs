@@ -7,12 +7,14 @@ mod holm;
 mod location;
 mod normal;
 mod power;
+mod shares;
 mod signed_rank;
 mod spread;
 
 pub use holm::holm;
 pub use location::{equivalent, hodges_lehmann, interval};
 pub use power::{detectable, pairs_needed};
+pub use shares::{ShareRatio, Shares, share_ratio};
 pub use signed_rank::{EXACT, SignedRank, critical, signed_rank, smallest_p};
 pub use spread::{mad, median, quantile, standard_deviation};
 

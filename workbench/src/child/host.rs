@@ -188,7 +188,9 @@ impl Host {
     /// Drives the open loop of the scenario.
     pub(super) fn drive_open(&self) -> Result<PhaseOutcome, ChildError> {
         let workload = self.in_process()?;
-        let spec = load::OpenSpec::new(&self.assignment.scenario, self.assignment.seed).placed(self.placement());
+        let spec = load::OpenSpec::new(&self.assignment.scenario, self.assignment.seed)
+            .placed(self.placement())
+            .keeping_each(self.assignment.evidence.is_some());
         load::in_process::drive_open(&self.handle, workload, &spec, &AtomicBool::new(false))
             .map_err(|e| ChildError::Workload(e.to_string()))
     }

@@ -26,6 +26,8 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
         allocator(&path, flags.json)?
     } else if flags.waits {
         waits(&path, flags.json)?
+    } else if flags.breach {
+        breach(&path, flags.json)?
     } else {
         let mut summary = report::of(&path).map_err(Refusal::usage)?;
         summary.path = path.display().to_string();
@@ -156,6 +158,24 @@ fn waits(path: &Path, json: bool) -> anyhow::Result<String> {
         render::json::waits(&summary, &run.waits)
     } else {
         render::terminal::waits(&summary, &run.waits, ui::color(), ui::width())
+    })
+}
+
+/// What ran while variants were late, or why that is not known.
+fn breach(path: &Path, json: bool) -> anyhow::Result<String> {
+    let run = reader::load(path).map_err(Refusal::usage)?;
+    if run.breaches.is_empty() {
+        not_attached(&run, "operations to be late")?;
+        return Err(Refusal::usage(format!(
+            "{} does not know what ran while it was late: that takes CPU evidence by perf events and an open-loop phase; \
+             `workbench run {} --evidence cpu` gathers it where the kernel allows perf (`workbench doctor` says)",
+            run.id, run.plan.scenario
+        )));
+    }
+    Ok(if json {
+        render::json::breach(&run.id, &run.breaches)
+    } else {
+        render::terminal::breach(&run.breaches, ui::color(), ui::width())
     })
 }
 

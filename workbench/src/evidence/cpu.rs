@@ -6,11 +6,13 @@ use anyhow::Context;
 use flamegraphs::capture::Recording;
 use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{Coverage, names, svg};
+use hdrhistogram::Histogram;
 use probe::cpu::CpuProfile;
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
 
-use super::{frames, kept};
+use super::{breach, frames, kept, samples};
+use crate::load::{EachOperation, PhaseOutcome};
 
 /// Raw profile, within the evidence folder of a variant.
 const CPU_PROFILE: &str = "cpu.pb.gz";
@@ -25,15 +27,60 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> an
     write_profile(writer, variant, &convert(recorded, variant).context("the CPU profile")?)
 }
 
-/// The same of a recording from outside.
+/// A recording from outside, and the load meanwhile.
+#[derive(Debug, Default)]
+pub struct CpuRecord {
+    /// Samples.
+    pub recording: Recording,
+    /// Position of the trial in the plan.
+    pub trial: u32,
+    /// Operations answered meanwhile.
+    pub operations: u64,
+    /// The open-loop phase, where there was one.
+    pub open: Option<OpenPhase>,
+}
+
+/// What of the open-loop phase is set against samples.
+#[derive(Debug, Clone, Default)]
+pub struct OpenPhase {
+    /// `CLOCK_MONOTONIC` at its begin, nanoseconds.
+    pub started_ns: u64,
+    /// Nanoseconds to the end of its schedule or the last answer.
+    pub length_ns: u64,
+    /// Measured operations.
+    pub each: EachOperation,
+    /// Latencies of all of them, nanoseconds.
+    pub latency: Option<Histogram<u64>>,
+}
+
+impl CpuRecord {
+    /// A recording of which the driver has not told anything yet.
+    pub fn of(recording: Recording) -> Self {
+        Self { recording, ..Self::default() }
+    }
+}
+
+impl OpenPhase {
+    /// The phase as it was driven.
+    pub fn of(open: &PhaseOutcome) -> Self {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one phase")]
+        let length_ns = (open.elapsed_s.max(0.0) * 1e9) as u64;
+        let each = open.each.clone().unwrap_or_default();
+        Self { started_ns: open.started_ns, length_ns, each, latency: Some(open.measured_latency()) }
+    }
+}
+
+/// The same of a recording from outside; and, since its samples have times, `samples.json.gz` and, where operations of the
+/// trial were late, `breach.json`, `breach.pb.gz` and `breach.svg`.
 ///
 /// # Errors
 /// A recording without samples, or files that cannot be written.
-pub fn write_recording(writer: &mut RunWriter, variant: &str, recorded: &Recording) -> anyhow::Result<()> {
+pub fn write_recording(writer: &mut RunWriter, variant: &str, record: &CpuRecord) -> anyhow::Result<()> {
+    let recorded = &record.recording;
     let samples = recorded.samples();
     let used = recorded.kernel_cpu_s;
     anyhow::ensure!(samples > 0, "perf took no sample: the process used {used:.3} s of CPU");
-    let mut profile = recorded.profile(&[Label::text("variant", variant)]).context("the CPU profile")?;
+    let mut timed = recorded.timed(&[Label::text("variant", variant)]).context("the CPU profile")?;
     let mut source = recorded.sampler();
     if recorded.lost > 0 {
         source.push_str(&format!("; {} records were lost", recorded.lost));
@@ -43,8 +90,10 @@ pub fn write_recording(writer: &mut RunWriter, variant: &str, recorded: &Recordi
         let share = 100.0 * recorded.rootless as f64 / samples as f64;
         source.push_str(&format!("; {share:.1} % of the samples do not reach the root of their thread"));
     }
-    kept::remember(&mut profile.meta, &source, samples);
-    write_profile(writer, variant, &profile)
+    kept::remember(&mut timed.profile.meta, &source, samples);
+    write_profile(writer, variant, &timed.profile)?;
+    writer.samples(variant, &samples::of(&timed, record, &source))?;
+    breach::write(writer, variant, &timed, record)
 }
 
 fn write_profile(writer: &mut RunWriter, variant: &str, profile: &Profile) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! Evidence: what a trial with an agent attached recorded, turned into the files that explain. One file a kind.
 
 pub mod allocator;
+pub mod breach;
 pub mod console;
 pub mod cpu;
 mod frames;
 pub mod heap;
 mod kept;
+mod samples;
 pub mod sampling;
 mod stalls;
 pub mod tasks;
@@ -16,6 +18,8 @@ pub use console::ConsoleRecord;
 use reports::run::writer::RunWriter;
 use serde::{Deserialize, Serialize};
 
+use crate::load::PhaseOutcome;
+
 /// What one evidence trial recorded.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,7 +28,7 @@ pub enum Recorded {
     Cpu(probe::cpu::CpuProfile),
     /// The same, by perf events from outside: the subject has no part in it, so that it never goes through a pipe.
     #[serde(skip)]
-    CpuFromOutside(Box<flamegraphs::capture::Recording>),
+    CpuFromOutside(Box<cpu::CpuRecord>),
     /// Where threads waited, seen from outside as well.
     #[serde(skip)]
     Wait(Box<wait::WaitRecord>),
@@ -44,10 +48,15 @@ pub enum Recorded {
 }
 
 impl Recorded {
-    /// Adds what only the driver of the trial knows: when the open-loop phase began (`CLOCK_MONOTONIC`, nanoseconds), and
-    /// how many operations were answered while this was recorded.
-    pub fn driven(&mut self, open_started_ns: Option<u64>, operations: u64) {
+    /// Adds what only the driver of the trial knows: which one it is, its open-loop phase, and how many operations were
+    /// answered while this was recorded.
+    pub fn driven(&mut self, trial: u32, open: Option<&PhaseOutcome>, operations: u64) {
+        let open_started_ns = open.map(|open| open.started_ns);
         match self {
+            Self::CpuFromOutside(record) => {
+                (record.trial, record.operations) = (trial, operations);
+                record.open = open.map(cpu::OpenPhase::of);
+            }
             Self::Wait(record) => (record.open_started_ns, record.operations) = (open_started_ns, operations),
             Self::Allocator(timeline) => timeline.open_started_ns = open_started_ns,
             _ => {}
@@ -87,7 +96,7 @@ pub struct TaskEvidence {
 pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyhow::Result<()> {
     match recorded {
         Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
-        Recorded::CpuFromOutside(recording) => cpu::write_recording(writer, variant, recording),
+        Recorded::CpuFromOutside(record) => cpu::write_recording(writer, variant, record),
         Recorded::Wait(record) => wait::write(writer, variant, record),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::JemallocHeap(dump) => heap::write_dump(writer, variant, dump),

@@ -33,6 +33,7 @@ pub(super) fn open(count: usize) -> OpenSpec {
         timeout: Duration::from_secs(30),
         seed: 11,
         placement: Placement::Shared,
+        each: false,
     }
 }
 

@@ -35,7 +35,9 @@ use std::io;
 pub use self::clock::{Clock, MonotonicClock};
 pub use self::histogram::Encoded;
 pub use self::limit::driver_limited;
-pub use self::outcome::{ClosedOperation, ClosedOutcome, DriverReport, Interval, OpOutcome, PhaseOutcome};
+pub use self::outcome::{
+    ClosedOperation, ClosedOutcome, DriverReport, EachOperation, Interval, OpOutcome, PhaseOutcome,
+};
 pub use self::pacer::{Pacer, Pacing};
 pub use self::placement::Placement;
 pub use self::priority::DriverPriority;

@@ -27,6 +27,22 @@ pub struct PhaseOutcome {
     pub driver: DriverReport,
     /// Stopped before its end: not to be measured by.
     pub interrupted: bool,
+    /// Measured operations one by one, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<EachOperation>,
+}
+
+/// Measured operations one by one, in the order of their intended times. Of very many, the slowest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EachOperation {
+    /// Intended times, nanoseconds since the phase began.
+    pub at_ns: Vec<u64>,
+    /// From then to the answer, nanoseconds; of those that were never answered, their age at the end.
+    pub took_ns: Vec<u64>,
+    /// How many there were.
+    pub total: u64,
+    /// Left out: the driver itself was late with them, so that they say little about the subject.
+    pub late_driver: u64,
 }
 
 /// One operation kind of an open-loop phase. `scheduled = answered + errors + timeouts + unanswered`.

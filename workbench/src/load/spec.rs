@@ -52,6 +52,8 @@ pub struct OpenSpec {
     pub seed: u64,
     /// Where the driver thread runs.
     pub placement: Placement,
+    /// Keep measured operations one by one.
+    pub each: bool,
 }
 
 /// How the arrivals of a phase are spread over its time; by default at one rate throughout.
@@ -136,6 +138,7 @@ impl OpenSpec {
             timeout: load.timeout,
             seed: mixed(seed, 1),
             placement: Placement::Shared,
+            each: false,
         }
     }
 
@@ -143,6 +146,12 @@ impl OpenSpec {
     #[must_use]
     pub fn placed(self, placement: Placement) -> Self {
         Self { placement, ..self }
+    }
+
+    /// The same phase, with its measured operations kept one by one: for trials that explain.
+    #[must_use]
+    pub fn keeping_each(self, each: bool) -> Self {
+        Self { each, ..self }
     }
 
     /// Lays out the arrivals of the mix and of background load beside it. Pure.

@@ -5,7 +5,7 @@ use scenarios::spec::Arrivals;
 
 use super::driver_thread::Seat;
 use super::histogram::{self, Encoded};
-use super::outcome::{DriverReport, Interval, OpOutcome, PhaseOutcome};
+use super::outcome::{DriverReport, EachOperation, Interval, OpOutcome, PhaseOutcome};
 use super::schedule::Schedule;
 use super::slots::{Ending, Slot, Slots};
 use super::spec::OpenSpec;
@@ -13,6 +13,11 @@ use super::spec::OpenSpec;
 const INTERVAL_NS: u64 = 1_000_000_000;
 /// Points that a timeline should have; their length stays between a tenth of a second and a second.
 const POINTS: u64 = 100;
+
+/// Operations kept one by one.
+const MOST_EACH: usize = 1 << 16;
+/// Lag of the driver up to this is no reason to leave an operation out.
+const LAG_NS: u64 = 100_000;
 
 /// An open-loop phase that is over.
 #[derive(Debug)]
@@ -81,7 +86,27 @@ impl Finished<'_> {
                 lag,
             },
             interrupted: self.interrupted,
+            each: self.spec.each.then(|| self.each(&judged)),
         }
+    }
+
+    /// Measured operations that are the subject's doing.
+    fn each(&self, judged: &[Judged<'_>]) -> EachOperation {
+        let counted = |one: &&Judged<'_>| {
+            self.spec.operations[one.operation].measured && one.counts != Counts::Error && self.came_due(one)
+        };
+        let all: Vec<&Judged<'_>> = judged.iter().filter(counted).collect();
+        let is_late = |one: &&Judged<'_>| self.lag_ns(one).saturating_mul(2) > one.age_ns && self.lag_ns(one) > LAG_NS;
+        let mut kept: Vec<(u64, u64)> =
+            all.iter().filter(|one| !is_late(one)).map(|one| (one.intended_ns, one.age_ns)).collect();
+        let late_driver = (all.len() - kept.len()) as u64;
+        if kept.len() > MOST_EACH {
+            kept.select_nth_unstable_by_key(MOST_EACH, |(_, age)| std::cmp::Reverse(*age));
+            kept.truncate(MOST_EACH);
+        }
+        kept.sort_unstable();
+        let (at_ns, took_ns) = kept.into_iter().unzip();
+        EachOperation { at_ns, took_ns, total: all.len() as u64, late_driver }
     }
 
     fn is_closed(&self) -> bool {

@@ -11,6 +11,7 @@ use flamegraphs::capture::{Options, Recorder};
 use reports::run::{CpuBackend, CpuSampling, EvidenceKind};
 
 use crate::evidence::Recorded;
+use crate::evidence::cpu::CpuRecord;
 use crate::evidence::wait::WaitRecord;
 
 pub use kernel::{KernelFigures, Sampler};
@@ -132,7 +133,7 @@ impl Outside {
                 operations: 0,
             }))));
         }
-        Some(recording.map(|recording| Recorded::CpuFromOutside(Box::new(recording))))
+        Some(recording.map(|recording| Recorded::CpuFromOutside(Box::new(CpuRecord::of(recording)))))
     }
 }
 

@@ -89,8 +89,28 @@ impl Canvas {
             write!(path, "M{x:.1} {y:.1}h{width:.1}v{:.1}h{:.1}z", -height, -width)
                 .expect("writing to a String succeeds");
         }
+        if title.is_empty() {
+            self.add(format_args!(r#"<path class="{class}" d="{path}"/>"#));
+            return;
+        }
         let title = text::html(title);
         self.add(format_args!(r#"<path class="{class}" d="{path}"><title>{title}</title></path>"#));
+    }
+
+    /// Where a script finds the cells of panels: left edge, upper edges, size of a cell, columns and rows, and how long a
+    /// column is in seconds. Draws nothing.
+    pub(super) fn cells(
+        &mut self,
+        left: f64,
+        tops: &[f64],
+        (width, height): (f64, f64),
+        (columns, rows): (usize, usize),
+        column_s: f64,
+    ) {
+        let tops = tops.iter().map(|top| format!("{top:.1}")).collect::<Vec<_>>().join(" ");
+        self.add(format_args!(
+            r#"<g class="cells" data-left="{left:.1}" data-tops="{tops}" data-width="{width:.4}" data-height="{height:.1}" data-column="{column_s}" data-columns="{columns}" data-rows="{rows}"/>"#
+        ));
     }
 
     /// Text, escaped.

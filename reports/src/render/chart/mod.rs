@@ -7,6 +7,7 @@ pub(crate) mod allocation;
 mod axis;
 mod canvas;
 pub(crate) mod dots;
+pub(crate) mod heat;
 pub(crate) mod interval;
 pub(crate) mod kernel;
 pub(crate) mod lanes;

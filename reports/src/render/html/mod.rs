@@ -6,6 +6,7 @@
 
 mod allocator;
 mod attached;
+mod breach;
 mod charts;
 mod console;
 mod drain;
@@ -42,6 +43,7 @@ struct Report {
     measured: bool,
     seen: Option<attached::Seen>,
     evidence: evidence::Evidence,
+    breach: Vec<breach::Article>,
     heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
     trace: Vec<trace::Article>,
@@ -72,6 +74,7 @@ pub fn page(page: &Page<'_>) -> String {
         measured: page.summary.attached.is_none(),
         seen: attached::Seen::new(page),
         evidence,
+        breach: breach::articles(page, &variants),
         heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
         trace: trace::articles(page, &variants),
@@ -105,6 +108,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     all.extend(report.seen.iter().flat_map(attached::Seen::contents));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
+    }
+    if !report.breach.is_empty() {
+        all.push(("breach", "When late"));
     }
     if !report.waits.is_empty() {
         all.push(("waits", "Threads"));

@@ -5,6 +5,7 @@
 
 mod allocator;
 mod attached;
+mod breach;
 mod console;
 mod ink;
 mod layout;
@@ -17,6 +18,7 @@ mod trace;
 mod waits;
 
 pub use allocator::allocator;
+pub use breach::breach;
 pub use console::{console_tasks, resources};
 pub use lists::{RunLine, comparison, runs};
 pub use result::result;

@@ -25,6 +25,8 @@ pub(super) struct Driving<'a> {
     target: Option<Endpoint>,
     placement: Placement,
     stop: &'a AtomicBool,
+    /// Keep measured operations of the open loop one by one.
+    each: bool,
 }
 
 impl<'a> Driving<'a> {
@@ -40,7 +42,13 @@ impl<'a> Driving<'a> {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             Endpoint::of(&scenario.load, address, &address.to_string(), Scheme::Http)
         });
-        Self { scenario, seed, target, placement, stop }
+        Self { scenario, seed, target, placement, stop, each: false }
+    }
+
+    /// Keeps measured operations of the open loop one by one, where the trial is there to explain. A child that drives
+    /// itself knows.
+    pub(super) fn keeping_each(self, each: bool) -> Self {
+        Self { each, ..self }
     }
 
     /// Drives a closed loop; also says what the subject used from the first operation of the saturated phase to its last.
@@ -84,7 +92,7 @@ impl<'a> Driving<'a> {
 
     /// Drives the open loop.
     pub(super) fn open(&self, conversation: &mut Conversation, during: &str) -> Result<PhaseOutcome, SubjectError> {
-        let spec = OpenSpec::new(self.scenario, self.seed).placed(self.placement.clone());
+        let spec = OpenSpec::new(self.scenario, self.seed).placed(self.placement.clone()).keeping_each(self.each);
         let outcome = match &self.target {
             Some(target) => {
                 let driven = network::drive_open(target, &spec, self.stop);
@@ -190,6 +198,7 @@ mod tests {
             timeout: Duration::from_secs(2),
             seed: 1,
             placement: Placement::Shared,
+            each: false,
         };
         assert_eq!(open_patience(&spec), Duration::from_secs(2 * 13 + 2) + GRACE);
         let poisson = OpenSpec { arrivals: Arrivals::Poisson, ..spec };

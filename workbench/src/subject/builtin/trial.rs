@@ -82,9 +82,9 @@ pub(super) fn run(
     // From the first moment on: the hooks' count, which it is checked against, begins with the runtime.
     let console = console.map(|address| Recorder::start(address, Limits::default()));
     let observers = Observers { console, outside };
-    let driving = Driving::new(scenario, seed, port, placement.clone(), stop);
+    let driving =
+        Driving::new(scenario, seed, port, placement.clone(), stop).keeping_each(trial.kind.evidence().is_some());
     let mut phases = phases(trial, scenario, &driving, &mut conversation, observers, watch)?;
-    let open_started_ns = phases.open.as_ref().map(|open| open.started_ns);
     if let Some(Ok(Recorded::Allocator(timeline))) = &mut phases.recorded {
         let limit = effective.get("allocator.memory_limit");
         timeline.limit = limit.and_then(|limit| scenarios::knobs::parse_size(limit).ok());
@@ -106,7 +106,7 @@ pub(super) fn run(
         allocations: true,
     };
     if let Some(Ok(recorded)) = &mut phases.recorded {
-        recorded.driven(open_started_ns, observed.answered());
+        recorded.driven(trial.index, phases.open.as_ref(), observed.answered());
     }
     let record = TrialRecord {
         format: FORMAT,

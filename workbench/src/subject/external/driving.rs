@@ -22,6 +22,8 @@ pub(super) struct Driving<'a> {
     pub(super) seed: u64,
     pub(super) placement: &'a Placement,
     pub(super) stop: &'a AtomicBool,
+    /// Keep measured operations of the open loop one by one.
+    pub(super) each: bool,
 }
 
 impl Driving<'_> {
@@ -55,7 +57,7 @@ impl Driving<'_> {
 
     /// Drives the open loop.
     pub(super) fn open(&self, running: &mut Running, during: &str) -> Result<PhaseOutcome, SubjectError> {
-        let spec = OpenSpec::new(self.scenario, self.seed).placed(self.placement.clone());
+        let spec = OpenSpec::new(self.scenario, self.seed).placed(self.placement.clone()).keeping_each(self.each);
         let endpoint = self.endpoint(running);
         let driven = self.while_it_lives(running, |halt| network::drive_open(&endpoint, &spec, halt));
         let outcome = self.settle(driven, running, during)?;

@@ -54,7 +54,7 @@ pub(super) fn run(
     watch: &mut dyn FnMut(Phase),
 ) -> Result<TrialData, SubjectError> {
     let Setup { trial, scenario, target, seed, placement, stop } = *setup;
-    let driving = Driving { scenario, target, seed, placement, stop };
+    let driving = Driving { scenario, target, seed, placement, stop, each: trial.kind.evidence().is_some() };
     let sampler = MemorySampler::start(memory::resident(running.tree()))
         .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
     watch(Phase::WarmUp);
@@ -100,7 +100,7 @@ pub(super) fn run(
         allocations: false,
     };
     if let Some(Ok(recorded)) = &mut recorded {
-        recorded.driven(open.as_ref().map(|open| open.started_ns), observed.answered());
+        recorded.driven(trial.index, open.as_ref(), observed.answered());
     }
     let record = TrialRecord {
         format: FORMAT,
