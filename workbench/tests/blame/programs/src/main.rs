@@ -10,23 +10,35 @@ mod http;
 mod audit_pool;
 mod backoff;
 mod batch_tick;
+mod big_drop;
+mod cancelled;
 mod chatty_reply;
+mod checksum;
 mod clerk;
+mod cold_map;
 mod compactor;
 mod config_parse;
+mod crowd;
 mod dribble;
+mod gather;
+mod herd;
+mod impatient;
 mod journal;
 mod late_reply;
+mod ledger;
+mod log_pipe;
 mod login;
 mod mailbox;
 mod metrics_dump;
 mod polling_wait;
 mod scratch;
 mod settings_lock;
+mod spinners;
 mod thumbnails;
 mod ticket;
 mod token_refresh;
 mod watchers;
+mod well;
 
 /// Which of the twins to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,23 +53,38 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("audit-pool", audit_pool::run),
     ("backoff", backoff::run),
     ("batch-tick", batch_tick::run),
+    ("big-drop", big_drop::run),
+    ("cancelled", cancelled::run),
     ("chatty-reply", chatty_reply::run),
+    ("checksum", checksum::run),
     ("clerk", clerk::run),
+    ("cold-map", cold_map::run),
     ("compactor", compactor::run),
     ("config-parse", config_parse::run),
+    ("crowd", crowd::run),
     ("dribble", dribble::run),
+    ("gather", gather::run),
+    ("herd", herd::run),
+    ("impatient", impatient::run),
     ("journal", journal::run),
     ("late-reply", late_reply::run),
+    ("ledger", ledger::run),
+    ("log-pipe", log_pipe::run),
     ("login", login::run),
     ("mailbox", mailbox::run),
     ("metrics-dump", metrics_dump::run),
     ("polling-wait", polling_wait::run),
     ("scratch", scratch::run),
     ("settings-lock", settings_lock::run),
+    ("spinners", spinners::run),
     ("thumbnails", thumbnails::run),
     ("ticket", ticket::run),
     ("token-refresh", token_refresh::run),
     ("watchers", watchers::run),
+    ("well-beside", well::beside),
+    ("well-busy", well::busy),
+    ("well-gateway", well::gateway),
+    ("well-streaming", well::streaming),
 ];
 
 fn main() -> ExitCode {
@@ -72,12 +99,20 @@ fn main() -> ExitCode {
         other => return usage(&format!("`{other}` is neither `broken` nor `healthy`")),
     };
     let Ok(port) = port.parse() else { return usage(&format!("`{port}` is not a port")) };
-    match run(twin, port) {
+    match join_group().and_then(|()| run(twin, port)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Goes under a quota where there is one: `FAULTY_GROUP` is the control group's list of processes.
+fn join_group() -> std::io::Result<()> {
+    match std::env::var_os("FAULTY_GROUP") {
+        Some(processes) => std::fs::write(processes, std::process::id().to_string()),
+        None => Ok(()),
     }
 }
 

@@ -34,11 +34,19 @@ pub(crate) fn run(twin: Twin, port: u16) -> io::Result<()> {
 
 async fn work(mut queue: mpsc::Receiver<Done>) {
     while let Some(done) = queue.recv().await {
-        match done {
-            Done::Flag(flag) => flag.store(true, Ordering::Release),
-            Done::Message(sender) => drop(sender.send(())),
-        }
+        tokio::spawn(async move {
+            render().await;
+            match done {
+                Done::Flag(flag) => flag.store(true, Ordering::Release),
+                Done::Message(sender) => drop(sender.send(())),
+            }
+        });
     }
+}
+
+/// The farm that renders is elsewhere.
+async fn render() {
+    tokio::time::sleep(Duration::from_millis(32)).await;
 }
 
 async fn submit_and_look(jobs: &mpsc::Sender<Done>) -> String {

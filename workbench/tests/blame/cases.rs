@@ -1,0 +1,69 @@
+//! The programs, what is asked of them, and which mechanisms are a right answer.
+
+/// A program and its load.
+pub(crate) struct Case {
+    /// As `faulty` knows it; its source is `programs/src/` and this with `_` for `-`.
+    pub(crate) name: &'static str,
+    /// Slugs that name the mechanism. Several where the same fault is two of them.
+    pub(crate) slugs: &'static [&'static str],
+    /// Operations per second.
+    pub(crate) rate: u32,
+    /// Connections.
+    pub(crate) concurrency: u32,
+    /// Whether half a CPU is all it gets.
+    pub(crate) has_quota: bool,
+    /// Whether there is a line to blame. The broken twin of a program without one is its source, built without optimisation.
+    pub(crate) has_line: bool,
+}
+
+const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { name, slugs, rate, concurrency, has_quota: false, has_line: true }
+}
+
+/// One fault each.
+pub(crate) const CASES: &[Case] = &[
+    case("audit-pool", &["waiting-on-owner", "throughput-pinned"], 120, 16),
+    case("backoff", &["poll-blocked"], 120, 16),
+    case("batch-tick", &["latency-pinned"], 120, 16),
+    case("chatty-reply", &["latency-pinned"], 100, 3),
+    case("clerk", &["throughput-pinned", "waiting-on-owner"], 120, 16),
+    case("compactor", &["rare-stall", "long-poll-cpu"], 120, 16),
+    case("config-parse", &["repeated-work"], 120, 16),
+    case("dribble", &["repeated-work"], 120, 16),
+    case("journal", &["poll-blocked"], 120, 16),
+    case("late-reply", &["ready-not-polled", "long-poll-cpu"], 120, 16),
+    case("login", &["long-poll-cpu"], 120, 16),
+    case("mailbox", &["unbounded-growth"], 150, 16),
+    case("metrics-dump", &["poll-blocked", "waiting-on-owner"], 150, 16),
+    case("polling-wait", &["latency-pinned"], 120, 16),
+    case("scratch", &["allocator-churn"], 80, 16),
+    case("settings-lock", &["waiting-on-owner"], 120, 16),
+    case("thumbnails", &["throughput-pinned", "waiting-on-owner"], 200, 16),
+    case("ticket", &["never-answered"], 120, 16),
+    case("token-refresh", &["waiting-on-owner", "throughput-pinned"], 120, 16),
+    case("watchers", &["task-growth"], 120, 16),
+    case("big-drop", &["rare-stall", "long-poll-cpu"], 120, 16),
+    case("cancelled", &["never-answered"], 120, 16),
+    Case { has_line: false, ..case("checksum", &["wrong-build"], 120, 16) },
+    case("cold-map", &["poll-blocked"], 80, 16),
+    Case { has_quota: true, ..case("crowd", &["throttled"], 20, 16) },
+    case("gather", &["waiting-on-owner", "throughput-pinned", "ready-not-polled"], 120, 16),
+    case("herd", &["repeated-work"], 60, 16),
+    case("impatient", &["repeated-work"], 60, 16),
+    case("ledger", &["waiting-on-owner", "throughput-pinned"], 100, 16),
+    case("log-pipe", &["poll-blocked"], 100, 16),
+    case("spinners", &["runnable-not-scheduled"], 120, 16),
+];
+
+/// Healthy programs without a broken twin: nothing may be said of them.
+pub(crate) const WELL: &[Case] = &[
+    case("well-beside", &[], 120, 16),
+    case("well-busy", &[], 400, 16),
+    case("well-gateway", &[], 120, 16),
+    case("well-streaming", &[], 120, 16),
+];
+
+/// The program of that name.
+pub(crate) fn named(name: &str) -> &'static Case {
+    CASES.iter().chain(WELL).find(|case| case.name == name).expect("a program of the table")
+}

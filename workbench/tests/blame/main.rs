@@ -1,0 +1,126 @@
+//! Do the findings name the planted fault? One test for each program of `programs`, and the score of them all.
+//!
+//! `cargo test --release -p workbench --test blame -- --ignored --test-threads 1` runs everything: about a minute and a half
+//! a program on an idle machine of two CPUs. With a name at its end it runs that program alone; `.ci/run` runs those of
+//! `fast`. Two kinds of mistake are counted apart: the wrong place on a broken program, and any blame on a healthy one.
+
+#![allow(clippy::print_stderr, reason = "the score is for whoever asked for it")]
+
+mod cases;
+mod marker;
+mod quota;
+mod score;
+mod subject;
+mod verdict;
+
+use cases::{CASES, Case, WELL, named};
+use score::Row;
+use subject::Twin;
+
+/// A broken program may be looked at this often: the best counts.
+const ATTEMPTS: u32 = 3;
+
+/// Runs both twins of a program and keeps its row of the score.
+fn score(case: &Case) -> Row {
+    let mut row = Row::of(case);
+    let attempts = if case.slugs.is_empty() { 0 } else { ATTEMPTS };
+    for attempt in 1..=attempts {
+        let result = subject::explained(case, Twin::Broken);
+        row.broken = row.broken.max(verdict::of_broken(case, &result));
+        eprintln!("{} broken, attempt {attempt}: {}", case.name, verdict::shown(&result));
+        if row.broken.is_right() {
+            break;
+        }
+    }
+    let result = subject::explained(case, Twin::Healthy);
+    eprintln!("{} healthy: {}", case.name, verdict::shown(&result));
+    row.healthy = verdict::of_healthy(case, &result);
+    row.keep();
+    row
+}
+
+fn check(name: &str) {
+    if subject::is_unable() {
+        return;
+    }
+    let case = named(name);
+    let row = score(case);
+    eprintln!("{}", score::table());
+    assert!(case.slugs.is_empty() || row.broken.is_right(), "{name}, broken: {}", row.broken);
+    assert!(row.healthy.is_right(), "{name}, healthy: {}", row.healthy);
+}
+
+macro_rules! programs {
+    ($($name:ident: $program:literal,)*) => {
+        $(#[test]
+        #[ignore = "runs a program under load for two minutes"]
+        fn $name() {
+            check($program);
+        })*
+
+        #[test]
+        fn every_program_has_a_test() {
+            let tested = [$($program),*];
+            for case in CASES.iter().chain(WELL) {
+                assert!(tested.contains(&case.name), "`{}` has none", case.name);
+            }
+        }
+    };
+}
+
+programs! {
+    audit_pool: "audit-pool",
+    backoff: "backoff",
+    batch_tick: "batch-tick",
+    chatty_reply: "chatty-reply",
+    clerk: "clerk",
+    compactor: "compactor",
+    config_parse: "config-parse",
+    dribble: "dribble",
+    journal: "journal",
+    late_reply: "late-reply",
+    login: "login",
+    mailbox: "mailbox",
+    metrics_dump: "metrics-dump",
+    polling_wait: "polling-wait",
+    scratch: "scratch",
+    settings_lock: "settings-lock",
+    thumbnails: "thumbnails",
+    ticket: "ticket",
+    token_refresh: "token-refresh",
+    watchers: "watchers",
+    big_drop: "big-drop",
+    cancelled: "cancelled",
+    checksum: "checksum",
+    cold_map: "cold-map",
+    crowd: "crowd",
+    gather: "gather",
+    herd: "herd",
+    impatient: "impatient",
+    ledger: "ledger",
+    log_pipe: "log-pipe",
+    spinners: "spinners",
+    well_beside: "well-beside",
+    well_busy: "well-busy",
+    well_gateway: "well-gateway",
+    well_streaming: "well-streaming",
+}
+
+/// What `.ci/run` runs: mechanisms that show however little CPU there is. The places alone are asserted: on a machine of
+/// many neighbours a healthy program may wait for a CPU, and say so.
+#[test]
+#[ignore = "builds the programs and runs three of them under load"]
+fn fast() {
+    if subject::is_unable() {
+        return;
+    }
+    for name in ["backoff", "token-refresh", "ticket"] {
+        let case = named(name);
+        let right = (0..ATTEMPTS).any(|_| {
+            let result = subject::explained(case, Twin::Broken);
+            eprintln!("{name}: {}", verdict::shown(&result));
+            verdict::of_broken(case, &result).is_right()
+        });
+        assert!(right, "`{name}` was not blamed on its fault");
+    }
+}

@@ -1,0 +1,49 @@
+//! The score of all programs run so far: a file each, and the table of them.
+
+use std::fmt::Write as _;
+
+use crate::cases::{CASES, Case, WELL};
+use crate::subject::scores;
+use crate::verdict::{Broken, Healthy};
+
+/// A program's row.
+pub(crate) struct Row {
+    name: &'static str,
+    pub(crate) broken: Broken,
+    pub(crate) healthy: Healthy,
+}
+
+impl Row {
+    pub(crate) fn of(case: &Case) -> Self {
+        Self { name: case.name, broken: Broken::Unasked, healthy: Healthy::default() }
+    }
+
+    /// Keeps the row for the table.
+    pub(crate) fn keep(&self) {
+        std::fs::create_dir_all(scores()).expect("a folder for the score");
+        let text = format!("{:<16} {:<16} {}", self.name, self.broken, self.healthy);
+        std::fs::write(scores().join(self.name), text).expect("the row is written");
+    }
+}
+
+/// Rows of all programs that were run, and their sums.
+pub(crate) fn table() -> String {
+    let mut text = format!("{:<16} {:<16} {}\n", "program", "broken", "healthy");
+    let names = || CASES.iter().chain(WELL).map(|case| case.name);
+    let rows: Vec<String> = names().filter_map(|name| std::fs::read_to_string(scores().join(name)).ok()).collect();
+    for row in &rows {
+        let _ = writeln!(text, "{row}");
+    }
+    let with = |word: &str| rows.iter().filter(|row| row.contains(word)).count();
+    let (right, wrong) = (with(" right "), with(" WRONG ") + with(" wrong "));
+    let unsure = with(" nothing found ") + with(" cannot tell ");
+    let _ = write!(
+        text,
+        "{} programs. Broken: {right} right, {wrong} wrong, {unsure} unsaid. Healthy: {} blamed as their twins, {} blamed \
+         otherwise",
+        rows.len(),
+        with("BLAMED"),
+        with("blamed otherwise")
+    );
+    text
+}

@@ -1,0 +1,133 @@
+//! Runs `workbench run` over a program and reads what it says.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::cases::Case;
+use crate::quota::Quota;
+
+/// Which of the twins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Twin {
+    Broken,
+    Healthy,
+}
+
+impl Twin {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Healthy => "healthy",
+        }
+    }
+}
+
+/// Where things are built: beside the tests, so that a clean-up finds it.
+fn target() -> PathBuf {
+    let workbench = PathBuf::from(env!("CARGO_BIN_EXE_workbench"));
+    workbench.parent().and_then(|profile| profile.parent()).expect("target/PROFILE/workbench").join("blame")
+}
+
+/// Where rows of the score are kept.
+pub(crate) fn scores() -> PathBuf {
+    target().join("score")
+}
+
+/// The programs, built as a service is: optimised, with line tables, and without any flag of this workspace.
+fn programs() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built(&["--release"], "release"))
+}
+
+/// The same as nobody should run them.
+fn unoptimised() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built(&[], "debug"))
+}
+
+fn built(profile: &[&str], folder: &str) -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "-p", "blame-programs", "--target-dir"])
+        .arg(target())
+        .args(profile)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("RUSTFLAGS", "")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "the programs do not build");
+    target().join(folder).join("faulty")
+}
+
+/// The command that is judged: `BLAME_WORKBENCH`, or the one built with these tests.
+fn workbench() -> PathBuf {
+    std::env::var_os("BLAME_WORKBENCH").map_or_else(|| env!("CARGO_BIN_EXE_workbench").into(), PathBuf::from)
+}
+
+/// Whether the kernel refuses what the evidence is made of. It is said aloud, past the capture of the test harness.
+pub(crate) fn is_unable() -> bool {
+    static UNABLE: OnceLock<Option<String>> = OnceLock::new();
+    let why = UNABLE.get_or_init(|| {
+        let output = Command::new(workbench()).args(["doctor", "--json"]).output().expect("the doctor runs");
+        let said: Value = serde_json::from_slice(&output.stdout).expect("the doctor prints JSON");
+        refused(&said)
+    });
+    if let Some(why) = why {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: blame ({why})");
+    }
+    why.is_some()
+}
+
+/// The first needed mechanism that the doctor found refused.
+fn refused(doctor: &Value) -> Option<String> {
+    let found = doctor.as_array().expect("a list of mechanisms");
+    ["perf events", "switch records", "stacks of waits", "uprobes"].iter().find_map(|needed| {
+        match found.iter().find(|one| one["name"] == **needed) {
+            Some(one) if one["health"] == "good" => None,
+            Some(one) => Some(format!("{needed}: {}", one["found"].as_str().unwrap_or_default())),
+            None => Some(format!("the doctor says nothing of {needed}")),
+        }
+    })
+}
+
+/// The document of a run over one twin.
+///
+/// `BLAME_KEEP=FOLDER` keeps the run there.
+pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let is_debug = !case.has_line && twin == Twin::Broken;
+    let program = if is_debug { unoptimised() } else { programs() };
+    let quota = case.has_quota.then(Quota::half_a_cpu).flatten();
+    let mut command = Command::new(workbench());
+    command
+        .args(["run", "--target", "http://127.0.0.1:${port}/", "--json", "--trials", "1"])
+        .args(["--duration", "5s", "--evidence", "cpu,wait,trace"])
+        .args(["--rate", &case.rate.to_string(), "--concurrency", &case.concurrency.to_string()])
+        .arg("--")
+        .arg(program)
+        .args([case.name, twin.name(), "${port}"])
+        .current_dir(folder.path())
+        .env("WORKBENCH_DIR", folder.path())
+        .stdin(Stdio::null());
+    if let Some(quota) = &quota {
+        command.env("FAULTY_GROUP", quota.processes());
+    }
+    let output = command.output().expect("workbench runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} {}: {said}", case.name, twin.name());
+    if let Some(kept) = std::env::var_os("BLAME_KEEP") {
+        keep(folder.path(), &PathBuf::from(kept).join(format!("{}-{}", case.name, twin.name())));
+    }
+    serde_json::from_slice(&output.stdout).expect("one document of JSON")
+}
+
+fn keep(run: &Path, kept: &Path) {
+    let _ = std::fs::remove_dir_all(kept);
+    std::fs::create_dir_all(kept).expect("a folder to keep runs in");
+    let copied = Command::new("cp").arg("-a").arg(run.join(".workbench")).arg(kept).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{} cannot be kept", run.display());
+}
