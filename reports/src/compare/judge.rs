@@ -1,14 +1,11 @@
 //! From log ratios to verdicts.
 
 use super::pairs::Collected;
-use crate::metric::Better;
 use crate::run::{Comparison, Verdict};
-use crate::stats;
+use crate::stats::{self, Question, Strictness};
 
-/// Family-wise error rate of `improved` and `regressed`.
+/// Family-wise error rate of `improved` and `regressed`, and one minus the confidence of the interval shown.
 const ALPHA: f64 = 0.05;
-/// Level of the interval shown.
-const LEVEL: f64 = 0.95;
 
 /// Judges a whole family at once: Holm's correction needs every p.
 pub(super) fn judge(collected: Vec<Collected>) -> Vec<Comparison> {
@@ -50,38 +47,24 @@ fn comparison(one: Collected, p: Option<f64>, p_adjusted: Option<f64>, family: u
         Ok(ratios) => ratios,
         Err(why) => return Comparison { why: Some(why), ..comparison },
     };
-    let interval = stats::interval(&ratios, LEVEL);
-    let spread = stats::standard_deviation(&ratios);
-    comparison.pairs = u32::try_from(ratios.len()).unwrap_or(u32::MAX);
-    comparison.ratio = stats::hodges_lehmann(&ratios).map(f64::exp);
-    comparison.low = interval.map(|(low, _)| low.exp());
-    comparison.high = interval.map(|(_, high)| high.exp());
-    comparison.detectable = spread.and_then(|sd| stats::detectable(sd, ratios.len()));
-
-    let direction = match interval {
-        Some((low, _)) if low > 0.0 => Some(Better::Higher),
-        Some((_, high)) if high < 0.0 => Some(Better::Lower),
-        _ => None,
+    let by = Strictness { level: ALPHA, p_adjusted, interval_level: ALPHA, last: true };
+    let Some(found) = stats::conclude(&ratios, Question::of(one.metric), by) else {
+        return comparison;
     };
-    let shown = p_adjusted.is_some_and(|p| p < ALPHA);
-    let margin = one.metric.minimum_effect.ln_1p();
-    match direction.filter(|_| shown) {
-        Some(_) if one.metric.better == Better::Neither => {
-            comparison.why = Some("it differs, but neither direction of this metric is better".to_owned());
-        }
-        Some(direction) if direction == one.metric.better => comparison.verdict = Verdict::Improved,
-        Some(_) => comparison.verdict = Verdict::Regressed,
-        None if stats::equivalent(&ratios, margin, ALPHA) => {
-            comparison.verdict = Verdict::Same;
-            comparison.margin = Some(one.metric.minimum_effect);
-        }
-        None => {
-            let least = least_pairs(family);
-            comparison.pairs_needed = spread
-                .and_then(|sd| stats::pairs_needed(sd, margin))
-                .map(|needed| needed.max(u32::try_from(least).unwrap_or(u32::MAX)));
-            comparison.why = why(ratios.len(), least, family, p, p_adjusted);
-        }
+    let (ratio, interval) = (found.ratio(), found.ratios());
+    comparison.pairs = u32::try_from(ratios.len()).unwrap_or(u32::MAX);
+    comparison.ratio = ratio;
+    comparison.low = interval.map(|(low, _)| low);
+    comparison.high = interval.map(|(_, high)| high);
+    comparison.detectable = found.detectable;
+    comparison.verdict = found.verdict;
+    comparison.margin = found.margin;
+    comparison.why = found.why;
+    if found.verdict == Verdict::CannotTell && comparison.why.is_none() {
+        let least = least_pairs(family);
+        let floor = u32::try_from(least).unwrap_or(u32::MAX);
+        comparison.pairs_needed = found.pairs_needed.map(|needed| needed.max(floor));
+        comparison.why = why(ratios.len(), least, family, p, p_adjusted);
     }
     comparison
 }

@@ -4,12 +4,20 @@
 //! design 06 §12. They take the normal approximation for the mean of log ratios; the signed-rank test needs about 5 %
 //! more pairs than that where the differences are normal, and fewer where they have heavy tails.
 
-const Z: f64 = 2.58 + 1.64;
+pub(super) const Z_DIFFERENCE: f64 = 2.58 + 1.64;
+
+/// z of showing `same` with 95 % power: two one-sided tests at .05 that must both succeed, 1.64 + 1.96.
+pub(super) const Z_SAME: f64 = 1.64 + 1.96;
 
 /// Pairs to see a true log ratio of `delta` where log ratios have standard deviation `sd`:
 /// `((2.58 + 1.64) · sd / delta)²`, rounded up. `None` where either is not finite or `delta` is 0.
 pub fn pairs_needed(sd: f64, delta: f64) -> Option<u32> {
-    let pairs = (Z * sd / delta).powi(2).ceil();
+    pairs_for(sd, delta, Z_DIFFERENCE)
+}
+
+/// The same for another sum `z` of the quantiles of level and power.
+pub(super) fn pairs_for(sd: f64, delta: f64, z: f64) -> Option<u32> {
+    let pairs = (z * sd / delta).powi(2).ceil();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a square; saturates")]
     pairs.is_finite().then_some(pairs as u32)
 }
@@ -18,7 +26,7 @@ pub fn pairs_needed(sd: f64, delta: f64) -> Option<u32> {
 /// 4 %. `None` without pairs or where `sd` is not finite.
 pub fn detectable(sd: f64, pairs: usize) -> Option<f64> {
     #[allow(clippy::cast_precision_loss, reason = "sample sizes are far below 2^52")]
-    let change = (Z * sd / (pairs as f64).sqrt()).exp_m1();
+    let change = (Z_DIFFERENCE * sd / (pairs as f64).sqrt()).exp_m1();
     (pairs > 0 && change.is_finite()).then_some(change)
 }
 

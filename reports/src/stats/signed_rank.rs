@@ -112,6 +112,12 @@ pub fn critical(pairs: usize, alpha: f64) -> Option<usize> {
     Some(low)
 }
 
+/// Two-sided p of `pairs` untied differences whose smaller rank sum is `sum`: what rejecting up to there really costs.
+pub(super) fn attained(pairs: usize, sum: usize) -> f64 {
+    let ranks: Vec<usize> = (1..=pairs).map(|rank| 2 * rank).collect();
+    if pairs <= EXACT { exact_p(&ranks, 2 * sum) } else { normal_p(&ranks, 2 * sum) }
+}
+
 /// Smallest two-sided p that `pairs` differences can reach: 2^(1 − pairs), at most 1.
 pub fn smallest_p(pairs: usize) -> f64 {
     0.5_f64.powi(i32::try_from(pairs.saturating_sub(1)).unwrap_or(i32::MAX))
