@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::problem::{Problem, Problems, listed, nearest, shown};
-use crate::spec::{Arrival, Operation, Scenario};
+use crate::spec::{Arrival, Operation, Scenario, Trace};
 
 /// A trace that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,16 @@ pub fn fill(scenario: &mut Scenario, folder: &Path) -> Result<(), TraceError> {
     trace.arrivals = parse(&file, &text, &scenario.mix)?;
     trace.file.clone_from(&file);
     scenario.load.settle().map_err(|problem| TraceError::Load { file, problem })
+}
+
+/// The arrivals of a scenario's trace as a file that [`parse`] reads back to equal ones.
+pub fn to_csv(trace: &Trace, mix: &[Operation]) -> String {
+    let mut text = format!("{HEADING},op\n");
+    for arrival in &trace.arrivals {
+        let name = mix.get(usize::from(arrival.operation)).map_or("", |operation| operation.name.as_str());
+        text.push_str(&format!("{},{name}\n", arrival.at_us));
+    }
+    text
 }
 
 /// Reads a trace of operations of this mix. Where the mix has one operation only, a line may be its time alone. A first
@@ -176,6 +186,8 @@ mod tests {
             let text: String = rows.iter().map(|(us, o)| format!("{us},{}\n", names[usize::from(*o)])).collect();
             let read = parse("a.csv", &text, &mix(&names)).unwrap();
             prop_assert_eq!(read.len(), rows.len());
+            let trace = Trace { file: String::new(), scale: 1.0, arrivals: read.clone() };
+            prop_assert_eq!(&parse("b.csv", &to_csv(&trace, &mix(&names)), &mix(&names)).unwrap(), &read);
             for (arrival, (us, operation)) in read.iter().zip(&rows) {
                 prop_assert_eq!((arrival.at_us, arrival.operation), (us - rows[0].0, *operation));
             }

@@ -38,14 +38,28 @@ pub struct Request<'a> {
     pub seed: u64,
     /// What will measure.
     pub build: &'a BuildInfo,
+    /// Name of the file that recorded arrivals are from, where there are any.
+    pub recorded: Option<&'a str>,
 }
 
 /// Lays out randomised complete blocks, then the evidence trials.
 ///
 /// Evidence comes last: whoever interrupts a run has its measurements.
 pub fn plan(request: &Request<'_>) -> Plan {
-    let Request { scenario, variants, blocks, evidence, incident, cpu, heap, stall_after_s, task_waits, seed, build } =
-        *request;
+    let Request {
+        scenario,
+        variants,
+        blocks,
+        evidence,
+        incident,
+        cpu,
+        heap,
+        stall_after_s,
+        task_waits,
+        seed,
+        build,
+        recorded,
+    } = *request;
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut trials = Vec::new();
     let mut push = |block, variant: &Variant, kind| {
@@ -85,7 +99,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         trials,
         schedule_hashes,
         incident,
-        phases: phases(scenario),
+        phases: Phases { arrivals: arrivals(scenario, recorded), ..phases(scenario) },
         target: scenario.subject.as_ref().map(|program| program.target.to_string()),
         cpu: evidence.contains(&EvidenceKind::Cpu).then_some(cpu),
         heap: evidence.contains(&EvidenceKind::Heap).then_some(heap),
@@ -152,16 +166,25 @@ fn phases(scenario: &Scenario) -> Phases {
         saturated_s: scenario.trial.saturated.as_secs_f64(),
         operations: load.operations,
         rate: load.rate,
-        arrivals: match load.arrivals {
-            Arrivals::Poisson => "poisson",
-            Arrivals::Constant => "constant",
-            Arrivals::Closed => "closed",
-        }
-        .to_owned(),
+        arrivals: arrivals(scenario, None),
         concurrency: load.concurrency,
         timeout_s: load.timeout.as_secs_f64(),
         background: scenario.mix.iter().filter_map(background).collect(),
         ladder: ladder::planned(scenario),
+    }
+}
+
+/// The arrival process, in a word or two.
+fn arrivals(scenario: &Scenario, recorded: Option<&str>) -> String {
+    match (&scenario.load.trace, scenario.load.arrivals) {
+        (Some(trace), _) => {
+            let from = recorded.map_or_else(String::new, |file| format!(" in {file}"));
+            let scale = if trace.scale == 1.0 { String::new() } else { format!(", {} times over", trace.scale) };
+            format!("recorded{from}{scale}")
+        }
+        (None, Arrivals::Poisson) => "poisson".to_owned(),
+        (None, Arrivals::Constant) => "constant".to_owned(),
+        (None, Arrivals::Closed) => "closed".to_owned(),
     }
 }
 

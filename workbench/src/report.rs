@@ -51,7 +51,13 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         breaches: &run.breaches,
     };
     writer.report_html(&render::html::page(&page))?;
-    writer.report_md(&(render::markdown::report(&summary) + &render::markdown::console(&summary, &views)))?;
+    let parts = [
+        render::markdown::report(&summary),
+        render::markdown::waits(&summary, &run.waits),
+        render::markdown::trace(&summary, &run.traces),
+        render::markdown::console(&summary, &views),
+    ];
+    writer.report_md(&parts.concat())?;
     writer.finish(&summary)?;
     Ok(RunSummary { path: run.path.display().to_string(), ..summary })
 }

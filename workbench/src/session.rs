@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
-use reports::run::writer::{RunName, RunWriter};
+use reports::run::writer::{ARRIVALS_FILE, RunName, RunWriter};
 use reports::run::{CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
@@ -136,6 +136,12 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
         Amount::AsTheScenarioSays | Amount::Quick => resolved.scenario.trial.blocks,
     };
+    let recorded = resolved.scenario.load.trace.as_mut().map(|trace| {
+        // The run has its own copy, beside its `scenario.toml`.
+        let from = std::mem::replace(&mut trace.file, ARRIVALS_FILE.to_owned());
+        let name = Path::new(&from).file_name().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or(from)
+    });
     let build = build_info::read();
     let plan = plan::plan(&plan::Request {
         scenario: &resolved.scenario,
@@ -149,6 +155,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         task_waits: if wish.every_task_wait { Waits::EveryPoll } else { Waits::FirstPoll },
         seed: wish.seed.unwrap_or_else(random),
         build: &build,
+        recorded: recorded.as_deref(),
     });
     if let Amount::Within(budget) = wish.amount {
         let least_s = plan::seconds(&plan, |_| true);
@@ -237,7 +244,11 @@ impl Session {
     pub fn create(prepared: Prepared, store: &Store) -> anyhow::Result<Self> {
         let toml = scenarios::file::to_toml(&prepared.resolved.scenario);
         let name = RunName { stamp: &SystemClock.stamp(), letters: &letters() };
-        let writer = RunWriter::create(store.root(), name, &prepared.plan, &toml, &machine::read())?;
+        let mut writer = RunWriter::create(store.root(), name, &prepared.plan, &toml, &machine::read())?;
+        let scenario = &prepared.resolved.scenario;
+        if let Some(trace) = &scenario.load.trace {
+            writer.arrivals(&scenarios::trace::to_csv(trace, &scenario.mix))?;
+        }
         Ok(Self { prepared, writer, done: Vec::new(), before: Vec::new() })
     }
 
@@ -287,7 +298,7 @@ impl Session {
         let first = crate::load::OpenSpec::new(&scenario, plan::block_seed(run.plan.seed, Some(1))).schedule().hash();
         if run.plan.schedule_hashes.first().is_some_and(|planned| *planned != first) {
             return Err(Refusal::usage(format!(
-                "the arrivals of {} are no longer those that were planned (was its trace changed?); trials of two \
+                "the arrivals of {} are no longer those that were planned (was its arrivals.csv changed?); trials of two \
                  schedules are never mixed: start a new run",
                 run.id
             )));
@@ -306,6 +317,11 @@ impl Session {
     /// What will run.
     pub fn plan(&self) -> &Plan {
         &self.prepared.plan
+    }
+
+    /// The run directory.
+    pub fn path(&self) -> &Path {
+        self.writer.path()
     }
 
     /// Trials that are left.

@@ -120,6 +120,7 @@ pub(crate) fn trial(planned: &PlannedTrial, metrics: BTreeMap<String, f64>) -> T
         drain: None,
         exit: ExitRecord::default(),
         remarks: Vec::new(),
+        heeded: Default::default(),
         levels: Vec::new(),
     }
 }

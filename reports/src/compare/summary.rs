@@ -38,6 +38,7 @@ pub fn summarise(plan: &Plan, trials: &[TrialRecord], merged: &BTreeMap<String, 
                 measured_operations: measured_operations(well.iter().copied()),
                 levels: levels::summarise(well.iter().copied()),
                 metrics: metrics(&well, merged.get(&variant.name).unwrap_or(&none)),
+                heeded: well.first().map(|trial| trial.heeded.clone()).unwrap_or_default(),
             }
         })
         .collect()

@@ -1,6 +1,6 @@
 //! Throughput and latency by concurrency, for every page.
 
-use super::number;
+use super::{number, text, words};
 use crate::run::{RunSummary, VariantSummary};
 
 /// How to read it.
@@ -40,6 +40,30 @@ fn of_variant(variant: &VariantSummary) -> Vec<Row> {
     variant.levels.iter().map(row).collect()
 }
 
+/// What the ladder says of each variant, a sentence each: the lowest level, the one with the most throughput and the
+/// highest.
+pub(crate) fn sentences(summary: &RunSummary) -> Vec<String> {
+    summary.variants.iter().filter_map(sentence).collect()
+}
+
+fn sentence(variant: &VariantSummary) -> Option<String> {
+    let (first, last) = (variant.levels.first()?, variant.levels.last()?);
+    let most = variant.levels.iter().reduce(|a, b| if b.throughput > a.throughput { b } else { a })?;
+    let mut shown = vec![first];
+    for level in [most, last] {
+        if shown.iter().all(|one| one.concurrency != level.concurrency) {
+            shown.push(level);
+        }
+    }
+    let level = |level: &&crate::run::LevelSummary| {
+        let p99 = level.p99.map(|p99| format!(", p99 {}", number::seconds(p99))).unwrap_or_default();
+        let answered = number::count(level.throughput.round());
+        format!("{} {answered}/s{p99}", words::plural(u64::from(level.concurrency), "client", "clients"))
+    };
+    let each: Vec<String> = shown.iter().map(level).collect();
+    Some(format!("{}: {}", text::name(&variant.name), each.join("; ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +89,23 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn a_sentence_has_both_ends_and_the_best() {
+        let level = |concurrency: u32, throughput: f64| LevelSummary {
+            concurrency,
+            throughput,
+            p99: Some(0.001 * f64::from(concurrency)),
+            ..LevelSummary::default()
+        };
+        let told = |levels: Vec<LevelSummary>| {
+            sentence(&VariantSummary { name: "new".into(), levels, ..VariantSummary::default() }).unwrap_or_default()
+        };
+        let rising = vec![level(1, 800.0), level(4, 3000.0), level(32, 2500.0)];
+        insta::assert_snapshot!(
+            [told(rising), told(vec![level(1, 800.0), level(4, 3000.0)]), told(vec![level(2, 800.0)]), told(vec![])]
+                .join("\n")
+        );
     }
 }

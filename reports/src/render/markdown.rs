@@ -2,8 +2,12 @@
 
 mod attached;
 mod console;
+mod trace;
+mod waits;
 
 pub use console::console;
+pub use trace::trace;
+pub use waits::waits;
 
 use super::table::{Row, Table};
 use super::{ladder, number, stalls, text, words};

@@ -62,4 +62,4 @@ pub use trace::{
     Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceHead, TraceInstead, TraceKind, TraceLink,
     TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait, TraceWaker, TraceWhat,
 };
-pub use trial::{DrainRecord, DriverRecord, ExitRecord, OperationRecord, TimelinePoint, TrialRecord};
+pub use trial::{DrainRecord, DriverRecord, ExitRecord, Heed, OperationRecord, TimelinePoint, TrialRecord};

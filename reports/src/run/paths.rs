@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const RUN: &str = "run.json";
 pub(crate) const PLAN: &str = "plan.json";
 pub(crate) const SCENARIO: &str = "scenario.toml";
+pub(crate) const ARRIVALS: &str = "arrivals.csv";
 pub(crate) const MACHINE: &str = "machine.json";
 pub(crate) const ATTACHED: &str = "attached.json";
 pub(crate) const EVENTS: &str = "events.jsonl";

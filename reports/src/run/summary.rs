@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BuildInfo, GateOutcome, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls, Status,
-    TraceCase,
+    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls,
+    Status, TraceCase,
 };
 
 /// `run.json` and the `--json` document.
@@ -109,6 +109,9 @@ pub struct VariantSummary {
     pub levels: Vec<LevelSummary>,
     /// Latencies come from merged histograms, everything else is the median over trials.
     pub metrics: BTreeMap<String, MetricValue>,
+    /// Whether a program that is not ours heeds the settings that it was given in variables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heeded: BTreeMap<String, Heed>,
 }
 
 /// A number with its unit.

@@ -45,6 +45,26 @@ pub struct TrialRecord {
     /// Closed loops of rising concurrency; empty where none were driven.
     #[serde(default)]
     pub levels: Vec<LevelRecord>,
+    /// Whether a program that is not ours heeds the settings that it was given in variables. What it is seen not to heed is
+    /// no trial.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heeded: BTreeMap<String, Heed>,
+}
+
+/// Whether a setting that was given in a variable is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heed {
+    /// It is.
+    Proven {
+        /// What shows it.
+        by: String,
+    },
+    /// Nothing shows it from outside.
+    NotProvable {
+        /// Why.
+        because: String,
+    },
 }
 
 /// Counts and latencies of one operation kind.

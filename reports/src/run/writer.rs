@@ -29,6 +29,9 @@ pub struct TrialPaths {
     pub log: PathBuf,
 }
 
+/// File of recorded arrivals within a run, as its `scenario.toml` names it.
+pub const ARRIVALS_FILE: &str = paths::ARRIVALS;
+
 /// What names a new run. This crate reads no clock and draws no random number: the caller does.
 #[derive(Debug, Clone, Copy)]
 pub struct RunName<'a> {
@@ -283,6 +286,14 @@ impl RunWriter {
         let bytes = serde_json::to_vec_pretty(&breach::stated(record));
         let failed = |error: serde_json::Error| RunError::io("write", Path::new(paths::BREACH))(error.into());
         self.evidence(variant, paths::BREACH, &bytes.map_err(failed)?)
+    }
+
+    /// Writes the recorded arrivals that the run drives, as [`ARRIVALS_FILE`]: a run holds all that it needs.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn arrivals(&mut self, csv: &str) -> Result<PathBuf, RunError> {
+        self.text(paths::ARRIVALS, csv)
     }
 
     /// Opens `log.txt` of the run for appending: spans and events of the workbench itself.

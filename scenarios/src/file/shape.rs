@@ -34,14 +34,6 @@ pub(super) fn read(root: &Section<'_>) -> Option<(Trial, Load)> {
     if load.arrivals != Arrivals::Closed && !rate_given && arrivals_read {
         section.required("rate");
     }
-    if load.protocol == Protocol::Http2
-        && load.connection == Connection::Close
-        && let Some(field) = section.get("connection")
-    {
-        let help = "leave it out, or write `protocol = \"http1\"`".to_owned();
-        field.problem("HTTP/2 with a connection for each request is not supported", Some(help));
-        return None;
-    }
     if load.operations == 0 && trial.saturated.is_zero() {
         nothing_to_measure(root.report, &section);
         return None;

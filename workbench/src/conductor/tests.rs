@@ -46,6 +46,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         task_waits: reports::run::Waits::FirstPoll,
         seed: 7,
         build: &BuildInfo::default(),
+        recorded: None,
     })
 }
 

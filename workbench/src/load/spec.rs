@@ -346,8 +346,8 @@ mod tests {
         let orders = mix.offsets_ns.iter().zip(&mix.operations).filter(|(_, o)| **o == 0).map(|(at, _)| *at);
         assert_eq!(of(1), orders.collect::<Vec<_>>());
         assert!(all.offsets_ns.is_sorted());
-        let closed = ClosedSpec { operations: beside.operations.clone(), ..fixture::closed() };
-        assert!((0..DECK as u64).all(|at| matches!(closed.deck().at(at), 1 | 2)), "closed loops leave it out");
+        let deck = ClosedSpec { operations: beside.operations.clone(), ..fixture::closed() }.deck();
+        assert!((0..DECK as u64).all(|at| matches!(deck.at(at), 1 | 2)), "closed loops leave it out");
         assert_eq!(beside.background_connections(), 1);
         assert_eq!(OpenSpec { concurrency: 400, ..beside }.background_connections(), 300);
     }

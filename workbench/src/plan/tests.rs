@@ -32,6 +32,7 @@ fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
         task_waits: Waits::FirstPoll,
         seed,
         build: &build,
+        recorded: None,
     })
 }
 

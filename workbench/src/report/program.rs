@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reports::run::LoadedRun;
+use reports::run::{Heed, LoadedRun};
 
 use crate::subject::external::COMMAND;
 
@@ -25,19 +25,28 @@ pub(super) fn doubts(run: &LoadedRun) -> Vec<String> {
     doubts
 }
 
-/// Settings that were only seen in the environment.
+/// Settings that were only seen in the environment, and why nothing shows more.
 fn unproven(run: &LoadedRun) -> Option<String> {
     let external = run.trials.iter().any(|trial| trial.effective.contains_key(COMMAND));
     let paths = run.plan.variants.iter().flat_map(|variant| variant.requested.keys());
-    let mut seen: Vec<&str> = paths.map(String::as_str).filter(|path| *path != "cpu.affinity").collect();
+    let mut seen: Vec<&String> = paths.filter(|path| *path != "cpu.affinity").collect();
     seen.sort_unstable();
     seen.dedup();
-    (external && !seen.is_empty()).then(|| {
+    let heed = |path: &String| run.trials.iter().find_map(|trial| trial.heeded.get(path));
+    let told: Vec<String> = seen
+        .into_iter()
+        .filter_map(|path| match heed(path) {
+            Some(Heed::Proven { .. }) => None,
+            Some(Heed::NotProvable { because }) => Some(format!("{path} ({because})")),
+            None => Some(path.clone()),
+        })
+        .collect();
+    (external && !told.is_empty()).then(|| {
         format!(
             "{} {} read back from the environment of the running program: nothing outside proves that the program heeds {}",
-            seen.join(", "),
-            if seen.len() == 1 { "was" } else { "were" },
-            if seen.len() == 1 { "it" } else { "them" }
+            told.join(", "),
+            if told.len() == 1 { "was" } else { "were" },
+            if told.len() == 1 { "it" } else { "them" }
         )
     })
 }

@@ -124,6 +124,38 @@ mod tests {
     }
 
     #[test]
+    fn a_run_has_a_copy_of_its_trace_and_is_resumed_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("incident.csv");
+        std::fs::write(&file, "t_us,op,key\n5,orders,7\n500005,login\n1000005,orders\n").unwrap();
+        let arriving = Arriving { trace: Some(file.clone()), scale: Some(1.5), ..Arriving::default() };
+        let wish = crate::session::Wish {
+            scenario: "http-service".into(),
+            arriving,
+            amount: crate::session::Amount::Blocks(1),
+            ..Default::default()
+        };
+        let prepared = crate::session::prepare(&wish, &Catalog::builtin()).unwrap();
+        assert_eq!(prepared.plan.phases.arrivals, "recorded in incident.csv, 1.5 times over");
+        let store = reports::run::store::Store::at(folder.path());
+        let session = crate::session::Session::create(prepared, &store).unwrap();
+        let run = session.path().to_owned();
+        drop(session);
+        std::fs::remove_file(&file).unwrap();
+        let copy = std::fs::read_to_string(run.join("arrivals.csv")).unwrap();
+        assert_eq!(copy, "t_us,op\n0,orders\n500000,login\n1000000,orders\n");
+        let toml = std::fs::read_to_string(run.join("scenario.toml")).unwrap();
+        assert!(toml.contains("trace = \"arrivals.csv\""), "{toml}");
+        assert!(!toml.contains(&*folder.path().to_string_lossy()), "{toml}");
+        let moved = folder.path().join("mailed");
+        std::fs::rename(&run, &moved).unwrap();
+        assert!(crate::session::Session::resume(&moved).is_ok());
+        std::fs::write(moved.join("arrivals.csv"), copy.replace("500000", "500001")).unwrap();
+        let refused = crate::session::Session::resume(&moved).unwrap_err().to_string();
+        assert!(refused.contains("was its arrivals.csv changed?"), "{refused}");
+    }
+
+    #[test]
     fn a_scale_needs_a_trace() {
         let refused = applied(&Arriving { scale: Some(2.0), ..Arriving::default() }).unwrap_err();
         assert_eq!(refused, "`--scale` goes with `--trace`");

@@ -4,6 +4,7 @@
 //! were given is read back from `/proc`; they are asked to end by SIGTERM.
 
 mod driving;
+mod heeded;
 mod launch;
 mod memory;
 pub mod program;
@@ -95,6 +96,7 @@ impl<'a> ExternalSubject<'a> {
         Start {
             program: self.program,
             variant,
+            load: &self.scenario.load,
             cpus,
             marker: format!("{}-{}-{label}", self.run, std::process::id()),
             guard: &self.guard,

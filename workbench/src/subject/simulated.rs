@@ -73,6 +73,7 @@ impl Subject for SimulatedSubject {
                 drain: None,
                 exit: ExitRecord::default(),
                 remarks: Vec::new(),
+                heeded: Default::default(),
                 levels: Vec::new(),
             },
             intervals: Vec::new(),

@@ -10,6 +10,7 @@ pub(crate) mod dots;
 pub(crate) mod heat;
 pub(crate) mod interval;
 pub(crate) mod kernel;
+pub(crate) mod ladder;
 pub(crate) mod lanes;
 pub(crate) mod percentiles;
 mod scale;

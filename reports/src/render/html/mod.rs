@@ -15,6 +15,7 @@ mod evidence;
 mod header;
 mod heap;
 mod host;
+mod ladder;
 mod method;
 mod operations;
 mod prose;
@@ -54,8 +55,7 @@ struct Report {
     settings: settings::Settings,
     driver: driver::Driver,
     operations: Vec<operations::Row>,
-    ladder: Vec<super::ladder::Row>,
-    how_ladder: &'static str,
+    ladder: ladder::Ladder,
     drain: Vec<drain::Row>,
     host: host::Host,
     method: method::Method,
@@ -85,8 +85,7 @@ pub fn page(page: &Page<'_>) -> String {
         settings: settings::Settings::new(page.summary),
         driver: driver::Driver::new(&variants),
         operations: operations::rows(&variants),
-        ladder: super::ladder::rows(page.summary),
-        how_ladder: super::ladder::HOW,
+        ladder: ladder::Ladder::new(page, &variants),
         drain,
         host: host::Host::new(page.summary),
         method: method::Method::new(page),
@@ -136,7 +135,7 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     if report.measured {
         all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
     }
-    if !report.ladder.is_empty() {
+    if !report.ladder.rows.is_empty() {
         all.push(("ladder", "Concurrency"));
     }
     if !report.drain.is_empty() {

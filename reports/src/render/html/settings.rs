@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::render::{chart, number, text, words};
-use crate::run::{RunSummary, VariantSummary};
+use crate::run::{Heed, RunSummary, VariantSummary};
 
 /// The table in two parts.
 pub(super) struct Settings {
@@ -33,6 +33,8 @@ pub(super) struct Value {
     pub(super) shown: String,
     /// What was asked for, where that did not take effect; else empty.
     pub(super) asked: String,
+    /// What shows that a program heeds it, or that nothing does; else empty.
+    pub(super) heed: String,
 }
 
 impl Settings {
@@ -76,17 +78,29 @@ impl Row {
     }
 }
 
+/// `heeded: 2 threads …`.
+fn heed(heed: &Heed) -> String {
+    match heed {
+        Heed::Proven { by } => format!("heeded: {}", text::sentence(by)),
+        Heed::NotProvable { because } => format!("not provable: {}", text::sentence(because)),
+    }
+}
+
 fn row(path: &str, variants: &[VariantSummary]) -> Row {
     let effective: Vec<_> =
         variants.iter().map(|variant| variant.knobs.get(path).or_else(|| variant.requested.get(path))).collect();
     let values = variants
         .iter()
-        .map(|variant| match (variant.requested.get(path), variant.knobs.get(path)) {
-            (Some(asked), Some(got)) if asked != got => Value { shown: text::name(got), asked: text::name(asked) },
-            // Nothing was read back: what was asked may or may not hold.
-            (Some(asked), None) => Value { shown: "not read back".into(), asked: text::name(asked) },
-            (_, Some(got)) => Value { shown: text::name(got), asked: String::new() },
-            (None, None) => Value { shown: number::ABSENT.into(), asked: String::new() },
+        .map(|variant| {
+            let heed = variant.heeded.get(path).map(heed).unwrap_or_default();
+            let value = |shown: String, asked: String| Value { shown, asked, heed };
+            match (variant.requested.get(path), variant.knobs.get(path)) {
+                (Some(asked), Some(got)) if asked != got => value(text::name(got), text::name(asked)),
+                // Nothing was read back: what was asked may or may not hold.
+                (Some(asked), None) => value("not read back".into(), text::name(asked)),
+                (_, Some(got)) => value(text::name(got), String::new()),
+                (None, None) => value(number::ABSENT.into(), String::new()),
+            }
         })
         .collect();
     Row { path: text::name(path), differs: effective.windows(2).any(|pair| pair[0] != pair[1]), values }

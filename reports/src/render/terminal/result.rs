@@ -4,7 +4,7 @@ use super::ink::{Ink, Look, of_status};
 use super::layout::paragraph;
 use super::{attached, numbers};
 use crate::render::table::Table;
-use crate::render::{text, words};
+use crate::render::{ladder, text, words};
 use crate::run::{RunSummary, Status};
 
 /// The result of a run: verdict, table, warnings, where to find the rest.
@@ -32,6 +32,7 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     } else {
         out.push_str(&numbers::numbers(&table, width, ink));
     }
+    out.push_str(&concurrency(summary, width, ink));
     out.push_str(&findings(summary, width, ink));
     out.push_str(&missing_evidence(summary, width, ink));
     for warning in &summary.warnings {
@@ -43,6 +44,17 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     }
     out.push_str(&footer(summary, &table, width, ink));
     out
+}
+
+/// Throughput by concurrency, a line a variant.
+fn concurrency(summary: &RunSummary, width: usize, ink: Ink) -> String {
+    let sentences = ladder::sentences(summary);
+    if sentences.is_empty() {
+        return String::new();
+    }
+    let mut out = ink.paint(Look::Dim, "closed loops") + "\n";
+    sentences.iter().for_each(|sentence| out.push_str(&format!("  {}\n", paragraph(sentence, 4, width))));
+    out + "\n"
 }
 
 fn findings(summary: &RunSummary, width: usize, ink: Ink) -> String {

@@ -96,6 +96,7 @@ fn without_record(planned: &PlannedTrial, outcome: &TrialOutcome) -> TrialRecord
         drain: None,
         exit: ExitRecord::default(),
         remarks: Vec::new(),
+        heeded: Default::default(),
         levels: Vec::new(),
     }
 }

@@ -236,7 +236,6 @@ fn what_is_wrong_with_arrivals_is_pointed_at() {
         (rate, "trace = \"a.csv\"\nscale = 0"),
         (rate, "rate = 9\nscale = 2"),
         (rate, "arrivals = \"closed\"\nburst = { size = 5, every = \"1s\" }"),
-        (rate, "rate = 9\nprotocol = \"http2\"\nconnection = \"close\""),
         ("path = \"/health\"", "path = \"/health\"\nsend = \"PING\""),
         ("path = \"/health\"", "expect = \"PONG\""),
     ]));

@@ -230,9 +230,7 @@ fn loads() -> impl Strategy<Value = Load> {
     let spans = (durations(Duration::from_secs(3600)), durations(Duration::from_secs(1)));
     let protocol = select(&[Protocol::Auto, Protocol::Http1, Protocol::Http2, Protocol::Lines]);
     let connection = select(&[Connection::KeepAlive, Connection::Close]);
-    let how = (protocol, connection)
-        .prop_filter("HTTP/2 keeps its connections", |how| *how != (Protocol::Http2, Connection::Close));
-    let how = (how, any::<bool>(), option::of(lines()));
+    let how = ((protocol, connection), any::<bool>(), option::of(lines()));
     (arrivals, 0.001_f64..1e7, 1_u64..1_000_000_000, 1_u32..65_536, 1_u32..1_048_577, spans, how).prop_map(
         |(arrivals, rate, operations, concurrency, max_in_flight, (timeout, max_lag_p99), how)| Load {
             arrivals,

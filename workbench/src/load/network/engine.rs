@@ -24,9 +24,9 @@ use crate::load::spec::Operation;
 /// How long connections may take before a phase.
 pub(super) const CONNECT_NS: u64 = 5_000_000_000;
 /// The longest pause before a connection that brought no answer is tried again.
-const BACKOFF_NS: u64 = 100_000_000;
+pub(super) const BACKOFF_NS: u64 = 100_000_000;
 /// The same where each request has its own: every refusal is the failure of a request, and others are waiting.
-const CLOSED_BACKOFF_NS: u64 = 1_000_000;
+pub(super) const CLOSED_BACKOFF_NS: u64 = 1_000_000;
 const INPUT: usize = 64 * 1024;
 
 /// The client for protocols that serve one request at a time over a connection.

@@ -6,7 +6,8 @@
 //! allocated per operation once the buffers have found their size.
 //!
 //! HTTP/2 has up to 100 requests at a time on each of as few connections as that takes; a request that times out is
-//! cancelled, and its connection stays.
+//! cancelled, and its connection stays. Where each request has a connection of its own, there are as many connections at a
+//! time as there may be requests.
 
 mod answer;
 mod beside;
@@ -20,6 +21,7 @@ mod lane;
 mod lines;
 mod needle;
 mod negotiate;
+pub mod once;
 mod open;
 mod pieces;
 mod template;

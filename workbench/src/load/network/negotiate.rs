@@ -20,10 +20,6 @@ use crate::load::pacer::{Pacing, STOP_CHECK_NS};
 pub(super) fn settled(endpoint: &Endpoint, stop: &AtomicBool) -> Result<Endpoint, LoadError> {
     let with = |protocol| Endpoint { protocol, ..endpoint.clone() };
     match (endpoint.protocol, endpoint.connection) {
-        (Protocol::Http2, Connection::Close) => {
-            let problem = "HTTP/2 with a connection for each request is not supported: leave out `connection`".into();
-            return Err(LoadError::Unsupported { problem });
-        }
         (Protocol::Auto, Connection::Close) => return Ok(with(Protocol::Http1)),
         (Protocol::Auto, Connection::KeepAlive) => {}
         _ => return Ok(endpoint.clone()),

@@ -125,6 +125,7 @@ pub(super) fn run(
         drain: phases.drain,
         exit,
         remarks: Vec::new(),
+        heeded: Default::default(),
         levels: phases.levels,
     };
     Ok(TrialData {

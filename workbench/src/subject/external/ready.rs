@@ -5,11 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use scenarios::spec::{Ready, Target};
+use scenarios::spec::{Load, Protocol, Ready, Scheme, Target};
 
 use super::sockets::{self, Listener};
 use super::tree::{self, Tree};
 use super::wire::{self, Answer};
+use crate::load::network::Endpoint;
+use crate::load::network::once::{Talk, Unagreed, talk};
 use crate::subject::process::{AwaitedLine, SubjectProcess};
 
 /// How often somebody looks.
@@ -21,6 +23,8 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 pub(super) struct Waiting<'a> {
     pub(super) ready: &'a Ready,
     pub(super) target: &'a Target,
+    /// Whose certificates are taken.
+    pub(super) load: &'a Load,
     /// Addresses that the target's name has.
     pub(super) addresses: &'a [SocketAddr],
     pub(super) awaited: &'a AwaitedLine,
@@ -69,12 +73,24 @@ fn look(waiting: &Waiting<'_>, unready: &mut Option<String>) -> Result<Option<So
         return Ok(None);
     }
     for address in waiting.addresses {
-        let Ok(stream) = TcpStream::connect_timeout(address, ATTEMPT) else { continue };
+        let Ok(stream) = connect(address) else { continue };
         let Ready::Http(path) = waiting.ready else { return Ok(Some(*address)) };
-        if waiting.target.scheme != scenarios::spec::Scheme::Http {
+        if waiting.target.scheme == Scheme::Tcp {
             return Ok(Some(*address));
         }
-        match get(stream, &waiting.target.authority(address.port()), path) {
+        let host = waiting.target.authority(address.port());
+        // A status is asked for in HTTP/1.1, which every server over TLS speaks too.
+        let endpoint = Endpoint::of(waiting.load, *address, &host, waiting.target.scheme);
+        let endpoint = Endpoint { protocol: Protocol::Http1, ..endpoint };
+        let stream = match talk(&endpoint, stream) {
+            Ok(stream) => stream,
+            Err(Unagreed::Ever(why)) => return Err(NotReady::Because(format!("TLS cannot be agreed: {why}"))),
+            Err(Unagreed::Now(why)) => {
+                *unready = Some(format!("no TLS can be agreed for GET {path}: {why}"));
+                continue;
+            }
+        };
+        match get(stream, &host, path) {
             Ok(Answer::Status(200)) => return Ok(Some(*address)),
             Ok(Answer::Status(status)) => {
                 *unready = Some(format!("it answers GET {path} with status {status}, not 200"))
@@ -87,10 +103,17 @@ fn look(waiting: &Waiting<'_>, unready: &mut Option<String>) -> Result<Option<So
     Ok(None)
 }
 
-fn get(mut stream: TcpStream, host: &str, path: &str) -> std::io::Result<Answer> {
+/// A connection whose reads and writes end in time.
+fn connect(address: &SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(address, ATTEMPT)?;
     stream.set_read_timeout(Some(ATTEMPT))?;
     stream.set_write_timeout(Some(ATTEMPT))?;
+    Ok(stream)
+}
+
+fn get(mut stream: Box<dyn Talk>, host: &str, path: &str) -> std::io::Result<Answer> {
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+    stream.flush()?;
     wire::answer(&mut stream.take(4096) as &mut dyn Read)
 }
 

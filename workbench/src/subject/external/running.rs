@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use reports::run::{ExitRecord, Settings};
+use reports::run::{ExitRecord, Heed, Settings};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
-use scenarios::spec::{Program, Ready, Variant};
+use scenarios::spec::{Load, Program, Ready, Variant};
 
 use super::launch::{self, Launch};
 use super::ready::{self, NotReady, Waiting};
 use super::tree::{self, Tree};
-use super::{read_back, sockets};
+use super::{heeded, read_back, sockets};
 use crate::subject::guard::Guard;
 use crate::subject::outside::{Outside, Wanted};
 use crate::subject::process::{AwaitedLine, SubjectProcess, ending};
@@ -30,6 +30,7 @@ const PORT_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Start<'a> {
     pub(super) program: &'a Program,
     pub(super) variant: &'a Variant,
+    pub(super) load: &'a Load,
     /// CPUs that the driver leaves it.
     pub(super) cpus: Option<String>,
     pub(super) marker: String,
@@ -53,6 +54,9 @@ pub(super) struct Running {
     followed: Option<OwnedFd>,
     /// Settings read back.
     pub(super) effective: Settings,
+    /// Whether it heeds what it was given in variables.
+    pub(super) heeded: BTreeMap<String, Heed>,
+    requested: Settings,
     /// What a reader should know of how it ran.
     pub(super) remarks: Vec<String>,
     stop_timeout: Duration,
@@ -93,12 +97,15 @@ impl Running {
             main: leader,
             followed: None,
             effective: Settings::new(),
+            heeded: BTreeMap::new(),
+            requested: variant.settings.clone(),
             remarks: Vec::new(),
             stop_timeout: program.stop_timeout,
         };
         let waiting = Waiting {
             ready: &program.ready,
             target: &program.target,
+            load: start.load,
             addresses: &addresses,
             awaited: &awaited,
             patience: program.start_timeout,
@@ -191,7 +198,19 @@ impl Running {
         let binary = read_back::binary(self.main)
             .map_err(|problem| SubjectError::Refused(format!("`{}`: {problem}", self.name)))?;
         self.effective.insert(read_back::BINARY.to_owned(), binary);
+        self.heeded = heeded::when_ready(self.main, &self.requested).map_err(|seen| self.heedless(&seen))?;
         Ok(())
+    }
+
+    /// Looks at what shows only after the load.
+    pub(super) fn was_driven(&mut self) -> Result<(), SubjectError> {
+        let later = heeded::when_driven(self.main, &self.requested).map_err(|seen| self.heedless(&seen))?;
+        self.heeded.extend(later);
+        Ok(())
+    }
+
+    fn heedless(&self, seen: &str) -> SubjectError {
+        SubjectError::Refused(format!("`{}` {seen}", self.name))
     }
 
     /// Number of whoever listens.

@@ -77,6 +77,7 @@ pub(super) fn run(
     }
     let mut recorded = recorded(trial.kind.evidence(), outside);
     let memory = sampler.finish();
+    running.was_driven()?;
     let mut levels = Vec::new();
     for (concurrency, duration) in ladder::levels(scenario, trial) {
         watch(Phase::Ladder);
@@ -119,6 +120,7 @@ pub(super) fn run(
         drain: None,
         exit,
         remarks: std::mem::take(&mut running.remarks),
+        heeded: std::mem::take(&mut running.heeded),
         levels,
     };
     Ok(TrialData {

@@ -16,8 +16,8 @@ use crate::load::network::tls::TlsClient;
 use crate::load::network::wire::{Progress, Wire};
 use crate::load::slots::Failure;
 
-/// First and longest pause before a connection that brought no answer is tried again.
-const BACKOFF_NS: (u64, u64) = (1_000_000, 100_000_000);
+/// First pause before a connection that brought no answer is tried again.
+const BACKOFF_NS: u64 = 1_000_000;
 /// What a server may send of one answer, and of all of a connection, before we have read it: large enough that the
 /// client is never what an answer waits for.
 const WINDOWS: (u32, u32) = (1 << 20, 1 << 24);
@@ -79,7 +79,7 @@ impl Link {
             watched: false,
             woken: Woken::default(),
             proven: false,
-            backoff_ns: BACKOFF_NS.0,
+            backoff_ns: BACKOFF_NS,
         }
     }
 
@@ -225,13 +225,13 @@ impl Link {
     }
 
     /// Closes the socket, and says when to try again: at once where it brought answers, otherwise after a pause that
-    /// doubles.
-    pub(super) fn close(&mut self, now_ns: u64) -> u64 {
+    /// doubles up to `most_ns`.
+    pub(super) fn close(&mut self, now_ns: u64, most_ns: u64) -> u64 {
         self.pipe = None;
         self.watched = false;
         self.generation = self.generation.wrapping_add(1);
         let pause_ns = if self.proven { 0 } else { self.backoff_ns };
-        self.backoff_ns = if self.proven { BACKOFF_NS.0 } else { (self.backoff_ns * 2).min(BACKOFF_NS.1) };
+        self.backoff_ns = if self.proven { BACKOFF_NS } else { (self.backoff_ns * 2).min(most_ns) };
         self.stage = Stage::Down { retry_ns: now_ns + pause_ns };
         now_ns + pause_ns
     }

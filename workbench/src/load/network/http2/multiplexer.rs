@@ -11,7 +11,7 @@ use crate::load::LoadError;
 use crate::load::clock::{Clock, MonotonicClock};
 use crate::load::network::client::{Client, Completion, Unreachable};
 use crate::load::network::endpoint::Endpoint;
-use crate::load::network::engine::CONNECT_NS;
+use crate::load::network::engine::{BACKOFF_NS, CLOSED_BACKOFF_NS, CONNECT_NS};
 use crate::load::network::lane::Job;
 use crate::load::network::tls::TlsClient;
 use crate::load::network::waiter::Waiter;
@@ -19,6 +19,7 @@ use crate::load::pacer::{Pacing, STOP_CHECK_NS};
 use crate::load::seeded::call_seed;
 use crate::load::slots::{Ending, Failure};
 use crate::load::spec::Operation;
+use scenarios::spec::Connection;
 
 /// Requests at a time over one connection: what RFC 9113 §6.5.2 asks servers to allow at least.
 pub(in crate::load::network) const STREAMS: usize = 100;
@@ -44,7 +45,8 @@ pub(in crate::load::network) struct Multiplexer<'a> {
 }
 
 impl<'a> Multiplexer<'a> {
-    /// Compiles the requests and makes as many connections as `streams` requests at a time need.
+    /// Compiles the requests and makes as many connections as `streams` requests at a time need. Where each request has a
+    /// connection of its own only one is made, to see that it can be.
     pub(in crate::load::network) fn connect(
         endpoint: &'a Endpoint,
         operations: &[Operation],
@@ -53,7 +55,8 @@ impl<'a> Multiplexer<'a> {
         pacing: Pacing,
         stop: &AtomicBool,
     ) -> Result<Self, LoadError> {
-        let links = streams.div_ceil(STREAMS);
+        let keeps = endpoint.connection == Connection::KeepAlive;
+        let links = if keeps { streams.div_ceil(STREAMS) } else { streams };
         let mut multiplexer = Self {
             endpoint,
             tls: TlsClient::new(endpoint)?,
@@ -72,10 +75,13 @@ impl<'a> Multiplexer<'a> {
             last_refusal: None,
             reconnects: 0,
         };
-        for link in 0..links {
+        for link in 0..if keeps { links } else { links.min(1) } {
             multiplexer.open(link);
         }
         multiplexer.await_connections(stop)?;
+        if !keeps {
+            multiplexer.rest_all();
+        }
         (multiplexer.refusals, multiplexer.reconnects) = (0, 0);
         Ok(multiplexer)
     }
@@ -94,6 +100,21 @@ impl<'a> Multiplexer<'a> {
         let connecting = self.links.iter().any(Link::is_connecting);
         let silent = if connecting { Unreachable::Io(io::ErrorKind::TimedOut.into()) } else { Unreachable::Silent };
         Err(self.last_refusal.take().unwrap_or(silent).into_error(self.endpoint))
+    }
+
+    fn keeps_connections(&self) -> bool {
+        self.endpoint.connection == Connection::KeepAlive
+    }
+
+    /// Every stream is free, and no connection is made yet.
+    fn rest_all(&mut self) {
+        let now_ns = MonotonicClock.now_ns();
+        for link in &mut self.links {
+            link.proven = true;
+            link.close(now_ns, CLOSED_BACKOFF_NS);
+        }
+        self.idle = (0..self.streams.len()).collect();
+        self.up = 0;
     }
 
     fn open(&mut self, index: usize) {
@@ -174,9 +195,20 @@ impl<'a> Multiplexer<'a> {
             finished_ns: MonotonicClock.now_ns(),
             ending,
         });
-        if self.links[self.streams[stream].link].sender().is_some() {
+        let link = self.streams[stream].link;
+        if !self.keeps_connections() {
+            self.retire(link);
+        } else if self.links[link].sender().is_some() {
             self.idle.push_back(stream);
         }
+    }
+
+    /// The only request of a connection is over, and so is the connection.
+    fn retire(&mut self, link: usize) {
+        self.leaving(link);
+        let now_ns = MonotonicClock.now_ns();
+        let retry_ns = self.links[link].close(now_ns, CLOSED_BACKOFF_NS);
+        self.rise(link, retry_ns, now_ns);
     }
 
     fn risen(&mut self, link: usize) {
@@ -202,8 +234,8 @@ impl<'a> Multiplexer<'a> {
     /// A connection that served is over: what was in flight over it has failed, and another takes its place.
     fn fallen(&mut self, link: usize, why: Failure) {
         self.leaving(link);
-        let now_ns = MonotonicClock.now_ns();
-        let retry_ns = self.links[link].close(now_ns);
+        let (now_ns, most_ns) = (MonotonicClock.now_ns(), self.longest_pause_ns());
+        let retry_ns = self.links[link].close(now_ns, most_ns);
         for stream in (link..self.streams.len()).step_by(self.links.len()) {
             let Some(job) = self.streams[stream].job() else { continue };
             // What is complete already, or was never begun with, must not be lost to the end of the connection.
@@ -224,23 +256,42 @@ impl<'a> Multiplexer<'a> {
     }
 
     fn refused(&mut self, link: usize, why: Unreachable) {
-        self.refusals += 1;
+        // Where each request has its own, this one has failed, and nobody else needs to.
+        self.refusals += u64::from(self.keeps_connections());
+        let mut retired = false;
         for stream in (link..self.streams.len()).step_by(self.links.len()) {
             if let Some(job) = self.streams[stream].job() {
                 self.take(stream, News::Over(job, Ending::Error(why.failure())));
+                retired = !self.keeps_connections();
             }
         }
         self.last_refusal = Some(why);
-        let now_ns = MonotonicClock.now_ns();
-        let retry_ns = self.links[link].close(now_ns);
-        self.rise(link, retry_ns, now_ns);
+        if !retired {
+            let (now_ns, most_ns) = (MonotonicClock.now_ns(), self.longest_pause_ns());
+            let retry_ns = self.links[link].close(now_ns, most_ns);
+            self.rise(link, retry_ns, now_ns);
+        }
+    }
+
+    fn longest_pause_ns(&self) -> u64 {
+        if self.keeps_connections() { BACKOFF_NS } else { CLOSED_BACKOFF_NS }
     }
 
     fn rise(&mut self, link: usize, retry_ns: u64, now_ns: u64) {
         if retry_ns > now_ns {
             self.next_retry_ns = self.next_retry_ns.min(retry_ns);
         } else {
+            self.lift(link);
+        }
+    }
+
+    /// A connection whose pause is over is made again; where each request has its own, it waits for one.
+    fn lift(&mut self, link: usize) {
+        // There are as many of them as there are streams.
+        if self.keeps_connections() || self.streams[link].job().is_some() {
             self.open(link);
+        } else if !self.idle.contains(&link) {
+            self.idle.push_back(link);
         }
     }
 
@@ -273,6 +324,8 @@ impl<'a> Multiplexer<'a> {
             match self.streams[stream].job() {
                 Some(job) if job.deadline_ns <= now_ns => {
                     let link = self.streams[stream].link;
+                    // The server is alive, only slow: no pause.
+                    self.links[link].proven |= !self.keeps_connections();
                     self.take(stream, News::Over(job, Ending::TimedOut));
                     self.pump(link);
                 }
@@ -286,7 +339,7 @@ impl<'a> Multiplexer<'a> {
         self.next_retry_ns = u64::MAX;
         for link in 0..self.links.len() {
             match self.links[link].retry_ns() {
-                Some(retry_ns) if retry_ns <= now_ns => self.open(link),
+                Some(retry_ns) if retry_ns <= now_ns => self.lift(link),
                 Some(retry_ns) => self.next_retry_ns = self.next_retry_ns.min(retry_ns),
                 None => {}
             }
@@ -331,8 +384,12 @@ impl Client for Multiplexer<'_> {
         self.next_deadline_ns = self.next_deadline_ns.min(deadline_ns);
         let sent_ns = MonotonicClock.now_ns();
         self.streams[stream].queue(Job { sequence, operation, sent_ns, deadline_ns });
-        self.send(stream);
-        self.pump(self.streams[stream].link);
+        if self.keeps_connections() {
+            self.send(stream);
+            self.pump(self.streams[stream].link);
+        } else {
+            self.open(stream);
+        }
         sent_ns
     }
 

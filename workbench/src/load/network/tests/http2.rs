@@ -7,7 +7,7 @@ use super::multiplexing::{Http2Server, Reply};
 use super::server::{Server, answer};
 use super::{Connection, Endpoint, GO, drive_closed, drive_open, errors, short, sums, with_request};
 use crate::load::network::Protocol;
-use crate::load::{ClosedSpec, LoadError, OpenSpec, fixture};
+use crate::load::{ClosedSpec, OpenSpec, fixture};
 
 #[test]
 fn every_operation_goes_over_one_connection() {
@@ -98,10 +98,40 @@ fn a_server_of_http1_is_told_by_name() {
     assert!(refused.contains("HTTP/2"), "{refused}");
 }
 
+fn each_its_own(server: &Http2Server) -> Endpoint {
+    Endpoint { connection: Connection::Close, ..server.target() }
+}
+
 #[test]
-fn a_connection_for_each_request_is_not_for_http2() {
+fn a_connection_for_each_request() {
     let server = Http2Server::start(None, |_, _| Reply::Answer(200, ""));
-    let endpoint = Endpoint { connection: Connection::Close, ..server.target() };
-    let refused = drive_open(&endpoint, &fixture::open(10), &GO).unwrap_err();
-    assert!(matches!(refused, LoadError::Unsupported { .. }), "{refused}");
+    let outcome = drive_open(&each_its_own(&server), &fixture::open(60), &GO).unwrap();
+    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([60, 0, 0, 0], 60));
+    // And the one that shows that there can be any.
+    assert_eq!((server.requests.load(Ordering::SeqCst), server.connections.load(Ordering::SeqCst)), (60, 61));
+    let outcome = drive_closed(&each_its_own(&server), &fixture::closed(), &GO).unwrap();
+    assert!(outcome.answered() > 4 && outcome.failed() == 0, "{outcome:?}");
+}
+
+#[test]
+fn a_connection_for_each_request_fails_alone() {
+    let server = Http2Server::start(None, |path, number| match number {
+        7 => Reply::Cut,
+        _ if path.contains("/write/") => Reply::Reset,
+        _ => Reply::Answer(200, ""),
+    });
+    let outcome = drive_open(&each_its_own(&server), &fixture::open(40), &GO).unwrap();
+    let [answered, failed, timeouts, unanswered] = sums(&outcome);
+    assert_eq!((answered + failed, timeouts, unanswered, outcome.driver.reconnects), (40, 0, 0, 40));
+    assert!((10..=11).contains(&failed), "{:?}", errors(&outcome));
+}
+
+#[test]
+fn a_request_that_times_out_takes_the_connection_that_is_its_own() {
+    let write = |path: &str| path.contains("/write/");
+    let server =
+        Http2Server::start(None, move |path, _| if write(path) { Reply::Silence } else { Reply::Answer(200, "") });
+    let spec = OpenSpec { concurrency: 64, timeout: Duration::from_secs(2), ..fixture::open(80) };
+    let outcome = drive_open(&each_its_own(&server), &spec, &GO).unwrap();
+    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([60, 0, 20, 0], 80));
 }

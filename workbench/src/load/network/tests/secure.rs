@@ -89,3 +89,30 @@ fn a_server_that_prefers_nothing_that_is_offered_is_named() {
     let refused = drive_open(&endpoint, &fixture::open(20), &GO).unwrap_err().to_string();
     assert!(refused.contains("none of the protocols offered"), "{refused}");
 }
+
+#[test]
+fn a_look_over_tls_says_whether_it_is_worth_waiting() {
+    use std::io::Read as _;
+
+    use crate::load::network::once::{Unagreed, talk};
+
+    let (config, pem) = certificates::server(&["h2", "http/1.1"]);
+    let server = Server::secure(config, |_, _| answer("204 No Content", ""));
+    let stream = || std::net::TcpStream::connect(server.target().address).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(pem.as_bytes()).unwrap();
+    let http1 = |tls| Endpoint { tls: Some(tls), protocol: Protocol::Http1, ..server.target() };
+    let mut spoken = talk(&http1(Tls::Authorities(file.path().to_owned())), stream()).unwrap();
+    spoken.write_all(b"GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = [0; 12];
+    spoken.read_exact(&mut text).unwrap();
+    assert_eq!(&text, b"HTTP/1.1 204");
+    let other = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(other.path(), certificates::server(&[]).1).unwrap();
+    let Err(refused) = talk(&http1(Tls::Authorities(other.path().to_owned())), stream()) else { panic!("agreed") };
+    assert!(matches!(&refused, Unagreed::Ever(why) if why.contains("certificate is not trusted")), "{refused}");
+    let plain = Server::start(|_, _| answer("200 OK", ""));
+    let stream = std::net::TcpStream::connect(plain.target().address).unwrap();
+    let Err(refused) = talk(&insecure(plain.target()), stream) else { panic!("agreed") };
+    assert!(refused.to_string().contains("does not speak TLS") || matches!(refused, Unagreed::Now(_)), "{refused}");
+}
