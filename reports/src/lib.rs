@@ -1,6 +1,7 @@
 //! What a run is on disk, statistics, comparison and rendering.
 
 pub mod breach;
+pub mod budget;
 pub mod compare;
 pub mod console;
 pub mod findings;

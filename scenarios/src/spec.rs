@@ -41,6 +41,20 @@ pub struct Scenario {
     pub settings: Settings,
     /// Configurations. Never empty; the first is the base of every comparison.
     pub variants: Vec<Variant>,
+    /// What part of operations must be good.
+    #[serde(default)]
+    pub slo: Option<Slo>,
+}
+
+/// A service-level objective.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Slo {
+    /// Part of measured operations that must be good: above 0, below 1.
+    pub objective: f64,
+    /// An operation answered later than this after its intended time is bad; without one only failures are.
+    pub latency: Option<Duration>,
+    /// Window that the error budget is for.
+    pub window: Duration,
 }
 
 /// Shape of a trial.

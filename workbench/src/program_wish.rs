@@ -120,6 +120,7 @@ impl ProgramWish {
             mix: vec![operation],
             settings: scenarios::spec::Settings::new(),
             variants,
+            slo: None,
         };
         self.drive(&mut scenario)?;
         Ok(scenario)

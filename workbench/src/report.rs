@@ -10,13 +10,15 @@ mod sittings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use reports::budget;
 use reports::compare;
 use reports::console::View;
 use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    Event, EvidenceKind, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Status, TrialOutcome, VariantSummary,
+    BurnRate, Event, EvidenceKind, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Slo, SloSummary, Status,
+    TrialOutcome, VariantSummary,
 };
 
 use crate::evidence;
@@ -119,9 +121,21 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         ruled_out: Vec::new(),
         unused: Vec::new(),
         attached: run.attached.clone(),
+        slo: run.plan.slo.map(|slo| SloSummary { slo, burn: burn(run, &slo), budget: None }),
         blame: run.traces.iter().flat_map(|(variant, trace)| evidence::trace::blame(variant, trace)).collect(),
         gate: None,
     }
+}
+
+/// How fast each variant burns the error budget of an objective.
+fn burn(run: &LoadedRun, slo: &Slo) -> Vec<BurnRate> {
+    let limited = |name: &str| {
+        let limited = run.measured_trials().filter(|trial| trial.variant == name && trial.driver.limited.is_some());
+        u32::try_from(limited.count()).unwrap_or(u32::MAX)
+    };
+    let variants: Vec<_> =
+        run.plan.variants.iter().map(|variant| (variant.name.clone(), limited(&variant.name))).collect();
+    budget::judge(slo, &variants, &run.slo_counts)
 }
 
 /// Settings that only the preflight child can read back (they are found by behaviour, which takes a while).

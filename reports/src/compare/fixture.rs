@@ -68,6 +68,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         stall_after_s: None,
         task_waits: None,
         attached: None,
+        slo: None,
         target: None,
         build: BuildInfo::default(),
     }
@@ -152,5 +153,6 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         attached: None,
         blame: Vec::new(),
         gate: None,
+        slo: None,
     }
 }

@@ -21,6 +21,7 @@ mod planned;
 pub mod reader;
 mod record;
 pub(crate) mod samples;
+mod slo;
 mod slug;
 pub(crate) mod stalls;
 pub mod store;
@@ -50,6 +51,7 @@ pub use planned::{
 pub use reader::{BreachEvidence, HeapFlamegraphs, LoadedRun, WaitEvidence, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use samples::{FrameTree, Kinds, MOST_SAMPLES, OperationColumns, Samples, TakenColumns};
+pub use slo::{BudgetRecord, BurnRate, Slo, SloCount, SloSummary, SloVerdict};
 pub use slug::slugs;
 pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
 pub use summary::{

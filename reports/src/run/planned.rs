@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildInfo, Origin, Settings, TrialKind, Waits};
+use super::{BuildInfo, Origin, Settings, Slo, TrialKind, Waits};
 
 /// `plan.json`: what will run, in which order. A pure function of scenario, settings and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct Plan {
     /// then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<Origin>,
+    /// The objective that the run is judged by; `None` where the scenario has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
     /// Fingerprint of the workbench binary that planned it; a resumed run must match.
     pub build: BuildInfo,
 }

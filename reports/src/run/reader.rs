@@ -11,7 +11,7 @@ use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Breach, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, Samples,
-    SiteRecord, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator,
+    SiteRecord, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator,
     attached, breach, files, hlog, journal, kernel, paths, samples, stalls, tasks, threads, trace, version,
 };
 
@@ -37,6 +37,8 @@ pub struct LoadedRun {
     pub summary: Option<RunSummary>,
     /// Merged histograms by variant: measured trials that ended well and whose driver kept up.
     pub histograms: BTreeMap<String, VariantHistograms>,
+    /// Measured operations of every trial that counts for the objective; empty where there is none.
+    pub slo_counts: Vec<SloCount>,
     /// Timelines by trial index.
     pub timelines: BTreeMap<u32, Vec<TimelinePoint>>,
     /// CPU flamegraphs (SVG text) by variant.
@@ -197,6 +199,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
         trials: loaded.trials,
         summary,
         histograms: loaded.histograms,
+        slo_counts: loaded.slo_counts,
         timelines: loaded.timelines,
         flamegraphs,
         heap,

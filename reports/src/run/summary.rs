@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Place, Settings, StallClass, StallRecord, Stalls,
-    Status, TraceCase,
+    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Place, Settings, SloSummary, StallClass, StallRecord,
+    Stalls, Status, TraceCase,
 };
 
 /// `run.json` and the `--json` document.
@@ -70,6 +70,9 @@ pub struct RunSummary {
     /// What the gate decided; `None` where nothing was gated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateOutcome>,
+    /// How fast the error budget burns; `None` where the scenario has no objective.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<SloSummary>,
 }
 
 /// A delay or a wait of a task, followed back to what it was for.

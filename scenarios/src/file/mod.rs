@@ -61,6 +61,11 @@
 //! "latency.p99[login]" = "<1s"
 //! error_rate = "<=0.1%"
 //!
+//! [slo]                      # optional: every run says how fast it burns the error budget
+//! objective = 0.9995         # part of measured operations that must be good
+//! latency = "350ms"          # one answered later is bad; without it only failures are
+//! window = "30d"             # what the budget is for; 30d unless said otherwise
+//!
 //! [[variant]]                # without any there is one, called `default`
 //! name = "fixed"
 //! summary = "Passwords are hashed in the blocking pool."
@@ -97,6 +102,7 @@ mod mix;
 mod placeholders;
 mod settings;
 mod shape;
+mod slo;
 mod subject;
 mod variants;
 mod write;
@@ -186,6 +192,7 @@ const TOP: &[&str] = &[
     "workload_parameters",
     "variant",
     "limits",
+    "slo",
 ];
 
 /// `None` where a problem was reported; reading goes on after one, so that others are found too.
@@ -212,6 +219,7 @@ fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> O
     let mix = mix::read(root, kind, path);
     let settings = settings::shared(root, external);
     let variants = variants::read(root, &settings, external);
+    let slo = slo::read(root);
     let (trial, load) = shape?;
     if load.arrivals == Arrivals::Closed && !mix::goes_with_closed_arrivals(root) {
         return None;
@@ -234,6 +242,7 @@ fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> O
         mix: mix?,
         settings,
         variants,
+        slo: slo?,
     })
 }
 

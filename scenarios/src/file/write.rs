@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
+use super::slo::window_text;
 use crate::knobs::{CONNECTIONS, PROTOCOLS, arrivals_name, name_of};
 use crate::knobs::{Kind, Setting, duration_text, lookup, parameter_name};
 use crate::spec::{Ladder, Load, Operation, Program, Request, Scenario, Settings, Stage};
@@ -19,6 +20,14 @@ pub fn to_toml(scenario: &Scenario) -> String {
         None => line(&mut out, "workload", &quoted(&scenario.workload)),
     }
     write_shape(&mut out, scenario);
+    if let Some(slo) = scenario.slo {
+        out.push_str("\n[slo]\n");
+        line(&mut out, "objective", &number(slo.objective));
+        if let Some(latency) = slo.latency {
+            line(&mut out, "latency", &quoted(&duration_text(latency)));
+        }
+        line(&mut out, "window", &quoted(&window_text(slo.window)));
+    }
     for operation in &scenario.mix {
         write_operation(&mut out, operation);
     }

@@ -71,6 +71,7 @@ fn plan(origin: &Origin) -> Plan {
         stall_after_s: None,
         task_waits: None,
         attached: Some(origin.clone()),
+        slo: None,
         target: None,
         build: build_info::read(),
     }

@@ -313,6 +313,7 @@ mod tests {
             mix: vec![operation("order", 9.0), operation("login", 1.0)],
             settings: BTreeMap::new(),
             variants: vec![],
+            slo: None,
         }
     }
 

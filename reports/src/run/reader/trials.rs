@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{RESTORE, VariantHistograms};
+use crate::budget;
 use crate::run::hlog::{self, Interval};
 use crate::run::{
-    DriverRecord, Event, ExitRecord, FORMAT, Plan, PlannedTrial, RunError, TimelinePoint, TrialKind, TrialOutcome,
-    TrialRecord, files, paths, version,
+    DriverRecord, Event, ExitRecord, FORMAT, Plan, PlannedTrial, RunError, SloCount, TimelinePoint, TrialKind,
+    TrialOutcome, TrialRecord, files, paths, version,
 };
 
 #[derive(Default)]
@@ -15,6 +16,7 @@ pub(super) struct Trials {
     pub(super) trials: Vec<TrialRecord>,
     pub(super) histograms: BTreeMap<String, VariantHistograms>,
     pub(super) timelines: BTreeMap<u32, Vec<TimelinePoint>>,
+    pub(super) slo_counts: Vec<SloCount>,
 }
 
 pub(super) fn load(
@@ -38,11 +40,12 @@ pub(super) fn load(
         if let Some(timeline) = timeline(&dir)? {
             loaded.timelines.insert(index, timeline);
         }
-        if let Some(intervals) = intervals(&dir)?
-            && counts(&record)
-        {
-            let merged = loaded.histograms.entry(record.variant.clone()).or_default();
-            merge(merged, &record, &intervals);
+        if let Some(intervals) = intervals(&dir)? {
+            loaded.slo_counts.extend(plan.slo.and_then(|slo| budget::count(&slo, &record, &intervals)));
+            if counts(&record) {
+                let merged = loaded.histograms.entry(record.variant.clone()).or_default();
+                merge(merged, &record, &intervals);
+            }
         }
         loaded.trials.push(record);
     }

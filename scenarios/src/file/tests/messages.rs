@@ -254,3 +254,21 @@ fn what_is_wrong_with_background_load_is_pointed_at() {
     let closed = with(weight, "rate = 5\nbackground").replace("rate = 1000", "arrivals = \"closed\"");
     insta::assert_snapshot!(message(&closed));
 }
+
+#[test]
+fn what_is_wrong_with_an_objective_is_pointed_at() {
+    let knobs = "[knobs]";
+    let slo = |text: &str| format!("[slo]\n{text}\n[knobs]");
+    let cases = [
+        "objective = 99.95",
+        "objective = 1",
+        "latency = \"350ms\"",
+        "objective = 0.999\nlatency = 350",
+        "objective = 0.999\nlatency = \"350\"",
+        "objective = 0.999\nlatency = \"0s\"",
+        "objective = 0.999\nwindow = \"30days \\u001b\"",
+        "objective = 0.999\nwindw = \"30d\"",
+    ]
+    .map(slo);
+    insta::assert_snapshot!(messages(&cases.each_ref().map(|text| (knobs, text.as_str()))));
+}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::super::{parse, to_toml};
 use super::{RIGHT, with};
-use crate::spec::Arrivals;
+use crate::spec::{Arrivals, Slo};
 
 #[test]
 fn a_file_is_read() {
@@ -60,4 +60,17 @@ fn arrivals_of_every_shape_are_read() {
     assert_eq!((bursts.operations, bursts.stages.len()), (2000 + 2 * 5, 1));
     let trace = load("trace = \"arrivals.csv\"\nscale = 1.5").trace.unwrap();
     assert_eq!((trace.file.as_str(), trace.scale.to_bits()), ("arrivals.csv", 1.5_f64.to_bits()));
+}
+
+#[test]
+fn an_objective_is_read_and_written() {
+    let slo = |text: &str| parse("shop.toml", &with("[knobs]", &format!("[slo]\n{text}\n[knobs]"))).unwrap();
+    let whole = slo("objective = 0.9995\nlatency = \"350ms\"\nwindow = \"4w\"");
+    let expected =
+        Slo { objective: 0.9995, latency: Some(Duration::from_millis(350)), window: Duration::from_secs(28 * 86_400) };
+    assert_eq!(whole.slo, Some(expected));
+    assert!(to_toml(&whole).contains("[slo]\nobjective = 0.9995\nlatency = \"350ms\"\nwindow = \"28d\"\n"));
+    let least = slo("objective = 0.99").slo.unwrap();
+    assert_eq!((least.latency, least.window), (None, Duration::from_secs(30 * 86_400)));
+    assert_eq!(parse("shop.toml", RIGHT).unwrap().slo, None);
 }

@@ -12,8 +12,8 @@ use super::super::{parse, to_toml};
 use super::RIGHT;
 use crate::knobs::{KNOBS, Kind, duration_text};
 use crate::spec::{
-    Arrivals, Burst, Connection, Ladder, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Stage,
-    Target, Trial, Variant,
+    Arrivals, Burst, Connection, Ladder, Line, Load, Operation, Program, Protocol, Request, Scenario, Settings, Slo,
+    Stage, Target, Trial, Variant,
 };
 
 const FILES: [&str; 3] =
@@ -280,23 +280,35 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     });
     let names = ("[a-z0-9-]{1,12}", 1_u32.., lines(), "[a-z0-9-]{1,12}");
     let load = prop_oneof![3 => loads(), 1 => shaped_loads()];
-    (names, trial, load, mixes(), settings).prop_flat_map(|(names, trial, load, mix, settings)| {
-        let (name, version, summary, workload) = names;
-        let mut mix = mix;
-        if load.arrivals == Arrivals::Closed {
-            mix.retain(|operation| operation.rate.is_none());
-        }
-        variants(&settings).prop_map(move |variants| Scenario {
-            name: name.clone(),
-            version,
-            summary: summary.clone(),
-            workload: workload.clone(),
-            subject: None,
-            trial: trial.clone(),
-            load: load.clone(),
-            mix: mix.clone(),
-            settings: settings.clone(),
-            variants,
-        })
-    })
+    let year = Duration::from_secs(365 * 86_400);
+    let slo =
+        (0.000_001_f64..1.0, option::of(durations(hour)), durations(year)).prop_map(|(objective, latency, window)| {
+            Slo {
+                objective,
+                latency: latency.filter(|latency| !latency.is_zero()),
+                window: window.max(Duration::from_nanos(1)),
+            }
+        });
+    (names, trial, (load, option::of(slo)), mixes(), settings).prop_flat_map(
+        |(names, trial, (load, slo), mix, settings)| {
+            let (name, version, summary, workload) = names;
+            let mut mix = mix;
+            if load.arrivals == Arrivals::Closed {
+                mix.retain(|operation| operation.rate.is_none());
+            }
+            variants(&settings).prop_map(move |variants| Scenario {
+                name: name.clone(),
+                version,
+                summary: summary.clone(),
+                workload: workload.clone(),
+                subject: None,
+                trial: trial.clone(),
+                load: load.clone(),
+                mix: mix.clone(),
+                settings: settings.clone(),
+                variants,
+                slo,
+            })
+        },
+    )
 }
