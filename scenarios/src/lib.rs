@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod file;
 pub mod habits;
 pub mod knobs;
+pub mod objectives;
 pub mod problem;
 pub mod resolve;
 pub mod spec;

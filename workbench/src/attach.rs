@@ -1,12 +1,12 @@
 //! Evidence from a program that runs already: nothing of it is restarted. A process is watched from outside, a server of
 //! debug endpoints is asked; either becomes a run without trials.
 
-mod address;
+pub(crate) mod address;
 mod fetch;
 mod figures;
 mod goroutines;
 pub(crate) mod hot;
-mod http;
+pub(crate) mod http;
 mod listener;
 mod process;
 mod profiles;

@@ -1,5 +1,7 @@
 //! The command line: types only.
 
+pub(crate) mod ci;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -31,6 +33,10 @@ pub(crate) enum Command {
     Attach(Attach),
     /// Start a scenario with tokio-console attached, live.
     Console(Console),
+    /// Write a run for other programs: JUnit, GitHub, benchstat, Bencher, OpenMetrics, CSV, SARIF.
+    Export(ci::Export),
+    /// Objectives and error budgets: judge a run, write Prometheus rules, read sloth and OpenSLO files.
+    Slo(ci::Slo),
     /// Check what this machine allows, and say how to get the rest.
     Doctor(Doctor),
     /// The measured process; started by `run`.
@@ -119,6 +125,8 @@ pub(crate) struct Run {
     /// Print one JSON document instead of the table.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub outputs: ci::Outputs,
 }
 
 /// A program to drive, and its load.

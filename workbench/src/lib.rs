@@ -4,6 +4,7 @@
 
 pub mod attach;
 pub mod binary;
+pub mod budget;
 pub mod build_info;
 pub mod child;
 mod cli;
@@ -17,6 +18,7 @@ pub mod doctor;
 pub mod events;
 pub mod evidence;
 pub mod exit;
+pub mod export;
 pub mod load;
 pub mod machine;
 mod noise;
@@ -27,6 +29,7 @@ pub mod report;
 pub mod session;
 pub mod settings;
 mod signals;
+pub mod slo;
 mod spans;
 pub mod subject;
 pub mod ui;

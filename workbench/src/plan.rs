@@ -106,11 +106,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         stall_after_s: evidence.contains(&EvidenceKind::Tasks).then_some(stall_after_s),
         task_waits: evidence.contains(&EvidenceKind::Tasks).then_some(task_waits),
         attached: None,
-        slo: scenario.slo.map(|slo| reports::run::Slo {
-            objective: slo.objective,
-            latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
-            window_s: slo.window.as_secs_f64(),
-        }),
+        slo: scenario.slo.as_ref().map(crate::slo::plain),
         build: build.clone(),
     }
 }

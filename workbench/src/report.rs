@@ -128,7 +128,7 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
 }
 
 /// How fast each variant burns the error budget of an objective.
-fn burn(run: &LoadedRun, slo: &Slo) -> Vec<BurnRate> {
+pub fn burn(run: &LoadedRun, slo: &Slo) -> Vec<BurnRate> {
     let limited = |name: &str| {
         let limited = run.measured_trials().filter(|trial| trial.variant == name && trial.driver.limited.is_some());
         u32::try_from(limited.count()).unwrap_or(u32::MAX)

@@ -10,7 +10,7 @@ pub use trace::trace;
 pub use waits::waits;
 
 use super::table::{Row, Table};
-use super::{ladder, number, stalls, text, words};
+use super::{ladder, number, slo, stalls, text, words};
 use crate::run::{RunSummary, Status};
 
 /// The result as GitHub-flavoured Markdown. Reads well as plain text too.
@@ -37,6 +37,7 @@ pub fn report(summary: &RunSummary) -> String {
         return out;
     }
     results(&table, &mut out);
+    objective(summary, &mut out);
     ladder(summary, &mut out);
     findings(summary, &mut out);
     evidence(summary, &mut out);
@@ -69,6 +70,18 @@ fn results(table: &Table, out: &mut String) {
         grid(table, &table.others, out);
         out.push_str("</details>\n\n");
     }
+}
+
+fn objective(summary: &RunSummary, out: &mut String) {
+    let sentences = slo::all(summary);
+    if sentences.is_empty() {
+        return;
+    }
+    out.push_str("## Objective\n\n");
+    for sentence in sentences {
+        out.push_str(&format!("- {}\n", escape(&sentence)));
+    }
+    out.push('\n');
 }
 
 fn ladder(summary: &RunSummary, out: &mut String) {
@@ -242,7 +255,7 @@ fn host(summary: &RunSummary, out: &mut String) {
 }
 
 /// Any text as one harmless inline piece.
-fn line(raw: &str) -> String {
+pub(super) fn line(raw: &str) -> String {
     escape(&text::visible(raw, 400))
 }
 

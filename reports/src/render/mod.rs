@@ -8,6 +8,7 @@ mod attached;
 mod breach;
 mod chart;
 mod console;
+pub mod export;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod kernel;
 mod ladder;
 pub mod markdown;
 mod number;
+mod slo;
 mod stalls;
 mod table;
 pub(crate) mod tasks;

@@ -11,7 +11,7 @@ use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Breach, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, Samples,
-    SiteRecord, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator,
+    SiteRecord, Slo, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator,
     attached, breach, files, hlog, journal, kernel, paths, samples, stalls, tasks, threads, trace, version,
 };
 
@@ -116,9 +116,22 @@ pub struct VariantHistograms {
 /// [`RunError::NotARun`] where there is no plan, [`RunError::OtherFormat`] for another major format,
 /// [`RunError::Damaged`] for any other damage, naming the file, the line and the way out.
 pub fn load(path: &Path) -> Result<LoadedRun, RunError> {
+    load_with(path, None)
+}
+
+/// As [`load`], with operations counted by another objective than the plan's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for(path: &Path, slo: Slo) -> Result<LoadedRun, RunError> {
+    load_with(path, Some(slo))
+}
+
+fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
     let plan_path = path.join(paths::PLAN);
     let plan = files::read(&plan_path)?.ok_or_else(|| RunError::NotARun { path: path.to_owned() })?;
-    let plan: Plan = version::document(&plan, &plan_path, RESTORE)?;
+    let mut plan: Plan = version::document(&plan, &plan_path, RESTORE)?;
+    plan.slo = slo.or(plan.slo);
     let machine: Machine =
         version::document(&required(&path.join(paths::MACHINE))?, &path.join(paths::MACHINE), RESTORE)?;
     let scenario_path = path.join(paths::SCENARIO);

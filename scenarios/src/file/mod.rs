@@ -113,6 +113,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use self::limits::{WrittenLimit, WrittenLimits, limits, limits_of};
+pub use self::slo::{parse_window, window_text};
 pub use self::write::to_toml;
 
 use self::document::{Report, Section};

@@ -44,6 +44,18 @@ fn objective(field: &Field<'_>) -> Option<f64> {
     None
 }
 
+/// Reads a span of time above zero, such as `350ms` or `30d`; a day has 24 hours.
+///
+/// # Errors
+/// What would be right, as the end of a sentence that begins with "is not".
+pub fn parse_window(text: &str) -> Result<Duration, String> {
+    match days(text).map_or_else(|| parse_duration(text), Ok) {
+        Ok(duration) if duration.is_zero() => Err("longer than nothing".to_owned()),
+        Err(error) if !error.contains("unit") => Err("a duration such as `350ms`, `1h` or `30d`".to_owned()),
+        other => other,
+    }
+}
+
 /// Whole days or weeks, of 24 hours each: what a window is most often.
 fn days(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -52,8 +64,8 @@ fn days(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(number.checked_mul(days * DAY)?))
 }
 
-/// A window as [`read`] reads it back: in days where it is whole ones.
-pub(super) fn window_text(window: Duration) -> String {
+/// A window as [`parse_window`] reads it back: in days where it is whole ones.
+pub fn window_text(window: Duration) -> String {
     match window.as_secs() {
         seconds if seconds > 0 && seconds % DAY == 0 && window.subsec_nanos() == 0 => format!("{}d", seconds / DAY),
         _ => duration_text(window),
@@ -66,12 +78,8 @@ fn duration(field: &Field<'_>) -> Option<Duration> {
         field.wrong_type("a duration", Some("a duration is a string with a unit: \"350ms\" or \"30d\"".to_owned()));
         return None;
     };
-    match days(text).map_or_else(|| parse_duration(text), Ok) {
-        Ok(duration) if !duration.is_zero() => Some(duration),
-        Ok(_) => {
-            field.problem(format!("`{}` must be longer than nothing", field.key), None);
-            None
-        }
+    match parse_window(text) {
+        Ok(duration) => Some(duration),
         Err(error) => {
             field.problem(format!("`{}` is not {error}", field.key), None);
             None

@@ -9,22 +9,22 @@ const FOLDER: &str = "/debug/pprof";
 
 /// Address of debug endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// Name or number of the host.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// Port.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// What comes before [`FOLDER`], for the endpoints that lie beside it; empty or `/prefix`.
-    pub(super) root: String,
+    pub(crate) root: String,
     /// Folder of the profiles without a slash at its end.
-    pub(super) folder: String,
+    pub(crate) folder: String,
     /// Value of the header `Authorization`, where a name and password were given.
-    pub(super) authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
 }
 
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum AddressError {
+pub(crate) enum AddressError {
     /// A scheme that is not spoken.
     #[error(
         "`{0}://` is not spoken here: forward the port (`ssh -L 6060:127.0.0.1:6060 HOST`, `kubectl port-forward POD 6060`) and \
@@ -38,13 +38,13 @@ pub(super) enum AddressError {
 
 impl Address {
     /// Whether a text is meant as an address: it has a scheme, a slash or a port.
-    pub(super) fn is_meant(text: &str) -> bool {
+    pub(crate) fn is_meant(text: &str) -> bool {
         text.contains("://") || text.contains('/') || text.rsplit_once(':').is_some_and(|(_, port)| is_number(port))
     }
 
     /// Reads `http://user:password@host:6060/prefix/debug/pprof/heap?debug=1` and everything shorter. What follows the
     /// folder is dropped: all its profiles are asked for.
-    pub(super) fn parse(text: &str) -> Result<Self, AddressError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let malformed = || AddressError::Malformed(shown(text));
         let rest = match text.split_once("://") {
             Some(("http", rest)) => rest,
@@ -79,17 +79,17 @@ impl Address {
     }
 
     /// `http://host:6060/debug/pprof/`, without name and password.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}{}/", self.authority(), self.folder)
     }
 
     /// Whether it is a loopback address.
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// `host:6060`, for the header `Host`.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {

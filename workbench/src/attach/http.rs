@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HttpError {
+pub(crate) enum HttpError {
     /// Nobody listens, no such host, no way there.
     #[error("{authority} cannot be reached: {source}")]
     Unreachable {
@@ -45,20 +45,20 @@ pub(super) enum HttpError {
 
 /// An answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Status code.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// `Content-Type`, in lower case; may be empty.
-    pub(super) content_type: String,
+    pub(crate) content_type: String,
     /// The body.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// The body was longer than asked for; the rest was not read.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 impl Answer {
     /// The first line of a text, for messages.
-    pub(super) fn first_line(&self) -> String {
+    pub(crate) fn first_line(&self) -> String {
         let start = &self.body[..self.body.len().min(400)];
         let text = String::from_utf8_lossy(start);
         text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().chars().take(200).collect()
@@ -66,7 +66,7 @@ impl Answer {
 }
 
 /// Asks for `path`; the whole may take `within`, the body be `most` bytes.
-pub(super) async fn get(address: &Address, path: &str, within: Duration, most: usize) -> Result<Answer, HttpError> {
+pub(crate) async fn get(address: &Address, path: &str, within: Duration, most: usize) -> Result<Answer, HttpError> {
     match timeout(within, ask(address, path, most)).await {
         Ok(answered) => answered,
         Err(_) => Err(HttpError::Silent(within)),

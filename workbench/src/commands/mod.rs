@@ -4,11 +4,13 @@ mod attach;
 mod compare;
 mod console;
 mod doctor;
+mod export;
 mod list;
 mod plan_text;
 mod replay;
 mod run;
 mod show;
+mod slo;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +39,8 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
             Some(run) => replay::replay(&flags, run),
             None => console::console(&flags, catalog),
         },
+        Command::Export(flags) => export::export(&flags),
+        Command::Slo(flags) => slo::slo(&flags.command, catalog),
         Command::Doctor(flags) => doctor::doctor(&flags),
         // Taken before dispatch: they must not touch the terminal.
         Command::Child | Command::Guard => Ok(Exit::Done),

@@ -1,5 +1,6 @@
 //! `workbench run`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reports::render;
@@ -16,10 +17,11 @@ use crate::exit::{Exit, Refusal};
 use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
 use crate::session::{Amount, Arriving, Session, Wish, prepare};
 use crate::subject::last_words::last_words;
-use crate::{signals, spans, ui};
+use crate::{export, signals, spans, ui};
 
 /// Plans, measures, reports.
 pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
+    let outputs = export::beside(&flags.outputs.outputs).map_err(Refusal::usage)?;
     let stop = signals::stop_on_interrupt()?;
     let session = match &flags.resume {
         Some(selector) => Session::resume(&super::selected(selector)?)?,
@@ -43,6 +45,7 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
     let result = session.run(&mut progress, &stop);
     progress.clear();
     let (ending, summary) = result?;
+    export::write(&outputs, &summary, Path::new(&summary.path))?;
     conclude(flags, &ending, &summary)
 }
 

@@ -3,7 +3,7 @@
 use super::prose::prose;
 use crate::render::chart::{self, interval};
 use crate::render::table::{Compared, Row, Table};
-use crate::render::{number, text, words};
+use crate::render::{number, slo, text, words};
 use crate::run::RunSummary;
 
 /// Above this many variants each has a line of its own below its metric.
@@ -21,6 +21,8 @@ pub(super) struct Result {
     pub(super) more: String,
     /// Reasons that cells refer to, HTML.
     pub(super) notes: Vec<String>,
+    /// The objective, a sentence for each variant.
+    pub(super) slo: Vec<String>,
     reach: f64,
 }
 
@@ -52,7 +54,8 @@ impl Result {
         let described = table.variants.iter().any(|head| !head.summary.is_empty());
         let notes = table.notes.0.iter().map(|note| prose(note)).collect();
         let beside = table.variants.len() <= BESIDE;
-        Self { compared, described, beside, how, more, notes, reach, table }
+        let slo = slo::all(summary);
+        Self { compared, described, beside, how, more, notes, slo, reach, table }
     }
 
     /// Rows shown at once, then those behind a click.

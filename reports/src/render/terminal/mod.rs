@@ -21,7 +21,7 @@ pub use allocator::allocator;
 pub use breach::breach;
 pub use console::{console_tasks, resources};
 pub use lists::{RunLine, comparison, runs};
-pub use result::result;
+pub use result::{result, slo};
 pub use tasks::tasks;
 pub use trace::{of_process, task_timeline, trace};
 pub use waits::waits;

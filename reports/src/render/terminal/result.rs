@@ -3,9 +3,10 @@
 use super::ink::{Ink, Look, of_status};
 use super::layout::paragraph;
 use super::{attached, numbers};
+use crate::render::slo::sentences;
 use crate::render::table::Table;
 use crate::render::{ladder, text, words};
-use crate::run::{RunSummary, Status};
+use crate::run::{RunSummary, SloSummary, Status};
 
 /// The result of a run: verdict, table, warnings, where to find the rest.
 ///
@@ -33,6 +34,7 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
         out.push_str(&numbers::numbers(&table, width, ink));
     }
     out.push_str(&concurrency(summary, width, ink));
+    out.push_str(&objective(summary, width));
     out.push_str(&findings(summary, width, ink));
     out.push_str(&missing_evidence(summary, width, ink));
     for warning in &summary.warnings {
@@ -55,6 +57,16 @@ fn concurrency(summary: &RunSummary, width: usize, ink: Ink) -> String {
     let mut out = ink.paint(Look::Dim, "closed loops") + "\n";
     sentences.iter().for_each(|sentence| out.push_str(&format!("  {}\n", paragraph(sentence, 4, width))));
     out + "\n"
+}
+
+/// The objective, a paragraph for each variant.
+fn objective(summary: &RunSummary, width: usize) -> String {
+    summary.slo.as_ref().map(|judged| self::slo(judged, width) + "\n").unwrap_or_default()
+}
+
+/// How fast each variant burns its budget, and what is left of it.
+pub fn slo(judged: &SloSummary, width: usize) -> String {
+    sentences(judged).iter().map(|one| format!("{}\n", paragraph(one, 2, width))).collect()
 }
 
 fn findings(summary: &RunSummary, width: usize, ink: Ink) -> String {
