@@ -7,7 +7,7 @@ use reports::budget::{self, BudgetError};
 use reports::run::BudgetRecord;
 
 use crate::attach::address::{Address, AddressError};
-use crate::attach::http::{self, HttpError};
+use crate::attach::http;
 use crate::exit::Refusal;
 
 /// How long Prometheus may take: its own limit on a query is two minutes, and nobody's gate should wait so long.
@@ -52,12 +52,12 @@ pub enum SourceError {
     #[error("`{0}` is not an address: http://HOST:PORT/api/v1/query?query=…")]
     Malformed(String),
     /// No answer.
-    #[error("Prometheus at {place} did not answer: {source}")]
+    #[error("Prometheus at {place} did not answer: {why}")]
     Silent {
         /// Host and port.
         place: String,
         /// What went wrong.
-        source: HttpError,
+        why: String,
     },
     /// An answer that is none.
     #[error("{place} answered with status {status}: {said}; is it Prometheus?")]
@@ -119,7 +119,7 @@ fn query(url: &str) -> Result<(f64, String), SourceError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SourceError::Ours)?;
     let answer = runtime
         .block_on(http::get(&address, &path, WITHIN, MOST))
-        .map_err(|source| SourceError::Silent { place: place.clone(), source })?;
+        .map_err(|error| SourceError::Silent { place: place.clone(), why: error.to_string() })?;
     let text = String::from_utf8_lossy(&answer.body);
     // Prometheus explains a bad query in JSON, whatever the status.
     match budget::answer(&text) {
