@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
-use reports::render::export::{FORMATS, Format, STEP_SUMMARY_ROOM, annotations, export, step_summary};
+use reports::render::export::{FORMATS, Format, STEP_SUMMARY_ROOM, export, step_summary};
 use reports::run::{RunSummary, TrialRecord, reader};
 
 use crate::{settings, ui};
@@ -30,6 +30,8 @@ pub struct Output {
 pub enum Destination {
     /// Standard output.
     Printed,
+    /// Standard error, where another result is printed: GitHub reads both.
+    Said,
     /// A file, which is replaced.
     File(PathBuf),
     /// A file, at its end: others write job summaries, too.
@@ -82,8 +84,9 @@ pub fn beside(texts: &[String]) -> Result<Vec<Output>, String> {
                 })?;
                 Ok(Output { to: Destination::Appended(file.into()), ..output })
             }
-            (Format::Annotations, _) | (_, Destination::File(_) | Destination::Appended(_)) => Ok(output),
-            (_, Destination::Printed) => {
+            (Format::Annotations, Destination::Printed) => Ok(Output { to: Destination::Said, ..output }),
+            (_, Destination::File(_) | Destination::Appended(_)) => Ok(output),
+            (_, Destination::Printed | Destination::Said) => {
                 Err(format!("`--output {text}` needs a file: `{text}=FILE`; `workbench export` prints"))
             }
         }
@@ -109,6 +112,7 @@ pub fn write(outputs: &[Output], summary: &RunSummary, path: &Path) -> anyhow::R
                     ui::result(&text)?;
                 }
             }
+            Destination::Said => ui::remark(export(output.format, &summary, &run.trials).trim_end()),
             Destination::File(file) => {
                 make_folder(file)?;
                 let text = export(output.format, &summary, &run.trials);
@@ -141,11 +145,6 @@ fn make_folder(file: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Annotations as they are printed while other results are, for a caller with a summary in hand.
-pub fn annotate(summary: &RunSummary, trials: &[TrialRecord]) -> String {
-    annotations(&in_repository(summary), trials)
 }
 
 /// The summary with paths as the repository has them: a viewer of annotations knows no others.
@@ -194,7 +193,7 @@ mod tests {
     #[test]
     fn beside_a_printed_result_files_are_needed() {
         let beside = |text: &str| beside(&[text.to_owned()]);
-        assert_eq!(beside("annotations").unwrap()[0].to, Destination::Printed);
+        assert_eq!(beside("annotations").unwrap()[0].to, Destination::Said);
         insta::assert_snapshot!(beside("junit").unwrap_err(), @"`--output junit` needs a file: `junit=FILE`; `workbench export` prints");
     }
 }
