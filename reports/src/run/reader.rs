@@ -11,8 +11,9 @@ use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Breach, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, Samples,
-    SiteRecord, Slo, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, allocator,
-    attached, breach, files, hlog, journal, kernel, paths, samples, stalls, tasks, threads, trace, version,
+    SiteRecord, Slo, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome,
+    TrialRecord, allocator, attached, breach, files, hlog, journal, kernel, paths, samples, stalls, tasks, threads,
+    trace, version,
 };
 
 /// Everything a report needs of a run.

@@ -100,6 +100,7 @@ mod fields;
 mod limits;
 mod mix;
 mod placeholders;
+mod schema;
 mod settings;
 mod shape;
 mod slo;
@@ -113,6 +114,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use self::limits::{WrittenLimit, WrittenLimits, limits, limits_of};
+pub use self::schema::schema;
 pub use self::slo::{parse_window, window_text};
 pub use self::write::to_toml;
 

@@ -42,7 +42,7 @@ pub(super) fn body(summary: &RunSummary, trials: &[TrialRecord], room: usize) ->
         out.push_str("</details>\n\n");
     }
     for finding in &summary.findings {
-        let place = finding.culprit.as_ref().map(|culprit| format!(" at {}:{}", line(&culprit.file), culprit.line));
+        let place = finding.culprit.as_ref().map(|culprit| format!(", {}", line(&culprit.sentence())));
         out.push_str(&format!(
             "- **{}** ({}{})\n",
             line(&finding.title),

@@ -63,6 +63,7 @@ fn finding(rule: &str, file: &str, line: u32) -> Finding {
         culprit: Some(Culprit { function: "log::append".into(), file: file.into(), line }),
         evidence: vec!["471 samples".into()],
         next: "workbench run --set x=1".into(),
+        ..Finding::default()
     }
 }
 
