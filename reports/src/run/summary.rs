@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Place, Settings, SloSummary, StallClass, StallRecord,
-    Stalls, Status, TraceCase,
+    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Place, Settings, SloSummary, StallClass,
+    StallRecord, Stalls, Status, TraceCase,
 };
 
 /// `run.json` and the `--json` document.
