@@ -53,6 +53,14 @@ pub(crate) const CASES: &[Case] = &[
     case("ledger", &["waiting-on-owner", "throughput-pinned"], 100, 16),
     case("log-pipe", &["poll-blocked"], 100, 16),
     case("spinners", &["runnable-not-scheduled"], 120, 16),
+    // The same mechanisms in another shape.
+    case("export-json", &["long-poll-cpu"], 120, 16),
+    case("one-by-one", &["repeated-work"], 120, 16),
+    case("sessions", &["unbounded-growth"], 150, 16),
+    case("snapshot-lock", &["poll-blocked", "waiting-on-owner"], 150, 16),
+    case("sync-client", &["poll-blocked"], 120, 16),
+    case("transfer", &["never-answered"], 120, 16),
+    case("upstream-halves", &["latency-pinned"], 60, 4),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

@@ -20,6 +20,7 @@ mod compactor;
 mod config_parse;
 mod crowd;
 mod dribble;
+mod export_json;
 mod gather;
 mod herd;
 mod impatient;
@@ -30,13 +31,19 @@ mod log_pipe;
 mod login;
 mod mailbox;
 mod metrics_dump;
+mod one_by_one;
 mod polling_wait;
 mod scratch;
+mod sessions;
 mod settings_lock;
+mod snapshot_lock;
 mod spinners;
+mod sync_client;
 mod thumbnails;
 mod ticket;
 mod token_refresh;
+mod transfer;
+mod upstream_halves;
 mod watchers;
 mod well;
 
@@ -63,6 +70,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("config-parse", config_parse::run),
     ("crowd", crowd::run),
     ("dribble", dribble::run),
+    ("export-json", export_json::run),
     ("gather", gather::run),
     ("herd", herd::run),
     ("impatient", impatient::run),
@@ -73,13 +81,19 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("login", login::run),
     ("mailbox", mailbox::run),
     ("metrics-dump", metrics_dump::run),
+    ("one-by-one", one_by_one::run),
     ("polling-wait", polling_wait::run),
     ("scratch", scratch::run),
+    ("sessions", sessions::run),
     ("settings-lock", settings_lock::run),
+    ("snapshot-lock", snapshot_lock::run),
     ("spinners", spinners::run),
+    ("sync-client", sync_client::run),
     ("thumbnails", thumbnails::run),
     ("ticket", ticket::run),
     ("token-refresh", token_refresh::run),
+    ("transfer", transfer::run),
+    ("upstream-halves", upstream_halves::run),
     ("watchers", watchers::run),
     ("well-beside", well::beside),
     ("well-busy", well::busy),
