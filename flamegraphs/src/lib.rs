@@ -22,7 +22,9 @@
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod coverage;
+pub mod diff;
 pub mod folded;
+mod functions;
 pub mod moments;
 pub mod names;
 pub mod profile;

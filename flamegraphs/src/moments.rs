@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::names;
+use crate::functions::Functions;
 use crate::profile::{Label, Profile};
 
 /// One sample that was taken.
@@ -85,19 +85,19 @@ impl Timed {
     pub fn parts(&self, groups: [&[Piece]; 2]) -> Parts {
         let functions = Functions::new(&self.profile);
         let mut parts = Parts { samples: groups.map(|pieces| vec![0; pieces.len()]), functions: Vec::new() };
-        let mut seen: HashMap<u32, Seen> = HashMap::new();
+        let mut all: HashMap<u32, Seen> = HashMap::new();
         let mut lines: HashMap<u32, BTreeMap<(&str, i64), u64>> = HashMap::new();
         for (group, pieces) in groups.into_iter().enumerate() {
             for (at, piece) in pieces.iter().enumerate() {
                 for moment in self.within(*piece) {
                     parts.samples[group][at] += 1;
-                    let stack = functions.of(moment.sample);
+                    let stack = functions.of(moment.sample as usize);
                     for (depth, frame) in stack.iter().enumerate() {
                         // A function that calls itself is in the sample once.
                         if stack[..depth].iter().any(|inner| inner.name == frame.name) {
                             continue;
                         }
-                        let one = seen.entry(frame.name).or_insert_with(|| functions.seen(frame.name, groups));
+                        let one = all.entry(frame.name).or_insert_with(|| seen(&functions, frame.name, groups));
                         one.anywhere[group][at] += 1;
                         one.leaf[group] += u64::from(depth == 0);
                         *lines.entry(frame.name).or_default().entry((frame.file, frame.line)).or_default() += 1;
@@ -105,7 +105,7 @@ impl Timed {
                 }
             }
         }
-        for (name, mut one) in seen {
+        for (name, mut one) in all {
             let most = lines.get(&name).and_then(|lines| lines.iter().max_by_key(|(place, count)| (**count, *place)));
             if let Some(((file, line), _)) = most {
                 (one.file, one.line) = ((*file).to_owned(), *line);
@@ -141,69 +141,10 @@ impl Timed {
     }
 }
 
-/// Addresses from here on are the kernel's (the upper half of the address space).
-const KERNEL: u64 = 1 << 63;
-
-/// A frame by the position of its readable name.
-#[derive(Debug, Clone, Copy)]
-struct Frame<'p> {
-    name: u32,
-    file: &'p str,
-    line: i64,
-}
-
-/// Frames of each sample, leaf first, inlined ones included.
-struct Functions<'p> {
-    names: Vec<(String, bool)>,
-    stacks: Vec<Vec<Frame<'p>>>,
-}
-
-impl<'p> Functions<'p> {
-    fn new(profile: &'p Profile) -> Self {
-        let mut known: HashMap<String, u32> = HashMap::new();
-        let mut names = Vec::new();
-        let mut id = |(name, own): (String, bool)| {
-            *known.entry(name.clone()).or_insert_with(|| {
-                names.push((name, own));
-                u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
-            })
-        };
-        let functions: Vec<u32> = profile.functions().iter().map(|function| id(names::told(function))).collect();
-        let addresses: Vec<Option<u32>> = profile
-            .locations()
-            .iter()
-            .map(|at| at.lines.is_empty().then(|| id((crate::folded::unsymbolised(profile, at), false))))
-            .collect();
-        for location in profile.locations().iter().filter(|location| location.address >= KERNEL) {
-            for line in &location.lines {
-                names[functions[line.function.index()] as usize].1 = false;
-            }
-        }
-        let stacks = profile.samples().iter().map(|sample| {
-            let frames = sample.stack.iter().flat_map(|at| {
-                let unknown = addresses[at.index()].map(|name| Frame { name, file: "", line: 0 });
-                let lines = profile.location(*at).lines.iter().map(|line| Frame {
-                    name: functions[line.function.index()],
-                    file: &profile.function(line.function).file,
-                    line: line.line,
-                });
-                unknown.into_iter().chain(lines)
-            });
-            frames.collect()
-        });
-        let stacks = stacks.collect();
-        Self { names, stacks }
-    }
-
-    fn of(&self, sample: u32) -> &[Frame<'p>] {
-        self.stacks.get(sample as usize).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn seen(&self, name: u32, groups: [&[Piece]; 2]) -> Seen {
-        let (function, own) = self.names.get(name as usize).cloned().unwrap_or_default();
-        let anywhere = groups.map(|pieces| vec![0; pieces.len()]);
-        Seen { function, file: String::new(), line: 0, own, anywhere, leaf: [0; 2] }
-    }
+fn seen(functions: &Functions<'_>, name: u32, groups: [&[Piece]; 2]) -> Seen {
+    let (function, own) = functions.name(name);
+    let anywhere = groups.map(|pieces| vec![0; pieces.len()]);
+    Seen { function: function.to_owned(), file: String::new(), line: 0, own, anywhere, leaf: [0; 2] }
 }
 
 #[cfg(test)]

@@ -90,6 +90,9 @@ pub(crate) struct Run {
     /// Evidence to gather, in trials of its own after the measured ones [default: cpu; for a program cpu,wait].
     #[arg(long, value_enum, value_delimiter = ',')]
     pub evidence: Vec<Evidence>,
+    /// Trials of each variant for CPU evidence, in blocks: six show which functions grew and which only seem to [default: 1].
+    #[arg(long, value_name = "N")]
+    pub evidence_trials: Option<u32>,
     /// Look for an incident: record the allocator as well, at 100 Hz instead of 10.
     #[arg(long, conflicts_with = "resume")]
     pub incident: bool,
@@ -120,7 +123,7 @@ pub(crate) struct Run {
     pub dry_run: bool,
     /// Finish an interrupted run: the latest, or the one named.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "@",
-          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "heap_backend", "stall_after", "task_waits", "seed", "quick", "dry_run"])]
+          conflicts_with_all = ["scenario", "Program", "set", "vary", "variant", "trials", "budget", "cpu_backend", "cpu_hz", "evidence_trials", "heap_backend", "stall_after", "task_waits", "seed", "quick", "dry_run"])]
     pub resume: Option<String>,
     /// Print one JSON document instead of the table.
     #[arg(long)]
@@ -303,6 +306,9 @@ pub(crate) struct Show {
     /// What ran while operations were late, against the rest of the same trial.
     #[arg(long, conflicts_with_all = ["plan", "tasks", "resources", "allocator", "waits"])]
     pub breach: bool,
+    /// Functions and crates that spend more or less CPU an operation than in the first variant.
+    #[arg(long, conflicts_with_all = ["plan", "tasks", "resources", "allocator", "waits", "breach"])]
+    pub movers: bool,
     /// The moment of the recording to look at, e.g. `2.5s` after its begin; its end unless given.
     #[arg(long, value_name = "DURATION", conflicts_with = "plan")]
     pub at: Option<String>,

@@ -136,10 +136,12 @@ fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyho
         None => {}
         Some(Ok(recorded)) => {
             let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
+            let gathered =
+                evidence::Gathered { variant: &trial.variant, trial: trial.index, operations: data.answered };
             if let Some(notice) = evidence::notice(&recorded) {
                 stage.listener.hear(&Happening::Warning(&format!("evidence of `{}`: {notice}", trial.variant)));
             }
-            if let Err(error) = evidence::write(stage.writer, &trial.variant, &recorded) {
+            if let Err(error) = evidence::write(stage.writer, &gathered, &recorded) {
                 outcome = TrialOutcome::EvidenceMissing { because: format!("{error:#}") };
             }
         }

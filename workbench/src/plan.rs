@@ -24,6 +24,8 @@ pub struct Request<'a> {
     pub blocks: u32,
     /// Evidence to gather at the end: a trial of each variant for each kind.
     pub evidence: &'a [EvidenceKind],
+    /// Trials of each variant for CPU evidence, at least one: several tell differences from chance.
+    pub evidence_trials: u32,
     /// Gather it at the rate for incidents, where its kind has one.
     pub incident: bool,
     /// How CPU evidence is sampled, where it is among them.
@@ -51,6 +53,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         variants,
         blocks,
         evidence,
+        evidence_trials,
         incident,
         cpu,
         heap,
@@ -76,6 +79,15 @@ pub fn plan(request: &Request<'_>) -> Plan {
     for kind in evidence {
         for variant in variants {
             push(None, variant, TrialKind::Evidence(*kind));
+        }
+        // Blocks, too: what drifts meanwhile is in both sides of a pair.
+        let further = if *kind == EvidenceKind::Cpu { evidence_trials.saturating_sub(1) } else { 0 };
+        for _ in 0..further {
+            let mut shuffled: Vec<&Variant> = variants.iter().collect();
+            shuffled.shuffle(&mut order);
+            for variant in shuffled {
+                push(None, variant, TrialKind::Evidence(*kind));
+            }
         }
     }
     let schedule_hashes =

@@ -33,7 +33,12 @@ type Recorded = BTreeMap<String, Result<View, String>>;
 pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyhow::Result<RunSummary> {
     let run = reader::load(writer.path())?;
     let recorded = recordings::readable(&run);
-    let summary = summary_of(&run, &recorded, status, finished_at);
+    let mut summary = summary_of(&run, &recorded, status, finished_at);
+    let mut differences = BTreeMap::new();
+    for (movers, picture) in evidence::movers::write(writer, &run)? {
+        differences.insert(movers.candidate.clone(), picture);
+        summary.movers.push(movers);
+    }
     let views = recorded.into_iter().filter_map(|(variant, view)| Some((variant, view.ok()?))).collect();
     let page = Page {
         summary: &summary,
@@ -51,6 +56,7 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
         waits: &run.waits,
         samples: &run.samples,
         breaches: &run.breaches,
+        differences: &differences,
     };
     writer.report_html(&render::html::page(&page))?;
     let parts = [
@@ -122,6 +128,7 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         unused: Vec::new(),
         attached: run.attached.clone(),
         slo: run.plan.slo.map(|slo| SloSummary { slo, burn: burn(run, &slo), budget: None }),
+        movers: Vec::new(),
         blame: run.traces.iter().flat_map(|(variant, trace)| evidence::trace::blame(variant, trace)).collect(),
         gate: None,
     }

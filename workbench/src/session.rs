@@ -50,6 +50,8 @@ pub struct Wish {
     /// Evidence to gather after the measurements; where absent, the CPU profile, and for a program that is not ours all
     /// that is seen from outside at little cost.
     pub evidence: Option<Vec<EvidenceKind>>,
+    /// Trials of each variant for CPU evidence; one where absent.
+    pub evidence_trials: Option<u32>,
     /// Record the allocator as well, at the rate for incidents.
     pub incident: bool,
     /// Who samples CPU evidence; the sampler where absent.
@@ -124,6 +126,19 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     if let Some(program) = &resolved.scenario.subject {
         possible(program, &resolved.variants, &evidence, wish)?;
     }
+    let evidence_trials = match wish.evidence_trials {
+        Some(0) => {
+            return Err(Refusal::usage(
+                "`--evidence-trials` = 0 is out of range: at least 1; `--evidence none` wants none",
+            ));
+        }
+        Some(several) if several > 1 && !evidence.contains(&EvidenceKind::Cpu) => {
+            return Err(Refusal::usage(format!(
+                "`--evidence-trials {several}` repeats CPU evidence, and none is asked for: add `--evidence cpu`"
+            )));
+        }
+        asked => asked.unwrap_or(1),
+    };
     let blocks = match wish.amount {
         Amount::Blocks(0) => {
             return Err(Refusal::usage(
@@ -132,7 +147,9 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
         Amount::Blocks(blocks) => blocks,
         Amount::Within(budget) => {
-            plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), evidence.len())
+            let further = if evidence.contains(&EvidenceKind::Cpu) { evidence_trials - 1 } else { 0 };
+            let each = evidence.len() + further as usize;
+            plan::blocks_within(budget.as_secs_f64(), &resolved.scenario, resolved.variants.len(), each)
         }
         Amount::AsTheScenarioSays | Amount::Quick => resolved.scenario.trial.blocks,
     };
@@ -148,6 +165,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         variants: &resolved.variants,
         blocks,
         evidence: &evidence,
+        evidence_trials,
         incident: wish.incident,
         cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
         heap: heap_backend(wish.heap_backend, &resolved)?,

@@ -321,6 +321,11 @@ impl Profile {
         Self { meta, sample_types, samples, ..self.clone() }
     }
 
+    /// Keeps the samples for which `keep` says so.
+    pub fn retain(&mut self, keep: impl FnMut(&Sample) -> bool) {
+        self.samples.retain(keep);
+    }
+
     /// Adds a label to every sample.
     pub fn label(&mut self, label: &Label) {
         for sample in &mut self.samples {

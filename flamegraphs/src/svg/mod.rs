@@ -3,6 +3,7 @@
 //! One file that works on its own and inside an `iframe srcdoc` (sandboxed, with or without scripts): it takes the
 //! width it is given, follows light and dark, and searches without browser dialogs, which sandboxes forbid.
 
+pub mod difference;
 mod palette;
 mod shape;
 

@@ -151,6 +151,7 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         ruled_out: Vec::new(),
         unused: Vec::new(),
         attached: None,
+        movers: Vec::new(),
         blame: Vec::new(),
         gate: None,
         slo: None,

@@ -30,6 +30,7 @@ pub(super) struct Fixture {
     pub(super) waits: BTreeMap<String, WaitEvidence>,
     pub(super) samples: BTreeMap<String, Samples>,
     pub(super) breaches: BTreeMap<String, BreachEvidence>,
+    pub(super) differences: BTreeMap<String, String>,
 }
 
 /// A variant to make up: name, and factors on the base's latency, CPU and memory.
@@ -288,6 +289,14 @@ impl Fixture {
         self
     }
 
+    /// What moved from the first variant to the second.
+    pub(super) fn with_movers(mut self) -> Self {
+        let movers = super::movers::tests::movers();
+        self.differences.insert(movers.candidate.clone(), "<svg height=\"200\"><title>both</title></svg>".into());
+        self.summary.movers.push(movers);
+        self
+    }
+
     /// CPU samples of the first variant with their times, and what ran while it was late.
     pub(super) fn with_samples(mut self) -> Self {
         let variant = self.summary.variants[0].name.clone();
@@ -374,6 +383,7 @@ impl Fixture {
             waits: &self.waits,
             samples: &self.samples,
             breaches: &self.breaches,
+            differences: &self.differences,
         }
     }
 
@@ -411,6 +421,7 @@ impl Fixture {
             waits: BTreeMap::new(),
             samples: BTreeMap::new(),
             breaches: BTreeMap::new(),
+            differences: BTreeMap::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::console::gathered;
 use super::text::is_invisible;
 use crate::console::{Agreement, Observation, ResourceGroup, TaskSite, View};
 use crate::run::{
-    AllocatorRecord, Breach, BreachEvidence, FORMAT, KernelRecord, MetricValue, RunSummary, SiteRecord, Stalls,
+    AllocatorRecord, Breach, BreachEvidence, FORMAT, KernelRecord, MetricValue, Movers, RunSummary, SiteRecord, Stalls,
     ThreadsRecord, Trace, TraceCase, TraceHead, TraceInstead, TraceKind, TraceTask, TraceWait, TraceWaker,
     WaitEvidence,
 };
@@ -83,6 +83,17 @@ pub fn allocator(summary: &RunSummary, records: &BTreeMap<String, AllocatorRecor
             })
             .collect(),
     })
+}
+
+/// What moved between variants: `{format, run, movers: […]}`, as in the summary.
+pub fn movers(summary: &RunSummary) -> String {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        format: u32,
+        run: &'a str,
+        movers: &'a [Movers],
+    }
+    pretty(&Document { format: summary.format, run: &summary.run, movers: &summary.movers })
 }
 
 /// What ran while each variant was late: `{format, run, breach: [{variant, …}]}`, as in `breach.json`.

@@ -18,6 +18,7 @@ pub mod json;
 mod kernel;
 mod ladder;
 pub mod markdown;
+mod movers;
 mod number;
 mod slo;
 mod stalls;
@@ -79,4 +80,6 @@ pub struct Page<'a> {
     pub samples: &'a BTreeMap<String, Samples>,
     /// By variant: what ran while it was late.
     pub breaches: &'a BTreeMap<String, BreachEvidence>,
+    /// By candidate: text of the picture that sets it against the base.
+    pub differences: &'a BTreeMap<String, String>,
 }

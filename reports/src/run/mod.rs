@@ -16,6 +16,7 @@ mod host;
 mod journal;
 pub(crate) mod kernel;
 pub mod levels;
+mod movers;
 mod paths;
 mod planned;
 pub mod reader;
@@ -45,6 +46,7 @@ pub use gate::{GateOutcome, GateSide, GateVerdict, LimitOutcome, LimitSource, Li
 pub use host::{BuildInfo, Machine};
 pub use kernel::{KernelHead, KernelRecord, KernelSample};
 pub use levels::{LevelRecord, LevelSummary};
+pub use movers::{MoveKind, Moved, MoverRow, Movers};
 pub use planned::{
     BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Phases, Plan, PlannedTrial, PlannedVariant,
 };

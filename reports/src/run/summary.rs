@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Place, Settings, SloSummary, StallClass,
+    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings, SloSummary, StallClass,
     StallRecord, Stalls, Status, TraceCase,
 };
 
@@ -64,6 +64,9 @@ pub struct RunSummary {
     /// What was seen of a process that ran already; `None` for runs that measured something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<Attached>,
+    /// What moved between the first variant and each other, by their CPU evidence.
+    #[serde(default)]
+    pub movers: Vec<Movers>,
     /// What the worst delays and waits of tasks were for, where they were traced from outside.
     #[serde(default)]
     pub blame: Vec<Blame>,

@@ -190,6 +190,14 @@ impl RunWriter {
         Ok(format!("{}/{slug}/{file}", paths::EVIDENCE))
     }
 
+    /// An evidence file of a variant that was written before; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`RunError::Name`] for a variant that is not planned, [`RunError::Io`].
+    pub fn read_evidence(&self, variant: &str, file: &str) -> Result<Option<Vec<u8>>, RunError> {
+        files::read(&self.path.join(paths::EVIDENCE).join(self.slug(variant)?).join(file))
+    }
+
     /// Writes what tasks did in a variant's evidence trial, a line a site; returns the path within the run.
     ///
     /// # Errors

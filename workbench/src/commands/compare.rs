@@ -41,5 +41,9 @@ pub(super) fn compare(flags: &Compare) -> anyhow::Result<Exit> {
     }
     ui::result(&render::terminal::comparison(&comparisons, ui::color(), ui::width()))?;
     ui::result(&remark)?;
+    if flags.b.is_none() && !a.movers.is_empty() {
+        let told = render::terminal::moved(&a.movers, ui::width());
+        ui::result(&format!("\n{told}`workbench show {} --movers` names functions and crates", a.run))?;
+    }
     Ok(Exit::Done)
 }

@@ -88,6 +88,7 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         variants: flags.variant.clone(),
         arriving: arriving(flags)?,
         amount,
+        evidence_trials: flags.evidence_trials,
         evidence: if flags.evidence.is_empty() { None } else { Some(kinds(&flags.evidence, flags.incident)?) },
         incident: flags.incident,
         cpu_backend: flags.cpu_backend.map(|backend| match backend {

@@ -26,6 +26,8 @@ pub(super) fn show(flags: &Show) -> anyhow::Result<Exit> {
         allocator(&path, flags.json)?
     } else if flags.waits {
         waits(&path, flags.json)?
+    } else if flags.movers {
+        movers(&path, flags.json)?
     } else if flags.breach {
         breach(&path, flags.json)?
     } else {
@@ -158,6 +160,25 @@ fn waits(path: &Path, json: bool) -> anyhow::Result<String> {
         render::json::waits(&summary, &run.waits)
     } else {
         render::terminal::waits(&summary, &run.waits, ui::color(), ui::width())
+    })
+}
+
+/// Functions and crates that moved between variants, or why that is not known.
+fn movers(path: &Path, json: bool) -> anyhow::Result<String> {
+    let run = reader::load(path).map_err(Refusal::usage)?;
+    let summary = report::of(path).map_err(Refusal::usage)?;
+    if summary.movers.is_empty() {
+        not_attached(&run, "variants to compare")?;
+        return Err(Refusal::usage(format!(
+            "{} does not know what moved: that takes CPU evidence of two variants; `workbench run {} --evidence cpu \
+             --evidence-trials 6` gathers enough of it",
+            run.id, run.plan.scenario
+        )));
+    }
+    Ok(if json {
+        render::json::movers(&summary)
+    } else {
+        render::terminal::movers(&summary.movers, ui::color(), ui::width())
     })
 }
 

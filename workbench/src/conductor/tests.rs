@@ -39,6 +39,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         variants: &variants(),
         blocks,
         evidence,
+        evidence_trials: 1,
         incident: false,
         cpu: crate::evidence::sampling::resolve(None, None).unwrap(),
         heap: reports::run::HeapBackend::Sampler,

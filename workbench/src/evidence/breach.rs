@@ -2,13 +2,14 @@
 //! of two per cent of a run, lost in its flamegraph, is most of this one.
 
 use flamegraphs::moments::{Parts, Piece, Seen, Timed};
-use flamegraphs::profile::{Label, Profile};
+use flamegraphs::profile::Profile;
 use flamegraphs::{names, svg};
 use reports::breach::{self, Operation, Window};
 use reports::run::writer::RunWriter;
 use reports::run::{Breach, BreachRow, BreachWindow, FORMAT};
 use reports::stats::{Shares, share_ratio};
 
+use super::Gathered;
 use super::cpu::{CpuRecord, OpenPhase};
 
 /// Profile of the difference, within the evidence folder of a variant.
@@ -29,13 +30,13 @@ const FEW_SAMPLES: u64 = 10;
 ///
 /// # Errors
 /// Files that cannot be written.
-pub fn write(writer: &mut RunWriter, variant: &str, timed: &Timed, record: &CpuRecord) -> anyhow::Result<()> {
+pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, timed: &Timed, record: &CpuRecord) -> anyhow::Result<()> {
+    let variant = of.variant;
     let Some(open) = record.open.as_ref().filter(|open| !open.each.at_ns.is_empty()) else { return Ok(()) };
     let pieces = Pieces::of(open);
-    let told = told(timed, record, open, &pieces);
+    let told = Breach { trial: of.trial, ..told(timed, record, open, &pieces) };
     if told.within > 0 {
-        let labels = [Label::text("variant", variant)];
-        let mut profile = timed.difference(&pieces.within, &pieces.outside, &labels);
+        let mut profile = timed.difference(&pieces.within, &pieces.outside, &[]);
         profile.meta.comments.push(format!("limit: {} s, {}", told.limit_s, told.limit_from));
         writer.evidence(variant, BREACH_PROFILE, &flamegraphs::write::pprof(&profile))?;
         if let Some(picture) = picture(&profile, variant, &told)? {
@@ -106,7 +107,7 @@ fn told(timed: &Timed, record: &CpuRecord, open: &OpenPhase, pieces: &Pieces) ->
     rows.truncate(MOST_ROWS);
     let mut told = Breach {
         format: FORMAT,
-        trial: record.trial,
+        trial: 0,
         limit_s: seconds(pieces.limit.ns),
         limit_from: pieces.limit.from.clone(),
         operations: open.each.total,
@@ -235,7 +236,7 @@ mod tests {
             each.took_ns.push(took);
             latency.record(took).unwrap();
         }
-        let mut record = CpuRecord { trial: 3, operations: 10_000, ..CpuRecord::default() };
+        let mut record = CpuRecord::default();
         (record.recording.period_ns, record.recording.wall_s) = (MS, 10.0);
         record.open = Some(OpenPhase { started_ns: 0, length_ns: 10_000 * MS, each, latency: Some(latency) });
         (Timed::new(builder.finish(), moments), record)
@@ -268,7 +269,7 @@ mod tests {
         let name = reports::run::writer::RunName { stamp: "20260102-030405", letters: "abcd" };
         let mut writer = RunWriter::create(folder.path(), name, &plan, "", &crate::machine::read()).unwrap();
         let variant = plan.variants[0].name.as_str();
-        write(&mut writer, variant, &timed, &record).unwrap();
+        write(&mut writer, &Gathered { variant, trial: 3, operations: 10_000 }, &timed, &record).unwrap();
         let read = reports::run::load(writer.path()).unwrap();
         let picture = &read.breaches[variant].flamegraph;
         assert!(picture.contains("app::stall"));

@@ -11,11 +11,13 @@ use probe::cpu::CpuProfile;
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
 
-use super::{breach, frames, kept, samples};
+use super::{Gathered, breach, frames, kept, samples};
 use crate::load::{EachOperation, PhaseOutcome};
 
 /// Raw profile, within the evidence folder of a variant.
-const CPU_PROFILE: &str = "cpu.pb.gz";
+pub(super) const CPU_PROFILE: &str = "cpu.pb.gz";
+/// Label of the trial that a sample is of.
+pub(super) const TRIAL: &str = "trial";
 /// Flamegraph of the same.
 const CPU_FLAMEGRAPH: &str = "cpu.svg";
 
@@ -23,8 +25,31 @@ const CPU_FLAMEGRAPH: &str = "cpu.svg";
 ///
 /// # Errors
 /// A profile without samples, or files that cannot be written.
-pub fn write(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> anyhow::Result<()> {
-    write_profile(writer, variant, &convert(recorded, variant).context("the CPU profile")?)
+pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, recorded: &CpuProfile) -> anyhow::Result<()> {
+    let mut profile = convert(recorded, of).context("the CPU profile")?;
+    kept::remember_operations(&mut profile.meta, of.trial, of.operations);
+    let (profile, _) = with_earlier(writer, of, profile)?;
+    write_profile(writer, of.variant, &profile)
+}
+
+/// The profile with the samples of the variant's other trials, and whether it is the first of them. A trial that is done
+/// again takes the place of itself.
+fn with_earlier(writer: &RunWriter, of: &Gathered<'_>, profile: Profile) -> anyhow::Result<(Profile, bool)> {
+    let earlier = writer.read_evidence(of.variant, CPU_PROFILE)?;
+    // What cannot be read cannot be added to.
+    let Some(mut earlier) = earlier.and_then(|bytes| flamegraphs::read::pprof(&bytes).ok()) else {
+        return Ok((profile, true));
+    };
+    let this = of.trial.to_string();
+    earlier.retain(|sample| sample.label(TRIAL) != Some(&this));
+    kept::forget(&mut earlier.meta, of.trial);
+    if earlier.samples().is_empty() {
+        return Ok((profile, true));
+    }
+    let first = kept::operations(&earlier.meta)
+        .first()
+        .is_none_or(|(trial, _)| trial.parse().is_ok_and(|first: u32| first > of.trial));
+    Ok((flamegraphs::profile::merge(&[earlier, profile])?, first))
 }
 
 /// A recording from outside, and the load meanwhile.
@@ -32,10 +57,6 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &CpuProfile) -> an
 pub struct CpuRecord {
     /// Samples.
     pub recording: Recording,
-    /// Position of the trial in the plan.
-    pub trial: u32,
-    /// Operations answered meanwhile.
-    pub operations: u64,
     /// The open-loop phase, where there was one.
     pub open: Option<OpenPhase>,
 }
@@ -75,12 +96,13 @@ impl OpenPhase {
 ///
 /// # Errors
 /// A recording without samples, or files that cannot be written.
-pub fn write_recording(writer: &mut RunWriter, variant: &str, record: &CpuRecord) -> anyhow::Result<()> {
+pub fn write_recording(writer: &mut RunWriter, of: &Gathered<'_>, record: &CpuRecord) -> anyhow::Result<()> {
+    let variant = of.variant;
     let recorded = &record.recording;
     let samples = recorded.samples();
     let used = recorded.kernel_cpu_s;
     anyhow::ensure!(samples > 0, "perf took no sample: the process used {used:.3} s of CPU");
-    let mut timed = recorded.timed(&[Label::text("variant", variant)]).context("the CPU profile")?;
+    let mut timed = recorded.timed(&of.labels()).context("the CPU profile")?;
     let mut source = recorded.sampler();
     if recorded.lost > 0 {
         source.push_str(&format!("; {} records were lost", recorded.lost));
@@ -90,10 +112,16 @@ pub fn write_recording(writer: &mut RunWriter, variant: &str, record: &CpuRecord
         let share = 100.0 * recorded.rootless as f64 / samples as f64;
         source.push_str(&format!("; {share:.1} % of the samples do not reach the root of their thread"));
     }
-    kept::remember(&mut timed.profile.meta, &source, samples);
-    write_profile(writer, variant, &timed.profile)?;
-    writer.samples(variant, &samples::of(&timed, record, &source))?;
-    breach::write(writer, variant, &timed, record)
+    kept::remember_of(&mut timed.profile.meta, of.trial, &source, samples);
+    kept::remember_operations(&mut timed.profile.meta, of.trial, of.operations);
+    let (profile, first) = with_earlier(writer, of, timed.profile.clone())?;
+    write_profile(writer, variant, &profile)?;
+    if first {
+        // Of several trials the first stands for all: times of two trials have nothing to do with each other.
+        writer.samples(variant, &samples::of(&timed, record, of.trial, &source))?;
+        breach::write(writer, of, &timed, record)?;
+    }
+    Ok(())
 }
 
 fn write_profile(writer: &mut RunWriter, variant: &str, profile: &Profile) -> anyhow::Result<()> {
@@ -114,7 +142,7 @@ fn write_profile(writer: &mut RunWriter, variant: &str, profile: &Profile) -> an
 ///
 /// # Errors
 /// A profile that does not hold together, or holds nothing.
-pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> {
+pub fn convert(recorded: &CpuProfile, of: &Gathered<'_>) -> anyhow::Result<Profile> {
     let samples = recorded.total();
     anyhow::ensure!(samples > 0, "the profiler took no sample: the process used {:.3} s of CPU", recorded.kernel_cpu_s);
     let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
@@ -124,7 +152,8 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
     for sample in &recorded.samples {
         let stack = frames::sampled(&locations, sample);
         let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
-        let labels = [Label::text("thread", &sample.thread), Label::text("variant", variant)];
+        let [variant, trial] = of.labels();
+        let labels = [Label::text("thread", &sample.thread), variant, trial];
         builder.sample(&stack, &[count, count.saturating_mul(period)], &labels)?;
     }
     let meta = builder.meta();
@@ -135,7 +164,7 @@ pub fn convert(recorded: &CpuProfile, variant: &str) -> anyhow::Result<Profile> 
     #[allow(clippy::cast_possible_truncation, reason = "seconds of one trial")]
     let duration_nanos = (recorded.wall_s * 1e9) as i64;
     meta.duration_nanos = duration_nanos;
-    kept::remember(meta, &recorded.source(), samples);
+    kept::remember_of(meta, of.trial, &recorded.source(), samples);
     meta.set_coverage(&Coverage {
         sampled_cpu_s: recorded.sampled_cpu_s(),
         kernel_cpu_s: recorded.kernel_cpu_s,
@@ -183,9 +212,31 @@ mod tests {
         }
     }
 
+    const OF: Gathered<'_> = Gathered { variant: "broken", trial: 7, operations: 100 };
+
+    #[test]
+    fn trials_of_a_variant_are_one_profile_that_tells_them_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let wish = crate::session::Wish { scenario: "http-service".into(), seed: Some(1), ..Default::default() };
+        let plan = crate::session::prepare(&wish, &crate::Catalog::builtin()).unwrap().plan;
+        let name = reports::run::writer::RunName { stamp: "20260102-030405", letters: "abcd" };
+        let mut writer = RunWriter::create(folder.path(), name, &plan, "", &crate::machine::read()).unwrap();
+        for trial in [7, 9, 9] {
+            write(&mut writer, &Gathered { trial, operations: 10 * u64::from(trial), ..OF }, &recorded()).unwrap();
+        }
+        let bytes = writer.read_evidence("broken", CPU_PROFILE).unwrap().unwrap();
+        let profile = flamegraphs::read::pprof(&bytes).unwrap();
+        // The ninth was done again, and nothing is counted twice.
+        assert_eq!(kept::operations(&profile.meta), [("7".to_owned(), 70.0), ("9".to_owned(), 90.0)]);
+        assert_eq!(profile.total(0), Some(8));
+        assert_eq!(profile.samples().iter().filter_map(|sample| sample.label(TRIAL)).collect::<Vec<_>>(), ["7", "9"]);
+        let folder = reports::run::load(writer.path()).unwrap().evidence_folder("broken");
+        assert_eq!(summary(writer.path(), &folder, "broken", None, None).samples, 8);
+    }
+
     #[test]
     fn nothing_of_the_recording_is_lost() {
-        let profile = convert(&recorded(), "broken").unwrap();
+        let profile = convert(&recorded(), &OF).unwrap();
         assert_eq!(profile.total(0), Some(4));
         assert_eq!(profile.total(1), Some(80_000_000));
         assert_eq!(profile.samples()[0].label("thread"), Some("worker-1"));
@@ -204,6 +255,6 @@ mod tests {
     #[test]
     fn a_profile_without_samples_is_refused() {
         let empty = CpuProfile { samples: vec![], ..recorded() };
-        assert!(convert(&empty, "x").unwrap_err().to_string().contains("no sample"));
+        assert!(convert(&empty, &OF).unwrap_err().to_string().contains("no sample"));
     }
 }

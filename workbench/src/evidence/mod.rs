@@ -7,6 +7,7 @@ pub mod cpu;
 mod frames;
 pub mod heap;
 mod kept;
+pub mod movers;
 mod samples;
 pub mod sampling;
 mod stalls;
@@ -15,6 +16,7 @@ pub mod trace;
 pub mod wait;
 
 pub use console::ConsoleRecord;
+use flamegraphs::profile::Label;
 use reports::run::writer::RunWriter;
 use serde::{Deserialize, Serialize};
 
@@ -48,15 +50,12 @@ pub enum Recorded {
 }
 
 impl Recorded {
-    /// Adds what only the driver of the trial knows: which one it is, its open-loop phase, and how many operations were
-    /// answered while this was recorded.
-    pub fn driven(&mut self, trial: u32, open: Option<&PhaseOutcome>, operations: u64) {
+    /// Adds what only the driver of the trial knows: its open-loop phase, and how many operations were answered while this
+    /// was recorded.
+    pub fn driven(&mut self, open: Option<&PhaseOutcome>, operations: u64) {
         let open_started_ns = open.map(|open| open.started_ns);
         match self {
-            Self::CpuFromOutside(record) => {
-                (record.trial, record.operations) = (trial, operations);
-                record.open = open.map(cpu::OpenPhase::of);
-            }
+            Self::CpuFromOutside(record) => record.open = open.map(cpu::OpenPhase::of),
             Self::Wait(record) => (record.open_started_ns, record.operations) = (open_started_ns, operations),
             Self::Allocator(timeline) => timeline.open_started_ns = open_started_ns,
             _ => {}
@@ -80,6 +79,24 @@ pub fn notice(recorded: &Recorded) -> Option<String> {
     }
 }
 
+/// Which trial gathered evidence.
+#[derive(Debug, Clone, Copy)]
+pub struct Gathered<'a> {
+    /// Its variant.
+    pub variant: &'a str,
+    /// Its position in the plan.
+    pub trial: u32,
+    /// Operations that were answered meanwhile.
+    pub operations: u64,
+}
+
+impl Gathered<'_> {
+    /// What samples of it are labelled with.
+    fn labels(&self) -> [Label; 2] {
+        [Label::text("variant", self.variant), Label::text(cpu::TRIAL, self.trial.to_string())]
+    }
+}
+
 /// What tasks did.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TaskEvidence {
@@ -93,10 +110,11 @@ pub struct TaskEvidence {
 ///
 /// # Errors
 /// A recording that says nothing, or files that cannot be written.
-pub fn write(writer: &mut RunWriter, variant: &str, recorded: &Recorded) -> anyhow::Result<()> {
+pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, recorded: &Recorded) -> anyhow::Result<()> {
+    let variant = of.variant;
     match recorded {
-        Recorded::Cpu(profile) => cpu::write(writer, variant, profile),
-        Recorded::CpuFromOutside(record) => cpu::write_recording(writer, variant, record),
+        Recorded::Cpu(profile) => cpu::write(writer, of, profile),
+        Recorded::CpuFromOutside(record) => cpu::write_recording(writer, of, record),
         Recorded::Wait(record) => wait::write(writer, variant, record),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),
         Recorded::JemallocHeap(dump) => heap::write_dump(writer, variant, dump),

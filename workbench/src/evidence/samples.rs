@@ -11,7 +11,7 @@ use reports::run::{FORMAT, FrameTree, Kinds, MOST_SAMPLES, OperationColumns, Sam
 use super::cpu::{CpuRecord, OpenPhase};
 
 /// What is kept of a recording whose profile is `timed`.
-pub(super) fn of(timed: &Timed, record: &CpuRecord, source: &str) -> Samples {
+pub(super) fn of(timed: &Timed, record: &CpuRecord, trial: u32, source: &str) -> Samples {
     let recording = &record.recording;
     let began_ns = began_ns(recording.ended_ns, recording.wall_s);
     let profile = &timed.profile;
@@ -21,7 +21,7 @@ pub(super) fn of(timed: &Timed, record: &CpuRecord, source: &str) -> Samples {
     let every = timed.moments().len().div_ceil(MOST_SAMPLES).max(1);
     Samples {
         format: FORMAT,
-        trial: record.trial,
+        trial,
         source: source.to_owned(),
         period_s: seconds(recording.period_ns),
         wall_s: recording.wall_s,
@@ -49,7 +49,7 @@ fn tree(tree: &Tree) -> FrameTree {
     FrameTree { back, name: tree.names.clone() }
 }
 
-/// Sets of labels, and which each sample of the profile has. That of the variant says nothing here.
+/// Sets of labels, and which each sample of the profile has. Variant and trial say nothing here.
 fn tags(profile: &Profile) -> (Vec<BTreeMap<String, String>>, Vec<u32>) {
     let mut known: HashMap<BTreeMap<String, String>, u32> = HashMap::new();
     let mut all = Vec::new();
@@ -69,7 +69,7 @@ fn labels(sample: &Sample) -> BTreeMap<String, String> {
         LabelValue::Text(text) => text.clone(),
         LabelValue::Number { value, unit } => format!("{value} {unit}").trim_end().to_owned(),
     };
-    let told = sample.labels.iter().filter(|label| label.key != "variant");
+    let told = sample.labels.iter().filter(|label| !matches!(label.key.as_str(), "variant" | super::cpu::TRIAL));
     told.map(|label| (label.key.clone(), text(&label.value))).collect()
 }
 
@@ -134,7 +134,7 @@ mod tests {
         let each =
             EachOperation { at_ns: vec![0, 3_000_000], took_ns: vec![5_000, 7_000_999], total: 9, late_driver: 1 };
         record.open = Some(OpenPhase { started_ns: 1_500_000, each, ..OpenPhase::default() });
-        let kept = of(&timed, &record, "perf");
+        let kept = of(&timed, &record, 7, "perf");
         assert_eq!(kept.taken, TakenColumns { after_us: vec![0, 1_500, 0], kind: vec![one, two, one] });
         assert_eq!(kept.tags.iter().map(|tags| tags["thread"].as_str()).collect::<Vec<_>>(), ["w-1", "w-2"]);
         assert!(kept.tags.iter().all(|tags| !tags.contains_key("variant")));

@@ -25,6 +25,7 @@ fn planned(blocks: u32, seed: u64, evidence: bool) -> Plan {
         variants: &variants(),
         blocks,
         evidence,
+        evidence_trials: 1,
         incident: false,
         cpu,
         heap: reports::run::HeapBackend::Sampler,
@@ -42,6 +43,34 @@ fn the_same_seed_gives_the_same_plan_and_schedules() {
     let (a, b) = (planned(12, 3, true), planned(12, 4, true));
     assert_ne!(a.trials, b.trials);
     assert_ne!(a.schedule_hashes, b.schedule_hashes);
+}
+
+#[test]
+fn cpu_evidence_is_repeated_in_blocks_of_every_variant() {
+    let build = BuildInfo::default();
+    let plan = plan(&Request {
+        scenario: &scenario(),
+        variants: &variants(),
+        blocks: 1,
+        evidence: &[EvidenceKind::Cpu, EvidenceKind::Wait],
+        evidence_trials: 3,
+        incident: false,
+        cpu: sampling::resolve(None, None).unwrap(),
+        heap: reports::run::HeapBackend::Sampler,
+        stall_after_s: 0.01,
+        task_waits: Waits::FirstPoll,
+        seed: 1,
+        build: &build,
+        recorded: None,
+    });
+    let of = |kind: EvidenceKind| -> Vec<&str> {
+        let trials = plan.trials.iter().filter(|trial| trial.kind == TrialKind::Evidence(kind));
+        trials.map(|trial| trial.variant.as_str()).collect()
+    };
+    assert_eq!((of(EvidenceKind::Cpu).len(), of(EvidenceKind::Wait).len()), (6, 2));
+    for block in of(EvidenceKind::Cpu).chunks(2) {
+        assert_ne!(block[0], block[1], "a trial of every variant before the next of any");
+    }
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub struct TrialData {
     pub timeline: Vec<TimelinePoint>,
     /// The subject's standard error.
     pub log: String,
+    /// Operations that were answered while evidence was recorded.
+    pub answered: u64,
     /// What an evidence trial recorded, or why nothing.
     pub recorded: Option<Result<Recorded, String>>,
 }

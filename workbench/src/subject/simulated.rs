@@ -56,6 +56,7 @@ impl Subject for SimulatedSubject {
             ..OperationRecord::default()
         }];
         Ok(TrialData {
+            answered: 0,
             record: TrialRecord {
                 format: FORMAT,
                 index: trial.index,

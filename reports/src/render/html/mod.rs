@@ -17,6 +17,7 @@ mod heap;
 mod host;
 mod ladder;
 mod method;
+mod movers;
 mod operations;
 mod prose;
 mod result;
@@ -45,6 +46,7 @@ struct Report {
     seen: Option<attached::Seen>,
     evidence: evidence::Evidence,
     breach: Vec<breach::Article>,
+    movers: Vec<movers::Article>,
     heap: Vec<heap::Article>,
     tasks: Vec<tasks::Article>,
     trace: Vec<trace::Article>,
@@ -75,6 +77,7 @@ pub fn page(page: &Page<'_>) -> String {
         seen: attached::Seen::new(page),
         evidence,
         breach: breach::articles(page, &variants),
+        movers: movers::articles(page, &variants),
         heap: heap::articles(page, &variants),
         tasks: tasks::articles(page, &variants),
         trace: trace::articles(page, &variants),
@@ -107,6 +110,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     all.extend(report.seen.iter().flat_map(attached::Seen::contents));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
+    }
+    if !report.movers.is_empty() {
+        all.push(("movers", "Movers"));
     }
     if !report.breach.is_empty() {
         all.push(("breach", "When late"));

@@ -106,8 +106,9 @@ pub(super) fn run(
         allocations: true,
     };
     if let Some(Ok(recorded)) = &mut phases.recorded {
-        recorded.driven(trial.index, phases.open.as_ref(), observed.answered());
+        recorded.driven(phases.open.as_ref(), observed.answered());
     }
+    let answered = observed.answered();
     let record = TrialRecord {
         format: FORMAT,
         index: trial.index,
@@ -129,6 +130,7 @@ pub(super) fn run(
         levels: phases.levels,
     };
     Ok(TrialData {
+        answered,
         record,
         intervals: phases.open.as_ref().map(metrics::intervals).unwrap_or_default(),
         timeline: phases.open.as_ref().map(|open| timeline::with_memory(open, &phases.memory)).unwrap_or_default(),

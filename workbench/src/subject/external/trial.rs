@@ -101,8 +101,9 @@ pub(super) fn run(
         allocations: false,
     };
     if let Some(Ok(recorded)) = &mut recorded {
-        recorded.driven(trial.index, open.as_ref(), observed.answered());
+        recorded.driven(open.as_ref(), observed.answered());
     }
+    let answered = observed.answered();
     let record = TrialRecord {
         format: FORMAT,
         index: trial.index,
@@ -124,6 +125,7 @@ pub(super) fn run(
         levels,
     };
     Ok(TrialData {
+        answered,
         record,
         intervals: open.as_ref().map(metrics::intervals).unwrap_or_default(),
         timeline: open.as_ref().map(|open| timeline::with_memory(open, &memory)).unwrap_or_default(),

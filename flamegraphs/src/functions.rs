@@ -1,0 +1,74 @@
+//! The frames of each sample by readable name, with the lines they were seen at.
+
+use std::collections::HashMap;
+
+use crate::names;
+use crate::profile::Profile;
+
+/// Addresses from here on are the kernel's (the upper half of the address space).
+const KERNEL: u64 = 1 << 63;
+
+/// A frame by the position of its readable name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'p> {
+    /// Position in [`Functions::name`].
+    pub(crate) name: u32,
+    /// Source file; may be empty.
+    pub(crate) file: &'p str,
+    /// 0 where unknown.
+    pub(crate) line: i64,
+}
+
+/// Frames of each sample of a profile, leaf first, inlined ones included.
+pub(crate) struct Functions<'p> {
+    names: Vec<(String, bool)>,
+    stacks: Vec<Vec<Frame<'p>>>,
+}
+
+impl<'p> Functions<'p> {
+    pub(crate) fn new(profile: &'p Profile) -> Self {
+        let mut known: HashMap<String, u32> = HashMap::new();
+        let mut names = Vec::new();
+        let mut id = |(name, own): (String, bool)| {
+            *known.entry(name.clone()).or_insert_with(|| {
+                names.push((name, own));
+                u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
+            })
+        };
+        let functions: Vec<u32> = profile.functions().iter().map(|function| id(names::told(function))).collect();
+        let addresses: Vec<Option<u32>> = profile
+            .locations()
+            .iter()
+            .map(|at| at.lines.is_empty().then(|| id((crate::folded::unsymbolised(profile, at), false))))
+            .collect();
+        for location in profile.locations().iter().filter(|location| location.address >= KERNEL) {
+            for line in &location.lines {
+                names[functions[line.function.index()] as usize].1 = false;
+            }
+        }
+        let stacks = profile.samples().iter().map(|sample| {
+            let frames = sample.stack.iter().flat_map(|at| {
+                let unknown = addresses[at.index()].map(|name| Frame { name, file: "", line: 0 });
+                let lines = profile.location(*at).lines.iter().map(|line| Frame {
+                    name: functions[line.function.index()],
+                    file: &profile.function(line.function).file,
+                    line: line.line,
+                });
+                unknown.into_iter().chain(lines)
+            });
+            frames.collect()
+        });
+        let stacks = stacks.collect();
+        Self { names, stacks }
+    }
+
+    /// Of a sample by its position; leaf first.
+    pub(crate) fn of(&self, sample: usize) -> &[Frame<'p>] {
+        self.stacks.get(sample).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A readable name, and whether it is the program's own or a library's that it chose.
+    pub(crate) fn name(&self, name: u32) -> (&str, bool) {
+        self.names.get(name as usize).map_or(("", false), |(name, own)| (name, *own))
+    }
+}

@@ -1,0 +1,356 @@
+//! What moved between the base and another variant: their CPU profiles by operation and trial, judged and drawn.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use flamegraphs::diff::{self, Difference, Mover, Node, Spent, Trial, What, mean};
+use flamegraphs::folded::Folded;
+use flamegraphs::names;
+use flamegraphs::profile::Profile;
+use flamegraphs::svg::difference::{Change, Judged, Options, difference as draw};
+use reports::metric;
+use reports::run::writer::RunWriter;
+use reports::run::{EvidenceKind, LoadedRun, MoveKind, Moved, MoverRow, Movers};
+use reports::stats::{MeanDifference, benjamini_hochberg, mean_difference};
+
+use super::{cpu, kept};
+
+/// Picture of a candidate against the base, within the candidate's evidence folder.
+const DIFFERENCE: &str = "cpu-diff.svg";
+/// Adjusted p below which something moved.
+const ALPHA: f64 = 0.05;
+/// Frames and functions with less than this of the CPU on both sides are not looked at: a choice that does not depend on
+/// their difference, and leaves fewer to correct for (Bourgon, Gentleman and Huber, PNAS 107, 2010).
+const LEAST_SHARE: f64 = 0.001;
+/// Rows kept of each table.
+const MOST_ROWS: usize = 40;
+/// Seconds in a nanosecond.
+const NANO: f64 = 1e-9;
+/// Position of `cpu` among the values of a CPU profile.
+const CPU: usize = 1;
+
+/// Every candidate against the first variant, where both have a CPU profile; writes the pictures, and gives them as text.
+///
+/// # Errors
+/// Pictures that cannot be written.
+pub fn write(writer: &mut RunWriter, run: &LoadedRun) -> anyhow::Result<Vec<(Movers, String)>> {
+    let planned = |trial: &&reports::run::PlannedTrial| trial.kind.evidence() == Some(EvidenceKind::Cpu);
+    if run.plan.trials.iter().filter(planned).count() == 0 {
+        return Ok(Vec::new());
+    }
+    let mut sides = run.plan.variants.iter().map(|variant| Side::read(run, &variant.name));
+    let Some(Some(base)) = sides.next() else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for candidate in sides.flatten() {
+        let (mut movers, picture) = compared(&base, &candidate);
+        if let Some(picture) = &picture {
+            movers.svg = writer.evidence(&candidate.variant, DIFFERENCE, picture.as_bytes())?;
+        }
+        all.push((movers, picture.unwrap_or_default()));
+    }
+    Ok(all)
+}
+
+/// The CPU evidence of a variant.
+struct Side {
+    variant: String,
+    profile: Profile,
+    sampler: String,
+    /// Operations by trial.
+    trials: Vec<(String, f64)>,
+}
+
+impl Side {
+    fn read(run: &LoadedRun, variant: &str) -> Option<Self> {
+        let file = run.path.join(run.evidence_folder(variant)).join(cpu::CPU_PROFILE);
+        Self::of(variant, flamegraphs::read::pprof(&std::fs::read(Path::new(&file)).ok()?).ok()?)
+    }
+
+    fn of(variant: &str, profile: Profile) -> Option<Self> {
+        let sampler = kept::sampler(&profile.meta).split(';').next().unwrap_or_default().trim().to_owned();
+        let trials = kept::operations(&profile.meta);
+        Some(Self { variant: variant.to_owned(), profile, sampler, trials })
+    }
+
+    fn folded(&self, trial: &str) -> Folded {
+        let of = |sample: &flamegraphs::profile::Sample| (sample.label(cpu::TRIAL) == Some(trial)).then_some("");
+        names::fold_by(&self.profile, CPU, &names::Options::default(), of).unwrap_or_default()
+    }
+
+    fn spent(&self, pairs: usize) -> Vec<Spent<'_>> {
+        let trials = self.trials.iter().take(pairs).map(|(trial, operations)| Spent {
+            profile: &self.profile,
+            value: CPU,
+            of: Box::new(move |sample| sample.label(cpu::TRIAL) == Some(trial)),
+            operations: *operations,
+        });
+        trials.collect()
+    }
+}
+
+/// The movers, and the picture of both.
+fn compared(base: &Side, candidate: &Side) -> (Movers, Option<String>) {
+    let mut movers = Movers { base: base.variant.clone(), candidate: candidate.variant.clone(), ..Movers::default() };
+    let alike = diff::comparable([&base.profile, &candidate.profile], [&base.sampler, &candidate.sampler]);
+    movers.refused = alike.err().map(|differs| differs.to_string());
+    let pairs = base.trials.len().min(candidate.trials.len());
+    let answered = |side: &Side| side.trials.iter().take(pairs).all(|(_, operations)| *operations > 0.0);
+    if movers.refused.is_none() && (pairs == 0 || !answered(base) || !answered(candidate)) {
+        movers.refused = Some("a trial answered nothing, so that there is no CPU per operation".to_owned());
+    }
+    if movers.refused.is_some() {
+        return (movers, None);
+    }
+    movers.pairs = u32::try_from(pairs).unwrap_or(u32::MAX);
+    if pairs < 2 {
+        movers.doubts.push(
+            "one evidence trial a side cannot tell a difference from chance: `--evidence-trials 6` gathers six"
+                .to_owned(),
+        );
+    } else if pairs < 4 {
+        movers
+            .doubts
+            .push(format!("{pairs} trials a side show large differences only: `--evidence-trials 6` shows smaller"));
+    }
+    let scale = Scale {
+        pairs,
+        period: [base.profile.meta.period as f64, candidate.profile.meta.period as f64],
+        operations: [base, candidate]
+            .map(|side| side.trials.iter().take(pairs).map(|(_, operations)| *operations).collect()),
+    };
+    let folded = [base, candidate].map(|side| {
+        let trials = side.trials.iter().take(pairs);
+        trials.map(|(trial, operations)| (side.folded(trial), *operations)).collect::<Vec<_>>()
+    });
+    let [one, two] = [0, 1].map(|side| {
+        let trials = folded[side].iter().map(|(stacks, operations)| Trial { stacks, operations: *operations });
+        trials.collect::<Vec<_>>()
+    });
+    let found = Difference::new([&one, &two]);
+    let all = found.nodes.first().map(|root| root.mean_total()).unwrap_or_default();
+    let least = LEAST_SHARE * all[0].max(all[1]);
+    if let Some(root) = found.nodes.first() {
+        movers.all = scale.moved(&root.total, Change::Unsure, None);
+        let told = scale.difference(&root.total);
+        movers.all.change = kind(told.map_or(Change::Unsure, |told| change(&told, told.p)));
+        movers.all.p_adjusted = told.map(|told| told.p);
+    }
+    let spent = [base.spent(pairs), candidate.spent(pairs)];
+    let (functions, crates) = rows(diff::movers([&spent[0], &spent[1]]), least, &scale);
+    (movers.functions, movers.crates) = (functions, crates);
+    let picture = picture(&found, least, &scale, &movers);
+    (movers, picture)
+}
+
+/// What turns values into judgements.
+struct Scale {
+    pairs: usize,
+    /// By side: CPU that a sample stands for, nanoseconds.
+    period: [f64; 2],
+    /// By side and trial.
+    operations: [Vec<f64>; 2],
+}
+
+impl Scale {
+    fn difference(&self, values: &[Vec<f64>; 2]) -> Option<MeanDifference> {
+        mean_difference(&values[0], &values[1], self.noise(values))
+    }
+
+    /// Standard error of the mean difference that counting samples alone leaves: a value of n samples has a variance of n.
+    fn noise(&self, values: &[Vec<f64>; 2]) -> f64 {
+        let of_side = |(values, (operations, period)): (&Vec<f64>, (&Vec<f64>, &f64))| {
+            values.iter().zip(operations).map(|(value, operations)| value * period / operations).sum::<f64>()
+        };
+        let sides = values.iter().zip(self.operations.iter().zip(&self.period));
+        sides.map(of_side).sum::<f64>().sqrt() / self.pairs.max(1) as f64
+    }
+
+    fn moved(&self, values: &[Vec<f64>; 2], change: Change, p_adjusted: Option<f64>) -> Moved {
+        let told = self.difference(values);
+        Moved {
+            base: mean(&values[0]) * NANO,
+            candidate: mean(&values[1]) * NANO,
+            low: told.map(|told| told.low * NANO),
+            high: told.map(|told| told.high * NANO),
+            p_adjusted,
+            change: kind(change),
+        }
+    }
+
+    /// Judges a family of values together.
+    fn judged(&self, family: &[&[Vec<f64>; 2]]) -> Vec<(Change, Option<f64>)> {
+        let told: Vec<Option<MeanDifference>> = family.iter().map(|values| self.difference(values)).collect();
+        let p: Vec<f64> = told.iter().map(|told| told.map_or(1.0, |told| told.p)).collect();
+        let adjusted = benjamini_hochberg(&p);
+        let each = told.iter().zip(adjusted).map(|(told, p)| match told {
+            Some(told) => (change(told, p), Some(p)),
+            None => (Change::Unsure, None),
+        });
+        each.collect()
+    }
+}
+
+fn change(told: &MeanDifference, p: f64) -> Change {
+    match () {
+        () if p >= ALPHA => Change::Unsure,
+        () if told.mean > 0.0 => Change::Grew,
+        () => Change::Shrank,
+    }
+}
+
+fn kind(change: Change) -> MoveKind {
+    match change {
+        Change::Unsure => MoveKind::Unsure,
+        Change::Grew => MoveKind::Grew,
+        Change::Shrank => MoveKind::Shrank,
+    }
+}
+
+fn is_seen(values: &[Vec<f64>; 2], least: f64) -> bool {
+    mean(&values[0]).max(mean(&values[1])) >= least
+}
+
+/// Tables of functions and of crates; one family for the correction.
+fn rows(movers: Vec<Mover>, least: f64, scale: &Scale) -> (Vec<MoverRow>, Vec<MoverRow>) {
+    let seen: Vec<Mover> = movers.into_iter().filter(|mover| is_seen(&mover.inclusive, least)).collect();
+    let family: Vec<&[Vec<f64>; 2]> = seen.iter().flat_map(|mover| [&mover.exclusive, &mover.inclusive]).collect();
+    let judged = scale.judged(&family);
+    let mut tables: BTreeMap<What, Vec<MoverRow>> = BTreeMap::new();
+    for (mover, judged) in seen.iter().zip(judged.chunks(2)) {
+        let row = MoverRow {
+            name: mover.name.clone(),
+            file: mover.file.clone(),
+            line: u32::try_from(mover.line).unwrap_or(0),
+            own: mover.own,
+            exclusive: scale.moved(&mover.exclusive, judged[0].0, judged[0].1),
+            inclusive: scale.moved(&mover.inclusive, judged[1].0, judged[1].1),
+        };
+        tables.entry(mover.what).or_default().push(row);
+    }
+    for rows in tables.values_mut() {
+        let size = |row: &MoverRow| row.exclusive.difference().abs().max(0.5 * row.inclusive.difference().abs());
+        rows.sort_by(|a, b| {
+            b.moved().cmp(&a.moved()).then(size(b).total_cmp(&size(a))).then_with(|| a.name.cmp(&b.name))
+        });
+        rows.truncate(MOST_ROWS);
+    }
+    let mut table = |what| tables.remove(&what).unwrap_or_default();
+    (table(What::Function), table(What::Crate))
+}
+
+fn picture(found: &Difference, least: f64, scale: &Scale, movers: &Movers) -> Option<String> {
+    let seen: Vec<usize> = (1..found.nodes.len()).filter(|at| is_seen(&found.nodes[*at].total, least)).collect();
+    let family: Vec<&[Vec<f64>; 2]> =
+        seen.iter().flat_map(|at| [&found.nodes[*at].total, &found.nodes[*at].own]).collect();
+    let mut judged = vec![Judged::default(); found.nodes.len()];
+    for (at, told) in seen.iter().zip(scale.judged(&family).chunks(2)) {
+        judged[*at] = Judged { total: told[0].0, own: told[1].0, words: words(&found.nodes[*at], scale, told[0].1) };
+    }
+    let value = |nanoseconds: f64| metric::format_value(nanoseconds * NANO, "s");
+    let options = Options {
+        title: format!("CPU per operation: {} against {}", movers.candidate, movers.base),
+        subtitle: match movers.pairs {
+            1 => "one trial a side: nothing is sure, and everything grey".to_owned(),
+            pairs => {
+                format!("{pairs} trials a side; coloured where the difference is shown (Benjamini and Hochberg, 5 %)")
+            }
+        },
+        sides: [format!("{} (base)", movers.base), movers.candidate.clone()],
+        value: &value,
+    };
+    draw(found, &judged, &options).ok()
+}
+
+/// The interval of a frame's difference.
+fn words(node: &Node, scale: &Scale, p: Option<f64>) -> String {
+    let (Some(told), Some(p)) = (scale.difference(&node.total), p) else { return String::new() };
+    let value = |nanoseconds: f64| {
+        let sign = if nanoseconds > 0.0 { "+" } else { "" };
+        format!("{sign}{}", metric::format_value(nanoseconds * NANO, "s"))
+    };
+    format!("{} [{}, {}], p {p:.3}", value(told.mean), value(told.low), value(told.high))
+}
+
+#[cfg(test)]
+mod tests {
+    use flamegraphs::profile::{Builder, Frame, Label, ValueType};
+
+    use super::*;
+
+    /// Six trials of a hundred operations: `stacks` in samples of a millisecond, a little different from trial to trial.
+    fn side(variant: &str, sampler: &str, trials: u32, stacks: &[(&[&str], i64)]) -> Side {
+        let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
+        builder.meta().period = 1_000_000;
+        kept::remember(builder.meta(), sampler, 1);
+        for trial in 1..=trials {
+            kept::remember_operations(builder.meta(), trial, 100);
+            for (stack, samples) in stacks {
+                let frames: Vec<_> = stack
+                    .iter()
+                    .enumerate()
+                    .map(|(at, function)| {
+                        let file = "src/app.rs";
+                        builder.location(at as u64 + 1, &[Frame { function, file, line: 7, ..Frame::default() }])
+                    })
+                    .collect();
+                let samples = samples + i64::from(trial % 3);
+                let labels = [Label::text(cpu::TRIAL, trial.to_string())];
+                builder.sample(&frames, &[samples, samples * 1_000_000], &labels).unwrap();
+            }
+        }
+        Side::of(variant, builder.finish()).unwrap()
+    }
+
+    const BASE: [(&[&str], i64); 3] = [
+        (&["lib::hash", "app::login", "app::main"], 2000),
+        (&["app::price", "app::main"], 3000),
+        (&["app::old", "app::main"], 400),
+    ];
+    const CANDIDATE: [(&[&str], i64); 3] = [
+        (&["lib::hash", "app::login", "app::main"], 6000),
+        (&["app::price", "app::main"], 3000),
+        (&["app::new", "app::main"], 500),
+    ];
+
+    #[test]
+    fn what_grew_what_shrank_and_what_stayed_are_told_apart() {
+        let (base, candidate) = (side("a", "perf", 6, &BASE), side("b", "perf; 3 lost", 6, &CANDIDATE));
+        let (movers, picture) = compared(&base, &candidate);
+        assert_eq!((movers.refused.as_deref(), movers.pairs), (None, 6));
+        let of = |name: &str| movers.functions.iter().find(|row| row.name == name).unwrap();
+        assert_eq!(of("lib::hash").exclusive.change, MoveKind::Grew);
+        assert!((of("lib::hash").exclusive.difference() - 0.04).abs() < 0.001, "{:?}", of("lib::hash"));
+        assert_eq!(
+            (of("app::login").exclusive.change, of("app::login").inclusive.change),
+            (MoveKind::Unsure, MoveKind::Grew)
+        );
+        assert_eq!(of("app::price").inclusive.change, MoveKind::Unsure);
+        assert!(of("app::old").exclusive.is_gone() && of("app::old").exclusive.change == MoveKind::Shrank);
+        assert!(of("app::new").exclusive.is_new() && of("app::new").exclusive.change == MoveKind::Grew);
+        assert_eq!(movers.functions[0].name, "lib::hash");
+        assert_eq!(movers.crates[0].name, "lib");
+        assert_eq!(movers.all.change, MoveKind::Grew);
+        let picture = picture.unwrap();
+        assert!(picture.contains("<g class=\"grew\"><title>lib::hash: "), "{picture}");
+        assert!(picture.contains("<g class=\"unsure\"><title>app::price: "));
+        assert!(picture.contains("<g class=\"shrank new\"><title>app::old: "));
+    }
+
+    #[test]
+    fn the_same_twice_shows_nothing_and_one_trial_nothing_either() {
+        let (movers, picture) = compared(&side("a", "perf", 6, &BASE), &side("b", "perf", 6, &BASE));
+        assert!(movers.functions.iter().chain(&movers.crates).all(|row| !row.moved()));
+        let picture = picture.unwrap();
+        assert!(!picture.contains("<g class=\"grew\"><title>") && !picture.contains("<g class=\"shrank\"><title>"));
+        let (movers, picture) = compared(&side("a", "perf", 1, &BASE), &side("b", "perf", 1, &CANDIDATE));
+        assert!(movers.functions.iter().all(|row| !row.moved()) && movers.doubts[0].contains("--evidence-trials"));
+        assert!(picture.unwrap().contains("one trial a side"));
+    }
+
+    #[test]
+    fn other_samplers_are_refused() {
+        let (movers, picture) = compared(&side("a", "perf", 2, &BASE), &side("b", "pprof", 2, &BASE));
+        assert!(movers.refused.unwrap().contains("one was sampled by perf, the other by pprof"));
+        assert!(picture.is_none() && movers.functions.is_empty());
+    }
+}
