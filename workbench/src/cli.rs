@@ -37,6 +37,14 @@ pub(crate) enum Command {
     Export(ci::Export),
     /// Objectives and error budgets: judge a run, write Prometheus rules, read sloth and OpenSLO files.
     Slo(ci::Slo),
+    /// Write files that a repository needs: a workflow that gates pull requests. Nothing is overwritten.
+    Init(ci::Init),
+    /// Print the script that completes this command in a shell.
+    Completions(ci::Completions),
+    /// Print the manual page, or write one for every command.
+    Man(ci::Man),
+    /// Print the JSON Schema of scenario files, of --json or of --events.
+    Schema(ci::Schema),
     /// Check what this machine allows, and say how to get the rest.
     Doctor(Doctor),
     /// The measured process; started by `run`.
@@ -128,6 +136,9 @@ pub(crate) struct Run {
     /// Print one JSON document instead of the table.
     #[arg(long)]
     pub json: bool,
+    /// Print what happens as it happens, a JSON document a line, and the result as the last (see `schema events`).
+    #[arg(long, conflicts_with = "json")]
+    pub events: bool,
     #[command(flatten)]
     pub outputs: ci::Outputs,
 }

@@ -1,5 +1,7 @@
 //! What happens during a run, said once and heard by many: the terminal, the run directory, the log.
 
+pub mod lines;
+
 use reports::run::{PlannedTrial, Settings, Status};
 
 use crate::subject::Phase;

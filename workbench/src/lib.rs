@@ -19,6 +19,7 @@ pub mod events;
 pub mod evidence;
 pub mod exit;
 pub mod export;
+pub mod init;
 pub mod load;
 pub mod machine;
 mod noise;

@@ -332,6 +332,11 @@ impl Session {
         Ok(Self { prepared: Prepared { resolved, plan: run.plan }, writer, done, before })
     }
 
+    /// Name of the run.
+    pub fn id(&self) -> &str {
+        self.writer.id()
+    }
+
     /// What will run.
     pub fn plan(&self) -> &Plan {
         &self.prepared.plan

@@ -1,10 +1,12 @@
 //! The only code that prints. Results go to standard output, everything else to standard error.
 
+mod events;
 mod lines;
 mod progress;
 
 use std::io::{self, IsTerminal, Write};
 
+pub use events::{EventLines, event};
 pub(crate) use lines::{columns, labelled, paragraph};
 pub use progress::Progress;
 

@@ -155,5 +155,6 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         blame: Vec::new(),
         gate: None,
         slo: None,
+        budget: None,
     }
 }

@@ -15,6 +15,9 @@ use crate::run::{
     WaitEvidence,
 };
 
+/// JSON Schema of [`document`].
+pub const SCHEMA: &str = include_str!("schema/run.json");
+
 /// The whole summary as one pretty-printed JSON document, ending in a newline.
 ///
 /// Names are those of [`RunSummary`], units SI. Characters that would drive a terminal or reorder text appear as

@@ -73,7 +73,7 @@ fn results(table: &Table, out: &mut String) {
 }
 
 fn objective(summary: &RunSummary, out: &mut String) {
-    let sentences = slo::all(summary);
+    let sentences = slo::sentences(summary);
     if sentences.is_empty() {
         return;
     }

@@ -4,14 +4,10 @@ use super::{number, text, words};
 use crate::run::{BudgetRecord, BurnRate, RunSummary, Slo, SloSummary, SloVerdict};
 
 /// Every variant's burn rate and the budget, a sentence each; empty without an objective.
-pub(crate) fn all(summary: &RunSummary) -> Vec<String> {
-    summary.slo.as_ref().map(sentences).unwrap_or_default()
-}
-
-/// The same of an objective.
-pub(crate) fn sentences(judged: &SloSummary) -> Vec<String> {
-    let mut said: Vec<String> = judged.burn.iter().map(|burn| sentence(&judged.slo, burn)).collect();
-    said.extend(judged.budget.as_ref().map(budget));
+pub(crate) fn sentences(summary: &RunSummary) -> Vec<String> {
+    let of = |judged: &SloSummary| judged.burn.iter().map(|burn| sentence(&judged.slo, burn)).collect();
+    let mut said: Vec<String> = summary.slo.as_ref().map(of).unwrap_or_default();
+    said.extend(summary.budget.as_ref().map(budget));
     said
 }
 

@@ -42,9 +42,6 @@ pub struct SloSummary {
     pub slo: Slo,
     /// How fast each variant burns the budget.
     pub burn: Vec<BurnRate>,
-    /// The budget that was left in production, where somebody asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<BudgetRecord>,
 }
 
 /// How fast a variant burns its error budget: part of bad operations ÷ part that may be bad. At 1 the budget is spent

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings, SloSummary, StallClass,
+    Attached, BudgetRecord, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings, SloSummary, StallClass,
     StallRecord, Stalls, Status, TraceCase,
 };
 
@@ -76,6 +76,9 @@ pub struct RunSummary {
     /// How fast the error budget burns; `None` where the scenario has no objective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<SloSummary>,
+    /// The error budget that was left in production, where somebody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetRecord>,
 }
 
 /// A delay or a wait of a task, followed back to what it was for.

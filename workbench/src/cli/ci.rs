@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `workbench export`.
 #[derive(Debug, Args)]
@@ -59,10 +59,10 @@ pub(crate) struct Objective {
 pub(crate) struct Budget {
     /// What is left of the error budget: a part (`0.37`, `37%`), a JSON file with `remaining`, or a Prometheus query
     /// (`http://HOST:9090/api/v1/query?query=…`). Below 5 % the gate is frozen.
-    #[arg(long, value_name = "PART|FILE|URL")]
-    pub budget: Option<String>,
+    #[arg(long = "budget", value_name = "PART|FILE|URL")]
+    pub error_budget: Option<String>,
     /// Go on all the same; the reason is kept in run.json.
-    #[arg(long, value_name = "REASON", requires = "budget")]
+    #[arg(long, value_name = "REASON", requires = "error_budget")]
     pub override_budget: Option<String>,
 }
 
@@ -116,4 +116,75 @@ pub(crate) struct Outputs {
     /// `annotations`, …; see `export`.
     #[arg(long = "output", value_name = "FORMAT[=FILE]")]
     pub outputs: Vec<String>,
+}
+
+/// `workbench completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `workbench man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write a page of every command into this folder instead of printing the first.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+}
+
+/// `workbench schema`.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Of what.
+    #[arg(value_enum, default_value = "scenario")]
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Scenario files, as JSON sees TOML.
+    Scenario,
+    /// What `--json` prints.
+    Run,
+    /// A line of `--events`.
+    Events,
+}
+
+/// `workbench init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Write a workflow that gates pull requests, and the action it calls.
+    #[arg(long, value_enum)]
+    pub ci: Option<InitCi>,
+    /// Write .cargo/config.toml with the build flags of tokio's unstable knobs and of frame pointers.
+    #[arg(long)]
+    pub cargo_config: bool,
+    /// Scenario to gate: a name or the path of a file [default: http-service].
+    #[arg(long, value_name = "SCENARIO", requires = "ci")]
+    pub scenario: Option<String>,
+    /// What is allowed (repeat for several) [default: cpu_per_op<+5% and error_rate<=0.1%].
+    #[arg(long, value_name = "LIMIT", requires = "ci")]
+    pub limit: Vec<String>,
+    /// How a runner calls workbench [default: `cargo run --release --quiet --` where Cargo.toml names it].
+    #[arg(long, value_name = "COMMAND", requires = "ci")]
+    pub workbench: Option<String>,
+    /// How a runner gets it.
+    #[arg(long, value_name = "COMMAND", requires = "ci")]
+    pub install: Option<String>,
+    /// Top of the repository [default: here].
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+    /// Print the files instead of writing them.
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// Continuous integration that `init` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InitCi {
+    /// GitHub Actions.
+    Github,
 }

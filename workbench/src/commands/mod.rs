@@ -2,13 +2,16 @@
 
 mod attach;
 mod compare;
+mod completions;
 mod console;
 mod doctor;
 mod export;
+mod init;
 mod list;
 mod plan_text;
 mod replay;
 mod run;
+mod schema;
 mod show;
 mod slo;
 
@@ -39,6 +42,10 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
             Some(run) => replay::replay(&flags, run),
             None => console::console(&flags, catalog),
         },
+        Command::Init(flags) => init::init(&flags),
+        Command::Completions(flags) => completions::completions(&flags),
+        Command::Man(flags) => completions::man(&flags),
+        Command::Schema(flags) => schema::schema(&flags),
         Command::Export(flags) => export::export(&flags),
         Command::Slo(flags) => slo::slo(&flags.command, catalog),
         Command::Doctor(flags) => doctor::doctor(&flags),

@@ -10,8 +10,10 @@ use scenarios::resolve;
 use scenarios::spec::Connection;
 
 use crate::cli::{self, Evidence, Run};
+use crate::clock::{Clock, SystemClock};
 use crate::companion::Companion;
 use crate::conductor::Ending;
+use crate::events::lines;
 use crate::evidence::sampling;
 use crate::exit::{Exit, Refusal};
 use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
@@ -42,7 +44,12 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
     #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
     let trial_s = session.estimate_s() / session.left().max(1) as f64;
     let mut progress = ui::Progress::new(trial_s, plan.blocks, names);
-    let result = session.run(&mut progress, &stop);
+    let result = if flags.events {
+        let run = session.id().to_owned();
+        session.run(&mut ui::EventLines::new(&run, &mut progress), &stop)
+    } else {
+        session.run(&mut progress, &stop)
+    };
     progress.clear();
     let (ending, summary) = result?;
     export::write(&outputs, &summary, Path::new(&summary.path))?;
@@ -201,7 +208,9 @@ fn announce(plan: &Plan, left: usize, seconds: f64) {
 }
 
 fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Result<Exit> {
-    if flags.json {
+    if flags.events {
+        ui::event(&lines::result(summary, &SystemClock.now()));
+    } else if flags.json {
         ui::result(&render::json::document(summary))?;
     } else if summary.variants.iter().any(|variant| variant.trials > 0) {
         ui::result(&render::terminal::result(summary, ui::color(), ui::width()))?;

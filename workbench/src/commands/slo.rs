@@ -21,19 +21,20 @@ pub(super) fn slo(command: &SloCommand, catalog: &Catalog) -> anyhow::Result<Exi
 fn check(flags: &Check) -> anyhow::Result<Exit> {
     let wish = wish(&flags.objective)?;
     // Asked first: where the budget cannot be had nothing is judged.
-    let asked = flags.budget.budget.as_ref();
+    let asked = flags.budget.error_budget.as_ref();
     let budget = asked.map(|asked| budget::record(asked, flags.budget.override_budget.clone())).transpose()?;
     let path = super::selected(&flags.run)?;
-    let (summary, mut judged) = slo::check(&path, &wish, &flags.variant)?;
+    let mut judged = slo::check(&path, &wish, &flags.variant)?;
     judged.budget = budget;
     if judged.budget.is_some() {
         slo::keep(&path, &judged)?;
     }
     if flags.json {
-        ui::result(&serde_json::to_string_pretty(&judged)?)?;
+        let document = serde_json::json!({ "run": judged.run, "slo": judged.slo, "budget": judged.budget });
+        ui::result(&serde_json::to_string_pretty(&document)?)?;
     } else {
         ui::result(&render::terminal::slo(&judged, ui::width()))?;
-        ui::result(&format!("run     {}", render::printable(&summary.run)))?;
+        ui::result(&format!("run     {}", render::printable(&judged.run)))?;
     }
     Ok(slo::exit(&judged))
 }

@@ -1,10 +1,12 @@
 //! The command as a person types it: the real program, its messages, exit codes and run directories.
 
 mod attach;
+mod ci;
 mod console;
 mod damage;
 mod endpoints;
 mod input;
+mod json_schema;
 mod knobs;
 mod listing;
 mod measured;

@@ -54,10 +54,10 @@ pub(super) fn checks(summary: &RunSummary, trials: &[TrialRecord]) -> Vec<Check>
         let gated = summary.gate.as_ref().map(|gate| gate.candidate.variant.as_str());
         let burn = judged.burn.iter().filter(|burn| gated.is_none_or(|variant| variant == burn.variant));
         checks.extend(burn.map(|burn| objective(burn, slo::sentence(&judged.slo, burn))));
-        if let Some(budget) = &judged.budget {
-            let outcome = if budget.frozen && budget.overridden.is_none() { Outcome::Failed } else { Outcome::Passed };
-            checks.push(plain("", "error budget", outcome, slo::budget(budget)));
-        }
+    }
+    if let Some(budget) = &summary.budget {
+        let outcome = if budget.frozen && budget.overridden.is_none() { Outcome::Failed } else { Outcome::Passed };
+        checks.push(plain("", "error budget", outcome, slo::budget(budget)));
     }
     checks
 }

@@ -46,6 +46,8 @@ fn gated() -> Fixture {
         ],
     });
     fixture.summary.slo = Some(objective());
+    let budget = crate::budget::decide(0.031, "http://prometheus:9090".into(), Some("fix of an incident".into()));
+    fixture.summary.budget = Some(budget);
     fixture.summary.findings = vec![
         finding("long-poll-cpu", "src/log.rs", 41),
         finding("poll-blocked", "/rustc/abc/library/std/src/fs.rs", 7),
@@ -73,8 +75,7 @@ fn objective() -> SloSummary {
         |variant: &str, slow: u64| SloCount { trial: 1, variant: variant.into(), operations: 30_000, failed: 3, slow };
     let variants = [("sync".to_owned(), 0), ("batched".to_owned(), 0)];
     let burn = crate::budget::judge(&slo, &variants, &[burn("sync", 200), burn("batched", 0)]);
-    let budget = crate::budget::decide(0.031, "http://prometheus:9090".into(), Some("fix of an incident".into()));
-    SloSummary { slo, burn, budget: Some(budget) }
+    SloSummary { slo, burn }
 }
 
 fn exported(fixture: &Fixture, format: Format) -> String {

@@ -54,7 +54,7 @@ impl Result {
         let described = table.variants.iter().any(|head| !head.summary.is_empty());
         let notes = table.notes.0.iter().map(|note| prose(note)).collect();
         let beside = table.variants.len() <= BESIDE;
-        let slo = slo::all(summary);
+        let slo = slo::sentences(summary);
         Self { compared, described, beside, how, more, notes, slo, reach, table }
     }
 

@@ -6,7 +6,7 @@ use super::{attached, numbers};
 use crate::render::slo::sentences;
 use crate::render::table::Table;
 use crate::render::{ladder, text, words};
-use crate::run::{RunSummary, SloSummary, Status};
+use crate::run::{RunSummary, Status};
 
 /// The result of a run: verdict, table, warnings, where to find the rest.
 ///
@@ -59,14 +59,15 @@ fn concurrency(summary: &RunSummary, width: usize, ink: Ink) -> String {
     out + "\n"
 }
 
-/// The objective, a paragraph for each variant.
+/// The objective, followed by an empty line where there is one.
 fn objective(summary: &RunSummary, width: usize) -> String {
-    summary.slo.as_ref().map(|judged| self::slo(judged, width) + "\n").unwrap_or_default()
+    let said = slo(summary, width);
+    if said.is_empty() { said } else { said + "\n" }
 }
 
-/// How fast each variant burns its budget, and what is left of it.
-pub fn slo(judged: &SloSummary, width: usize) -> String {
-    sentences(judged).iter().map(|one| format!("{}\n", paragraph(one, 2, width))).collect()
+/// How fast each variant burns its error budget, and what is left of it, a paragraph each.
+pub fn slo(summary: &RunSummary, width: usize) -> String {
+    sentences(summary).iter().map(|one| format!("{}\n", paragraph(one, 2, width))).collect()
 }
 
 fn findings(summary: &RunSummary, width: usize, ink: Ink) -> String {
