@@ -234,10 +234,10 @@ mod tests {
         // It finds local actions only within a repository.
         fs::create_dir(folder.path().join(".git")).unwrap();
         let path = folder.path().join(&files[0].path);
-        let Ok(checked) = std::process::Command::new("actionlint").arg(&path).current_dir(folder.path()).output()
-        else {
-            return;
-        };
+        let mut checker = std::process::Command::new("actionlint");
+        // A version of an action that is right today is deprecated some day.
+        checker.args(["-ignore", "deprecated"]).arg(&path).current_dir(folder.path());
+        let Ok(checked) = checker.output() else { return };
         let said = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success(), "{said}");
     }

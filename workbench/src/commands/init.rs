@@ -37,7 +37,8 @@ pub(super) fn init(flags: &Init) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     init::write(root, &files)?;
-    let written = files.iter().map(|file| format!("wrote {}", root.join(&file.path).display()));
+    let place = |file: &init::File| if root == Path::new(".") { file.path.clone() } else { root.join(&file.path) };
+    let written = files.iter().map(|file| format!("wrote {}", place(file).display()));
     ui::result(&written.collect::<Vec<_>>().join("\n"))?;
     Ok(Exit::Done)
 }

@@ -125,7 +125,9 @@ const LOOSE: &[&str] = &["slo", "check", "--objective", "0.001"];
 #[test]
 fn a_run_is_judged_by_an_objective() {
     let (program, path) = with_run();
-    insta::assert_snapshot!(program.transcript(&["slo", "check"]));
+    let none = program.run(&["slo", "check"]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("has no objective: write `[slo]` into its scenario"), "{}", none.stderr);
     let ran = program.run(LOOSE);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("objective 0.1 % good over 30 d is met by jemalloc"), "{}", ran.stdout);

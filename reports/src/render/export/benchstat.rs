@@ -29,9 +29,8 @@ pub(super) fn benchstat(summary: &RunSummary, trials: &[TrialRecord]) -> String 
         other => other,
     };
     let mut out = String::new();
-    for (key, text) in
-        [("goos", os), ("goarch", arch), ("pkg", &summary.scenario), ("cpu", &summary.host.cpu), ("run", &summary.run)]
-    {
+    // Not the run: benchstat compares only what agrees in every key.
+    for (key, text) in [("goos", os), ("goarch", arch), ("pkg", &summary.scenario), ("cpu", &summary.host.cpu)] {
         let _ = writeln!(out, "{key}: {}", crate::render::text::name(text));
     }
     for (name, unit, _) in COLUMNS {

@@ -210,7 +210,7 @@ fn hostile_names_break_nothing_out() {
         assert!(csv.matches("\r\n").count() >= fixture.trials.len(), "{csv}");
         let benchstat = exported(&fixture, Format::Benchstat);
         assert!(
-            benchstat.lines().skip(6).all(|line| line.starts_with("Benchmark") || line.starts_with("Unit ")),
+            benchstat.lines().skip(4).all(|line| line.starts_with("Benchmark") || line.starts_with("Unit ")),
             "{benchstat}"
         );
         let metrics = exported(&fixture, Format::OpenMetrics);
