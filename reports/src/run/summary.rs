@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BudgetRecord, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings, SloSummary, StallClass,
-    StallRecord, Stalls, Status, TraceCase,
+    Attached, BudgetRecord, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings, SloSummary,
+    StallClass, StallRecord, Stalls, Status, TraceCase,
 };
 
 /// `run.json` and the `--json` document.
