@@ -107,6 +107,14 @@ impl Samples {
         columns.flat_map(|all| summed(&all.after_us).zip(&all.took_us).map(|(at, took)| (seconds(at), seconds(*took))))
     }
 
+    /// The file's bytes: what a page embeds.
+    ///
+    /// # Errors
+    /// Only should packing fail.
+    pub fn packed(&self) -> Result<Vec<u8>, std::io::Error> {
+        write(&stated(self))
+    }
+
     /// Whether every position points at something: what a reader checks before a page does.
     fn fault(&self) -> Option<&'static str> {
         let below = |all: &[u32], length: usize| all.iter().all(|at| (*at as usize) < length);

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::variants::Variants;
+use super::viewer::{Viewer, viewer};
 use crate::render::{Page, number, text, words};
 use crate::run::ProfileSummary;
 
@@ -22,6 +23,7 @@ pub(super) struct Evidence {
 pub(super) struct Profile {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) viewer: Option<Viewer>,
     pub(super) frame: Option<Frame>,
     pub(super) missing: String,
     pub(super) coverage: String,
@@ -56,7 +58,8 @@ impl Evidence {
                 page.summary.profiles.iter().find(|profile| profile.kind == "cpu" && profile.variant == variant.raw);
             let svg = page.flamegraphs.get(variant.raw);
             if summary.is_some() || svg.is_some() {
-                cpu.push(profile(&variant.name, variant.class(), summary, svg.map(String::as_str)));
+                let shown = profile(&variant.name, variant.class(), summary, svg.map(String::as_str));
+                cpu.push(Profile { viewer: viewer(page, variant), ..shown });
             }
         }
         let others = page
@@ -69,6 +72,11 @@ impl Evidence {
             .map(other)
             .collect();
         Self { cpu, others }
+    }
+
+    /// Whether the page needs the viewer's script.
+    pub(super) fn has_viewer(&self) -> bool {
+        self.cpu.iter().any(|profile| profile.viewer.as_ref().is_some_and(|viewer| !viewer.packed.is_empty()))
     }
 
     /// Whether there is nothing to show.
@@ -89,6 +97,7 @@ fn profile(name: &str, class: String, summary: Option<&ProfileSummary>, svg: Opt
     Profile {
         variant: name.into(),
         class,
+        viewer: None,
         frame,
         missing: because.map_or_else(String::new, |because| format!("Evidence missing, because {because}.")),
         coverage: present.map(coverage).unwrap_or_default(),

@@ -28,6 +28,7 @@ mod tasks;
 mod tests;
 mod trace;
 mod variants;
+mod viewer;
 mod waits;
 
 use askama::Template;

@@ -17,6 +17,7 @@ fn pages_for_a_person() {
         ("six", Fixture::six_variants()),
         ("limited", Fixture::driver_limited()),
         ("failed", Fixture::failed()),
+        ("samples", Fixture::two_variants().with_samples().with_movers()),
     ];
     for (name, mut fixture) in pages {
         if let Some(real) = &real {
