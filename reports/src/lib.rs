@@ -1,5 +1,6 @@
 //! What a run is on disk, statistics, comparison and rendering.
 
+pub mod baseline;
 pub mod breach;
 pub mod budget;
 pub mod compare;

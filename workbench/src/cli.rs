@@ -29,6 +29,10 @@ pub(crate) enum Command {
     Show(Show),
     /// Compare the variants of a run, or describe two runs side by side.
     Compare(Compare),
+    /// Judge a change: measure it against a baseline, here and now, until its limits are decided.
+    Gate(Box<Gate>),
+    /// List, remove or export baselines.
+    Baseline(Baseline),
     /// Profile a program that runs already, from outside or by asking its /debug/pprof endpoints; nothing is restarted.
     Attach(Attach),
     /// Start a scenario with tokio-console attached, live.
@@ -123,6 +127,9 @@ pub(crate) struct Run {
     /// Seed of block order and arrivals; random unless given, always recorded.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Keep the finished run as a baseline of this name, with a copy of the program it measured.
+    #[arg(long, value_name = "NAME")]
+    pub save_as: Option<String>,
     /// A look in a few seconds: 3 blocks of short trials; too little for a verdict.
     #[arg(long, conflicts_with_all = ["trials", "budget"])]
     pub quick: bool,
@@ -339,6 +346,99 @@ pub(crate) struct Compare {
     /// One JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `workbench gate`.
+#[derive(Debug, Args)]
+pub(crate) struct Gate {
+    /// Scenario name (see `list scenarios`) or path of a scenario file [default: http-service, or the command alone].
+    pub scenario: Option<String>,
+    #[command(flatten)]
+    pub program: Program,
+    /// Measure against this baseline: its program was kept by `run --save-as`, and runs again beside the new one. A name,
+    /// or the folder of an exported one.
+    #[arg(long, value_name = "BASELINE", conflicts_with_all = ["against_rev", "against_variant"])]
+    pub against: Option<String>,
+    /// Measure against a revision of this repository: it is built once, in a tree of its own.
+    #[arg(long, value_name = "REVISION", conflicts_with = "against_variant")]
+    pub against_rev: Option<String>,
+    /// How that is built, by the shell [default: cargo build, as this program was].
+    #[arg(long, value_name = "COMMAND", requires = "against_rev")]
+    pub build: Option<String>,
+    /// Measure against another variant of the scenario.
+    #[arg(long, value_name = "NAME")]
+    pub against_variant: Option<String>,
+    /// Judge this baseline instead of this build, or of the program given.
+    #[arg(long, value_name = "BASELINE")]
+    pub candidate: Option<String>,
+    /// What is allowed: `cpu_per_op<+3%` against the base, `latency.p99<50ms` by itself, `error_rate<=0.1%` (repeat for
+    /// several; those under [limits] of the scenario file hold, too).
+    #[arg(long, value_name = "LIMIT")]
+    pub limit: Vec<String>,
+    /// Variant of the scenario to gate [default: the first].
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Give a knob one value, on both sides.
+    #[arg(long, value_name = "KNOB=VALUE")]
+    pub set: Vec<String>,
+    /// Wall-time budget, e.g. `60s`: the gate ends sooner where its limits are decided sooner.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub budget: Option<String>,
+    /// Pairs of trials at most [default: 32, or what fits in the time].
+    #[arg(long, value_name = "N")]
+    pub trials: Option<u32>,
+    /// What the exit code is where nothing can be told: 11, or 0.
+    #[arg(long, value_enum, value_name = "pass|fail", default_value = "fail")]
+    pub cannot_tell: CannotTell,
+    /// Seed of order and arrivals; random unless given, always recorded.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Print the plan and the limits, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What the exit code is where nothing can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CannotTell {
+    /// 0.
+    Pass,
+    /// 11.
+    Fail,
+}
+
+/// `workbench baseline`.
+#[derive(Debug, Args)]
+pub(crate) struct Baseline {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: BaselineAction,
+}
+
+/// What can be done with baselines; `run --save-as NAME` makes them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineAction {
+    /// Every baseline of this folder.
+    List {
+        /// JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a baseline, and its program where no other baseline has the same.
+    Rm {
+        /// Baseline.
+        name: String,
+    },
+    /// Copy a baseline with its program into a new folder, which `gate --against` takes on any machine of the kind.
+    Export {
+        /// Baseline.
+        name: String,
+        /// Folder to make.
+        folder: std::path::PathBuf,
+    },
 }
 
 /// `workbench attach`.

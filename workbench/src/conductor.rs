@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reports::run::writer::RunWriter;
-use reports::run::{Event, Plan, PlannedTrial, Settings, Status, TrialOutcome};
+use reports::run::{Event, Plan, PlannedTrial, Settings, Status, TrialOutcome, TrialRecord};
 
 use scenarios::knobs;
 
@@ -41,6 +41,12 @@ impl Ending {
     }
 }
 
+/// Says when measuring may end before the plan does.
+pub trait Referee {
+    /// Takes in a measured trial that ended well; true where no more are needed.
+    fn enough(&mut self, trial: &TrialRecord) -> bool;
+}
+
 /// What the conductor needs besides the plan.
 pub struct Stage<'a> {
     /// Runs the trials.
@@ -53,6 +59,8 @@ pub struct Stage<'a> {
     pub clock: &'a dyn Clock,
     /// Set by a signal.
     pub stop: &'a AtomicBool,
+    /// Ends the measurements early; without one, all of the plan is measured.
+    pub referee: Option<&'a mut dyn Referee>,
 }
 
 /// Runs every trial of `plan` that is not in `done` (indexes), after a preflight of every variant.
@@ -104,7 +112,17 @@ fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Endin
         let listener = &mut *stage.listener;
         let result = stage.subject.run(trial, &mut |phase| listener.hear(&Happening::Phase(trial, phase)));
         match result {
-            Ok(data) => record(trial, data, stage)?,
+            Ok(data) => {
+                let heard = stage.referee.is_some().then(|| data.record.clone());
+                record(trial, data, stage)?;
+                if let (Some(referee), Some(record)) = (&mut stage.referee, heard)
+                    && trial.kind.evidence().is_none()
+                    && referee.enough(&record)
+                {
+                    tracing::debug!(index = trial.index, "decided: the rest of the plan is left out");
+                    return Ok(Ending::Complete);
+                }
+            }
             Err(SubjectError::Failed { reason, stderr }) if trial.kind.evidence().is_some() => {
                 // A crashed profiler must not cost the measurements.
                 let because = if stderr.trim().is_empty() {

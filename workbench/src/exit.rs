@@ -24,6 +24,23 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// The one of this code; our own failure where there is none.
+    pub fn of(code: u8) -> Self {
+        let all = [
+            Self::Done,
+            Self::Ours,
+            Self::Usage,
+            Self::Regressed,
+            Self::CannotTell,
+            Self::SubjectFailed,
+            Self::BudgetFrozen,
+            Self::Interrupted,
+        ];
+        all.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Self::Ours)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

@@ -3,6 +3,7 @@
 //! A crate with workloads of its own gets the whole command line by handing its catalogue to [`main`].
 
 pub mod attach;
+pub mod baseline;
 pub mod binary;
 pub mod budget;
 pub mod build_info;
@@ -19,6 +20,7 @@ pub mod events;
 pub mod evidence;
 pub mod exit;
 pub mod export;
+pub mod gate;
 pub mod init;
 pub mod load;
 pub mod machine;

@@ -17,8 +17,8 @@ use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    BurnRate, Event, EvidenceKind, FORMAT, ProfileSummary, RunError, RunSummary, Settings, Slo, SloSummary, Status,
-    TrialOutcome, VariantSummary,
+    BurnRate, Event, EvidenceKind, FORMAT, GateOutcome, ProfileSummary, RunError, RunSummary, Settings, Slo,
+    SloSummary, Status, Stopped, TrialOutcome, VariantSummary,
 };
 
 use crate::evidence;
@@ -31,6 +31,19 @@ type Recorded = BTreeMap<String, Result<View, String>>;
 /// # Errors
 /// A run directory that cannot be read or written.
 pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyhow::Result<RunSummary> {
+    write_gated(writer, status, finished_at, None)
+}
+
+/// As [`write`], of a run that a gate decided.
+///
+/// # Errors
+/// A run directory that cannot be read or written.
+pub fn write_gated(
+    writer: &mut RunWriter,
+    status: Status,
+    finished_at: &str,
+    gate: Option<GateOutcome>,
+) -> anyhow::Result<RunSummary> {
     let run = reader::load(writer.path())?;
     let recorded = recordings::readable(&run);
     let mut summary = summary_of(&run, &recorded, status, finished_at);
@@ -38,6 +51,13 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
     for (movers, picture) in evidence::movers::write(writer, &run)? {
         differences.insert(movers.candidate.clone(), picture);
         summary.movers.push(movers);
+    }
+    if let Some(gate) = gate {
+        summary.verdict.clone_from(&gate.sentence);
+        if gate.stopped == Stopped::Early {
+            summary.warnings.push(EARLY.to_owned());
+        }
+        summary.gate = Some(gate);
     }
     let views = recorded.into_iter().filter_map(|(variant, view)| Some((variant, view.ok()?))).collect();
     let page = Page {
@@ -69,6 +89,10 @@ pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyho
     writer.finish(&summary)?;
     Ok(RunSummary { path: run.path.display().to_string(), ..summary })
 }
+
+/// What a reader of a gate that ended early should know of the other numbers.
+const EARLY: &str = "the gate ended as soon as its limits were decided: intervals of the limits are adjusted for that, those \
+                     of other metrics are not";
 
 /// The summary of the run at `path`: what `run.json` says, or, where the run was killed before it was written, what its
 /// finished trials say.

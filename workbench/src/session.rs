@@ -2,8 +2,9 @@
 
 mod arriving;
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -12,17 +13,18 @@ use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{ARRIVALS_FILE, RunName, RunWriter};
-use reports::run::{CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits};
+use reports::run::{BuildInfo, CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::{Program, Scenario, Variant};
 
 pub use self::arriving::Arriving;
 use crate::clock::{Clock, SystemClock};
-use crate::conductor::{Ending, Stage, conduct};
+use crate::conductor::{Ending, Referee, Stage, conduct};
 use crate::events::Listener;
 use crate::evidence::sampling;
 use crate::exit::Refusal;
+use crate::gate::{Gate, GateReferee};
 use crate::program_wish::ProgramWish;
 use crate::subject::Subject;
 use crate::subject::builtin::BuiltinSubject;
@@ -106,13 +108,7 @@ pub struct Session {
 /// # Errors
 /// A [`Refusal`] with exit code 2 for whatever is wrong with the wish.
 pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
-    let scenario = match &wish.program {
-        Some(program) => program.scenario(&wish.scenario, catalog)?,
-        None => catalog.load(&wish.scenario).map_err(Refusal::usage)?,
-    };
-    let mut scenario = rooted(scenario, &wish.scenario)?;
-    wish.arriving.apply(&mut scenario)?;
-    let mut resolved = resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)?;
+    let mut resolved = resolved(wish, catalog)?;
     if wish.amount == Amount::Quick {
         quicken(&mut resolved);
     }
@@ -153,28 +149,9 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
         Amount::AsTheScenarioSays | Amount::Quick => resolved.scenario.trial.blocks,
     };
-    let recorded = resolved.scenario.load.trace.as_mut().map(|trace| {
-        // The run has its own copy, beside its `scenario.toml`.
-        let from = std::mem::replace(&mut trace.file, ARRIVALS_FILE.to_owned());
-        let name = Path::new(&from).file_name().map(|name| name.to_string_lossy().into_owned());
-        name.unwrap_or(from)
-    });
-    let build = build_info::read();
-    let plan = plan::plan(&plan::Request {
-        scenario: &resolved.scenario,
-        variants: &resolved.variants,
-        blocks,
-        evidence: &evidence,
-        evidence_trials,
-        incident: wish.incident,
-        cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
-        heap: heap_backend(wish.heap_backend, &resolved)?,
-        stall_after_s: stall_after_s(wish.stall_after)?,
-        task_waits: if wish.every_task_wait { Waits::EveryPoll } else { Waits::FirstPoll },
-        seed: wish.seed.unwrap_or_else(random),
-        build: &build,
-        recorded: recorded.as_deref(),
-    });
+    let recorded = own_arrivals(&mut resolved);
+    let plan =
+        plan_of(wish, &resolved, blocks, (&evidence, evidence_trials), &build_info::read(), recorded.as_deref())?;
     if let Amount::Within(budget) = wish.amount {
         let least_s = plan::seconds(&plan, |_| true);
         if blocks == 1 && least_s > budget.as_secs_f64() {
@@ -185,6 +162,58 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
     }
     Ok(Prepared { resolved, plan })
+}
+
+/// The scenario of a wish with its overrides applied, and the variants that run.
+///
+/// # Errors
+/// A [`Refusal`] for whatever is wrong with the scenario, the program or the settings.
+pub(crate) fn resolved(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Resolved> {
+    let scenario = match &wish.program {
+        Some(program) => program.scenario(&wish.scenario, catalog)?,
+        None => catalog.load(&wish.scenario).map_err(Refusal::usage)?,
+    };
+    let mut scenario = rooted(scenario, &wish.scenario)?;
+    wish.arriving.apply(&mut scenario)?;
+    resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)
+}
+
+/// The plan of a resolved scenario.
+///
+/// # Errors
+/// A [`Refusal`] where samplers and thresholds cannot be what was asked for.
+pub(crate) fn plan_of(
+    wish: &Wish,
+    resolved: &Resolved,
+    blocks: u32,
+    (evidence, evidence_trials): (&[EvidenceKind], u32),
+    build: &BuildInfo,
+    recorded: Option<&str>,
+) -> anyhow::Result<Plan> {
+    Ok(plan::plan(&plan::Request {
+        scenario: &resolved.scenario,
+        variants: &resolved.variants,
+        blocks,
+        evidence,
+        evidence_trials,
+        incident: wish.incident,
+        cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
+        heap: heap_backend(wish.heap_backend, resolved)?,
+        stall_after_s: stall_after_s(wish.stall_after)?,
+        task_waits: if wish.every_task_wait { Waits::EveryPoll } else { Waits::FirstPoll },
+        seed: wish.seed.unwrap_or_else(random),
+        build,
+        recorded,
+    }))
+}
+
+/// Names the recorded arrivals as the run will: it has its own copy, beside its `scenario.toml`. Returns the name that they
+/// came by.
+pub(crate) fn own_arrivals(resolved: &mut Resolved) -> Option<String> {
+    let trace = resolved.scenario.load.trace.as_mut()?;
+    let from = std::mem::replace(&mut trace.file, ARRIVALS_FILE.to_owned());
+    let name = Path::new(&from).file_name().map(|name| name.to_string_lossy().into_owned());
+    Some(name.unwrap_or(from))
 }
 
 /// Who samples heap evidence. jemalloc's profiler knows nothing of what another allocator does.
@@ -228,7 +257,12 @@ fn rooted(mut scenario: Scenario, source: &str) -> anyhow::Result<Scenario> {
 }
 
 /// What would not work for a program that is not ours, before anything is started.
-fn possible(program: &Program, variants: &[Variant], evidence: &[EvidenceKind], wish: &Wish) -> anyhow::Result<()> {
+pub(crate) fn possible(
+    program: &Program,
+    variants: &[Variant],
+    evidence: &[EvidenceKind],
+    wish: &Wish,
+) -> anyhow::Result<()> {
     for kind in evidence {
         external::seen_from_outside(*kind).map_err(|needed| {
             let name = kind.name();
@@ -276,6 +310,12 @@ impl Session {
     /// A [`Refusal`] where there is nothing to resume, or where the rest would not be comparable with what is there.
     pub fn resume(path: &Path) -> anyhow::Result<Self> {
         let run = reader::load(path).map_err(Refusal::usage)?;
+        if run.summary.as_ref().is_some_and(|summary| summary.gate.is_some()) {
+            return Err(Refusal::usage(format!(
+                "{} is a gate: what it decides must not depend on how often it was begun; run it again",
+                run.id
+            )));
+        }
         if run.plan.attached.is_some() {
             return Err(Refusal::usage(format!(
                 "{} is an attachment: it has no trials to resume; `workbench attach` makes another",
@@ -370,6 +410,36 @@ impl Session {
     /// # Errors
     /// Only our own; what subjects do wrong is an [`Ending`].
     pub fn run(mut self, listener: &mut dyn Listener, stop: &Arc<AtomicBool>) -> anyhow::Result<(Ending, RunSummary)> {
+        let ending = self.conduct(listener, stop, BTreeMap::new(), None)?;
+        let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;
+        Ok((ending, summary))
+    }
+
+    /// Runs until the gate's limits are decided, and writes the report with its verdict.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_gated(
+        mut self,
+        gate: Gate,
+        listener: &mut dyn Listener,
+        stop: &Arc<AtomicBool>,
+    ) -> anyhow::Result<(Ending, RunSummary)> {
+        let programs = gate.programs();
+        let mut referee = GateReferee::new(gate);
+        let ending = self.conduct(listener, stop, programs, Some(&mut referee))?;
+        let outcome = referee.outcome(&ending);
+        let summary = report::write_gated(&mut self.writer, ending.status(), &SystemClock.now(), Some(outcome))?;
+        Ok((ending, summary))
+    }
+
+    fn conduct(
+        &mut self,
+        listener: &mut dyn Listener,
+        stop: &Arc<AtomicBool>,
+        programs: BTreeMap<String, PathBuf>,
+        referee: Option<&mut GateReferee>,
+    ) -> anyhow::Result<Ending> {
         let Prepared { resolved, plan } = &self.prepared;
         let guard = Guard::start().context("starting the guard process")?;
         let run = self.writer.id().to_owned();
@@ -387,13 +457,14 @@ impl Session {
                     .sampling(plan.cpu)
                     .heap_backend(plan.heap)
                     .stall_after(plan.stall_after_s)
-                    .task_waits(plan.task_waits),
+                    .task_waits(plan.task_waits)
+                    .programs(programs),
             ),
         };
-        let mut stage = Stage { subject: &mut *subject, writer: &mut self.writer, listener, clock: &SystemClock, stop };
-        let ending = conduct(plan, &self.done, &mut stage)?;
-        let summary = report::write(&mut self.writer, ending.status(), &SystemClock.now())?;
-        Ok((ending, summary))
+        let referee = referee.map(|one| one as &mut dyn Referee);
+        let mut stage =
+            Stage { subject: &mut *subject, writer: &mut self.writer, listener, clock: &SystemClock, stop, referee };
+        conduct(plan, &self.done, &mut stage)
     }
 }
 

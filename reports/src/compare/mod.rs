@@ -1,7 +1,7 @@
 //! Variants of one run against the first, runs against each other, and one sentence about it. Pure: no I/O, no clock.
 
 mod judge;
-mod pairs;
+pub(crate) mod pairs;
 mod ratio;
 mod runs;
 mod sentence;

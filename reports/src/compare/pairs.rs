@@ -8,18 +8,18 @@ use crate::stats::median;
 
 /// A metric of one candidate before it is judged.
 #[derive(Debug)]
-pub(super) struct Collected {
-    pub(super) base: String,
-    pub(super) candidate: String,
-    pub(super) name: String,
-    pub(super) metric: &'static Metric,
-    pub(super) operations: Vec<String>,
+pub(crate) struct Collected {
+    pub(crate) base: String,
+    pub(crate) candidate: String,
+    pub(crate) name: String,
+    pub(crate) metric: &'static Metric,
+    pub(crate) operations: Vec<String>,
     /// ln(candidate) − ln(base), a pair each; or why there is none.
-    pub(super) log_ratios: Result<Vec<f64>, String>,
+    pub(crate) log_ratios: Result<Vec<f64>, String>,
 }
 
 /// Pairs up the trials of `base` and `candidate`. `None` where neither has the metric, or all of it is zero.
-pub(super) fn collect(
+pub(crate) fn collect(
     trials: &[TrialRecord],
     base: &str,
     candidate: &str,
@@ -48,7 +48,7 @@ pub(super) fn collect(
 }
 
 /// Measured trials of `variant` that ended well, the last of each block.
-fn well_ended<'a>(trials: &'a [TrialRecord], variant: &str) -> Vec<&'a TrialRecord> {
+pub(crate) fn well_ended<'a>(trials: &'a [TrialRecord], variant: &str) -> Vec<&'a TrialRecord> {
     trials
         .iter()
         .filter(|trial| trial.kind == TrialKind::Measure && trial.outcome == TrialOutcome::Ok)
@@ -60,7 +60,7 @@ fn well_ended<'a>(trials: &'a [TrialRecord], variant: &str) -> Vec<&'a TrialReco
 }
 
 /// The metric's value in a trial: as recorded, or from the record of the operation that the name is qualified with.
-pub(super) fn value(trial: &TrialRecord, name: &str) -> Option<f64> {
+pub(crate) fn value(trial: &TrialRecord, name: &str) -> Option<f64> {
     let recorded = trial.metrics.get(name).copied();
     let value = recorded.or_else(|| {
         let (base, operation) = metric::split(name);

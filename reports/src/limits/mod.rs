@@ -11,9 +11,13 @@
 //! A sign before a percentage makes a limit relative; without one it is absolute, and a percentage is then a share.
 //! Pure: no I/O, no clock.
 
+mod counts;
+mod judge;
 mod parse;
 mod value;
+pub(crate) mod words;
 
+pub use judge::Judge;
 pub use parse::{LimitError, parse};
 
 pub use crate::run::{
@@ -70,8 +74,16 @@ impl Limit {
         Self { source: Some(source), ..self }
     }
 
-    /// Whether it needs the open-loop phase: latencies, throughput and what is counted over its operations.
+    /// Whether it needs the open-loop phase: latencies, throughput and what is counted over its operations. Memory is
+    /// looked at over the whole trial, and its peak belongs to the load that the scenario asks for.
     pub fn needs_open_loop(&self) -> bool {
-        self.about().latency
+        let saturated = ["cpu_per_op", "capacity"].contains(&self.metric.as_str());
+        !saturated && !["alloc.", "faults.", "ctx_switches."].iter().any(|family| self.metric.starts_with(family))
+    }
+
+    /// What counts the metric, where no measured trial does: evidence, which a gate does not gather.
+    pub fn evidence(&self) -> Option<&'static str> {
+        let by = [("polls.", "tasks"), ("waits.", "tasks"), ("schedule_delay.", "tasks"), ("runqueue.", "wait")];
+        by.into_iter().find(|(family, _)| self.metric.starts_with(family)).map(|(_, kind)| kind)
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod breach;
 pub mod console;
 mod error;
 mod event;
-mod files;
+pub(crate) mod files;
 mod gate;
 pub mod hlog;
 mod host;
@@ -31,7 +31,7 @@ mod tasks;
 pub(crate) mod threads;
 pub(crate) mod trace;
 mod trial;
-mod version;
+pub(crate) mod version;
 pub mod writer;
 
 pub use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};

@@ -18,7 +18,7 @@ use scenarios::catalog::Catalog;
 use self::agent::Agent;
 use self::host::Host;
 use self::memory::MemorySampler;
-use self::protocol::{Assignment, Command, Reply, Usage};
+use self::protocol::{Assignment, Command, Greeting, PROTOCOL, Reply, Usage};
 use self::replies::Replies;
 use crate::evidence::Recorded;
 
@@ -54,6 +54,13 @@ pub fn main(catalog: &Catalog) -> ExitCode {
 fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     let mut requests = std::io::stdin().lock().lines();
     let Some(first) = requests.next().transpose()? else { return Ok(()) };
+    let Greeting { protocol } = read(&first)?;
+    if protocol != PROTOCOL {
+        return Err(ChildError::Setting(format!(
+            "this program speaks version {PROTOCOL} of the talk between workbench and its child, and was spoken to in version \
+             {protocol}: measure it by a workbench of its own time, or build it from its commit again"
+        )));
+    }
     let assignment: Assignment = read(&first)?;
     effective::confine(&assignment)?;
     let runtime_settings = effective::runtime_settings(&assignment.settings)?;
@@ -70,7 +77,7 @@ fn run(catalog: &Catalog, replies: &Arc<Replies>) -> Result<(), ChildError> {
     effective.extend(host.effective());
     let port = host.port();
     let hidden = probe::jemalloc::hidden_sources();
-    replies.send(&Reply::Ready { port, console: host.console(), effective, hidden })?;
+    replies.send(&Reply::Ready { protocol: PROTOCOL, port, console: host.console(), effective, hidden })?;
     if assignment.preflight {
         return Ok(());
     }

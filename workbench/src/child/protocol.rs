@@ -11,9 +11,16 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Recorded;
 use crate::load::{ClosedOutcome, PhaseOutcome, Placement, Round};
 
+/// Version of what is said here. Raise it with every change that a program kept from before would not understand: a field
+/// that is no longer sent, a new one that it must answer, another meaning.
+pub const PROTOCOL: u32 = 1;
+
 /// First line to the child: what it is to become.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Assignment {
+    /// [`PROTOCOL`]; 0 of programs that did not say.
+    #[serde(default)]
+    pub protocol: u32,
     /// The scenario, resolved.
     pub scenario: Scenario,
     /// Settings of the variant, canonical spelling.
@@ -38,6 +45,14 @@ pub struct Assignment {
     pub placement: Option<Placement>,
     /// Port for tokio-console in a trial of that kind; 0 for any free one.
     pub console_port: u16,
+}
+
+/// As much of an [`Assignment`] as every version has.
+#[derive(Debug, Deserialize)]
+pub struct Greeting {
+    /// Version of what follows.
+    #[serde(default)]
+    pub protocol: u32,
 }
 
 /// Later lines to the child.
@@ -69,6 +84,9 @@ pub enum Command {
 pub enum Reply {
     /// Listening, or ready to be driven.
     Ready {
+        /// [`PROTOCOL`] of the child; 0 of programs that did not say.
+        #[serde(default)]
+        protocol: u32,
         /// Loopback port of a networked workload.
         port: Option<u16>,
         /// Where tokio-console can connect, in a trial of that kind.

@@ -1,11 +1,13 @@
 //! One file a command. Commands read flags, call the library and print; they decide nothing.
 
 mod attach;
+mod baseline;
 mod compare;
 mod completions;
 mod console;
 mod doctor;
 mod export;
+mod gate;
 mod init;
 mod list;
 mod plan_text;
@@ -29,7 +31,7 @@ use crate::spans;
 
 /// Carries out one command.
 pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
-    if !matches!(cli.command, Command::Run(_)) {
+    if !matches!(cli.command, Command::Run(_) | Command::Gate(_)) {
         spans::subscribe(cli.verbose, None);
     }
     match cli.command {
@@ -37,6 +39,8 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::List(flags) => list::list(&flags, catalog),
         Command::Show(flags) => show::show(&flags),
         Command::Compare(flags) => compare::compare(&flags),
+        Command::Gate(flags) => gate::gate(&flags, cli.verbose, catalog),
+        Command::Baseline(flags) => baseline::baseline(&flags),
         Command::Attach(flags) => attach::attach(&flags),
         Command::Console(flags) => match &flags.replay {
             Some(run) => replay::replay(&flags, run),

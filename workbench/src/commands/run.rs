@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use reports::baseline::Shelf;
 use reports::render;
 use reports::run::{CpuBackend, EvidenceKind, HeapBackend, Plan, RunSummary, TrialKind};
 use scenarios::catalog::Catalog;
@@ -19,7 +20,7 @@ use crate::exit::{Exit, Refusal};
 use crate::program_wish::{ProgramWish, RequestWish, parse_vary_cmd};
 use crate::session::{Amount, Arriving, Session, Wish, prepare};
 use crate::subject::last_words::last_words;
-use crate::{export, signals, spans, ui};
+use crate::{baseline, export, signals, spans, ui};
 
 /// Plans, measures, reports.
 pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
@@ -33,7 +34,12 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
                 ui::result(&dry_run(&prepared.plan, flags.json)?)?;
                 return Ok(Exit::Done);
             }
-            Session::create(prepared, &super::store()?)?
+            let store = super::store()?;
+            if let Some(name) = &flags.save_as {
+                let resolved = &prepared.resolved;
+                baseline::possible(name, &Shelf::at(store.root()), &resolved.scenario, &resolved.variants)?;
+            }
+            Session::create(prepared, &store)?
         }
     };
     ready_companions(session.plan());
@@ -53,7 +59,15 @@ pub(super) fn run(flags: &Run, verbosity: u8, catalog: &Catalog) -> anyhow::Resu
     progress.clear();
     let (ending, summary) = result?;
     export::write(&outputs, &summary, Path::new(&summary.path))?;
-    conclude(flags, &ending, &summary)
+    let exit = conclude(flags, &ending, &summary)?;
+    if let (Some(name), Ending::Complete) = (&flags.save_as, &ending) {
+        baseline::save(name, &Shelf::at(super::store()?.root()), Path::new(&summary.path))?;
+        ui::remark(&format!(
+            "kept as baseline {name}: `workbench gate {} --against {name}` measures against it",
+            summary.scenario
+        ));
+    }
+    Ok(exit)
 }
 
 /// Builds the programs that tokio-console and jemalloc's profiler need before anything is measured, so that no build runs
@@ -84,7 +98,7 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
         (None, None) if flags.quick => Amount::Quick,
         (None, None) => Amount::AsTheScenarioSays,
     };
-    let program = program(flags)?;
+    let program = program(&flags.program, !flags.vary.is_empty())?;
     let starts = program.target.is_some() || !program.command.is_empty() || !program.variants.is_empty();
     let otherwise = if starts { "" } else { "http-service" };
     Ok(Wish {
@@ -115,8 +129,7 @@ fn wish(flags: &Run) -> anyhow::Result<Wish> {
 }
 
 /// The flags about a program as a wish.
-fn program(flags: &Run) -> anyhow::Result<ProgramWish> {
-    let given = &flags.program;
+pub(super) fn program(given: &cli::Program, varied: bool) -> anyhow::Result<ProgramWish> {
     let variants = given.vary_cmd.iter().map(|text| parse_vary_cmd(text)).collect::<anyhow::Result<_>>()?;
     Ok(ProgramWish {
         command: given.command.clone(),
@@ -142,7 +155,7 @@ fn program(flags: &Run) -> anyhow::Result<ProgramWish> {
             expect_status: given.expect_status,
             expect_body: given.expect_body.clone(),
         },
-        varied: !flags.vary.is_empty(),
+        varied,
     })
 }
 
@@ -233,7 +246,7 @@ fn conclude(flags: &Run, ending: &Ending, summary: &RunSummary) -> anyhow::Resul
 }
 
 /// The reason and the last lines that the subject said.
-fn failure(reason: &str, stderr: &str) -> String {
+pub(super) fn failure(reason: &str, stderr: &str) -> String {
     let lines = last_words(stderr);
     if lines.is_empty() {
         return format!("subject failed: {reason} (it said nothing on standard error)");
@@ -242,7 +255,7 @@ fn failure(reason: &str, stderr: &str) -> String {
     format!("subject failed: {reason}\n  its last words:\n    {tail}")
 }
 
-fn dry_run(plan: &Plan, json: bool) -> anyhow::Result<String> {
+pub(super) fn dry_run(plan: &Plan, json: bool) -> anyhow::Result<String> {
     if json {
         return Ok(serde_json::to_string_pretty(plan)?);
     }

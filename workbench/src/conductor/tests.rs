@@ -68,7 +68,8 @@ fn rig(plan: &Plan) -> Rig {
 
 fn go(plan: &Plan, done: &[u32], rig: &mut Rig, subject: &mut SimulatedSubject, stop: &AtomicBool) -> (Ending, Heard) {
     let mut heard = Heard::default();
-    let mut stage = Stage { subject, writer: &mut rig.writer, listener: &mut heard, clock: &FrozenClock, stop };
+    let mut stage =
+        Stage { subject, writer: &mut rig.writer, listener: &mut heard, clock: &FrozenClock, stop, referee: None };
     (conduct(plan, done, &mut stage).unwrap(), heard)
 }
 

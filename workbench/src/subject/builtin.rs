@@ -5,6 +5,7 @@ mod driving;
 pub mod live;
 mod trial;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -18,7 +19,10 @@ use self::conversation::Conversation;
 use super::guard::Guard;
 use super::outside::{Outside, Wanted};
 use super::{Phase, Subject, SubjectError, TrialData, placement};
-use crate::child::{self, protocol::Assignment};
+use crate::child::{
+    self,
+    protocol::{Assignment, PROTOCOL},
+};
 use crate::companion::Companion;
 use crate::load::Placement;
 use crate::settings;
@@ -42,6 +46,8 @@ pub struct BuiltinSubject<'a> {
     stall_after_s: Option<f64>,
     /// Which waits of tasks are measured.
     task_waits: Option<Waits>,
+    /// Executables in the place of this one, by variant.
+    programs: BTreeMap<String, PathBuf>,
     /// Part of the marker, so that two runs on one host do not kill each other's subjects.
     run: String,
 }
@@ -67,6 +73,7 @@ impl<'a> BuiltinSubject<'a> {
             heap: HeapBackend::default(),
             stall_after_s: None,
             task_waits: None,
+            programs: BTreeMap::new(),
             run: run.to_owned(),
         }
     }
@@ -104,6 +111,18 @@ impl<'a> BuiltinSubject<'a> {
         self
     }
 
+    /// Says which executables take the place of this one, by variant.
+    #[must_use]
+    pub fn programs(mut self, programs: BTreeMap<String, PathBuf>) -> Self {
+        self.programs = programs;
+        self
+    }
+
+    /// The executable of a variant whose trials need nothing compiled in.
+    fn program_of(&self, variant: &str) -> Result<PathBuf, SubjectError> {
+        self.programs.get(variant).map_or_else(this_program, |program| Ok(program.clone()))
+    }
+
     fn variant(&self, name: &str) -> Result<&'a Variant, SubjectError> {
         self.variants
             .iter()
@@ -125,6 +144,7 @@ impl<'a> BuiltinSubject<'a> {
             command.env(probe::jemalloc::ENV, options.map_or(ours.clone(), |options| format!("{options},{ours}")));
         }
         let assignment = Assignment {
+            protocol: PROTOCOL,
             scenario: self.scenario.clone(),
             settings: variant.settings.clone(),
             seed: start.seed,
@@ -190,7 +210,7 @@ impl Subject for BuiltinSubject<'_> {
             seed: self.seed,
             placement: None,
             evidence: None,
-            program: &this_program()?,
+            program: &self.program_of(&variant.name)?,
             console_port: 0,
         };
         let mut conversation = self.start(variant, &start)?;
@@ -217,7 +237,7 @@ impl Subject for BuiltinSubject<'_> {
             seed,
             placement: Some(&placement),
             evidence,
-            program: &program(evidence, self.heap_of(evidence))?,
+            program: &program(evidence, self.heap_of(evidence), || self.program_of(&variant.name))?,
             console_port: 0,
         };
         let (conversation, outside) = Outside::launch(Wanted::of(evidence, self.cpu), || {
@@ -238,11 +258,15 @@ fn this_program() -> Result<PathBuf, SubjectError> {
 
 /// The executable of a trial. Only tokio-console and jemalloc's profiler need another one; where that is missing, so is the
 /// evidence.
-fn program(evidence: Option<EvidenceKind>, heap: Option<HeapBackend>) -> Result<PathBuf, SubjectError> {
+fn program(
+    evidence: Option<EvidenceKind>,
+    heap: Option<HeapBackend>,
+    plain: impl FnOnce() -> Result<PathBuf, SubjectError>,
+) -> Result<PathBuf, SubjectError> {
     let companion = match (evidence, heap) {
         (Some(EvidenceKind::Console), _) => Companion::Console,
         (_, Some(HeapBackend::Jemalloc)) => Companion::HeapProfiler,
-        _ => return this_program(),
+        _ => return plain(),
     };
     companion.find().map_err(|missing| SubjectError::Failed { reason: missing.to_string(), stderr: String::new() })
 }

@@ -17,7 +17,7 @@ mod trial;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -160,6 +160,19 @@ impl Subject for ExternalSubject<'_> {
 /// The first that cannot be started.
 pub fn locate(program: &Program, variants: &[Variant], folder: &Path) -> Result<(), ProgramError> {
     variants.iter().try_for_each(|variant| launch::locate(&program.command_of(variant), folder).map(|_| ()))
+}
+
+/// The file that a command starts.
+///
+/// # Errors
+/// It cannot be started.
+pub fn located(command: &[String], folder: &Path) -> Result<PathBuf, ProgramError> {
+    launch::locate(command, folder)
+}
+
+/// Whether a file is a script: another program reads it.
+pub fn is_script(file: &Path) -> bool {
+    program::interpreter(file).is_some()
 }
 
 /// What a kind of evidence would need that a program of somebody else lacks.

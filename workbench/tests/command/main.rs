@@ -5,6 +5,7 @@ mod ci;
 mod console;
 mod damage;
 mod endpoints;
+mod gate;
 mod input;
 mod json_schema;
 mod knobs;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reports::run::{ExitRecord, Settings};
 
-use crate::child::protocol::{self, Assignment, Reply, Usage};
+use crate::child::protocol::{self, Assignment, PROTOCOL, Reply, Usage};
 use crate::subject::SubjectError;
 use crate::subject::guard::Guard;
 use crate::subject::process::{Line, SubjectProcess, ending};
@@ -66,7 +66,11 @@ impl Conversation {
     /// Waits until the child is ready.
     pub(super) fn ready(&mut self, patience: Duration) -> Result<Ready, SubjectError> {
         match self.hear("starting", patience)? {
-            Reply::Ready { port, console, effective, hidden } => Ok(Ready { port, console, effective, hidden }),
+            Reply::Ready { protocol, .. } if protocol != PROTOCOL => Err(SubjectError::Refused(format!(
+                "its program speaks version {protocol} of the talk between workbench and its child, and this one version \
+                 {PROTOCOL}: build it from its commit again, or save another baseline"
+            ))),
+            Reply::Ready { port, console, effective, hidden, .. } => Ok(Ready { port, console, effective, hidden }),
             other => Err(self.out_of_turn("ready", &other)),
         }
     }

@@ -5,6 +5,7 @@
 mod program;
 
 mod each_fault;
+mod gates;
 mod interruption;
 mod outsider;
 mod processes;
