@@ -35,6 +35,8 @@ pub struct Wish {
     pub hz: u32,
     /// Also record where threads leave their CPU, where the kernel allows it.
     pub waits: bool,
+    /// Take any certificate of a server that speaks TLS.
+    pub insecure: bool,
     /// Then, over as much time again, trace the tasks of tokio from outside; of processes only.
     pub tasks: bool,
 }
@@ -59,6 +61,8 @@ pub fn attach(
         Target::Endpoints(_) if wish.tasks => Err(crate::exit::Refusal::usage(
             "`--tasks` traces a process from outside: give its number or name; a server of endpoints tells its tasks itself",
         )),
-        Target::Endpoints(address) => url::attach(address.0.clone(), wish.span, wish.hz, stop, store, say),
+        Target::Endpoints(address) => {
+            url::attach(address.trusting(wish.insecure), wish.span, wish.hz, stop, store, say)
+        }
     }
 }

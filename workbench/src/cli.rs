@@ -445,7 +445,7 @@ pub(crate) enum BaselineAction {
 #[derive(Debug, Args)]
 pub(crate) struct Attach {
     /// Number or name of a process, which is watched from outside with its children; or the address of a server of
-    /// /debug/pprof, Go's or ours, which is asked: `http://HOST:PORT`, `:6060`.
+    /// /debug/pprof, Go's or ours, which is asked: `http://HOST:PORT`, `https://HOST`, `:6060`.
     #[arg(value_name = "PID|NAME|URL")]
     pub target: String,
     /// How long to watch or to ask, e.g. `30s`.
@@ -458,6 +458,9 @@ pub(crate) struct Attach {
     /// or CAP_PERFMON.
     #[arg(long)]
     pub tasks: bool,
+    /// Take any certificate of a server asked by https.
+    #[arg(long)]
+    pub insecure: bool,
     /// Do not record where threads wait: for programs with hundreds of thousands of waits a second.
     #[arg(long)]
     pub no_waits: bool,

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test panics, and says what it skips")]
 
 use std::future::poll_fn;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -217,6 +217,70 @@ fn a_wait_for_a_lock_is_followed_to_what_its_holder_waits_for() {
         return;
     }
     panic!("no round had a whole chain");
+}
+
+/// Not a test: the counted work, once somebody says so.
+#[test]
+#[ignore = "the subject of another test"]
+fn counted_subject() {
+    if std::env::var_os("TRACE_COUNTED_SUBJECT").is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let mut line = String::new();
+    println!("\nready");
+    std::io::stdin().read_line(&mut line).unwrap();
+    let spawned: Vec<_> = (0..TASKS).map(|_| runtime.spawn(counted_work(POLLS))).collect();
+    spawned.into_iter().for_each(|task| runtime.block_on(task).unwrap());
+    println!("\ndone");
+    std::io::stdin().read_line(&mut line).unwrap();
+}
+
+/// Processes that a process started.
+fn children(pid: u32) -> Vec<u32> {
+    let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let parent = |stat: String| stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok();
+    let all =
+        std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    all.filter(|child| stat(*child).and_then(parent) == Some(pid)).collect()
+}
+
+#[test]
+fn a_program_behind_a_shell_is_traced() {
+    let _alone = alone();
+    if tracer().is_none() {
+        return;
+    }
+    for _ in 0..10 {
+        let mut shell = Command::new("sh")
+            // Not its last command: no shell becomes it.
+            .args(["-c", r#""$0" --exact counted_subject --ignored --nocapture; true"#])
+            .arg(std::env::current_exe().unwrap())
+            .env("TRACE_COUNTED_SUBJECT", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, output) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
+        let mut lines = BufReader::new(output).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "ready"));
+        let started = children(shell.id());
+        let mut tracer = TaskTracer::attach_among(shell.id(), &started, &Options::default()).unwrap();
+        tracer.start().unwrap();
+        input.write_all(b"go\n").unwrap();
+        assert!(lines.any(|line| line == "done"));
+        let trace = tracer.stop().unwrap();
+        drop(input);
+        shell.wait().unwrap();
+        if trace.lost > 0 {
+            continue;
+        }
+        let trace = rows(&trace);
+        let kind = trace.kinds.iter().find(|kind| kind.name.contains("counted_work")).unwrap();
+        assert_eq!((kind.polls, kind.finished), (TASKS * POLLS, TASKS));
+        return;
+    }
+    panic!("records were lost ten times in a row");
 }
 
 /// Not a test: traces its parent until it is killed.

@@ -35,6 +35,11 @@ pub enum What {
     },
     /// The poll ended without an end of the task.
     Pending,
+    /// What a thread polled last, of what lies below this stack pointer, returned: its address is not known.
+    Returned {
+        /// The thread's stack pointer after it.
+        stack_pointer: u64,
+    },
     /// The task ended, within a poll or by being shut down.
     Complete {
         /// Its type, where the recorder knows.

@@ -1,10 +1,14 @@
 //! Takes events in the order of time, and keeps what they add up to. Memory follows the number of tasks alive, types,
 //! stacks and threads, not the length of the recording.
 
+mod history;
+mod outcome;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+pub use self::outcome::Outcome;
 use super::blame::{History, explain};
-use super::case::{Case, Longest, Span, SpanKind};
+use super::case::{Case, Longest, SpanKind};
 use super::event::{Event, KindId, Kinds, StackId, TaskId, What, Who};
 use super::figures::{DelayFigures, KindFigures, TaskFigures, WaitFigures};
 use super::task::{State, Task};
@@ -12,9 +16,6 @@ use super::thread::{Open, Polled, Thread};
 
 /// Ended tasks that are kept one by one; those that waited longest for a worker.
 const MOST_ENDED: usize = 200;
-/// Tasks whose last spans are kept, and of each type at least.
-const MOST_SPANS: usize = 64;
-const MOST_SPANS_OF_KIND: usize = 3;
 /// Groups of waits that are told apart.
 const MOST_GROUPS: usize = 4096;
 /// Delays below this are not asked for what ran instead.
@@ -60,27 +61,6 @@ pub struct Tracker {
     last_ns: u64,
 }
 
-/// What a recording added up to.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// By type.
-    pub kinds: Vec<(Option<KindId>, KindFigures)>,
-    /// The longest times from ready to polled, a few of each type, the longest first.
-    pub delays: Vec<Case>,
-    /// Waits by type and place, the longest in total first.
-    pub waits: Vec<(Option<KindId>, Vec<StackId>, WaitFigures)>,
-    /// What ran instead: while tasks of the first type were ready, their worker polled the second.
-    pub instead: Vec<(Option<KindId>, Option<KindId>, DelayFigures)>,
-    /// Who woke tasks of a type, how often.
-    pub wakers: Vec<(Option<KindId>, WakerKind, u64)>,
-    /// Tasks, the worst delay first: all that are alive, and of the ended those that waited longest.
-    pub tasks: Vec<TaskFigures>,
-    /// Events taken.
-    pub events: u64,
-    /// How often something was missing.
-    pub gaps: u64,
-}
-
 impl Tracker {
     /// Says what a type is, before its first poll is taken. Others are tasks.
     pub fn declare(&mut self, kind: KindId, what: Kinds) {
@@ -122,6 +102,7 @@ impl Tracker {
             }
             What::Polling { kind, stack_pointer } => self.polling(event, kind, stack_pointer),
             What::Pending => self.poll_ends(event),
+            What::Returned { stack_pointer } => self.returned(event, stack_pointer),
             What::Complete { kind } => self.complete(event, kind),
         }
     }
@@ -340,6 +321,15 @@ impl Tracker {
         };
     }
 
+    /// The innermost poll of a thread ends, if it began below `stack_pointer`: one that ended with its task is gone already.
+    fn returned(&mut self, event: &Event, stack_pointer: u64) {
+        let open = self.threads.get(&event.tid).and_then(Thread::current);
+        let open = open.filter(|open| open.stack_pointer < stack_pointer).map(|open| open.task);
+        if let Some(task) = open.and_then(|task| self.tasks.get(&task)) {
+            self.poll_ends(&Event { address: task.address, ..*event });
+        }
+    }
+
     fn polled(&mut self, id: TaskId, polled: &Polled) {
         let length_ns = polled.to_ns.saturating_sub(polled.from_ns);
         let Some(task) = self.tasks.get_mut(&id) else { return };
@@ -395,95 +385,5 @@ impl Tracker {
             self.ended.insert(at, figures);
             self.ended.truncate(MOST_ENDED);
         }
-    }
-
-    fn figures(&self, task: &Task, ended: bool) -> TaskFigures {
-        TaskFigures {
-            id: task.id,
-            address: task.address,
-            kind: task.kind,
-            spawned_by: task.spawned_by,
-            ended,
-            polls: task.polls,
-            wakes: task.wakes,
-            busy_ns: task.busy_ns,
-            longest_poll_ns: task.longest_poll_ns,
-            delay_ns: task.delay_ns,
-            worst_delay_ns: task.worst_delay_ns,
-            idle_ns: task.idle_ns,
-            idle_now_ns: match task.state {
-                State::Idle { since_ns } if !ended => Some(self.last_ns.saturating_sub(since_ns)),
-                _ => None,
-            },
-            waits_at: task.all_sites(),
-            spans: task.spans(self.last_ns),
-            held: task.born_ns.map(|_| task.held),
-        }
-    }
-
-    /// Ends the recording at `now`.
-    pub fn finish(mut self, now: u64) -> Outcome {
-        self.last_ns = self.last_ns.max(now);
-        let mut tasks = std::mem::take(&mut self.ended);
-        let mut alive: Vec<TaskFigures> = Vec::new();
-        for task in self.tasks.values() {
-            let figures = self.kinds.entry(task.kind).or_default();
-            figures.alive += 1;
-            figures.in_poll += u64::from(matches!(task.state, State::Running { .. }));
-            let idle = matches!(task.state, State::Idle { .. });
-            figures.forgotten += u64::from(idle && task.born_ns.is_some() && task.held <= 0);
-            if task.kind.is_none() {
-                figures.spawned += u64::from(task.counted);
-            }
-        }
-        alive.extend(self.tasks.values().map(|task| self.figures(task, false)));
-        tasks.extend(alive);
-        tasks.sort_by_key(|task| (std::cmp::Reverse(task.worst_delay_ns), task.id));
-        keep_some_spans(&mut tasks);
-        let mut waits: Vec<_> = self
-            .waits
-            .into_iter()
-            .map(|((kind, sites, _), (figures, longest))| (kind, sites, WaitFigures { longest: longest.0, ..figures }))
-            .collect();
-        waits.sort_by(|a, b| b.2.total_ns.cmp(&a.2.total_ns).then_with(|| (a.0, &a.1).cmp(&(b.0, &b.1))));
-        let mut delays: Vec<Case> = self.delays.into_values().flat_map(|longest| longest.0).collect();
-        delays.sort_by_key(|case| std::cmp::Reverse(case.length_ns()));
-        let unused = KindFigures::default();
-        Outcome {
-            kinds: self.kinds.into_iter().filter(|(_, figures)| *figures != unused).collect(),
-            delays,
-            waits,
-            instead: self.instead.into_iter().map(|((a, b), figures)| (a, b, figures)).collect(),
-            wakers: self.wakers.into_iter().map(|((kind, waker), count)| (kind, waker, count)).collect(),
-            tasks,
-            events: self.events,
-            gaps: self.gaps,
-        }
-    }
-}
-
-/// Spans of all tasks would be most of the outcome.
-fn keep_some_spans(tasks: &mut [TaskFigures]) {
-    let mut of_kind: HashMap<Option<KindId>, usize> = HashMap::new();
-    for (at, task) in tasks.iter_mut().enumerate() {
-        let count = of_kind.entry(task.kind).or_default();
-        *count += 1;
-        if at >= MOST_SPANS && *count > MOST_SPANS_OF_KIND {
-            task.spans = Vec::new();
-        }
-    }
-}
-
-impl History for Tracker {
-    fn of(&self, task: TaskId) -> (Option<KindId>, Vec<Span>) {
-        match self.tasks.get(&task) {
-            Some(found) => (found.kind, found.spans(self.last_ns)),
-            None => (None, Vec::new()),
-        }
-    }
-
-    fn beside(&self, tid: u32, task: TaskId, from_ns: u64, to_ns: u64) -> Vec<Polled> {
-        let polls = self.threads.get(&tid).map(|thread| thread.others(task, from_ns, to_ns)).unwrap_or_default();
-        polls.into_iter().filter(|polled| self.what_is(polled.kind) == Kinds::Task).collect()
     }
 }

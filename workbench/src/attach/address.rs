@@ -18,6 +18,10 @@ pub(crate) struct Address {
     pub(crate) root: String,
     /// Folder of the profiles without a slash at its end.
     pub(crate) folder: String,
+    /// Whether it speaks TLS.
+    pub(crate) secure: bool,
+    /// Any certificate is taken.
+    pub(crate) insecure: bool,
     /// Value of the header `Authorization`, where a name and password were given.
     pub(crate) authorization: Option<String>,
 }
@@ -26,10 +30,7 @@ pub(crate) struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressError {
     /// A scheme that is not spoken.
-    #[error(
-        "`{0}://` is not spoken here: forward the port (`ssh -L 6060:127.0.0.1:6060 HOST`, `kubectl port-forward POD 6060`) and \
-         attach to http://127.0.0.1:6060"
-    )]
+    #[error("`{0}://` is not spoken here: write http://HOST:PORT or https://HOST:PORT")]
     Scheme(String),
     /// No host, or no port that is one.
     #[error("`{0}` is not the address of debug endpoints: http://HOST:PORT, HOST:PORT or :PORT")]
@@ -46,11 +47,13 @@ impl Address {
     /// folder is dropped: all its profiles are asked for.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let malformed = || AddressError::Malformed(shown(text));
-        let rest = match text.split_once("://") {
-            Some(("http", rest)) => rest,
+        let (secure, rest) = match text.split_once("://") {
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
             Some((scheme, _)) => return Err(AddressError::Scheme(scheme.escape_debug().to_string())),
-            None => text,
+            None => (false, text),
         };
+        let usual = if secure { 443 } else { 80 };
         let rest = rest.split(['?', '#']).next().unwrap_or(rest);
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let (user, authority) = match authority.rsplit_once('@') {
@@ -60,9 +63,9 @@ impl Address {
         let (host, port) = match authority.rsplit_once(':') {
             // `[::1]` has colons of its own.
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| malformed())?),
-            _ => (authority, 80),
+            _ => (authority, usual),
         };
-        let host = if host.is_empty() && port != 80 { "127.0.0.1" } else { host };
+        let host = if host.is_empty() && port != usual { "127.0.0.1" } else { host };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '/' | '\\' | '"' | '<' | '>');
         if host.is_empty() || host.contains(odd) || path.contains(|c: char| !c.is_ascii_graphic()) {
@@ -75,12 +78,13 @@ impl Address {
         };
         let authorization =
             user.map(|user| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(decoded(user))));
-        Ok(Self { host: host.to_owned(), port, root: root.to_owned(), folder, authorization })
+        let (host, root) = (host.to_owned(), root.to_owned());
+        Ok(Self { host, port, root, folder, secure, insecure: false, authorization })
     }
 
     /// `http://host:6060/debug/pprof/`, without name and password.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}{}/", self.authority(), self.folder)
+        format!("{}://{}{}/", if self.secure { "https" } else { "http" }, self.authority(), self.folder)
     }
 
     /// Whether it is a loopback address.
@@ -146,6 +150,7 @@ mod tests {
         }
         assert_eq!(url("http://svc/admin/debug/pprof"), "http://svc:80/admin/debug/pprof/");
         assert_eq!(url("http://svc:1/internal/prof/"), "http://svc:1/internal/prof/");
+        assert_eq!(url("https://svc/"), "https://svc:443/debug/pprof/");
         assert_eq!(url("[::1]:6060"), "http://[::1]:6060/debug/pprof/");
         assert_eq!(Address::parse("http://svc/admin/debug/pprof").unwrap().root, "/admin");
     }
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        assert!(matches!(Address::parse("https://svc:6060"), Err(AddressError::Scheme(_))));
+        assert!(matches!(Address::parse("ftp://svc:6060"), Err(AddressError::Scheme(_))));
         for text in ["", "http://", "http:// :1", "svc:99999", "http://a\nb:1", "http://svc:1/a\r\nx"] {
             assert!(matches!(Address::parse(text), Err(AddressError::Malformed(_))), "{text:?}");
         }

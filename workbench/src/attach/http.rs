@@ -1,4 +1,4 @@
-//! One request, one answer: HTTP/1.1 in the clear, everything bounded.
+//! One request, one answer: HTTP/1.1, in the clear or over TLS, everything bounded.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
+use crate::load::network::once;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -26,6 +27,9 @@ pub(crate) enum HttpError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// No TLS can be agreed.
+    #[error("no TLS can be agreed: {0}")]
+    Tls(String),
     /// Silence.
     #[error("no answer within {0:?}")]
     Silent(Duration),
@@ -77,9 +81,17 @@ async fn ask(address: &Address, path: &str, most: usize) -> Result<Answer, HttpE
     let unreachable = |source| HttpError::Unreachable { authority: address.authority(), source };
     let connected = timeout(CONNECT, TcpStream::connect((address.host.as_str(), address.port))).await;
     let stream = connected.map_err(|_| HttpError::Silent(CONNECT))?.map_err(unreachable)?;
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| told(&error, 0))?;
     // Ends with the request: the answer's end closes it.
-    let connection = tokio::spawn(connection);
+    let (mut sender, connection) = if address.secure {
+        let (config, name) = once::secured(&address.authority(), address.insecure).map_err(HttpError::Tls)?;
+        let agreed = tokio_rustls::TlsConnector::from(config).connect(name, stream).await;
+        let stream = agreed.map_err(|error| HttpError::Tls(once::disagreed(&error)))?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| told(&error, 0))?;
+        (sender, tokio::spawn(async move { connection.await.is_ok() }))
+    } else {
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| told(&error, 0))?;
+        (sender, tokio::spawn(async move { connection.await.is_ok() }))
+    };
     let mut request = hyper::Request::get(path)
         .header(HOST, address.authority())
         .header(USER_AGENT, concat!("workbench/", env!("CARGO_PKG_VERSION")))

@@ -180,7 +180,7 @@ fn wait(
 /// Traces the tasks of tokio by uprobes, or says why it cannot.
 fn traced(watch: Watch, stop: &AtomicBool) -> Result<TaskTrace, String> {
     let Watch { pid, span, .. } = watch;
-    let tracer = TaskTracer::attach(pid, &tasks::Options::default());
+    let tracer = TaskTracer::attach_among(pid, &family(pid), &tasks::Options::default());
     let traced = tracer.and_then(|mut tracer| {
         tracer.start()?;
         sit(pid, span, stop, || {});

@@ -19,6 +19,13 @@ pub enum Target {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints(pub(super) Address);
 
+impl Endpoints {
+    /// The address, with any certificate taken or not.
+    pub(super) fn trusting(&self, insecure: bool) -> Address {
+        Address { insecure, ..self.0.clone() }
+    }
+}
+
 /// Why a text names nobody.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -133,7 +140,8 @@ mod tests {
         assert!(matches!(Target::parse("99999999999999"), Err(TargetError::NoProcess { .. })));
         assert!(matches!(Target::parse("no-such-program-anywhere"), Err(TargetError::NoName { .. })));
         assert!(matches!(Target::parse(""), Err(TargetError::NoName { .. })));
-        let error = Target::parse("https://svc:6060").unwrap_err().to_string();
-        assert!(error.contains("kubectl port-forward"), "{error}");
+        assert!(matches!(Target::parse("https://svc").unwrap(), Target::Endpoints(_)));
+        let error = Target::parse("ftp://svc:6060").unwrap_err().to_string();
+        assert!(error.contains("https://HOST:PORT"), "{error}");
     }
 }

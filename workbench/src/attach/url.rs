@@ -8,12 +8,14 @@ use anyhow::Context;
 use flamegraphs::{Coverage, Profile};
 use reports::run::store::Store;
 use reports::run::writer::RunWriter;
-use reports::run::{Attached, Origin, RunSummary};
+use reports::run::{Attached, AttachedProfile, Origin, RunSummary};
 
 use super::address::Address;
 use super::fetch::{Fetched, FetchedProfile, Server};
 use super::{figures, goroutines, profiles, run, sites};
+use crate::evidence::{self, wait::WaitRecord};
 use crate::exit::Refusal;
+use crate::subject::outside::{KernelFigures, Sampler};
 
 /// Order in which profiles are shown.
 const ORDER: &[&str] = &["cpu", "mutex", "block", "goroutineleak", "goroutine", "heap", "allocs", "threadcreate"];
@@ -38,10 +40,31 @@ pub(super) fn attach(
     let mut origin = Origin { pid: server.pid, url: Some(server.address.url()), program, build_id: String::new() };
     let mut writer = run::open(store, &origin)?;
     let began = Instant::now();
+    // A server of this machine is a process whose figures the kernel has.
+    let reader = server.pid.map(Sampler::start);
     let fetched = runtime.block_on(server.fetch(Duration::from_secs(seconds), hz, stop));
     let wall_s = began.elapsed().as_secs_f64();
-    let seen = keep(&mut writer, &server, &mut origin, &fetched, wall_s)?;
+    let mut seen = keep(&mut writer, &server, &mut origin, &fetched, wall_s)?;
+    if let Some(reader) = reader {
+        seen.profiles.push(counted(&mut writer, &origin.program, reader));
+    }
     run::conclude(writer, &seen)
+}
+
+/// Keeps what the kernel counted of the process; where its threads wait is not asked for.
+fn counted(writer: &mut RunWriter, program: &str, reader: std::io::Result<Sampler>) -> AttachedProfile {
+    let figures = match reader {
+        Ok(reader) => reader.stop(),
+        Err(error) => KernelFigures::none(&format!("no thread could be started to read them ({error})")),
+    };
+    let because =
+        "a server that is asked tells nothing of its threads: attach to its number for that; the kernel's figures \
+                   are below"
+            .to_owned();
+    let record = WaitRecord { recording: Err(because.clone()), figures, open_started_ns: None, operations: 0 };
+    // The figures are written before it is said that there is no more.
+    let because = evidence::wait::write(writer, program, &record).err().map_or(because, |error| format!("{error:#}"));
+    profiles::missing("wait", because)
 }
 
 fn keep(

@@ -12,7 +12,8 @@ pub(super) fn attach(flags: &Attach) -> anyhow::Result<Exit> {
     let span = scenarios::knobs::parse_duration(&flags.duration)
         .map_err(|e| Refusal::usage(format!("`--for` = {} is not {e}", flags.duration)))?;
     let target = Target::parse(&flags.target).map_err(Refusal::usage)?;
-    let wish = Wish { target, span, hz: flags.hz, waits: !flags.no_waits, tasks: flags.tasks };
+    let wish =
+        Wish { target, span, hz: flags.hz, waits: !flags.no_waits, insecure: flags.insecure, tasks: flags.tasks };
     let stop = signals::stop_on_interrupt()?;
     let summary = attach::attach(&wish, &stop, &super::store()?, &mut ui::remark)?;
     ui::result(&if flags.json {

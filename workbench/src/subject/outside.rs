@@ -100,7 +100,7 @@ impl Outside {
             self.sampler = Some(Sampler::start(pid));
         }
         if self.wanted == Some(Wanted::Tasks) {
-            let tracer = TaskTracer::attach(pid, &tasks::Options::default());
+            let tracer = TaskTracer::attach_among(pid, others, &tasks::Options::default());
             match tracer.and_then(|mut tracer| tracer.start().map(|()| tracer)) {
                 Ok(tracer) => self.tracer = Some(tracer),
                 Err(error) => self.refused = Some(error.to_string()),

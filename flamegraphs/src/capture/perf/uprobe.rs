@@ -35,6 +35,8 @@ pub(in crate::capture) struct Probe<'a> {
     pub(in crate::capture) path: &'a CStr,
     /// Of the function's first instruction in the file, bytes.
     pub(in crate::capture) offset: u64,
+    /// Where it returns, rather than where it begins: registers are those of its caller then.
+    pub(in crate::capture) returns: bool,
     /// A record for each so many hits.
     pub(in crate::capture) every: u64,
     /// Bytes of user stack with each record: a multiple of 8.
@@ -64,6 +66,8 @@ impl Probe<'_> {
             clockid: libc::CLOCK_MONOTONIC,
             ..Default::default()
         };
+        // The only bit of the source's format (`/sys/bus/event_source/devices/uprobe/format/retprobe`: `config:0`).
+        attr.config = u64::from(self.returns);
         attr.sample_period = self.every.max(1);
         attr.wakeup_watermark = self.watermark;
         attr.uprobe_path = self.path.as_ptr() as u64;

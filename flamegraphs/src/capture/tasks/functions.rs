@@ -2,7 +2,9 @@
 //!
 //! All of them stand in vtables of tokio or are called from code generic over the task's type, so that every program has
 //! them once, or once a type. Names by version: `waker::*` and `State::transition_to_*` from tokio 1.0 on (the wakers
-//! generic over the task's type up to 1.21, one symbol each type), `OwnedTasks::bind_inner` from 1.22 on.
+//! generic over the task's type up to 1.21, one symbol each type), `OwnedTasks::bind_inner` from 1.22 on. Where
+//! `lto = "fat"` has inlined the transitions, `raw::poll` and `raw::dealloc`, one a type and in vtables throughout 1.x, take
+//! their place.
 
 use std::fs::File;
 
@@ -20,6 +22,12 @@ pub(super) enum Role {
     Polling,
     Pending,
     Complete,
+    /// In the place of [`Role::Polling`].
+    Called,
+    /// Its return, in the place of [`Role::Pending`].
+    Returned,
+    /// In the place of [`Role::Complete`].
+    Freed,
 }
 
 impl Role {
@@ -34,10 +42,13 @@ impl Role {
             Self::Polling => "tokio::runtime::task::state::State::transition_to_running",
             Self::Pending => "tokio::runtime::task::state::State::transition_to_idle",
             Self::Complete => "tokio::runtime::task::state::State::transition_to_complete",
+            Self::Called | Self::Returned => "tokio::runtime::task::raw::poll",
+            Self::Freed => "tokio::runtime::task::raw::dealloc",
         }
     }
 
-    const ALL: [Self; 8] = [
+    /// One for each function.
+    const ALL: [Self; 10] = [
         Self::Spawned,
         Self::WokenByValue,
         Self::WokenByRef,
@@ -46,6 +57,8 @@ impl Role {
         Self::Polling,
         Self::Pending,
         Self::Complete,
+        Self::Called,
+        Self::Freed,
     ];
 
     /// What a recording lacks without the function; `None` where there is no recording without it.
@@ -55,6 +68,7 @@ impl Role {
             Self::Cloned => Some("nothing is known of where tasks wait"),
             Self::Dropped => Some("tasks that nobody can wake any more are not told"),
             Self::Complete => Some("ends of tasks are not seen"),
+            Self::Called | Self::Returned | Self::Freed => Some("it is not asked for"),
             Self::WokenByValue | Self::WokenByRef | Self::Polling | Self::Pending => None,
         }
     }
@@ -131,19 +145,43 @@ pub(super) fn find(file: File) -> Result<Functions, Unfit> {
     // Equal functions are often merged into one.
     found.sort_unstable_by_key(|function| (function.offset, function.role));
     found.dedup_by_key(|function| function.offset);
+    chosen(found)
+}
+
+/// Transitions where there are any, else the calls that they lie in; refused where there is neither.
+fn chosen(mut found: Vec<Function>) -> Result<Functions, Unfit> {
     if found.is_empty() {
         return Err(Unfit::NotTokio);
     }
+    let has = |role| found.iter().any(|function| function.role == role);
+    let mut lacks = Vec::new();
+    let whole = has(Role::Polling) && has(Role::Pending);
+    let by_calls = !whole && has(Role::Called);
+    if by_calls {
+        // Half of them would tell of some polls twice.
+        found.retain(|one| !matches!(one.role, Role::Polling | Role::Pending | Role::Complete));
+        let called: Vec<Function> = found.iter().copied().filter(|one| one.role == Role::Called).collect();
+        found.extend(called.into_iter().map(|one| Function { role: Role::Returned, ..one }));
+        lacks.push(INLINED.to_owned());
+    } else {
+        found.retain(|one| !matches!(one.role, Role::Called | Role::Freed));
+    }
     found.truncate(MOST);
     let has = |role| found.iter().any(|function| function.role == role);
-    let missing = || Role::ALL.into_iter().filter(|role| !has(*role));
+    let instead = |role: &Role| by_calls && matches!(role, Role::Polling | Role::Pending | Role::Complete);
+    let missing = || Role::ALL.into_iter().filter(|role| !has(*role) && !instead(role));
     let needed: Vec<&str> = missing().filter(|role| role.without().is_none()).map(Role::path).collect();
     if !needed.is_empty() {
         return Err(Unfit::Inlined(needed));
     }
-    let lacks = missing().filter_map(|role| Some(format!("no `{}`: {}", role.path(), role.without()?))).collect();
+    let asked = missing().filter(|role| !matches!(role, Role::Called | Role::Freed));
+    lacks.extend(asked.filter_map(|role| Some(format!("no `{}`: {}", role.path(), role.without()?))));
     Ok(Functions { found, lacks })
 }
+
+/// What is different then.
+const INLINED: &str = "tokio's transitions were inlined (`lto = \"fat\"`): polls are told by `raw::poll` and its return; an end \
+    of a task is seen only where its memory is given back by a call, and may not be";
 
 /// What a demangled name is: `<tokio::runtime::task::state::State>::transition_to_idle`, or without the brackets.
 fn role_of(name: &str) -> Option<Role> {
@@ -188,6 +226,24 @@ mod tests {
         assert_eq!(role_of("tokio::runtime::task::list::OwnedTasks<S>::bind_inner"), Some(Role::Spawned));
         assert_eq!(role_of("tokio::runtime::task::waker::wake_by_val::inner"), None);
         assert_eq!(role_of("app::wake_by_val"), None);
+    }
+
+    #[test]
+    fn calls_take_the_place_of_transitions_that_are_not_there() {
+        let of = |roles: &[Role]| (1..).zip(roles).map(|(offset, role)| Function { role: *role, offset }).collect();
+        let roles = |found: Result<Functions, Unfit>| found.unwrap().found.into_iter().map(|one| one.role).collect();
+        let wakes = [Role::WokenByValue, Role::WokenByRef, Role::Cloned, Role::Dropped, Role::Spawned];
+        let calls = [Role::Called, Role::Called, Role::Freed];
+        let transitions = [Role::Polling, Role::Pending, Role::Complete];
+        let whole: Vec<Role> = roles(chosen(of(&[&wakes[..], &calls, &transitions].concat())));
+        assert_eq!(whole, [&wakes[..], &transitions].concat());
+        let inlined = chosen(of(&[&wakes[..], &calls, &transitions[..1]].concat()));
+        assert_eq!(inlined.as_ref().unwrap().lacks, [INLINED]);
+        let inlined: Vec<Role> = roles(inlined);
+        assert_eq!(inlined, [&wakes[..], &calls, &[Role::Returned, Role::Returned]].concat());
+        let refused = chosen(of(&[&wakes[1..], &calls].concat()));
+        assert_eq!(refused, Err(Unfit::Inlined(vec![Role::WokenByValue.path()])));
+        assert!(matches!(chosen(of(&wakes)), Err(Unfit::Inlined(missing)) if missing.len() == 2));
     }
 
     #[test]

@@ -78,12 +78,13 @@ pub(super) struct Finished {
 }
 
 impl Stream {
-    pub(super) fn new(pid: u32, path: String, types: TypeNames, marks: HashMap<u64, Mark>) -> Self {
+    /// `pid` has the file; probes are hit by those of `others` that run it too.
+    pub(super) fn new(pid: u32, others: &[u32], path: String, types: TypeNames, marks: HashMap<u64, Mark>) -> Self {
         let mut images = Images::default();
         // Read while nothing is stopped yet: the executables' unwind tables take a while.
         let spaces = AddressSpace::of(pid, &mut images).ok().map(|space| (pid, space)).into_iter().collect();
         Self {
-            pids: BTreeSet::from([pid]),
+            pids: others.iter().copied().chain([pid]).collect(),
             marks,
             path,
             types,
@@ -147,11 +148,18 @@ impl Stream {
             Role::WokenByRef => What::Woken { by_value: false },
             Role::Cloned => What::Cloned,
             Role::Dropped => What::Dropped,
-            Role::Polling => What::Polling { kind: self.kind(hit), stack_pointer: hit.registers[1] },
+            Role::Polling => What::Polling { kind: self.kind_of_caller(hit), stack_pointer: hit.registers[1] },
             Role::Pending => What::Pending,
-            Role::Complete => What::Complete { kind: self.kind(hit) },
+            Role::Complete => What::Complete { kind: self.kind_of_caller(hit) },
+            Role::Called => {
+                What::Polling { kind: self.kind(hit.pid, hit.registers[2]), stack_pointer: hit.registers[1] }
+            }
+            Role::Returned => What::Returned { stack_pointer: hit.registers[1] },
+            Role::Freed => What::Complete { kind: None },
         };
-        let address = self.address(hit.pid, hit.arguments[mark.role.argument()]);
+        // A return says nothing of whose it is.
+        let header = if mark.role == Role::Returned { 0 } else { hit.arguments[mark.role.argument()] };
+        let address = self.address(hit.pid, header);
         self.waiting.push(Event { time_ns: hit.time_ns, tid: hit.tid, address, what, stack });
     }
 
@@ -167,19 +175,23 @@ impl Stream {
     }
 
     /// The type of the task that the caller of this function is made for.
-    fn kind(&mut self, hit: &Hit<'_>) -> Option<KindId> {
-        let returns_to = u64::from_le_bytes(*hit.stack.first_chunk()?);
-        if let Some(known) = self.kinds.get(&(hit.pid, returns_to)) {
+    fn kind_of_caller(&mut self, hit: &Hit<'_>) -> Option<KindId> {
+        self.kind(hit.pid, u64::from_le_bytes(*hit.stack.first_chunk()?).wrapping_sub(1))
+    }
+
+    /// The type of the task that the function at an address is made for.
+    fn kind(&mut self, pid: u32, code: u64) -> Option<KindId> {
+        if let Some(known) = self.kinds.get(&(pid, code)) {
             return *known;
         }
         let path = self.path.clone();
-        let at = self.space(hit.pid).place_of(returns_to.wrapping_sub(1));
+        let at = self.space(pid).place_of(code);
         let at = at.filter(|(file, _)| file.to_string_lossy() == path).map(|(_, at)| at);
         let (kind, new) = at.map_or((None, None), |at| self.types.at(at));
         if let (Some(kind), Some(what)) = (kind, new) {
             self.tracker.declare(kind, what);
         }
-        self.kinds.insert((hit.pid, returns_to), kind);
+        self.kinds.insert((pid, code), kind);
         kind
     }
 

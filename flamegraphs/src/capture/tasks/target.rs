@@ -29,6 +29,15 @@ pub fn traceable(path: &Path) -> Result<Vec<String>, TraceError> {
     find(file).map(|functions| functions.lacks).map_err(|unfit| refusal(unfit, path))
 }
 
+/// The target of a process, or of the first other one where that has nothing of tokio.
+pub(super) fn among(pid: u32, others: &[u32]) -> Result<(u32, Target), TraceError> {
+    let first = match of(pid) {
+        Err(error @ (TraceError::NotTokio { .. } | TraceError::Stripped { .. })) => error,
+        found => return found.map(|target| (pid, target)),
+    };
+    others.iter().find_map(|other| Some((*other, of(*other).ok()?))).ok_or(first)
+}
+
 /// Looks into the executable of a process, then into the libraries it loaded.
 pub(super) fn of(pid: u32) -> Result<Target, TraceError> {
     let there = |source| TraceError::Process { pid, source };

@@ -105,11 +105,20 @@ impl TaskTracer {
     /// # Errors
     /// A program without tokio or without symbols, a kernel without uprobes, no rights.
     pub fn attach(pid: u32, options: &Options) -> Result<Self, TraceError> {
+        Self::attach_among(pid, &[], options)
+    }
+
+    /// The same in a process, or, where that has nothing of tokio, in the first of `others` that has: a shell that started
+    /// the program, for one. All of them that run the same file are traced together.
+    ///
+    /// # Errors
+    /// What is wrong with the first.
+    pub fn attach_among(pid: u32, others: &[u32], options: &Options) -> Result<Self, TraceError> {
         if !cfg!(target_arch = "x86_64") {
             return Err(TraceError::Processor);
         }
         let source = uprobe::source().map_err(|_| TraceError::NoSource)?;
-        let Target { path, reached, functions, types } = target::of(pid)?;
+        let (pid, Target { path, reached, functions, types }) = target::among(pid, others)?;
         let cpus = cpus();
         let pages = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
         let plan = Plan {
@@ -128,7 +137,7 @@ impl TaskTracer {
         let fds = fds.map_err(|source| TraceError::System { doing: "copying a descriptor", source })?;
         let stop = Arc::new(AtomicBool::new(false));
         let reader = Reader {
-            stream: Stream::new(pid, path.clone(), types, marks),
+            stream: Stream::new(pid, others, path.clone(), types, marks),
             rings: rings.into_iter().map(|(_, ring)| ring).collect(),
             fds,
             events: Arc::clone(&events),
@@ -263,6 +272,7 @@ impl Opened {
                 source: plan.source,
                 path: plan.reached,
                 offset: function.offset,
+                returns: function.role == Role::Returned,
                 every: if stacks { FIRST_EVERY } else { 1 },
                 stack_bytes: match function.role {
                     _ if stacks => plan.stack_bytes,
@@ -270,6 +280,7 @@ impl Opened {
                     Role::Cloned => SHORT_STACK,
                     Role::WokenByValue | Role::WokenByRef => SHORTER_STACK,
                     Role::Spawned | Role::Dropped | Role::Pending => 0,
+                    Role::Called | Role::Returned | Role::Freed => 0,
                 },
                 watermark: plan.watermark,
                 forks: first.is_none(),

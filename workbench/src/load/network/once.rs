@@ -2,10 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 
-use rustls::StreamOwned;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, StreamOwned};
 
-use super::endpoint::Endpoint;
+use super::Protocol;
+use super::endpoint::{Endpoint, Tls};
 use super::tls::{self, TlsClient};
 use crate::load::LoadError;
 use crate::load::slots::Failure;
@@ -24,6 +27,37 @@ pub enum Unagreed {
     /// Not now.
     #[error("{0}")]
     Now(String),
+}
+
+/// What a client of HTTP/1.1 needs for TLS with a host, its port behind it.
+///
+/// # Errors
+/// A host that is no name, or a machine without certificate authorities.
+pub fn secured(host: &str, insecure: bool) -> Result<(Arc<ClientConfig>, ServerName<'static>), String> {
+    let endpoint = Endpoint {
+        host: host.to_owned(),
+        tls: Some(if insecure { Tls::Insecure } else { Tls::System }),
+        protocol: Protocol::Http1,
+        ..Endpoint::loopback(0)
+    };
+    match TlsClient::new(&endpoint) {
+        Ok(Some(client)) => Ok(client.parts()),
+        Ok(None) => Err("it was not asked for".to_owned()),
+        Err(LoadError::Tls { problem, .. }) => Err(problem),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+/// Why TLS was not agreed, as a person would say it.
+pub fn disagreed(error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner.map(tls::failure) {
+        Some(Failure::Certificate) => {
+            "the certificate is not trusted, or not for this host: `--insecure` takes any".to_owned()
+        }
+        Some(failure) => failure.label(&[]),
+        None => error.to_string(),
+    }
 }
 
 /// Agrees on TLS over a connected stream, where the endpoint has it. Times out as the stream does.

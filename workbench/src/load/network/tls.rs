@@ -57,6 +57,11 @@ impl TlsClient {
         Ok(Some(Self { config: Arc::new(config), name }))
     }
 
+    /// For clients that make connections of their own.
+    pub(super) fn parts(self) -> (Arc<ClientConfig>, ServerName<'static>) {
+        (self.config, self.name)
+    }
+
     /// A connection at its begin.
     pub(super) fn begin(&self) -> Result<ClientConnection, Error> {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone())

@@ -1,0 +1,112 @@
+//! What a recording added up to, once it has ended.
+
+use std::collections::HashMap;
+
+use super::{Tracker, WakerKind};
+use crate::tasks::case::Case;
+use crate::tasks::event::{KindId, StackId};
+use crate::tasks::figures::{DelayFigures, KindFigures, TaskFigures, WaitFigures};
+use crate::tasks::task::{State, Task};
+
+/// Tasks whose last spans are kept, and of each type at least.
+const MOST_SPANS: usize = 64;
+const MOST_SPANS_OF_KIND: usize = 3;
+/// What a recording added up to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// By type.
+    pub kinds: Vec<(Option<KindId>, KindFigures)>,
+    /// The longest times from ready to polled, a few of each type, the longest first.
+    pub delays: Vec<Case>,
+    /// Waits by type and place, the longest in total first.
+    pub waits: Vec<(Option<KindId>, Vec<StackId>, WaitFigures)>,
+    /// What ran instead: while tasks of the first type were ready, their worker polled the second.
+    pub instead: Vec<(Option<KindId>, Option<KindId>, DelayFigures)>,
+    /// Who woke tasks of a type, how often.
+    pub wakers: Vec<(Option<KindId>, WakerKind, u64)>,
+    /// Tasks, the worst delay first: all that are alive, and of the ended those that waited longest.
+    pub tasks: Vec<TaskFigures>,
+    /// Events taken.
+    pub events: u64,
+    /// How often something was missing.
+    pub gaps: u64,
+}
+
+impl Tracker {
+    /// One task's figures.
+    pub(super) fn figures(&self, task: &Task, ended: bool) -> TaskFigures {
+        TaskFigures {
+            id: task.id,
+            address: task.address,
+            kind: task.kind,
+            spawned_by: task.spawned_by,
+            ended,
+            polls: task.polls,
+            wakes: task.wakes,
+            busy_ns: task.busy_ns,
+            longest_poll_ns: task.longest_poll_ns,
+            delay_ns: task.delay_ns,
+            worst_delay_ns: task.worst_delay_ns,
+            idle_ns: task.idle_ns,
+            idle_now_ns: match task.state {
+                State::Idle { since_ns } if !ended => Some(self.last_ns.saturating_sub(since_ns)),
+                _ => None,
+            },
+            waits_at: task.all_sites(),
+            spans: task.spans(self.last_ns),
+            held: task.born_ns.map(|_| task.held),
+        }
+    }
+
+    /// Ends the recording at `now`.
+    pub fn finish(mut self, now: u64) -> Outcome {
+        self.last_ns = self.last_ns.max(now);
+        let mut tasks = std::mem::take(&mut self.ended);
+        let mut alive: Vec<TaskFigures> = Vec::new();
+        for task in self.tasks.values() {
+            let figures = self.kinds.entry(task.kind).or_default();
+            figures.alive += 1;
+            figures.in_poll += u64::from(matches!(task.state, State::Running { .. }));
+            let idle = matches!(task.state, State::Idle { .. });
+            figures.forgotten += u64::from(idle && task.born_ns.is_some() && task.held <= 0);
+            if task.kind.is_none() {
+                figures.spawned += u64::from(task.counted);
+            }
+        }
+        alive.extend(self.tasks.values().map(|task| self.figures(task, false)));
+        tasks.extend(alive);
+        tasks.sort_by_key(|task| (std::cmp::Reverse(task.worst_delay_ns), task.id));
+        keep_some_spans(&mut tasks);
+        let mut waits: Vec<_> = self
+            .waits
+            .into_iter()
+            .map(|((kind, sites, _), (figures, longest))| (kind, sites, WaitFigures { longest: longest.0, ..figures }))
+            .collect();
+        waits.sort_by(|a, b| b.2.total_ns.cmp(&a.2.total_ns).then_with(|| (a.0, &a.1).cmp(&(b.0, &b.1))));
+        let mut delays: Vec<Case> = self.delays.into_values().flat_map(|longest| longest.0).collect();
+        delays.sort_by_key(|case| std::cmp::Reverse(case.length_ns()));
+        let unused = KindFigures::default();
+        Outcome {
+            kinds: self.kinds.into_iter().filter(|(_, figures)| *figures != unused).collect(),
+            delays,
+            waits,
+            instead: self.instead.into_iter().map(|((a, b), figures)| (a, b, figures)).collect(),
+            wakers: self.wakers.into_iter().map(|((kind, waker), count)| (kind, waker, count)).collect(),
+            tasks,
+            events: self.events,
+            gaps: self.gaps,
+        }
+    }
+}
+
+/// Spans of all tasks would be most of the outcome.
+fn keep_some_spans(tasks: &mut [TaskFigures]) {
+    let mut of_kind: HashMap<Option<KindId>, usize> = HashMap::new();
+    for (at, task) in tasks.iter_mut().enumerate() {
+        let count = of_kind.entry(task.kind).or_default();
+        *count += 1;
+        if at >= MOST_SPANS && *count > MOST_SPANS_OF_KIND {
+            task.spans = Vec::new();
+        }
+    }
+}
