@@ -8,6 +8,8 @@ pub mod console;
 pub mod findings;
 pub mod limits;
 pub mod metric;
+pub mod noise;
 pub mod render;
+pub mod replay;
 pub mod run;
 pub mod stats;

@@ -504,6 +504,12 @@ pub(crate) struct Doctor {
     /// Examine a program's file instead: names, lines, frame pointers, tokio's functions.
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
+    /// Run two identical programs by turns, and say the smallest change that can be seen here.
+    #[arg(long, conflicts_with = "binary")]
+    pub noise: bool,
+    /// How long to measure the noise; 60s where nothing is said.
+    #[arg(long = "for", value_name = "DURATION", requires = "noise")]
+    pub budget: Option<String>,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,7 @@ use crate::console;
 
 mod file;
 mod mechanism;
+pub mod noise;
 mod trying;
 
 pub use file::examine as examine_binary;

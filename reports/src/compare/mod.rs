@@ -46,6 +46,12 @@ pub fn compare_metrics(plan: &Plan, trials: &[TrialRecord], names: &[String]) ->
     judge::judge(collected)
 }
 
+/// ln(candidate) − ln(base) of each pair of a metric, in the order of blocks, by the rules of [`compare`]; or why there are
+/// none. `None` where neither variant has the metric, or all of it is zero, or its name is unknown.
+pub fn log_ratios(trials: &[TrialRecord], base: &str, candidate: &str, name: &str) -> Option<Result<Vec<f64>, String>> {
+    pairs::collect(trials, base, candidate, name, metric::lookup(name)?).map(|collected| collected.log_ratios)
+}
+
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

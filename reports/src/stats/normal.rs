@@ -3,7 +3,7 @@
 use std::f64::consts::{PI, SQRT_2};
 
 /// Upper tail: P(Z ≥ `z`), to a relative error below 1e-12 (checked against SciPy's `norm.sf`).
-pub(super) fn upper_tail(z: f64) -> f64 {
+pub(crate) fn upper_tail(z: f64) -> f64 {
     0.5 * erfc(z / SQRT_2)
 }
 

@@ -48,11 +48,16 @@ fn doubled_ranks(sorted: &[f64]) -> Vec<usize> {
 
 /// Probability of every sum of a random subset of `ranks`: each is in with probability one half.
 fn distribution(ranks: &[usize]) -> Vec<f64> {
-    let mut probability = vec![0.0; ranks.iter().sum::<usize>() + 1];
+    distribution_up_to(ranks, ranks.iter().sum())
+}
+
+/// The same for sums of at most `most`.
+fn distribution_up_to(ranks: &[usize], most: usize) -> Vec<f64> {
+    let mut probability = vec![0.0; most + 1];
     probability[0] = 1.0;
     let mut reach = 0;
     for rank in ranks {
-        reach += rank;
+        reach = most.min(reach + rank);
         for sum in (0..=reach).rev() {
             let without = probability[sum];
             let with = if sum >= *rank { probability[sum - rank] } else { 0.0 };
@@ -63,10 +68,15 @@ fn distribution(ranks: &[usize]) -> Vec<f64> {
 }
 
 fn exact_p(ranks: &[usize], statistic: usize) -> f64 {
-    let probability = distribution(ranks);
     // The distribution is symmetric: both tails follow from the one below.
-    let smaller = statistic.min(probability.len() - 1 - statistic);
-    let tail: f64 = probability[..=smaller].iter().sum();
+    let smaller = statistic.min(ranks.iter().sum::<usize>() - statistic);
+    // Without ties all doubled ranks are even, and half as many sums do.
+    let tail: f64 = if ranks.iter().all(|rank| rank.is_multiple_of(2)) {
+        let halves: Vec<usize> = ranks.iter().map(|rank| rank / 2).collect();
+        distribution_up_to(&halves, smaller / 2).iter().sum()
+    } else {
+        distribution_up_to(ranks, smaller).iter().sum()
+    };
     (2.0 * tail).min(1.0)
 }
 

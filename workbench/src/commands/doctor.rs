@@ -1,9 +1,13 @@
 //! `workbench doctor`.
 
+use scenarios::catalog::Catalog;
+
 use crate::cli::Doctor;
-use crate::doctor::{Check, Health, Surroundings, examine, examine_binary};
+use crate::conductor::Ending;
+use crate::doctor::{Check, Health, Surroundings, examine, examine_binary, noise};
 use crate::exit::{Exit, Refusal};
-use crate::ui;
+use crate::session::Session;
+use crate::{signals, ui};
 
 /// Prints every check, what needs it, and for what is not good, how to mend it.
 pub(super) fn doctor(flags: &Doctor) -> anyhow::Result<Exit> {
@@ -13,6 +17,32 @@ pub(super) fn doctor(flags: &Doctor) -> anyhow::Result<Exit> {
     };
     ui::result(&if flags.json { serde_json::to_string_pretty(&checks)? } else { text(&checks, ui::width()) })?;
     Ok(Exit::Done)
+}
+
+/// Measures two identical programs and says what change would be seen.
+pub(super) fn noise(flags: &Doctor, catalog: &Catalog) -> anyhow::Result<Exit> {
+    let stop = signals::stop_on_interrupt()?;
+    let budget = super::duration("--for", flags.budget.as_deref())?.unwrap_or(noise::FOR);
+    let session = Session::create(noise::plan(budget, catalog)?, &super::store()?)?;
+    let (plan, seconds) = (session.plan(), session.estimate_s());
+    ui::remark(&format!("{} pairs of two identical programs, about {seconds:.0} s", plan.blocks));
+    #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
+    let trial_s = seconds / session.left().max(1) as f64;
+    let names: Vec<String> = plan.variants.iter().map(|variant| variant.name.clone()).collect();
+    let mut progress = ui::Progress::new(trial_s, plan.blocks, names.iter().map(String::as_str));
+    let result = session.run(&mut progress, &stop);
+    progress.clear();
+    let (ending, summary) = result?;
+    let exit = match ending {
+        Ending::Complete => Exit::Done,
+        Ending::Interrupted => Exit::Interrupted,
+        Ending::SubjectFailed { reason, .. } => return Err(Refusal::subject(reason)),
+        Ending::Refused(message) => return Err(Refusal::usage(message)),
+    };
+    let found = noise::read(summary.path.as_ref())?;
+    ui::result(&if flags.json { serde_json::to_string_pretty(&found)? } else { reports::noise::text(&found) })?;
+    ui::remark(&format!("the trials are in {}", summary.path));
+    Ok(exit)
 }
 
 /// Columns before what was found.

@@ -52,6 +52,7 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::Schema(flags) => schema::schema(&flags),
         Command::Export(flags) => export::export(&flags),
         Command::Slo(flags) => slo::slo(&flags.command, catalog),
+        Command::Doctor(flags) if flags.noise => doctor::noise(&flags, catalog),
         Command::Doctor(flags) => doctor::doctor(&flags),
         // Taken before dispatch: they must not touch the terminal.
         Command::Child | Command::Guard => Ok(Exit::Done),

@@ -113,3 +113,21 @@ fn help_and_version_go_to_standard_output() {
         assert!(ran.stdout.contains(part), "{}", ran.stdout);
     }
 }
+
+#[test]
+fn the_doctor_measures_what_change_can_be_seen() {
+    let program = program();
+    let ran = program.run(&["doctor", "--noise", "--for", "2s"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("too short: 6 pairs"), "{}", ran.stderr);
+    assert_eq!(program.run(&["doctor", "--for", "2s"]).code, Some(2), "--for goes with --noise");
+    let ran = program.run(&["doctor", "--noise", "--for", "36s", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
+    assert!(found["pairs"].as_u64() >= Some(6), "{found}");
+    // CPU per operation stands however late the driver was; latencies may not.
+    let metrics = found["metrics"].as_array().expect("metrics");
+    let cpu = metrics.iter().find(|seen| seen["metric"] == "cpu_per_op").expect("CPU per op");
+    let pairs: Vec<_> = cpu["smallest"].as_array().expect("changes").iter().map(|one| one["pairs"].clone()).collect();
+    assert_eq!(pairs, [12, 32, 64], "{cpu}");
+}
