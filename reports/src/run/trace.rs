@@ -2,13 +2,13 @@
 //!
 //! The program had nothing of ours in it. Times are seconds; moments count from the beginning of the recording.
 
+mod lines;
 mod sentence;
-
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunError, files, paths};
+pub(crate) use self::lines::read;
+pub(super) use self::lines::write;
 
 /// All lines of a `trace.jsonl`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -376,50 +376,6 @@ impl TraceSite {
             (false, line) => format!("{}:{line}", self.file),
         }
     }
-}
-
-/// One line.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "row", rename_all = "snake_case")]
-enum Line {
-    Head(TraceHead),
-    Kind(TraceKind),
-    Wait(TraceWait),
-    Waker(TraceWaker),
-    Instead(TraceInstead),
-    Case(TraceCase),
-    Task(TraceTask),
-}
-
-/// The file's bytes.
-pub(super) fn write(trace: &Trace) -> serde_json::Result<Vec<u8>> {
-    let head = std::iter::once(Line::Head(trace.head.clone()));
-    files::lines(
-        head.chain(trace.kinds.iter().cloned().map(Line::Kind))
-            .chain(trace.waits.iter().cloned().map(Line::Wait))
-            .chain(trace.wakers.iter().cloned().map(Line::Waker))
-            .chain(trace.instead.iter().cloned().map(Line::Instead))
-            .chain(trace.cases.iter().cloned().map(Line::Case))
-            .chain(trace.tasks.iter().cloned().map(Line::Task)),
-    )
-}
-
-/// The trace in a variant's evidence folder; `None` where there is no such file.
-pub(crate) fn read(folder: &Path) -> Result<Option<Trace>, RunError> {
-    let Some(lines) = files::read_lines(&folder.join(paths::TRACE))? else { return Ok(None) };
-    let mut trace = Trace::default();
-    for line in lines {
-        match line {
-            Line::Head(head) => trace.head = head,
-            Line::Kind(kind) => trace.kinds.push(kind),
-            Line::Wait(wait) => trace.waits.push(wait),
-            Line::Waker(waker) => trace.wakers.push(waker),
-            Line::Instead(instead) => trace.instead.push(instead),
-            Line::Case(case) => trace.cases.push(case),
-            Line::Task(task) => trace.tasks.push(task),
-        }
-    }
-    Ok(Some(trace))
 }
 
 #[cfg(test)]

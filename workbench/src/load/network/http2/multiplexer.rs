@@ -1,5 +1,7 @@
 //! All connections and requests of a phase over HTTP/2.
 
+mod client;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +11,7 @@ use super::request::Template;
 use super::stream::{News, Stream};
 use crate::load::LoadError;
 use crate::load::clock::{Clock, MonotonicClock};
-use crate::load::network::client::{Client, Completion, Unreachable};
+use crate::load::network::client::{Client as _, Completion, Unreachable};
 use crate::load::network::endpoint::Endpoint;
 use crate::load::network::engine::{BACKOFF_NS, CLOSED_BACKOFF_NS, CONNECT_NS};
 use crate::load::network::lane::Job;
@@ -352,70 +354,5 @@ impl<'a> Multiplexer<'a> {
         }
         self.links[index].wake();
         self.pump(index);
-    }
-}
-
-impl Client for Multiplexer<'_> {
-    fn has_idle(&self) -> bool {
-        !self.idle.is_empty()
-    }
-
-    fn busy(&self) -> usize {
-        self.busy
-    }
-
-    fn in_flight(&self) -> Vec<usize> {
-        self.streams.iter().filter_map(Stream::job).map(|job| job.operation).collect()
-    }
-
-    fn reconnects(&self) -> u64 {
-        self.reconnects
-    }
-
-    fn refusals(&mut self) -> (u64, Failure) {
-        let refusals = std::mem::take(&mut self.refusals);
-        let why = self.last_refusal.as_ref().map_or(Failure::Refused, Unreachable::failure);
-        (if self.up == 0 { refusals } else { 0 }, why)
-    }
-
-    fn start(&mut self, sequence: u64, operation: usize, deadline_ns: u64) -> u64 {
-        let stream = self.idle.pop_front().expect("the caller asked `has_idle`");
-        self.busy += 1;
-        self.next_deadline_ns = self.next_deadline_ns.min(deadline_ns);
-        let sent_ns = MonotonicClock.now_ns();
-        self.streams[stream].queue(Job { sequence, operation, sent_ns, deadline_ns });
-        if self.keeps_connections() {
-            self.send(stream);
-            self.pump(self.streams[stream].link);
-        } else {
-            self.open(stream);
-        }
-        sent_ns
-    }
-
-    fn step(&mut self, deadline_ns: u64) -> Result<(), LoadError> {
-        let deadline_ns = deadline_ns.min(self.next_deadline_ns).min(self.next_retry_ns);
-        self.waiter.wait(deadline_ns).map_err(LoadError::io("waiting for answers"))?;
-        let mut index = 0;
-        while let Some(ready) = self.waiter.ready(index) {
-            index += 1;
-            #[allow(clippy::cast_possible_truncation, reason = "the two halves of the token")]
-            let (link, generation) = (ready.token as u32 as usize, (ready.token >> 32) as u32);
-            if self.links.get(link).is_some_and(|link| link.generation == generation) {
-                self.on_ready(link);
-            }
-        }
-        let now_ns = MonotonicClock.now_ns();
-        if now_ns >= self.next_deadline_ns {
-            self.expire(now_ns);
-        }
-        if now_ns >= self.next_retry_ns {
-            self.retry(now_ns);
-        }
-        Ok(())
-    }
-
-    fn completions(&mut self) -> std::vec::Drain<'_, Completion> {
-        self.completions.drain(..)
     }
 }

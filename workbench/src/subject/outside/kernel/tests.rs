@@ -1,0 +1,60 @@
+use super::*;
+
+#[test]
+fn totals_begin_with_the_recording_and_survive_who_ends() {
+    let mut total = Total::default();
+    total.see(1, 100, true);
+    assert_eq!(total.sum, 0, "what was counted before does not belong to it");
+    total.see(1, 130, false);
+    // A thread that was born meanwhile counts from its birth on, one that ended keeps its part.
+    total.see(2, 7, false);
+    total.see(2, 9, false);
+    assert_eq!(total.sum, 39);
+    // Its number was given to another one.
+    total.see(2, 3, false);
+    assert_eq!(total.sum, 42);
+}
+
+#[test]
+fn this_very_process_is_read_to_the_end() {
+    let sampler = Sampler::start(std::process::id()).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    drop(listener);
+    let figures = sampler.stop();
+    assert!(figures.samples.len() >= 2, "{figures:?}");
+    let last = figures.samples.last().unwrap();
+    assert!(last.resident > Some(0) && last.threads > Some(0) && last.descriptors > Some(0), "{last:?}");
+    assert!(
+        figures
+            .samples
+            .windows(2)
+            .all(|pair| pair[0].at_s <= pair[1].at_s && pair[0].minor_faults <= pair[1].minor_faults)
+    );
+    assert_eq!(figures.samples[0].minor_faults, Some(0), "totals begin with the recording");
+}
+
+#[test]
+fn a_long_recording_is_bounded() {
+    let mut reader = Reader::new(std::process::id());
+    reader.renewed = Some(Duration::MAX);
+    reader.samples = vec![KernelSample::default(); MOST_SAMPLES - 1];
+    reader.sample(Duration::from_secs(600));
+    assert_eq!((reader.samples.len(), reader.stride), (MOST_SAMPLES / 2, 2.0));
+}
+
+#[test]
+fn a_process_that_is_not_there_leaves_nothing_amiss() {
+    let figures = Sampler::start(0x3fff_fff0).unwrap().stop();
+    assert!(figures.samples.is_empty() && figures.missing.is_empty(), "{figures:?}");
+}
+
+#[test]
+fn what_cannot_be_read_says_why_once() {
+    let mut missing = BTreeMap::new();
+    let denied = std::io::Error::from_raw_os_error(libc::EACCES);
+    note(&mut missing, "io", "/proc/1/io", &denied);
+    note(&mut missing, "io", "/proc/2/io", &denied);
+    note(&mut missing, "stat", "/proc/1/stat", &std::io::Error::from_raw_os_error(libc::ESRCH));
+    assert_eq!(missing.len(), 1);
+    assert_eq!(missing["io"], "/proc/1/io cannot be read (Permission denied (os error 13))");
+}
