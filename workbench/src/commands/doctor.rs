@@ -23,7 +23,7 @@ pub(super) fn doctor(flags: &Doctor) -> anyhow::Result<Exit> {
 pub(super) fn noise(flags: &Doctor, catalog: &Catalog) -> anyhow::Result<Exit> {
     let stop = signals::stop_on_interrupt()?;
     let budget = super::duration("--for", flags.budget.as_deref())?.unwrap_or(noise::FOR);
-    let session = Session::create(noise::plan(budget, catalog)?, &super::store()?)?;
+    let session = Session::create(noise::prepared(budget, catalog)?, &super::store()?)?;
     let (plan, seconds) = (session.plan(), session.estimate_s());
     ui::remark(&format!("{} pairs of two identical programs, about {seconds:.0} s", plan.blocks));
     #[allow(clippy::cast_precision_loss, reason = "a number of trials")]

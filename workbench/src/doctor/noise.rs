@@ -8,7 +8,8 @@ use reports::run::reader;
 use scenarios::catalog::Catalog;
 
 use crate::exit::Refusal;
-use crate::session::{Amount, Prepared, Wish, estimate_s, prepare};
+use crate::plan;
+use crate::session::{Amount, Prepared, Wish, prepare};
 
 /// How long to measure where nothing is said.
 pub const FOR: Duration = Duration::from_secs(60);
@@ -18,7 +19,7 @@ pub const FOR: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// A budget that is too short for anything to be said.
-pub fn plan(budget: Duration, catalog: &Catalog) -> anyhow::Result<Prepared> {
+pub fn prepared(budget: Duration, catalog: &Catalog) -> anyhow::Result<Prepared> {
     let wish = |amount| Wish {
         scenario: "http-service".to_owned(),
         variants: vec!["fixed".to_owned()],
@@ -28,7 +29,7 @@ pub fn plan(budget: Duration, catalog: &Catalog) -> anyhow::Result<Prepared> {
         ..Wish::default()
     };
     let least = prepare(&wish(Amount::Blocks(u32::try_from(FEWEST).unwrap_or(u32::MAX))), catalog)?;
-    let needed_s = estimate_s(&least.plan, least.plan.trials.len());
+    let needed_s = plan::seconds(&least.plan, |_| true);
     if budget.as_secs_f64() < needed_s {
         return Err(Refusal::usage(format!(
             "`--for` = {budget:?} is too short: {FEWEST} pairs, the fewest that say something, take about {needed_s:.0} s"
@@ -37,7 +38,7 @@ pub fn plan(budget: Duration, catalog: &Catalog) -> anyhow::Result<Prepared> {
     prepare(&wish(Amount::Within(budget)), catalog)
 }
 
-/// What the trials of a finished or interrupted run of [`plan`] say.
+/// What the trials of a finished or interrupted run of [`prepared`] say.
 ///
 /// # Errors
 /// A run directory that cannot be read.
@@ -52,7 +53,7 @@ mod tests {
 
     #[test]
     fn two_of_the_same_and_nothing_else() {
-        let prepared = plan(Duration::from_secs(120), &Catalog::builtin()).unwrap();
+        let prepared = prepared(Duration::from_secs(120), &Catalog::builtin()).unwrap();
         let variants = &prepared.plan.variants;
         assert_eq!(variants.len(), 2);
         let differ: Vec<_> =
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_budget_for_nothing_is_refused() {
-        let refused = plan(Duration::from_secs(3), &Catalog::builtin()).unwrap_err().to_string();
+        let refused = prepared(Duration::from_secs(3), &Catalog::builtin()).unwrap_err().to_string();
         assert!(refused.contains("`--for` = 3s is too short: 6 pairs"), "{refused}");
     }
 }
