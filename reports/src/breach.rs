@@ -32,7 +32,7 @@ pub struct Window {
 }
 
 /// A limit that leaves this share of the phase within windows, or more, tells nothing apart.
-const MOST_OF_PHASE: f64 = 0.2;
+const MOST_OF_PHASE: f64 = 0.05;
 /// Latency beyond this many medians is late, where nobody said what is.
 const MEDIANS: u64 = 3;
 /// Quantiles that are tried after that.
@@ -43,7 +43,7 @@ const QUANTILES: [(f64, &str); 5] =
 const LAST: f64 = 0.99;
 
 /// The limit where nobody gave one: three times the median, or the lowest usual percentile beyond it that leaves at most a
-/// fifth of the phase within windows. `quantile` is that of the measured operations, nanoseconds.
+/// twentieth of the phase within windows. `quantile` is that of the measured operations, nanoseconds.
 pub fn derived(operations: &[Operation], phase_ns: u64, quantile: impl Fn(f64) -> u64) -> Limit {
     let least = quantile(0.5).saturating_mul(MEDIANS);
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one phase")]
@@ -60,8 +60,8 @@ pub fn derived(operations: &[Operation], phase_ns: u64, quantile: impl Fn(f64) -
         Some((at, name)) => Limit {
             ns: quantile(at),
             from: format!(
-                "the {name} percentile of this trial, since no limit was given and a lower one leaves more than a fifth of \
-                 the time late"
+                "the {name} percentile of this trial, since no limit was given and a lower one leaves more than a twentieth \
+                 of the time late"
             ),
         },
         None => Limit {
@@ -151,19 +151,19 @@ mod tests {
 
     #[test]
     fn a_rare_stall_is_beyond_the_derived_limit() {
-        let all = phase(|at| (500..520).contains(&at));
+        let all = phase(|at| (500..505).contains(&at));
         let limit = derived(&all, 1000 * MS, quantile(&all));
         assert_eq!(limit.ns, 3 * MS);
         assert!(limit.from.contains("3 times the median"), "{}", limit.from);
         let found = windows(&all, limit.ns, 1000 * MS);
-        assert_eq!((found.len(), found[0].late, found[0].length_ns()), (1, 20, 59 * MS));
+        assert_eq!((found.len(), found[0].late, found[0].length_ns()), (1, 5, 44 * MS));
     }
 
     #[test]
     fn where_much_is_slow_the_limit_rises() {
         let mut all = phase(|at| at % 3 == 0);
-        all[700].took_ns = 90 * MS;
-        all[701].took_ns = 90 * MS;
+        all[700].took_ns = 45 * MS;
+        all[701].took_ns = 45 * MS;
         let limit = derived(&all, 1000 * MS, quantile(&all));
         assert!(limit.from.contains("the 90th percentile") && limit.ns == 40 * MS, "{limit:?}");
         assert_eq!(windows(&all, limit.ns, 1000 * MS).len(), 1);

@@ -75,7 +75,7 @@ pub fn conduct(plan: &Plan, done: &[u32], stage: &mut Stage<'_>) -> anyhow::Resu
     let ending = preflight(plan, stage)?;
     let ending = match ending {
         Some(ending) => ending,
-        None => trials(&left, stage)?,
+        None => trials(&left, plan.slo.and_then(|slo| slo.latency_s), stage)?,
     };
     stage.writer.event(&Event::RunFinished { at: stage.clock.now(), status: ending.status() })?;
     stage.listener.hear(&Happening::Finished(ending.status()));
@@ -100,7 +100,7 @@ fn preflight(plan: &Plan, stage: &mut Stage<'_>) -> anyhow::Result<Option<Ending
     Ok(None)
 }
 
-fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
+fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
     for &trial in left {
         if stage.stop.load(Ordering::Relaxed) {
             return Ok(Ending::Interrupted);
@@ -114,7 +114,7 @@ fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Endin
         match result {
             Ok(data) => {
                 let heard = stage.referee.is_some().then(|| data.record.clone());
-                record(trial, data, stage)?;
+                record(trial, data, limit_s, stage)?;
                 if let (Some(referee), Some(record)) = (&mut stage.referee, heard)
                     && trial.kind.evidence().is_none()
                     && referee.enough(&record)
@@ -146,7 +146,7 @@ fn trials(left: &[&PlannedTrial], stage: &mut Stage<'_>) -> anyhow::Result<Endin
     Ok(Ending::Complete)
 }
 
-fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+fn record(trial: &PlannedTrial, data: TrialData, limit_s: Option<f64>, stage: &mut Stage<'_>) -> anyhow::Result<()> {
     let line = one_line(&data);
     stage.writer.trial(&data.record, &data.intervals, &data.timeline, &data.log)?;
     let mut outcome = data.record.outcome.clone();
@@ -155,7 +155,7 @@ fn record(trial: &PlannedTrial, data: TrialData, stage: &mut Stage<'_>) -> anyho
         Some(Ok(recorded)) => {
             let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
             let gathered =
-                evidence::Gathered { variant: &trial.variant, trial: trial.index, operations: data.answered };
+                evidence::Gathered { variant: &trial.variant, trial: trial.index, operations: data.answered, limit_s };
             if let Some(notice) = evidence::notice(&recorded) {
                 stage.listener.hear(&Happening::Warning(&format!("evidence of `{}`: {notice}", trial.variant)));
             }

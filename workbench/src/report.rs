@@ -185,11 +185,19 @@ fn add_preflight(knobs: &mut Settings, variant: &str, events: &[Event]) {
 
 /// One entry per variant and kind of evidence that was to be gathered.
 fn profiles(run: &LoadedRun, recorded: &Recorded, variants: &[VariantSummary]) -> Vec<ProfileSummary> {
+    let mut told = std::collections::BTreeSet::new();
     run.plan
         .trials
         .iter()
         .filter_map(|planned| Some((planned, planned.kind.evidence()?)))
-        .map(|(planned, kind)| {
+        .filter(|(planned, kind)| told.insert((planned.variant.as_str(), *kind)))
+        .map(|(first, kind)| {
+            // Of several trials for the same evidence, one that went well stands for all.
+            let same = run.plan.trials.iter().filter(|one| (one.kind, &one.variant) == (first.kind, &first.variant));
+            let is_ok = |planned: &&reports::run::PlannedTrial| {
+                run.trials.iter().any(|trial| trial.index == planned.index && trial.outcome == TrialOutcome::Ok)
+            };
+            let planned = same.clone().find(is_ok).unwrap_or(first);
             let trial = run.trials.iter().find(|trial| trial.index == planned.index);
             let missing = match trial.map(|trial| &trial.outcome) {
                 Some(TrialOutcome::Ok) => None,

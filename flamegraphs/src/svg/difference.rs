@@ -96,7 +96,7 @@ pub fn difference(difference: &Difference, judged: &[Judged], options: &Options<
     let key = [("grew", "more"), ("shrank", "less"), ("unsure", "no difference shown"), ("new", "new or gone")];
     let mut keys = String::new();
     for (at, (class, words)) in key.into_iter().enumerate() {
-        let x = WIDTH - MARGIN - 470.0 + 118.0 * at as f64;
+        let x = WIDTH - MARGIN - 420.0 + [0.0, 70.0, 130.0, 290.0][at];
         let _ = write!(
             keys,
             r#"<g class="{class}"><rect x="{x}" y="12" width="12" height="12"/></g><text x="{}" y="22">{words}</text>"#,

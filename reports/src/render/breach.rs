@@ -61,9 +61,10 @@ pub(crate) fn ratio(row: &BreachRow) -> String {
     }
 }
 
-/// Rows worth a look: those of the program; of others such as stand out.
+/// Rows worth a look: those of the program; others that stand out only where none of the program does.
 pub(crate) fn shown(breach: &Breach) -> impl Iterator<Item = &BreachRow> {
-    breach.rows.iter().filter(|row| row.own || stands_out(row))
+    let blamed = breach.rows.iter().any(|row| row.own && stands_out(row));
+    breach.rows.iter().filter(move |row| row.own || (stands_out(row) && !blamed))
 }
 
 /// Whether a share is shown to be higher within the windows.

@@ -4,8 +4,8 @@ use super::{number, text, waits, words};
 use crate::run::{MoveKind, Moved, MoverRow, Movers};
 
 /// How to read the tables.
-pub(crate) const TABLE: &str = "CPU an operation in the function or crate itself, mean over the evidence trials of each variant; \
-    the difference has a 95 % interval over pairs of trials, and what is not shown by it after correction (Benjamini and \
+pub(crate) const TABLE: &str = "Difference of CPU an operation, of the function or crate itself and with all it calls, mean over \
+    pairs of evidence trials; it has a 95 % interval over pairs of trials, and what is not shown by it after correction (Benjamini and \
     Hochberg, 5 %) is marked ~.";
 
 /// How to read the picture.
@@ -54,12 +54,14 @@ fn signed(seconds: f64) -> String {
 
 /// The place of a row.
 pub(crate) fn place(row: &MoverRow) -> String {
-    waits::place(&row.name, &row.file, row.line)
+    // The standard library lies in a folder of its commit, which says nothing.
+    let commit = row.file.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/'));
+    waits::place(&row.name, commit.map_or(&row.file, |(_, file)| file), row.line)
 }
 
-/// Rows worth a look: what moved, and the program's own besides.
+/// Rows worth a look: the program's own, and what moved itself; what only passes calls on moves with them.
 pub(crate) fn shown(rows: &[MoverRow]) -> impl Iterator<Item = &MoverRow> {
-    rows.iter().filter(|row| row.moved() || row.own)
+    rows.iter().filter(|row| row.own || row.exclusive.change != MoveKind::Unsure)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ const FEW_SAMPLES: u64 = 10;
 pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, timed: &Timed, record: &CpuRecord) -> anyhow::Result<()> {
     let variant = of.variant;
     let Some(open) = record.open.as_ref().filter(|open| !open.each.at_ns.is_empty()) else { return Ok(()) };
-    let pieces = Pieces::of(open);
+    let pieces = Pieces::of(open, of.limit_s);
     let told = Breach { trial: of.trial, ..told(timed, record, open, &pieces) };
     if told.within > 0 {
         let mut profile = timed.difference(&pieces.within, &pieces.outside, &[]);
@@ -58,7 +58,8 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn of(open: &OpenPhase) -> Self {
+    /// `limit_s` is that of the scenario's objective, where it has one.
+    fn of(open: &OpenPhase, limit_s: Option<f64>) -> Self {
         let operations: Vec<Operation> = open
             .each
             .at_ns
@@ -67,7 +68,11 @@ impl Pieces {
             .map(|(at, took)| Operation { at_ns: *at, took_ns: *took })
             .collect();
         let quantile = |at: f64| open.latency.as_ref().map_or(0, |latency| latency.value_at_quantile(at));
-        let limit = breach::derived(&operations, open.length_ns, quantile);
+        let limit = match limit_s {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency in seconds")]
+            Some(given) => breach::Limit { ns: (given * 1e9) as u64, from: "the objective of the scenario".to_owned() },
+            None => breach::derived(&operations, open.length_ns, quantile),
+        };
         let windows = breach::windows(&operations, limit.ns, open.length_ns);
         let piece = |from: u64, to: u64| Piece { from_ns: open.started_ns + from, to_ns: open.started_ns + to };
         let within = windows.iter().map(|window| piece(window.from_ns, window.to_ns)).collect();
@@ -98,11 +103,15 @@ fn told(timed: &Timed, record: &CpuRecord, open: &OpenPhase, pieces: &Pieces) ->
         parts.functions.iter().filter_map(|seen| row(seen, &parts, within, outside)).collect();
     let excess = |row: &BreachRow| row.within_share - row.outside_share;
     let sure = |row: &BreachRow| row.low.is_some_and(|low| low > 1.0);
+    // What the program can be blamed for comes first; the kernel and runtimes only with a reason.
+    let rank = |row: &BreachRow| match (row.own, sure(row)) {
+        (true, true) => 0,
+        (true, false) => 1,
+        (false, true) => 2,
+        (false, false) => 3,
+    };
     rows.sort_by(|a, b| {
-        (sure(b), b.own)
-            .cmp(&(sure(a), a.own))
-            .then(excess(b).total_cmp(&excess(a)))
-            .then(b.within_leaf.cmp(&a.within_leaf))
+        rank(a).cmp(&rank(b)).then(excess(b).total_cmp(&excess(a))).then(b.within_leaf.cmp(&a.within_leaf))
     });
     rows.truncate(MOST_ROWS);
     let mut told = Breach {
@@ -246,7 +255,7 @@ mod tests {
     fn a_stall_of_two_per_cent_stands_out() {
         let (timed, record) = stalling();
         let open = record.open.as_ref().unwrap();
-        let told = told(&timed, &record, open, &Pieces::of(open));
+        let told = told(&timed, &record, open, &Pieces::of(open, None));
         assert_eq!((told.window_count, told.late, told.operations), (10, 190, 10_000), "{told:?}");
         assert!((told.limit_s - 0.0015).abs() < 1e-5 && told.limit_from.contains("median"), "{told:?}");
         let first = &told.rows[0];
@@ -269,7 +278,8 @@ mod tests {
         let name = reports::run::writer::RunName { stamp: "20260102-030405", letters: "abcd" };
         let mut writer = RunWriter::create(folder.path(), name, &plan, "", &crate::machine::read()).unwrap();
         let variant = plan.variants[0].name.as_str();
-        write(&mut writer, &Gathered { variant, trial: 3, operations: 10_000 }, &timed, &record).unwrap();
+        write(&mut writer, &Gathered { variant, trial: 3, operations: 10_000, limit_s: None }, &timed, &record)
+            .unwrap();
         let read = reports::run::load(writer.path()).unwrap();
         let picture = &read.breaches[variant].flamegraph;
         assert!(picture.contains("app::stall"));
@@ -281,12 +291,22 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_is_given_is_the_limit() {
+        let (timed, record) = stalling();
+        let open = record.open.as_ref().unwrap();
+        let told = told(&timed, &record, open, &Pieces::of(open, Some(0.0105)));
+        // Of each stall those that waited longer: ten of twenty.
+        assert_eq!((told.limit_s, told.late, told.window_count), (0.0105, 100, 10));
+        assert_eq!(told.limit_from, "the objective of the scenario");
+    }
+
+    #[test]
     fn where_nothing_was_late_that_is_told() {
         let (timed, mut record) = stalling();
         let open = record.open.as_mut().unwrap();
         open.each.took_ns.iter_mut().for_each(|took| *took = MS);
         let open = record.open.as_ref().unwrap();
-        let told = told(&timed, &record, open, &Pieces::of(open));
+        let told = told(&timed, &record, open, &Pieces::of(open, None));
         assert_eq!((told.window_count, told.late, told.within, told.rows.len()), (0, 0, 0, 0), "{told:?}");
         assert_eq!(told.outside, 10_000);
     }

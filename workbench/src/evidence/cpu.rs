@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    const OF: Gathered<'_> = Gathered { variant: "broken", trial: 7, operations: 100 };
+    const OF: Gathered<'_> = Gathered { variant: "broken", trial: 7, operations: 100, limit_s: None };
 
     #[test]
     fn trials_of_a_variant_are_one_profile_that_tells_them_apart() {

@@ -88,6 +88,8 @@ pub struct Gathered<'a> {
     pub trial: u32,
     /// Operations that were answered meanwhile.
     pub operations: u64,
+    /// Latency beyond which an operation is late by the scenario's objective, seconds.
+    pub limit_s: Option<f64>,
 }
 
 impl Gathered<'_> {

@@ -11,6 +11,7 @@ mod json_schema;
 mod knobs;
 mod listing;
 mod measured;
+mod moments;
 mod output;
 mod plans;
 mod program;

@@ -2,7 +2,7 @@
 
 use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, hanging, paragraph};
-use crate::render::{movers, number, text};
+use crate::render::{movers, text};
 use crate::run::{MoveKind, MoverRow, Movers};
 
 /// Rows of each table.
@@ -46,7 +46,7 @@ fn of(one: &Movers, width: usize, ink: Ink) -> String {
 }
 
 fn table(head: &str, rows: &[MoverRow], width: usize, ink: Ink) -> String {
-    let heads = ["base", "other", "difference", head];
+    let heads = ["itself", "with all it calls", head];
     let mut lines = vec![heads.iter().map(|head| Piece::new(*head, Look::Dim)).collect::<Vec<_>>()];
     let shown: Vec<_> = movers::shown(rows).collect();
     for row in shown.iter().take(ROWS) {
@@ -55,13 +55,12 @@ fn table(head: &str, rows: &[MoverRow], width: usize, ink: Ink) -> String {
             MoveKind::Shrank | MoveKind::Unsure => Look::Plain,
         };
         lines.push(vec![
-            Piece::plain(number::seconds(row.exclusive.base)),
-            Piece::plain(number::seconds(row.exclusive.candidate)),
             Piece::new(movers::difference(&row.exclusive), look),
+            Piece::plain(movers::difference(&row.inclusive)),
             Piece::plain(movers::place(row)),
         ]);
     }
-    let mut out = grid(&lines, &[Align::Right, Align::Right, Align::Left, Align::Left], 0, width, ink);
+    let mut out = grid(&lines, &[Align::Left, Align::Left, Align::Left], 0, width, ink);
     let more = shown.len().saturating_sub(ROWS);
     if more > 0 {
         out.push_str(&hanging(Look::Dim, &format!("{more} more: show --movers --json has them"), 0, width, ink));
@@ -81,16 +80,16 @@ mod tests {
         shown to differ, by 6 pairs of trials.
         something to know
 
-           base    other  difference                          function
-        10.0 µs  22.0 µs  +12.0 µs [+11.0 µs, +13.0 µs]       shop::hash<b> (src/<shop>.rs:41)
-        5.00 µs      0 s  gone −5.00 µs [−6.00 µs, −4.00 µs]  shop::flush (src/<shop>.rs:12)
-        20.0 µs  20.5 µs  ~ +500 ns [−500 ns, +1.50 µs]       shop::price (src/<shop>.rs:7)
+        itself                              with all it calls                   function
+        +12.0 µs [+11.0 µs, +13.0 µs]       +12.0 µs [+11.0 µs, +13.0 µs]       shop::hash<b> (src/<shop>.rs:41)
+        gone −5.00 µs [−6.00 µs, −4.00 µs]  gone −5.00 µs [−6.00 µs, −4.00 µs]  shop::flush (src/<shop>.rs:12)
+        ~ +500 ns [−500 ns, +1.50 µs]       ~ +500 ns [−500 ns, +1.50 µs]       shop::price (src/<shop>.rs:7)
 
-           base    other  difference                     crate
-        41.0 µs  55.0 µs  +14.0 µs [+13.0 µs, +15.0 µs]  shop
-        CPU an operation in the function or crate itself, mean over the evidence trials of each variant; the
-        difference has a 95 % interval over pairs of trials, and what is not shown by it after correction (Benjamini
-        and Hochberg, 5 %) is marked ~.
+        itself                         with all it calls              crate
+        +14.0 µs [+13.0 µs, +15.0 µs]  +14.0 µs [+13.0 µs, +15.0 µs]  shop
+        Difference of CPU an operation, of the function or crate itself and with all it calls, mean over pairs of
+        evidence trials; it has a 95 % interval over pairs of trials, and what is not shown by it after correction
+        (Benjamini and Hochberg, 5 %) is marked ~.
         ");
     }
 }

@@ -1,0 +1,80 @@
+//! Samples with their times, what ran while operations were late, and what moved between variants, of a real run.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::sample::program;
+
+const LITTLE: &[&str] = &[
+    "--trials",
+    "1",
+    "--seed",
+    "7",
+    "--set",
+    "trial.warmup=20ms",
+    "--set",
+    "trial.saturated=300ms",
+    "--set",
+    "load.operations=400",
+    "--set",
+    "load.rate=2000",
+];
+
+#[test]
+fn evidence_trials_are_one_profile_and_tell_what_moved() {
+    let program = program();
+    let run = ["run", "allocator-lab", "--vary", "allocator.kind=jemalloc,system", "--evidence-trials", "2"];
+    let ran = program.run(&[&run, LITTLE].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let run = program.only_run();
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    let profiles: Vec<_> = summary["profiles"].as_array().unwrap().iter().filter(|one| one["kind"] == "cpu").collect();
+    assert_eq!(profiles.len(), 2, "one entry a variant, however many trials: {profiles:?}");
+    if let Some(missing) = profiles.iter().find(|one| !one["missing"].is_null()) {
+        assert!(!missing["missing"].as_str().unwrap().is_empty(), "a starved machine, and why is said");
+        return;
+    }
+    for profile in &profiles {
+        let bytes = fs::read(run.join(profile["path"].as_str().unwrap())).unwrap();
+        let read = flamegraphs::read::pprof(&bytes).unwrap();
+        let trials: BTreeSet<&str> = read.samples().iter().filter_map(|sample| sample.label("trial")).collect();
+        assert!(!trials.is_empty() && trials.len() <= 2, "{trials:?}");
+        let answered = read.meta.comments.iter().filter(|comment| comment.starts_with("operations: trial=")).count();
+        assert_eq!(answered, 2, "{:?}", read.meta.comments);
+    }
+    let movers = &summary["movers"][0];
+    assert_eq!(movers["candidate"], "kind=system");
+    assert!(movers["pairs"] == 2 || movers["refused"].is_string(), "{movers}");
+    let shown = program.run(&["show", "--movers"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert!(shown.stdout.contains("kind=system against kind=jemalloc"), "{}", shown.stdout);
+    let json: serde_json::Value = serde_json::from_str(&program.run(&["show", "--movers", "--json"]).stdout).unwrap();
+    assert_eq!(json["movers"][0], *movers);
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("<section id=\"movers\">"));
+
+    // Only perf events have times; where the kernel refuses them, that is said.
+    let from_outside = profiles[0]["source"].as_str().unwrap().starts_with("perf");
+    let late = program.run(&["show", "--breach"]);
+    if from_outside {
+        assert_eq!(late.code, Some(0), "{}", late.stderr);
+        assert!(late.stdout.contains("measured operations"), "{}", late.stdout);
+        let folder = run.join(profiles[0]["path"].as_str().unwrap());
+        assert!(folder.with_file_name("samples.json.gz").exists());
+    } else {
+        assert_eq!(late.code, Some(2));
+        assert!(late.stderr.contains("perf events"), "{}", late.stderr);
+    }
+}
+
+#[test]
+fn evidence_that_is_not_asked_for_is_not_repeated() {
+    let program = program();
+    for (flags, said) in [
+        (["--evidence-trials", "0", "--evidence", "cpu"], "`--evidence-trials` = 0 is out of range"),
+        (["--evidence-trials", "3", "--evidence", "none"], "repeats CPU evidence, and none is asked for"),
+    ] {
+        let ran = program.run(&[&["run", "allocator-lab"][..], &flags].concat());
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
