@@ -23,7 +23,7 @@ pub fn prepared(budget: Duration, catalog: &Catalog) -> anyhow::Result<Prepared>
     let wish = |amount| Wish {
         scenario: "http-service".to_owned(),
         variants: vec!["fixed".to_owned()],
-        vary: vec![("env.WORKBENCH_TWIN".to_owned(), vec!["1".to_owned(), "2".to_owned()])],
+        vary: vec![("env.TWIN".to_owned(), vec!["1".to_owned(), "2".to_owned()])],
         evidence: Some(Vec::new()),
         amount,
         ..Wish::default()
@@ -59,7 +59,7 @@ mod tests {
         let differ: Vec<_> =
             variants[0].requested.iter().filter(|one| !variants[1].requested.iter().any(|two| two == *one)).collect();
         assert_eq!(differ.len(), 1, "{differ:?}");
-        assert_eq!(differ[0].0, "env.WORKBENCH_TWIN");
+        assert_eq!(differ[0].0, "env.TWIN");
         assert_eq!(prepared.plan.trials.len(), 2 * prepared.plan.blocks as usize);
         assert!(prepared.plan.blocks >= 12);
     }
