@@ -399,6 +399,13 @@ pub(crate) struct Gate {
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
+    /// Print what happens as it happens, a JSON document a line, and the result as the last (see `schema events`).
+    #[arg(long, conflicts_with = "json")]
+    pub events: bool,
+    #[command(flatten)]
+    pub error_budget: ci::Budget,
+    #[command(flatten)]
+    pub outputs: ci::Outputs,
 }
 
 /// What the exit code is where nothing can be told.

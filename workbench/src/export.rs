@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
-use reports::render::export::{FORMATS, Format, STEP_SUMMARY_ROOM, export, step_summary};
-use reports::run::{RunSummary, TrialRecord, reader};
+use reports::render::export::{FORMATS, Format, STEP_SUMMARY_ROOM, export, frozen, step_summary};
+use reports::run::{BudgetRecord, RunSummary, TrialRecord, reader};
 
 use crate::{settings, ui};
 
@@ -124,9 +124,28 @@ pub fn write(outputs: &[Output], summary: &RunSummary, path: &Path) -> anyhow::R
     Ok(())
 }
 
+/// Writes what a gate leaves that measured nothing, since the error budget is spent, wherever somebody may look for it.
+///
+/// # Errors
+/// Files that cannot be written.
+pub fn write_frozen(outputs: &[Output], scenario: &str, budget: &BudgetRecord) -> anyhow::Result<()> {
+    for output in outputs {
+        let Some(text) = frozen(output.format, scenario, budget) else { continue };
+        match &output.to {
+            Destination::Printed => ui::result(&text)?,
+            Destination::Said => ui::remark(text.trim_end()),
+            Destination::File(file) => {
+                make_folder(file)?;
+                fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            }
+            Destination::Appended(file) => add(file, &text)?,
+        }
+    }
+    Ok(())
+}
+
 /// Adds to a job summary what still fits.
 fn append(file: &Path, summary: &RunSummary, trials: &[TrialRecord]) -> anyhow::Result<()> {
-    make_folder(file)?;
     let there = fs::metadata(file).map_or(0, |metadata| metadata.len());
     let room = STEP_SUMMARY_ROOM.saturating_sub(usize::try_from(there).unwrap_or(usize::MAX));
     let text = step_summary(summary, trials, room);
@@ -134,6 +153,11 @@ fn append(file: &Path, summary: &RunSummary, trials: &[TrialRecord]) -> anyhow::
         ui::remark(&format!("warning: {} is full (1 MiB): nothing was added to it", file.display()));
         return Ok(());
     }
+    add(file, &text)
+}
+
+fn add(file: &Path, text: &str) -> anyhow::Result<()> {
+    make_folder(file)?;
     let append = || OpenOptions::new().create(true).append(true).open(file)?.write_all(text.as_bytes());
     append().with_context(|| format!("cannot append to {}", file.display()))
 }

@@ -17,8 +17,8 @@ use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    BurnRate, Event, EvidenceKind, FORMAT, GateOutcome, ProfileSummary, RunError, RunSummary, Settings, Slo,
-    SloSummary, Status, Stopped, TrialOutcome, VariantSummary,
+    BudgetRecord, BurnRate, Event, EvidenceKind, FORMAT, GateOutcome, ProfileSummary, RunError, RunSummary, Settings,
+    Slo, SloSummary, Status, Stopped, TrialOutcome, VariantSummary,
 };
 
 use crate::evidence;
@@ -31,10 +31,10 @@ type Recorded = BTreeMap<String, Result<View, String>>;
 /// # Errors
 /// A run directory that cannot be read or written.
 pub fn write(writer: &mut RunWriter, status: Status, finished_at: &str) -> anyhow::Result<RunSummary> {
-    write_gated(writer, status, finished_at, None)
+    write_gated(writer, status, finished_at, None, None)
 }
 
-/// As [`write`], of a run that a gate decided.
+/// As [`write`], of a run that a gate decided, with what was left of the error budget in production.
 ///
 /// # Errors
 /// A run directory that cannot be read or written.
@@ -43,6 +43,7 @@ pub fn write_gated(
     status: Status,
     finished_at: &str,
     gate: Option<GateOutcome>,
+    budget: Option<BudgetRecord>,
 ) -> anyhow::Result<RunSummary> {
     let run = reader::load(writer.path())?;
     let recorded = recordings::readable(&run);
@@ -52,7 +53,9 @@ pub fn write_gated(
         differences.insert(movers.candidate.clone(), picture);
         summary.movers.push(movers);
     }
-    if let Some(gate) = gate {
+    summary.budget = budget;
+    if let Some(mut gate) = gate {
+        reports::budget::settle(&mut gate, summary.slo.as_ref());
         summary.verdict.clone_from(&gate.sentence);
         if gate.stopped == Stopped::Early {
             summary.warnings.push(EARLY.to_owned());

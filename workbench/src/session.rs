@@ -13,7 +13,9 @@ use anyhow::Context;
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{ARRIVALS_FILE, RunName, RunWriter};
-use reports::run::{BuildInfo, CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits};
+use reports::run::{
+    BudgetRecord, BuildInfo, CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits,
+};
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::{Program, Scenario, Variant};
@@ -101,6 +103,8 @@ pub struct Session {
     done: Vec<u32>,
     /// Settings that earlier sittings read back, by variant.
     before: Vec<(String, Settings)>,
+    /// What was left of the error budget in production.
+    budget: Option<BudgetRecord>,
 }
 
 /// Turns a wish into a plan. Runs nothing and writes nothing.
@@ -301,7 +305,7 @@ impl Session {
         if let Some(trace) = &scenario.load.trace {
             writer.arrivals(&scenarios::trace::to_csv(trace, &scenario.mix))?;
         }
-        Ok(Self { prepared, writer, done: Vec::new(), before: Vec::new() })
+        Ok(Self { prepared, writer, done: Vec::new(), before: Vec::new(), budget: None })
     }
 
     /// Takes an interrupted run up again: same plan, same program, same kind of host.
@@ -369,7 +373,13 @@ impl Session {
         });
         let before = before.collect();
         let writer = RunWriter::reopen(path)?;
-        Ok(Self { prepared: Prepared { resolved, plan: run.plan }, writer, done, before })
+        Ok(Self { prepared: Prepared { resolved, plan: run.plan }, writer, done, before, budget: None })
+    }
+
+    /// Keeps what was left of the error budget with the run.
+    #[must_use]
+    pub fn with_budget(self, budget: Option<BudgetRecord>) -> Self {
+        Self { budget, ..self }
     }
 
     /// Name of the run.
@@ -429,7 +439,8 @@ impl Session {
         let mut referee = GateReferee::new(gate);
         let ending = self.conduct(listener, stop, programs, Some(&mut referee))?;
         let outcome = referee.outcome(&ending);
-        let summary = report::write_gated(&mut self.writer, ending.status(), &SystemClock.now(), Some(outcome))?;
+        let (status, now, budget) = (ending.status(), SystemClock.now(), self.budget.take());
+        let summary = report::write_gated(&mut self.writer, status, &now, Some(outcome), budget)?;
         Ok((ending, summary))
     }
 

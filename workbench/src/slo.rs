@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reports::budget;
 use reports::run::writer::RunWriter;
 use reports::run::{BudgetRecord, RunSummary, Slo, SloSummary, SloVerdict, reader};
+use reports::{budget, render};
 use scenarios::catalog::Catalog;
 use scenarios::objectives::{self, WrittenObjective};
 
@@ -155,6 +155,14 @@ pub fn exit(judged: &RunSummary) -> Exit {
 /// Whether nothing may be released: the budget is spent and nobody said why to go on.
 pub fn is_frozen(budget: &BudgetRecord) -> bool {
     budget.frozen && budget.overridden.is_none()
+}
+
+/// Why a gate measures nothing: exit code 13.
+pub fn frozen(budget: &BudgetRecord) -> anyhow::Error {
+    let said = render::budget(budget);
+    let message =
+        format!("{said}; `--override-budget REASON` measures all the same, and the reason is kept with the run");
+    Refusal { exit: Exit::BudgetFrozen, message }.into()
 }
 
 /// Rules for Prometheus that watch an objective.

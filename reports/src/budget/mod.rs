@@ -6,9 +6,11 @@ mod burn;
 mod count;
 mod remaining;
 mod rules;
+mod settle;
 
 pub use binomial::{Interval, interval};
 pub use burn::judge;
 pub use count::count;
 pub use remaining::{BudgetError, FREEZE_BELOW, answer, decide, document, number};
 pub use rules::{RulesError, Sli, WINDOW, rules};
+pub use settle::settle;

@@ -42,6 +42,11 @@ use crate::run::{
 
 pub use kernel::metrics as kernel_metrics;
 
+/// What is left of an error budget, in words.
+pub fn budget(budget: &crate::run::BudgetRecord) -> String {
+    slo::budget(budget)
+}
+
 /// A name or a line as it may reach a terminal: on one line, with everything invisible spelled out.
 pub fn printable(text: &str) -> String {
     text::sentence(text)

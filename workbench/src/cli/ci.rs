@@ -59,7 +59,7 @@ pub(crate) struct Objective {
 pub(crate) struct Budget {
     /// What is left of the error budget: a part (`0.37`, `37%`), a JSON file with `remaining`, or a Prometheus query
     /// (`http://HOST:9090/api/v1/query?query=…`). Below 5 % the gate is frozen.
-    #[arg(long = "budget", value_name = "PART|FILE|URL")]
+    #[arg(long = "budget", value_name = "PART|FILE|URL", allow_negative_numbers = true)]
     pub error_budget: Option<String>,
     /// Go on all the same; the reason is kept in run.json.
     #[arg(long, value_name = "REASON", requires = "error_budget")]

@@ -1,5 +1,7 @@
 //! `workbench gate`.
 
+use std::path::Path;
+
 use reports::limits::OnCannotTell;
 use reports::render;
 use scenarios::catalog::Catalog;
@@ -7,14 +9,19 @@ use scenarios::resolve;
 
 use super::run::{failure, program};
 use crate::cli::{self, CannotTell};
+use crate::clock::{Clock, SystemClock};
 use crate::conductor::Ending;
+use crate::events::lines;
 use crate::exit::{Exit, Refusal};
 use crate::gate::{Against, GateWish, PreparedGate, prepare};
 use crate::session::{Amount, Session, Wish};
-use crate::{plan, signals, spans, ui};
+use crate::{budget, export, plan, signals, slo, spans, ui};
 
 /// Measures both sides, judges the limits, exits by the verdict.
 pub(super) fn gate(flags: &cli::Gate, verbosity: u8, catalog: &Catalog) -> anyhow::Result<Exit> {
+    let outputs = export::beside(&flags.outputs.outputs).map_err(Refusal::usage)?;
+    let asked = flags.error_budget.error_budget.as_ref();
+    let budget = asked.map(|asked| budget::record(asked, flags.error_budget.override_budget.clone())).transpose()?;
     let stop = signals::stop_on_interrupt()?;
     let store = super::store()?;
     let PreparedGate { prepared, gate, notes } =
@@ -26,17 +33,30 @@ pub(super) fn gate(flags: &cli::Gate, verbosity: u8, catalog: &Catalog) -> anyho
         ui::result(&super::run::dry_run(&prepared.plan, flags.json)?)?;
         return Ok(Exit::Done);
     }
-    let session = Session::create(prepared, &store)?;
+    if let Some(budget) = budget.as_ref().filter(|budget| slo::is_frozen(budget)) {
+        // Before anything is measured: nothing of it could be released.
+        export::write_frozen(&outputs, &prepared.plan.scenario, budget)?;
+        return Err(slo::frozen(budget));
+    }
+    let session = Session::create(prepared, &store)?.with_budget(budget);
     spans::subscribe(verbosity, Some(session.log()?));
     announce(&session, gate.looks());
     let plan = session.plan();
     let names = plan.variants.iter().map(|variant| variant.name.as_str());
     let mut progress = ui::Progress::new(plan::trial_seconds(&plan.phases), plan.blocks, names);
-    let result = session.run_gated(gate, &mut progress, &stop);
+    let result = if flags.events {
+        let run = session.id().to_owned();
+        session.run_gated(gate, &mut ui::EventLines::new(&run, &mut progress), &stop)
+    } else {
+        session.run_gated(gate, &mut progress, &stop)
+    };
     progress.clear();
     let (ending, summary) = result?;
     let Some(outcome) = &summary.gate else { anyhow::bail!("the gate left no verdict in {}", summary.path) };
-    if flags.json {
+    export::write(&outputs, &summary, Path::new(&summary.path))?;
+    if flags.events {
+        ui::event(&lines::result(&summary, &SystemClock.now()));
+    } else if flags.json {
         ui::result(&render::json::document(&summary))?;
     } else {
         ui::result(&render::terminal::gate(&summary, outcome, ui::color(), ui::width()))?;

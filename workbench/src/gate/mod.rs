@@ -147,7 +147,7 @@ pub fn prepare(
 /// Leaves out of a trial what no limit asks about, so that more pairs fit in the same time.
 fn shorten(scenario: &mut Scenario, limits: &[Limit]) {
     scenario.trial.ladder = Ladder::Off;
-    if !scenario.trial.saturated.is_zero() && !limits.iter().any(Limit::needs_open_loop) {
+    if !scenario.trial.saturated.is_zero() && !limits.iter().any(Limit::needs_open_loop) && scenario.slo.is_none() {
         let load = &mut scenario.load;
         load.operations = 0;
         load.stages.clear();

@@ -187,3 +187,79 @@ fn init_writes_a_workflow_and_overwrites_nothing() {
     insta::assert_snapshot!(program.transcript(&arguments));
     insta::assert_snapshot!(program.transcript(&["init"]));
 }
+
+/// Two sides that are one program, held to what every machine holds; `--cannot-tell pass` for two pairs that show little.
+const GATE: &[&str] = &[
+    "gate",
+    "slow.toml",
+    "--against-variant",
+    "one",
+    "--variant",
+    "two",
+    "--limit",
+    "rss.max<1000GiB",
+    "--trials",
+    "2",
+    "--cannot-tell",
+    "pass",
+    "--seed",
+    "7",
+];
+
+/// A scenario with this objective and trials as short as they can be.
+fn write_scenario(program: &Program, objective: &str) {
+    let text = "name = \"slow\"\nversion = 1\nsummary = \"\"\n\
+                workload = \"allocator-lab\"\n\
+                [trial]\nwarmup = \"20ms\"\nsaturated = \"50ms\"\n\
+                [load]\nrate = 1000\noperations = 200\nmax_lag_p99 = \"1s\"\n\
+                [[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n";
+    let catalogue = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/catalog/allocator-lab.toml");
+    let lab: toml::Table = toml::from_str(&fs::read_to_string(catalogue).unwrap()).unwrap();
+    let mut scenario: toml::Table = toml::from_str(text).unwrap();
+    for key in ["mix", "workload_parameters"] {
+        scenario.insert(key.to_owned(), lab[key].clone());
+    }
+    let slo: toml::Table = toml::from_str(objective).unwrap();
+    scenario.insert("slo".to_owned(), slo.into());
+    fs::write(program.folder().join("slow.toml"), toml::to_string(&scenario).unwrap()).unwrap();
+}
+
+#[test]
+fn a_spent_budget_freezes_a_gate_before_anything_is_measured() {
+    let program = program();
+    write_scenario(&program, "objective = 0.01");
+    let outputs = ["--output", "annotations", "--output", "junit=junit.xml", "--output", "comment=comment.md"];
+    let ran = program.run(&[GATE, &["--budget", "-0.5"], &outputs].concat());
+    assert_eq!(ran.code, Some(13), "{}", ran.stderr);
+    assert!(program.runs().is_empty());
+    let told = "error: the error budget is overspent by 50 % (given): frozen below 5 %";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("::error title=workbench%3A error budget::"), "{}", ran.stderr);
+    assert!(fs::read_to_string(program.folder().join("junit.xml")).unwrap().contains("failures=\"1\""));
+    assert!(fs::read_to_string(program.folder().join("comment.md")).unwrap().starts_with("<!-- workbench:slow -->\n"));
+
+    let reason = ["--budget=-0.5", "--override-budget", "fix of an incident", "--json"];
+    let ran = program.run(&[GATE, &reason, &outputs].concat());
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let summary = json(&ran.stdout);
+    assert_eq!(summary["budget"]["overridden"], "fix of an incident");
+    assert_eq!(misfits(&json(&printed(&program, &["schema", "run"])), &summary), [""; 0]);
+    assert!(fs::read_to_string(program.folder().join("junit.xml")).unwrap().contains("name=\"rss.max&lt;1000GiB\""));
+}
+
+/// No operation takes less than a nanosecond. Where the machine answers nothing at all, all are bad, too.
+#[test]
+fn a_missed_objective_breaks_a_gate_whose_limits_hold() {
+    let program = program();
+    write_scenario(&program, "objective = 0.99\nlatency = \"1ns\"");
+    let ran = program.run(&[GATE, &["--output", "comment=comment.md", "--json"]].concat());
+    let summary = json(&ran.stdout);
+    if summary["variants"][1]["driver_limited"] == summary["variants"][1]["trials"] {
+        // Nothing is known of latencies here, and the limits hold.
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+        return;
+    }
+    assert_eq!(ran.code, Some(10), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("The objective is missed"), "{}", ran.stdout);
+    assert!(fs::read_to_string(program.folder().join("comment.md")).unwrap().contains("regressed:"));
+}

@@ -7,6 +7,7 @@ mod bmf;
 mod check;
 mod comment;
 mod csv;
+mod frozen;
 mod junit;
 mod open_metrics;
 mod sarif;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use annotations::annotations;
 pub use comment::{comment, marker};
+pub use frozen::frozen;
 pub use step_summary::{ROOM as STEP_SUMMARY_ROOM, step_summary};
 
 use crate::run::{RunSummary, TrialRecord};

@@ -124,6 +124,14 @@ fn latencies_of_a_late_driver_are_not_exported() {
 }
 
 #[test]
+fn a_frozen_gate_says_so_where_one_looks() {
+    let budget = crate::budget::decide(-0.2, "http://prometheus:9090/<b>".into(), None);
+    let said =
+        FORMATS.iter().filter_map(|(format, name, _)| Some(format!("{name}\n{}", frozen(*format, "a|b", &budget)?)));
+    insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
 fn the_worst_ten_are_annotated() {
     let mut fixture = gated();
     let gate = fixture.summary.gate.as_mut().unwrap();

@@ -5,6 +5,7 @@ use super::layout::{Align, Piece, grid, hanging, paragraph};
 use crate::baseline::Baseline;
 use crate::limits::words;
 use crate::metric::{self, format_value};
+use crate::render::slo::sentences;
 use crate::render::text;
 use crate::run::{GateOutcome, GateSide, GateVerdict, LimitOutcome, LimitVerdict, RunSummary};
 
@@ -21,6 +22,12 @@ pub fn gate(summary: &RunSummary, outcome: &GateOutcome, color: bool, width: usi
     let aligns = [Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Left];
     out.push_str(&grid(&rows, &aligns, 0, width, ink));
     out.push('\n');
+    for said in sentences(summary) {
+        out.push_str(&format!("{}\n", paragraph(&said, 2, width)));
+    }
+    if summary.slo.is_some() || summary.budget.is_some() {
+        out.push('\n');
+    }
     for warning in &summary.warnings {
         out.push_str(&ink.paint(Look::Warn, "warning"));
         out.push_str(&format!(": {}\n", paragraph(&text::sentence(warning), 9, width)));
