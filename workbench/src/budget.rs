@@ -45,8 +45,8 @@ pub enum SourceError {
     /// An address without a query.
     #[error("{0} asks for nothing: end it in `/api/v1/query?query=…`")]
     NoQuery(String),
-    /// Spoken over TLS.
-    #[error("`{0}://` is not spoken here: `curl -sS 'URL' > budget.json`, then `--budget budget.json`")]
+    /// A scheme that is not spoken.
+    #[error("`{0}://` is not spoken here: http://HOST:PORT/api/v1/query?query=… or https://…")]
     Scheme(String),
     /// Not an address.
     #[error("`{0}` is not an address: http://HOST:PORT/api/v1/query?query=…")]
@@ -111,7 +111,8 @@ fn query(url: &str) -> Result<(f64, String), SourceError> {
         AddressError::Scheme(scheme) => SourceError::Scheme(scheme),
         AddressError::Malformed(text) => SourceError::Malformed(text),
     })?;
-    let place = format!("http://{}", address.authority());
+    let scheme = if address.secure { "https" } else { "http" };
+    let place = format!("{scheme}://{}", address.authority());
     let path = path(url);
     if !path.contains(QUERY) || !path.contains("query=") {
         return Err(SourceError::NoQuery(place));
@@ -195,7 +196,7 @@ mod tests {
         let told = |asked: &str| record(asked, None).unwrap_err().to_string();
         assert!(told("http://127.0.0.1:1/api/v1/query?query=a").contains("cannot be reached"));
         insta::assert_snapshot!(told("http://127.0.0.1:1/graph"), @"`--budget`: http://127.0.0.1:1 asks for nothing: end it in `/api/v1/query?query=…`");
-        insta::assert_snapshot!(told("https://p/api/v1/query?query=a"), @"`--budget`: `https://` is not spoken here: `curl -sS 'URL' > budget.json`, then `--budget budget.json`");
+        assert!(told("ftp://p/api/v1/query?query=a").contains("`ftp://` is not spoken here"));
         insta::assert_snapshot!(told("37"), @"`--budget`: the command line: `37` is not a remaining budget: a part such as `0.37` or `37%` (0 is spent, below 0 overspent, 1 untouched)");
         assert!(told("gone.json").starts_with("`--budget`: cannot read gone.json: "));
         assert!(told("much").contains("`much` is no remaining budget"));
