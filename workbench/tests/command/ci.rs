@@ -210,7 +210,7 @@ const GATE: &[&str] = &[
 fn write_scenario(program: &Program, objective: &str) {
     let text = "name = \"slow\"\nversion = 1\nsummary = \"\"\n\
                 workload = \"allocator-lab\"\n\
-                [trial]\nwarmup = \"20ms\"\nsaturated = \"50ms\"\n\
+                [trial]\nwarmup = \"0s\"\nsaturated = \"300ms\"\n\
                 [load]\nrate = 1000\noperations = 200\nmax_lag_p99 = \"1s\"\n\
                 [[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n";
     let catalogue = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/catalog/allocator-lab.toml");

@@ -13,7 +13,7 @@ pub(crate) const SMALL: &[&str] = &[
     "--seed",
     "7",
     "--set",
-    "trial.warmup=20ms",
+    "trial.warmup=0s",
     "--set",
     "trial.saturated=300ms",
     "--set",
