@@ -41,15 +41,19 @@ fn words(pid: i32) -> Option<Vec<String>> {
     Some(ended.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect())
 }
 
-/// What the process that was just started lacks of what it was to get; `None` where all is there. A script's command line
-/// begins with its interpreter, so that only its end is compared.
+/// What the process that was just started lacks of what it was to get; `None` where all is there.
+///
+/// The kernel hands a command line over as it was given: where another one is found, the process has written over it (nginx
+/// and PostgreSQL do) or has become another program already. Of such a process only the variables that can still be read are
+/// compared; a title may lie over those, too.
 pub(super) fn lacks(pid: i32, launch: &Launch) -> Option<String> {
-    let found = words(pid)?;
-    let arguments = &launch.words[1..];
-    if !found.ends_with(arguments) {
-        return Some(format!("the command line {:?} was asked for, and the process runs with {found:?}", launch.words));
-    }
-    lacks_variable(&launch.variables, &variables(pid)?)
+    let lacking = lacks_variable(&launch.variables, &variables(pid)?)?;
+    let written_over = words(pid).is_some_and(|found| !found.ends_with(&launch.words[1..]));
+    Some(if written_over {
+        format!("{lacking}; its command line is not the one that it was started with: a title may lie over both")
+    } else {
+        lacking
+    })
 }
 
 /// The first variable that was set and is not there.
