@@ -214,14 +214,14 @@ fn write_scenario(program: &Program, objective: &str) {
                 [load]\nrate = 1000\noperations = 200\nmax_lag_p99 = \"1s\"\n\
                 [[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n";
     let catalogue = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/catalog/allocator-lab.toml");
-    let lab: toml::Table = toml::from_str(&fs::read_to_string(catalogue).unwrap()).unwrap();
-    let mut scenario: toml::Table = toml::from_str(text).unwrap();
+    let lab: toml::Table = toml::from_str(&fs::read_to_string(catalogue).expect("the catalogue")).expect("TOML");
+    let mut scenario: toml::Table = toml::from_str(text).expect("TOML");
     for key in ["mix", "workload_parameters"] {
         scenario.insert(key.to_owned(), lab[key].clone());
     }
-    let slo: toml::Table = toml::from_str(objective).unwrap();
+    let slo: toml::Table = toml::from_str(objective).expect("TOML");
     scenario.insert("slo".to_owned(), slo.into());
-    fs::write(program.folder().join("slow.toml"), toml::to_string(&scenario).unwrap()).unwrap();
+    fs::write(program.folder().join("slow.toml"), toml::to_string(&scenario).expect("TOML")).expect("written");
 }
 
 #[test]
