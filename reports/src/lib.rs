@@ -6,6 +6,7 @@ pub mod budget;
 pub mod compare;
 pub mod console;
 pub mod findings;
+pub mod history;
 pub mod limits;
 pub mod metric;
 pub mod noise;

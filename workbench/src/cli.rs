@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Gate(Box<Gate>),
     /// List, remove or export baselines.
     Baseline(Baseline),
+    /// Show a metric over all runs of a scenario, and where it changed.
+    History(History),
     /// Profile a program that runs already, from outside or by asking its /debug/pprof endpoints; nothing is restarted.
     Attach(Attach),
     /// Start a scenario with tokio-console attached, live.
@@ -423,6 +425,37 @@ pub(crate) struct Baseline {
     /// What to do.
     #[command(subcommand)]
     pub action: BaselineAction,
+}
+
+/// `workbench history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Scenario [default: that of the latest run].
+    pub scenario: Option<String>,
+    /// Variant [default: the first of the latest run].
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Metric.
+    #[arg(long, value_name = "NAME", default_value = "cpu_per_op")]
+    pub metric: String,
+    /// The run that all others are set against [default: the oldest]: `@`, a beginning of its name, or a path.
+    #[arg(long, value_name = "RUN")]
+    pub reference: Option<String>,
+    /// Write a page with a chart.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<std::path::PathBuf>,
+    /// Measure the two programs around each change side by side, where both were kept.
+    #[arg(long)]
+    pub rerun: bool,
+    /// Wall-time budget of each of these.
+    #[arg(long = "for", value_name = "DURATION", requires = "rerun")]
+    pub budget: Option<String>,
+    /// Seed of the permutation test that finds changes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What can be done with baselines; `run --save-as NAME` makes them.

@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod exit;
 pub mod export;
 pub mod gate;
+pub mod history;
 pub mod init;
 pub mod load;
 pub mod machine;

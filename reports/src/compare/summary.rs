@@ -6,7 +6,7 @@ use super::pairs::{measured_operations, value};
 use crate::metric;
 use crate::run::levels;
 use crate::run::{MetricValue, Metrics, Plan, TrialKind, TrialOutcome, TrialRecord, VariantSummary};
-use crate::stats::median;
+use crate::stats::{median, standard_deviation};
 
 /// Summarises every variant of the plan, in its order.
 ///
@@ -38,6 +38,7 @@ pub fn summarise(plan: &Plan, trials: &[TrialRecord], merged: &BTreeMap<String, 
                 measured_operations: measured_operations(well.iter().copied()),
                 levels: levels::summarise(well.iter().copied()),
                 metrics: metrics(&well, merged.get(&variant.name).unwrap_or(&none)),
+                log_errors: log_errors(&well),
                 heeded: well.first().map(|trial| trial.heeded.clone()).unwrap_or_default(),
             }
         })
@@ -61,6 +62,20 @@ fn metrics(trials: &[&TrialRecord], merged: &Metrics) -> BTreeMap<String, Metric
             Some((name.clone(), MetricValue { value, unit }))
         })
         .collect()
+}
+
+/// Standard errors of the mean logarithm; a history weighs runs by them.
+fn log_errors(trials: &[&TrialRecord]) -> Metrics {
+    let compared = metric::METRICS.iter().filter(|metric| metric.compared);
+    let error = |about: &metric::Metric| {
+        let kept = trials.iter().filter(|trial| !about.latency || trial.driver.limited.is_none());
+        let logs: Vec<f64> = kept.filter_map(|trial| value(trial, about.name)).map(f64::ln).collect();
+        let spread = standard_deviation(&logs).filter(|_| logs.iter().all(|log| log.is_finite()))?;
+        #[allow(clippy::cast_precision_loss, reason = "a number of trials")]
+        let error = spread / (logs.len() as f64).sqrt();
+        Some((about.name.to_owned(), error))
+    };
+    compared.filter_map(error).collect()
 }
 
 fn count(number: usize) -> u32 {

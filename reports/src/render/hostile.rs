@@ -222,7 +222,10 @@ fn html_holds_only_our_own_tags() {
         assert_eq!(count("iframe"), fixture.flamegraphs.len(), "{evil:?}");
         assert_eq!(
             count("title"),
-            1 + page.matches("</title></circle>").count() + page.matches("</title></path>").count()
+            1 + ["circle", "path", "rect"]
+                .map(|shape| page.matches(&format!("</title></{shape}>")).count())
+                .iter()
+                .sum::<usize>()
         );
         for (tag, attributes) in &tags {
             assert!(TAGS.contains(&tag.as_str()), "<{tag}> for {evil:?}");

@@ -75,6 +75,9 @@ pub enum Stopped {
 pub struct GateSide {
     /// Variant of this run.
     pub variant: String,
+    /// The scenario's variant that it is.
+    #[serde(default)]
+    pub original: String,
     /// Where it comes from, for people: `baseline main (commit 0123456)`, `this build`, `revision main`.
     pub from: String,
     /// Git commit; empty where unknown.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Plan, RunError, RunSummary, Status, files, paths, version};
+use super::{Plan, RunError, RunHead, Status, files, head, paths, version};
 
 /// The `.workbench` folder of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,25 @@ impl Store {
     /// # Errors
     /// [`RunError::Io`] where the folder itself cannot be read.
     pub fn list(&self) -> Result<Vec<Listed>, RunError> {
-        Ok(self.newest_first()?.into_iter().map(|(id, path)| listed(id, path)).collect())
+        let runs = self.newest_first()?;
+        let heads = head::heads(&self.root, &runs);
+        Ok(runs.into_iter().zip(heads).map(|((id, path), head)| listed(id, path, head)).collect())
+    }
+
+    /// Heads of all finished runs, by the index that the folder keeps of them.
+    ///
+    /// # Errors
+    /// [`RunError::Io`] where the folder itself cannot be read.
+    pub fn heads(&self) -> Result<Heads, RunError> {
+        let runs = self.newest_first()?;
+        let mut found = Heads::default();
+        for head in head::heads(&self.root, &runs).into_iter().flatten() {
+            match head {
+                Ok(head) => found.runs.push(head),
+                Err(error) => found.unreadable.push(error),
+            }
+        }
+        Ok(found)
     }
 
     /// Resolves `@` (newest), `@-1` (the one before), a run's id, the beginning of exactly one id, or a path (what
@@ -122,6 +140,15 @@ impl Store {
     }
 }
 
+/// Finished runs in short, newest first.
+#[derive(Debug, Default)]
+pub struct Heads {
+    /// Those that can be read.
+    pub runs: Vec<RunHead>,
+    /// What is wrong with the others.
+    pub unreadable: Vec<RunError>,
+}
+
 /// Length of `yyyymmdd-hhmmss`.
 const STAMP: usize = 15;
 
@@ -133,8 +160,11 @@ fn nearest(selector: &str, runs: &[(String, PathBuf)]) -> Vec<String> {
     ids.into_iter().take(3).map(|(_, _, id)| id.clone()).collect()
 }
 
-fn listed(id: String, path: PathBuf) -> Listed {
-    let told = describe(&path);
+fn listed(id: String, path: PathBuf, head: Option<Result<RunHead, RunError>>) -> Listed {
+    let told = match head {
+        Some(head) => head.map(|head| (head.scenario, head.status, head.verdict)),
+        None => describe(&path),
+    };
     let (scenario, status, verdict) = match told {
         Ok((scenario, status, verdict)) => (scenario, Some(status), verdict),
         Err(error) => (String::new(), None, error.to_string()),
@@ -142,12 +172,8 @@ fn listed(id: String, path: PathBuf) -> Listed {
     Listed { id, path, scenario, status, verdict }
 }
 
+/// A run that was never finished.
 fn describe(run: &Path) -> Result<(String, Status, String), RunError> {
-    let summary = run.join(paths::RUN);
-    if let Some(bytes) = files::read(&summary)? {
-        let summary: RunSummary = version::document(&bytes, &summary, "delete it: it can be computed again")?;
-        return Ok((summary.scenario, summary.status, summary.verdict));
-    }
     let plan = run.join(paths::PLAN);
     let bytes = files::read(&plan)?.ok_or_else(|| RunError::NotARun { path: run.to_owned() })?;
     let plan: Plan = version::document(&bytes, &plan, "measure again")?;

@@ -118,6 +118,9 @@ pub struct VariantSummary {
     pub levels: Vec<LevelSummary>,
     /// Latencies come from merged histograms, everything else is the median over trials.
     pub metrics: BTreeMap<String, MetricValue>,
+    /// Standard error of the mean of ln(metric) over trials, of metrics that are compared and above zero in every trial.
+    #[serde(default)]
+    pub log_errors: super::Metrics,
     /// Whether a program that is not ours heeds the settings that it was given in variables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heeded: BTreeMap<String, Heed>,

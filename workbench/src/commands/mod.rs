@@ -8,6 +8,7 @@ mod console;
 mod doctor;
 mod export;
 mod gate;
+mod history;
 mod init;
 mod list;
 mod plan_text;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::Show(flags) => show::show(&flags),
         Command::Compare(flags) => compare::compare(&flags),
         Command::Gate(flags) => gate::gate(&flags, cli.verbose, catalog),
+        Command::History(flags) => history::history(&flags, catalog),
         Command::Baseline(flags) => baseline::baseline(&flags),
         Command::Attach(flags) => attach::attach(&flags),
         Command::Console(flags) => match &flags.replay {

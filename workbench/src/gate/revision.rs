@@ -68,7 +68,7 @@ pub(super) fn side(
     };
     let file = shelf.program(&built.hash, &built.file).canonicalize()?;
     let from = format!("revision `{revision}` (commit {})", &commit[..commit.len().min(12)]);
-    let told = GateSide { variant: String::new(), from, commit, binary: built.hash };
+    let told = GateSide { variant: String::new(), original: String::new(), from, commit, binary: built.hash };
     Ok(with_program(variant, scenario, file, told))
 }
 

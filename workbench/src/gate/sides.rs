@@ -84,7 +84,7 @@ fn named(mut side: Side, name: &str) -> Side {
         true => side.told.from.clone(),
         false => format!("{}: {}", side.told.from, side.variant.summary),
     };
-    side.variant.name = name.to_owned();
+    side.told.original = std::mem::replace(&mut side.variant.name, name.to_owned());
     side.told.variant = name.to_owned();
     side
 }
@@ -101,7 +101,7 @@ fn here(variant: &Variant, scenario: &Scenario) -> anyhow::Result<Side> {
             (String::new(), hash, format!("{}, variant `{}`", file.display(), variant.name))
         }
     };
-    let told = GateSide { variant: variant.name.clone(), from, commit, binary };
+    let told = GateSide { variant: String::new(), original: String::new(), from, commit, binary };
     Ok(Side { variant: variant.clone(), program: None, told })
 }
 
@@ -139,7 +139,7 @@ fn kept(
         "" => format!("baseline `{}`", baseline.name),
         commit => format!("baseline `{}` (commit {commit})", baseline.name),
     };
-    let told = GateSide { variant: String::new(), from, commit, binary: program.hash.clone() };
+    let told = GateSide { variant: String::new(), original: String::new(), from, commit, binary: program.hash.clone() };
     let file = file.canonicalize()?;
     Ok(with_program(variant, scenario, file, told))
 }

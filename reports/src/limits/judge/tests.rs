@@ -73,7 +73,7 @@ fn absolute_limits_look_at_the_candidate_alone() {
     ");
     let (outcomes, pairs) = judged(&["rss.max<150MB"], 32, memory);
     assert_eq!((outcomes[0].verdict, pairs), (LimitVerdict::Broken, 12));
-    insta::assert_snapshot!(sentences(&outcomes), @"");
+    insta::assert_snapshot!(sentences(&outcomes), @"Broken: peak memory 188 MiB [178 MiB, 199 MiB]: `rss.max<150MB` is broken (12 trials)");
 }
 
 fn failing(base: u64, new: u64) -> impl Fn(&Plan) -> Vec<TrialRecord> {

@@ -43,6 +43,18 @@ impl Canvas {
         self.add(format_args!(r#"<path class="{class}" d="{path}"/>"#));
     }
 
+    /// The area within the points; nothing for fewer than three.
+    pub(super) fn area(&mut self, class: &str, points: &[(f64, f64)]) {
+        if points.len() < 3 {
+            return;
+        }
+        let mut path = String::with_capacity(points.len() * 12);
+        for (index, (x, y)) in points.iter().enumerate() {
+            write!(path, "{}{x:.1} {y:.1}", if index == 0 { 'M' } else { 'L' }).expect("writing to a String succeeds");
+        }
+        self.add(format_args!(r#"<path class="{class}" d="{path}z"/>"#));
+    }
+
     /// A circle with a text that appears on hovering.
     pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64, title: &str) {
         let (x, y) = at;

@@ -12,6 +12,8 @@ use crate::render::number;
 pub(crate) struct Curve {
     /// `(quantile, seconds)`, ascending.
     pub(crate) points: Vec<(f64, f64)>,
+    /// Quantile, and the seconds between which half of the trials lie.
+    pub(crate) band: Vec<(f64, f64, f64)>,
     /// Beyond this quantile fewer than 20 operations lie, and the line is dashed.
     pub(crate) trusted: f64,
 }
@@ -51,6 +53,12 @@ pub(crate) fn svg(series: &[Series<Curve>], width: f64) -> Option<String> {
     canvas.text("head", ((plot.left + plot.right) / 2.0, height - 8.0), Anchor::Middle, "percentile of operations");
 
     for series in &shown {
+        let place = |quantile: f64, seconds: f64| (x.at(nines(quantile)), y.at(seconds).clamp(plot.top, plot.bottom));
+        let upper = series.data.band.iter().map(|(quantile, _, high)| place(*quantile, *high));
+        let lower = series.data.band.iter().rev().map(|(quantile, low, _)| place(*quantile, *low));
+        canvas.area(&format!("spread {}", class(series.index)), &upper.chain(lower).collect::<Vec<_>>());
+    }
+    for series in &shown {
         let class = class(series.index);
         let (solid, dashed) = split(&series.data, |quantile, seconds| (x.at(nines(quantile)), y.at(seconds)));
         canvas.path(&format!("curve {class}"), &solid);
@@ -89,7 +97,9 @@ fn shown(series: &Series<Curve>) -> Series<Curve> {
         .filter(|(quantile, seconds)| (0.5..=0.9999).contains(quantile) && *seconds > 0.0 && seconds.is_finite())
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let data = Curve { points, trusted: series.data.trusted };
+    let within = |(quantile, low, _): &&(f64, f64, f64)| (0.5..=0.9999).contains(quantile) && *low > 0.0;
+    let band = series.data.band.iter().filter(within).copied().collect();
+    let data = Curve { points, band, trusted: series.data.trusted };
     Series { name: series.name.clone(), index: series.index, data }
 }
 
@@ -125,7 +135,7 @@ mod tests {
     use super::*;
 
     fn series(points: &[(f64, f64)], trusted: f64) -> Vec<Series<Curve>> {
-        vec![Series { name: "a<b".into(), index: 1, data: Curve { points: points.into(), trusted } }]
+        vec![Series { name: "a<b".into(), index: 1, data: Curve { points: points.into(), band: Vec::new(), trusted } }]
     }
 
     #[test]

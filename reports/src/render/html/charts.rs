@@ -1,11 +1,13 @@
 //! Percentiles, timeline and trial order.
 
+use super::intervals;
 use super::variants::{Variant, Variants};
 use crate::render::chart::dots::{self, Dot};
 use crate::render::chart::percentiles::{self, Curve};
 use crate::render::chart::{Series, WIDTHS, timeline};
 use crate::render::{Page, text, words};
 use crate::run::{TimelinePoint, TrialKind, TrialOutcome, VariantSummary};
+use crate::stats;
 
 /// Operations that must lie beyond a quantile for it to be trusted (design 01, "Enough data").
 const OPERATIONS_BEYOND: f64 = 20.0;
@@ -52,7 +54,7 @@ pub(super) fn all(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Chart> {
             short: "Percentiles",
             title: "Latency by percentile",
             how: "Read up from a percentile: that share of measured operations was answered within this time of its intended \
-                  start; a line is dotted where fewer than 20 operations lie beyond, and a lower line is better.",
+                  start; a line is dotted where fewer than 20 operations lie beyond, and a lower line is better. Within the band lie half of the trials.",
             legend: legend(),
             pictures: percentile_curves(page, variants),
             note: void(page),
@@ -79,6 +81,9 @@ pub(super) fn all(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Chart> {
         },
     ];
     charts.retain(|chart| !chart.pictures.is_empty());
+    if let Some(chart) = intervals::chart(page.summary) {
+        charts.insert(0, chart);
+    }
     charts
 }
 
@@ -120,11 +125,25 @@ fn percentile_curves(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Picture> {
             Some(Series {
                 name: variant.name.clone(),
                 index: variant.index,
-                data: Curve { points, trusted: trusted(variant) },
+                data: Curve { points, band: band(variant), trusted: trusted(variant) },
             })
         })
         .collect();
     Picture::new(|width| percentiles::svg(&series, width)).into_iter().collect()
+}
+
+/// Between which latencies half of the trials lie, at the percentiles that every trial keeps.
+fn band(variant: &Variant<'_>) -> Vec<(f64, f64, f64)> {
+    const KEPT: [(f64, &str); 4] =
+        [(0.5, "latency.p50"), (0.9, "latency.p90"), (0.99, "latency.p99"), (0.999, "latency.p99_9")];
+    let trials = || variant.measured.iter().filter(|trial| trial.driver.limited.is_none());
+    let at = |(quantile, metric): (f64, &str)| {
+        let values: Vec<f64> = trials().filter_map(|trial| trial.metrics.get(metric).copied()).collect();
+        // Quartiles of fewer say nothing.
+        let enough = values.len() >= 4;
+        Some((quantile, stats::quantile(&values, 0.25)?, stats::quantile(&values, 0.75)?)).filter(|_| enough)
+    };
+    KEPT.into_iter().filter_map(at).collect()
 }
 
 /// Largest quantile with [`OPERATIONS_BEYOND`] measured operations beyond it, over all trials together; 1 where no counts exist.

@@ -12,9 +12,12 @@ mod console;
 mod drain;
 mod driver;
 mod evidence;
+mod gate;
 mod header;
 mod heap;
+mod history;
 mod host;
+mod intervals;
 mod ladder;
 mod method;
 mod movers;
@@ -33,6 +36,8 @@ mod waits;
 
 use askama::Template;
 
+pub use history::history;
+
 use super::Page;
 use variants::Variants;
 
@@ -41,6 +46,7 @@ use variants::Variants;
 #[template(path = "report.html")]
 struct Report {
     header: header::Header,
+    gate: Option<gate::Section>,
     result: result::Result,
     charts: Vec<charts::Chart>,
     measured: bool,
@@ -72,6 +78,7 @@ pub fn page(page: &Page<'_>) -> String {
     let drain = drain::rows(&variants);
     let mut report = Report {
         header: header::Header::new(page),
+        gate: gate::Section::new(page.summary),
         result: result::Result::new(page.summary),
         charts,
         measured: page.summary.attached.is_none(),
@@ -103,6 +110,9 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     let mut all = Vec::new();
     if !report.header.findings.is_empty() {
         all.push(("findings", "Findings"));
+    }
+    if report.gate.is_some() {
+        all.push(("limits", "Limits"));
     }
     if report.measured {
         all.push(("result", "Result"));

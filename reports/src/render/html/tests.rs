@@ -40,6 +40,7 @@ fn sections_stand_in_order_and_each_says_how_to_read_it() {
     let ids: Vec<_> = page.split("<section id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let order = [
         "result",
+        "intervals",
         "percentiles",
         "timeline",
         "trials",
