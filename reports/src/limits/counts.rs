@@ -130,6 +130,14 @@ fn relative(before: (u64, u64), after: (u64, u64), change: f64, limit: &Limit, a
     }
 }
 
+/// Events ÷ operations over trials; `None` without operations.
+pub(super) fn pooled_share(trials: &[&TrialRecord], metric: &str) -> Option<f64> {
+    let (events, operations) = pooled(trials, metric);
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let share = events as f64 / operations as f64;
+    (operations > 0).then_some(share)
+}
+
 /// Events and operations of the open loop over trials.
 fn pooled(trials: &[&TrialRecord], metric: &str) -> (u64, u64) {
     let records = trials.iter().flat_map(|trial| &trial.operations);

@@ -338,6 +338,9 @@ impl Judge {
     fn blank(&self, cell: &Cell) -> LimitOutcome {
         let metric = cell.limit.about();
         let median = |variant: &str| {
+            if cell.how == How::Counted && cell.limit.metric == "error_rate" {
+                return counts::pooled_share(&well_ended(&self.trials, variant), &cell.limit.metric);
+            }
             let values: Vec<f64> = well_ended(&self.trials, variant)
                 .iter()
                 .filter(|trial| !metric.latency || trial.driver.limited.is_none())

@@ -191,3 +191,62 @@ fn read(file: &Path) -> BTreeMap<String, Line> {
     let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
     lines.map(|line| (line.id.clone(), line)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::compare::fixture;
+    use crate::run::store::Store;
+
+    fn write(store: &Store, number: usize, scenario: &str) -> std::path::PathBuf {
+        let id = format!("20260101-{number:06}-{scenario}-abcd");
+        let folder = store.root().join("runs").join(&id);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("plan.json"), "{}").unwrap();
+        let mut summary = fixture::run(&id, Vec::new());
+        summary.scenario = scenario.to_owned();
+        fs::write(folder.join("run.json"), serde_json::to_vec(&summary).unwrap()).unwrap();
+        folder
+    }
+
+    #[test]
+    fn many_runs_are_read_once_and_then_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join(".workbench"));
+        for number in 0..600 {
+            write(&store, number, if number % 3 == 0 { "shop" } else { "lab" });
+        }
+        let list = store.list().unwrap();
+        assert_eq!((list.len(), list.iter().filter(|run| run.scenario == "shop").count()), (600, 200));
+        assert!(list.windows(2).all(|two| two[0].id > two[1].id) && store.root().join(INDEX).is_file());
+        // What the index knows is not read again: the content may change as long as size and time do not.
+        let file = store.root().join("runs/20260101-000001-lab-abcd/run.json");
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("\"lab\"", "\"LAB\"")).unwrap();
+        File::open(&file).unwrap().set_modified(written).unwrap();
+        let named = |name: &str| store.heads().unwrap().runs.iter().filter(|head| head.scenario == name).count();
+        assert_eq!(named("LAB"), 0);
+        File::open(&file).unwrap().set_modified(written + std::time::Duration::from_secs(1)).unwrap();
+        assert_eq!(named("LAB"), 1);
+        // Runs that are gone are forgotten, and an index that cannot be read is made again.
+        fs::remove_dir_all(store.root().join("runs/20260101-000002-lab-abcd")).unwrap();
+        assert_eq!(store.list().unwrap().len(), 599);
+        fs::write(store.root().join(INDEX), "no index\n{}\n").unwrap();
+        assert_eq!(store.heads().unwrap().runs.len(), 599);
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_is_named_and_the_others_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join(".workbench"));
+        write(&store, 1, "lab");
+        let broken = write(&store, 2, "lab");
+        fs::write(broken.join("run.json"), "{\"format\": 1").unwrap();
+        let heads = store.heads().unwrap();
+        assert_eq!(heads.runs.len(), 1);
+        assert!(heads.unreadable[0].to_string().contains("000002-lab-abcd/run.json:1: the file is cut off here"));
+    }
+}

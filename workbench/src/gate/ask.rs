@@ -80,7 +80,15 @@ mod tests {
         let told: Vec<_> = told.iter().map(|text| text.replace(&path, "FILE")).collect();
         assert_eq!(told, ["FILE:2: cpu_per_op<+3%", "FILE:3: latency.p99<1s", "latency.p99<+20%"]);
         std::fs::write(&file, "name = \"a\"\n\n[limits]\ncpu_per_opp = \"<+3%\"\n").unwrap();
-        insta::assert_snapshot!(read(&[], &path).unwrap_err().replace(&path, "FILE"), @"");
+        insta::assert_snapshot!(read(&[], &path).unwrap_err().replace(&path, "FILE"), @r#"
+        error: unknown metric `cpu_per_opp`
+         --> FILE:4:1
+          |
+        4 | cpu_per_opp = "<+3%"
+          | ^^^^^^^^^^^
+          |
+          = help: did you mean `cpu_per_op`?
+        "#);
     }
 
     #[test]
@@ -89,6 +97,14 @@ mod tests {
             .iter()
             .map(|flags| read(flags, "").unwrap_err())
             .collect();
-        insta::assert_snapshot!(told.join("\n\n"), @"");
+        insta::assert_snapshot!(told.join("\n\n"), @r"
+        `--limit`: `+3ms` has a sign, and only a change in percent has one: write `+3%` for a change against the base, or a value such as `5ms`
+          cpu_per_op<+3ms
+                     ^^^^
+
+        `polls.blocked_per_kop<1`: polls.blocked_per_kop is counted by evidence of tasks alone, which a gate does not gather: its trials run clean
+
+        nothing to gate: say what is allowed, as in `--limit 'cpu_per_op<+3%'`, or under `[limits]` in the scenario file
+        ");
     }
 }

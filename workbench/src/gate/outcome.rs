@@ -73,7 +73,11 @@ fn sentence(verdict: GateVerdict, limits: &[LimitOutcome], pairs: usize, stopped
         GateVerdict::Passed if all == 1 => format!("Passed, {after}. {}.", held.join(". ")),
         GateVerdict::Passed => format!("Passed, {after}: all {all} limits are kept. {}.", held.join(". ")),
         GateVerdict::Broken => {
-            let of = if all == 1 { "the limit is".to_owned() } else { format!("{} of {all} limits are", broken.len()) };
+            let of = if all == 1 {
+                "the limit is".to_owned()
+            } else {
+                format!("{} of {all} limits {}", broken.len(), if broken.len() == 1 { "is" } else { "are" })
+            };
             format!("Failed, {after}: {of} broken. {}.", broken.join(". "))
         }
         GateVerdict::CannotTell => {

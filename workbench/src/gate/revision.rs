@@ -67,7 +67,7 @@ pub(super) fn side(
         None => make(&repository, &folder, &commit, &recipe, shelf, say)?,
     };
     let file = shelf.program(&built.hash, &built.file).canonicalize()?;
-    let from = format!("revision `{revision}` (commit {})", &commit[..commit.len().min(12)]);
+    let from = format!("revision {revision} (commit {})", &commit[..commit.len().min(12)]);
     let told = GateSide { variant: String::new(), original: String::new(), from, commit, binary: built.hash };
     Ok(with_program(variant, scenario, file, told))
 }
@@ -206,6 +206,9 @@ fn make(
     let target = tree.join("target");
     let short = &commit[..commit.len().min(12)];
     say(&format!("building commit {short}: {}", recipe.command.join(" ")));
+    // What another commit left there must not pass for this one's.
+    let product = tree.join(&recipe.product);
+    let _ = fs::remove_file(&product);
     let program = &recipe.command[0];
     let output = Command::new(program)
         .args(&recipe.command[1..])
@@ -228,7 +231,6 @@ fn make(
             tail.join("\n")
         )));
     }
-    let product = tree.join(&recipe.product);
     if !product.is_file() {
         return Err(Refusal::usage(format!(
             "`{}` built commit {short}, but made no {}",

@@ -94,11 +94,11 @@ fn here(variant: &Variant, scenario: &Scenario) -> anyhow::Result<Side> {
     let (commit, binary, from) = match &scenario.subject {
         None => {
             let build = build_info::read();
-            (build.commit, build.binary, format!("this build, variant `{}`", variant.name))
+            (build.commit, build.binary, format!("this build, variant {}", variant.name))
         }
         Some(program) => {
             let (file, hash) = file_of(program, variant)?;
-            (String::new(), hash, format!("{}, variant `{}`", file.display(), variant.name))
+            (String::new(), hash, format!("{}, variant {}", file.display(), variant.name))
         }
     };
     let told = GateSide { variant: String::new(), original: String::new(), from, commit, binary };
@@ -136,8 +136,8 @@ fn kept(
     let file = intact(&found, program)?;
     let commit = if scenario.subject.is_none() { baseline.build.commit.clone() } else { String::new() };
     let from = match commit.as_str() {
-        "" => format!("baseline `{}`", baseline.name),
-        commit => format!("baseline `{}` (commit {commit})", baseline.name),
+        "" => format!("baseline {}", baseline.name),
+        commit => format!("baseline {} (commit {commit})", baseline.name),
     };
     let told = GateSide { variant: String::new(), original: String::new(), from, commit, binary: program.hash.clone() };
     let file = file.canonicalize()?;
@@ -256,6 +256,10 @@ mod tests {
             build("release", &["tokio_unstable", "debug-assertions"], "a"),
         ]
         .map(|then| same_build(&then, &now).unwrap());
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        it was built with profile `dev`, and this is `release`
+        this was built with `tokio_unstable`, and it was not
+        it was built with `debug-assertions`, and this was not
+        ");
     }
 }

@@ -196,6 +196,40 @@ fn an_exported_baseline_is_taken_elsewhere() {
     let ran = gate(&elsewhere, &["--against", &from.to_string_lossy(), "--limit", "cpu_per_op<+3%", "--trials", "1"]);
     // One pair tells nothing, and that is what it says.
     assert_eq!(ran.code, Some(11), "{}", ran.stderr);
-    assert!(ran.stdout.contains("baseline `main`"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("baseline main"), "{}", ran.stdout);
     assert_eq!(program.run(&["baseline", "export", "main", "out"]).code, Some(2));
+}
+
+#[test]
+fn a_history_stands_on_the_runs_there_are() {
+    let program = program();
+    let empty = program.run(&["history"]);
+    assert_eq!(empty.code, Some(2));
+    assert!(empty.stderr.contains("no finished runs yet"), "{}", empty.stderr);
+    for number in 0..3 {
+        crate::sample::add_run(&program, &format!("2026010{}-030405-allocator-lab-aaaa", number + 1));
+    }
+    let ran = program.run(&["history", "allocator-lab", "--variant", "system", "--html", "history.html"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("CPU per op of allocator-lab v1, variant system, 3 runs"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("No change is shown.") && ran.stdout.contains("3 runs: changes are looked for from 10 on"),
+        "{}",
+        ran.stdout
+    );
+    let page = fs::read_to_string(program.folder().join("history.html")).expect("a page");
+    assert!(page.contains("<svg class=\"chart history\"") && !page.contains("<script"));
+    let json: serde_json::Value =
+        serde_json::from_str(&program.run(&["history", "--json", "--metric", "capacity"]).stdout).expect("JSON");
+    assert_eq!(json["points"].as_array().map(Vec::len), Some(3));
+    assert_eq!(json["points"][1]["log_ratio"], 0.0);
+    for (flags, told) in [
+        (["history", "--metric", "cpu_per_oop"], "did you mean `cpu_per_op`?"),
+        (["history", "--variant", "jemaloc"], "there are jemalloc, system"),
+        (["history", "--reference", "nothing"], "no run `nothing`"),
+    ] {
+        let ran = program.run(&flags);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
 }

@@ -50,11 +50,13 @@ pub(crate) fn svg(rows: &[Row], one: &str, width: f64) -> Option<String> {
         let base = top + step * index as f64;
         let y = if roomy { base + step / 2.0 } else { base + step - 14.0 };
         if let Some((from, to)) = row.band {
+            // A limit has one side; a band of what would not matter has two.
+            let edge_class = if from > 0.0 && to.is_finite() { "edge" } else { "bound" };
             let (from, to) = (x(from.max(1e-9)), x(to.min(1e9)));
             canvas.rect("allowed", (from, y - 10.0), ((to - from).max(1.0), 20.0));
             for edge in [row.band.map_or(0.0, |band| band.0), row.band.map_or(0.0, |band| band.1)] {
                 if edge > 0.0 && edge.is_finite() && (reach.recip()..=reach).contains(&edge) {
-                    canvas.line("bound", (x(edge), y - 10.0), (x(edge), y + 10.0));
+                    canvas.line(edge_class, (x(edge), y - 10.0), (x(edge), y + 10.0));
                 }
             }
         }

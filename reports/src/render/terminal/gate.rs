@@ -21,6 +21,16 @@ pub fn gate(summary: &RunSummary, outcome: &GateOutcome, color: bool, width: usi
     rows.extend(outcome.limits.iter().map(row));
     let aligns = [Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Left];
     out.push_str(&grid(&rows, &aligns, 0, width, ink));
+    for limit in outcome.limits.iter().filter(|limit| limit.why.is_some()) {
+        let why = limit.why.as_deref().unwrap_or_default();
+        out.push_str(&hanging(
+            Look::Dim,
+            &format!("{}: {}", text::name(&limit.limit), text::sentence(why)),
+            2,
+            width,
+            ink,
+        ));
+    }
     out.push('\n');
     for said in sentences(summary) {
         out.push_str(&format!("{}\n", paragraph(&said, 2, width)));
@@ -161,4 +171,64 @@ pub fn baselines(lines: &[BaselineLine<'_>], color: bool, width: usize) -> Strin
     }
     debug_assert_eq!(metric::words("cpu_per_op"), "CPU per op");
     grid(&rows, &[Align::Left; 8], 0, width, ink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::fixture;
+    use crate::run::{LimitSource, OnCannotTell, Stopped};
+
+    fn limit(text: &str, verdict: LimitVerdict) -> LimitOutcome {
+        LimitOutcome {
+            limit: text.into(),
+            metric: "cpu_per_op".into(),
+            candidate: "new".into(),
+            source: Some(LimitSource { file: "shop\u{1b}.toml".into(), line: 7, column: 1 }),
+            verdict,
+            relative: true,
+            bound: 1.03,
+            upper: true,
+            unit: "s/op".into(),
+            estimate: Some(1.052),
+            low: Some(1.03),
+            high: Some(1.07),
+            level: 0.95,
+            base_value: Some(2e-5),
+            candidate_value: Some(2.1e-5),
+            pairs: 12,
+            pairs_needed: None,
+            why: (verdict == LimitVerdict::CannotTell).then(|| "too few".to_owned()),
+            sentence: "CPU per op +5.2 %".into(),
+        }
+    }
+
+    pub(crate) fn outcome() -> GateOutcome {
+        let side =
+            |from: &str| GateSide { from: from.into(), binary: "0123456789abcdef".into(), ..GateSide::default() };
+        GateOutcome {
+            verdict: GateVerdict::Broken,
+            exit: 10,
+            sentence: "Failed, decided after 12 pairs: 1 of 3 limits is broken.".into(),
+            base: side("baseline main (commit c0ffee)"),
+            candidate: side("this build"),
+            on_cannot_tell: OnCannotTell::Fail,
+            alpha: 0.01,
+            looks: vec![12, 16, 24, 32],
+            pairs: 12,
+            stopped: Stopped::Early,
+            limits: vec![
+                limit("cpu_per_op<+3%", LimitVerdict::Broken),
+                LimitOutcome { source: None, ..limit("cpu_per_op<+9%", LimitVerdict::Held) },
+                LimitOutcome { estimate: None, ..limit("cpu_per_op<+4%", LimitVerdict::CannotTell) },
+            ],
+        }
+    }
+
+    #[test]
+    fn a_gate_and_its_limits() {
+        let mut summary = fixture::run("20260101-000000-http-service-abcd", Vec::new());
+        summary.warnings.push("the gate ended early".into());
+        insta::assert_snapshot!(gate(&summary, &outcome(), false, 110));
+    }
 }

@@ -83,7 +83,11 @@ fn what_is_no_program_by_itself_is_not_kept() {
         ran.stderr
     };
     let told = [save(&["./start.sh"]), save(&["sh", "start.sh"])];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    error: `./start.sh` is a script: a copy of it would start whatever is installed by then; name the program itself, or keep the versions yourself and gate them with `--vary-cmd base=… --vary-cmd new=…`
+
+    error: `sh` runs a program of another language, and a copy of it keeps nothing of that: keep the versions yourself and gate them with `--vary-cmd base=… --vary-cmd new=…`
+    ");
     assert!(program.runs().is_empty());
 }
 
@@ -110,7 +114,7 @@ fn a_revision_is_built_once_and_kept() {
     for _ in 0..2 {
         let ran = gate(&program, &flags);
         assert_eq!(ran.code, Some(10), "{}\n{}", ran.stdout, ran.stderr);
-        assert!(ran.stdout.contains("revision `main` (commit"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("revision main (commit"), "{}", ran.stdout);
     }
     assert_eq!(fs::read_to_string(here.join("built")).expect("it was built"), "built\n");
     let refused = |flags: &[&str]| {
@@ -126,7 +130,18 @@ fn a_revision_is_built_once_and_kept() {
         refused(&["--against-rev", "main", "--build", "true"]),
         refused(&["--against-rev", "main"]),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    error: no revision `mian` in FOLDER; branches are main. A shallow clone lacks older commits: `git fetch --unshallow`, or `fetch-depth: 0` in CI
+
+    building commit COMMIT: sh -c echo no such thing >&2; false
+    error: commit COMMIT does not build: `sh -c echo no such thing >&2; false` ended with exit status: 1
+        no such thing
+
+    building commit COMMIT: sh -c true
+    error: `sh -c true` built commit COMMIT, but made no new
+
+    error: how is `./new` built? Say so with `--build`, as in `--build 'make release'`
+    ");
 }
 
 fn executable(file: &Path) {
