@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    pub(crate) fn outcome() -> GateOutcome {
+    fn outcome() -> GateOutcome {
         let side =
             |from: &str| GateSide { from: from.into(), binary: "0123456789abcdef".into(), ..GateSide::default() };
         GateOutcome {
@@ -229,6 +229,19 @@ mod tests {
     fn a_gate_and_its_limits() {
         let mut summary = fixture::run("20260101-000000-http-service-abcd", Vec::new());
         summary.warnings.push("the gate ended early".into());
-        insta::assert_snapshot!(gate(&summary, &outcome(), false, 110));
+        let text = gate(&summary, &outcome(), false, 110);
+        for line in [
+            "Failed, decided after 12 pairs: 1 of 3 limits is broken.",
+            "cpu_per_op<+3%  BROKEN",
+            "+5.2 % [+3 %, +7 %]",
+            "12 pairs; shop\\u{1b}.toml:7",
+            "cpu_per_op<+4%: too few",
+            "warning: the gate ended early",
+            "base    baseline main (commit c0ffee), program 0123456789abcdef",
+            "run     20260101-000000-http-service-abcd",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'), "{text}");
     }
 }
