@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Layout, Rule};
-use crate::stats::clopper_pearson;
+use crate::stats::{clopper_pearson, clopper_pearson_upper};
 
 /// Everything a replay says.
 #[derive(Debug, Clone, Serialize)]
@@ -69,27 +69,31 @@ pub struct Cell {
     pub cannot_tell: u64,
     /// Mean number of pairs used.
     pub mean_pairs: f64,
+    /// Part flagged either way.
+    pub flagged: f64,
+    /// Upper end of the one-sided 95 % interval of that part (Clopper and Pearson).
+    pub flagged_at_most: f64,
+    /// Part flagged as worse.
+    pub found: f64,
+    /// Lower end of its 95 % interval over resamples; how few blocks a file has is not in it.
+    pub found_low: f64,
+    /// Upper end.
+    pub found_high: f64,
 }
 
 impl Cell {
-    /// Part flagged either way.
-    pub fn flagged(&self) -> f64 {
-        part(self.regressed + self.improved, self.runs)
-    }
-
-    /// Upper end of the one-sided 95 % interval of that part (Clopper and Pearson).
-    pub fn flagged_at_most(&self) -> f64 {
-        crate::stats::clopper_pearson_upper(self.regressed + self.improved, self.runs, 0.95)
-    }
-
-    /// Part flagged as worse.
-    pub fn found(&self) -> f64 {
-        part(self.regressed, self.runs)
-    }
-
-    /// Its 95 % interval over resamples; how few blocks a file has is not in it.
-    pub fn found_between(&self) -> (f64, f64) {
-        clopper_pearson(self.regressed, self.runs, 0.95)
+    /// The same with its rates.
+    pub(super) fn rated(self) -> Self {
+        let flagged = self.regressed + self.improved;
+        let (found_low, found_high) = clopper_pearson(self.regressed, self.runs, 0.95);
+        Self {
+            flagged: part(flagged, self.runs),
+            flagged_at_most: clopper_pearson_upper(flagged, self.runs, 0.95),
+            found: part(self.regressed, self.runs),
+            found_low,
+            found_high,
+            ..self
+        }
     }
 }
 

@@ -165,8 +165,7 @@ fn cell(rule: Rule, draw: &Draw<'_>, pairs: usize, runs: u32, question: Question
     }
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     let mean = used as f64 / cell.runs.max(1) as f64;
-    cell.mean_pairs = mean;
-    Some(cell)
+    Some(Cell { mean_pairs: mean, ..cell }.rated())
 }
 
 /// The verdict of the gate, and the pairs it took.

@@ -57,7 +57,7 @@ fn the_gate_keeps_its_promises_on_recorded_trials() {
         assert_eq!(cell.runs, 150);
     }
     let welch = of(&found.false_alarms, Rule::WelchSequential, "A1 and A2");
-    assert!(welch.cells[0].unwrap().flagged() > 0.1, "{welch:?}");
+    assert!(welch.cells[0].unwrap().flagged > 0.1, "{welch:?}");
     let five = of(&found.found, Rule::Gate, "B5").cells[1].unwrap();
     assert!(five.regressed >= 38 && five.mean_pairs < 28.0, "{five:?}");
     let ten = of(&found.found, Rule::Gate, "B10").cells[0].unwrap();

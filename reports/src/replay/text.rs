@@ -40,7 +40,7 @@ pub fn text(replay: &Replay) -> String {
     text += &head(replay);
     for row in &replay.false_alarms {
         text += &line(row.rule.words(), row, |cell| {
-            format!("{:.2} ≤ {:.2}", cell.flagged() * 100.0, cell.flagged_at_most() * 100.0)
+            format!("{:.2} ≤ {:.2}", cell.flagged * 100.0, cell.flagged_at_most * 100.0)
         });
     }
     let resamples = replay.found.first().and_then(|row| row.cells.iter().flatten().next()).map_or(0, |cell| cell.runs);
@@ -53,8 +53,8 @@ pub fn text(replay: &Replay) -> String {
             text += &head_of(&printable(&row.subject), replay);
         }
         text += &line(row.rule.words(), row, |cell| match row.rule {
-            Rule::Gate => format!("{:.1} ({:.0})", cell.found() * 100.0, cell.mean_pairs),
-            _ => format!("{:.1}", cell.found() * 100.0),
+            Rule::Gate => format!("{:.1} ({:.0})", cell.found * 100.0, cell.mean_pairs),
+            _ => format!("{:.1}", cell.found * 100.0),
         });
     }
     text += "\nVerdicts of workbench gate, %: regressed/improved/same/cannot_tell\n";

@@ -70,6 +70,9 @@ impl Design {
     }
 
     /// The gate's looks ([`LOOKS`], then every half as many again) up to `most` pairs, which is the last look.
+    ///
+    /// # Errors
+    /// No pairs, or an `alpha` that is not between 0 and 1.
     pub fn gate(most: usize, alpha: f64) -> Result<Self, DesignError> {
         let mut looks: Vec<usize> = LOOKS.iter().copied().filter(|look| *look < most).collect();
         while let Some(next) = looks.last().filter(|last| **last >= LOOKS[3]).map(|last| last + last / 2)

@@ -1,5 +1,7 @@
 //! `workbench doctor`.
 
+use std::sync::atomic::Ordering;
+
 use scenarios::catalog::Catalog;
 
 use crate::cli::Doctor;
@@ -30,11 +32,14 @@ pub(super) fn noise(flags: &Doctor, catalog: &Catalog) -> anyhow::Result<Exit> {
     let trial_s = seconds / session.left().max(1) as f64;
     let names: Vec<String> = plan.variants.iter().map(|variant| variant.name.clone()).collect();
     let mut progress = ui::Progress::new(trial_s, plan.blocks, names.iter().map(String::as_str));
+    let over = noise::bound(&stop, budget);
     let result = session.run(&mut progress, &stop);
     progress.clear();
     let (ending, summary) = result?;
     let exit = match ending {
         Ending::Complete => Exit::Done,
+        // The time that was given is up: what there is counts.
+        Ending::Interrupted if over.load(Ordering::SeqCst) => Exit::Done,
         Ending::Interrupted => Exit::Interrupted,
         Ending::SubjectFailed { reason, .. } => return Err(Refusal::subject(reason)),
         Ending::Refused(message) => return Err(Refusal::usage(message)),

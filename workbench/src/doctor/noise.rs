@@ -1,5 +1,7 @@
 //! A/A on this machine: two identical programs by turns, and the smallest change that such trials would show.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -36,6 +38,18 @@ pub fn prepared(budget: Duration, catalog: &Catalog) -> anyhow::Result<Prepared>
         )));
     }
     prepare(&wish(Amount::Within(budget)), catalog)
+}
+
+/// Sets `stop` when `budget` is over, however slow the trials turn out to be here, and then says so.
+pub fn bound(stop: &Arc<AtomicBool>, budget: Duration) -> Arc<AtomicBool> {
+    let over = Arc::new(AtomicBool::new(false));
+    let (stop, told) = (Arc::clone(stop), Arc::clone(&over));
+    std::thread::spawn(move || {
+        std::thread::sleep(budget);
+        told.store(true, Ordering::SeqCst);
+        stop.store(true, Ordering::SeqCst);
+    });
+    over
 }
 
 /// What the trials of a finished or interrupted run of [`prepared`] say.
