@@ -143,7 +143,7 @@ fn what_cannot_be_watched_is_refused() {
             program.transcript(&["attach", "1073741823"]),
             program.transcript(&["attach", "1", "--for", "soon"]),
             program.transcript(&["attach", "1", "--hz", "0"]),
-            program.transcript(&["attach", "https://me:secret@svc:6060"]),
+            program.transcript(&["attach", "ftp://me:secret@svc:6060"]),
             program.transcript(&["attach", "http://svc:port/"]),
             program.transcript(&["attach", "127.0.0.1:6060", "--tasks"]),
         ]

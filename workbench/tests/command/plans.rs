@@ -55,3 +55,19 @@ fn a_plan_for_programs() {
     let null = serde_json::Value::Null;
     assert_eq!(evidence, [(&null, &"broken".into()), (&null, &"fixed".into())], "evidence comes last");
 }
+
+#[test]
+fn background_load_and_a_ladder_stand_in_the_plan() {
+    let program = program();
+    let run = ["run", "http-service", "--dry-run", "--background", "ping=5:/health", "--ladder", "1,4"];
+    let ran = program.run(&run);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("(poisson) beside ping at 5/s; in the first 3 blocks then"), "{text}");
+    assert!(text.contains("with 1, 4 clients in turn"), "{text}");
+    let ran = program.run(&["run", "allocator-lab", "--dry-run", "--background", "ping=5:/health"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("is sent nothing"), "{}", ran.stderr);
+    let ran = program.run(&["run", "http-service", "--dry-run", "--ladder", "4,1"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("rising numbers of clients"), "{}", ran.stderr);
+}
