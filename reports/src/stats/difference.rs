@@ -39,7 +39,7 @@ pub fn mean_difference(base: &[f64], candidate: &[f64], noise: f64) -> Option<Me
 }
 
 /// The t beyond which 2.5 % lie on either side, by bisection.
-fn t_quantile(freedom: f64) -> f64 {
+pub(super) fn t_quantile(freedom: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1000.0);
     for _ in 0..100 {
         let middle = 0.5 * (low + high);

@@ -1,5 +1,7 @@
 //! How much larger one share is than another, where what is counted comes in clusters.
 
+use super::difference::t_quantile;
+
 /// Quantile of the standard normal distribution that leaves 2.5 % beyond it.
 const Z: f64 = 1.959_963_984_540_054;
 
@@ -27,15 +29,15 @@ pub struct ShareRatio {
 /// seen once cannot tell how it varies.
 ///
 /// Half a count is added to each sum (Walter, Biometrika 62, 1975), so that a share of zero has an interval. The variance of
-/// each log share is that of a ratio estimator over clusters (Cochran, Sampling Techniques, 3rd ed., 6.3), for samples of one
-/// stall are not independent of each other, and no less than the binomial one.
+/// each log share is that of a ratio estimator over clusters (Cochran, Sampling Techniques, 3rd ed., 6.3) with Student's t,
+/// for samples of one stall are not independent of each other and clusters may be few, and no less than the binomial one.
 pub fn share_ratio(shares: &Shares<'_>) -> Option<ShareRatio> {
     let sum = |counts: &[u64]| counts.iter().sum::<u64>();
     if shares.all[0].iter().filter(|all| **all > 0).count() < 2 || shares.all.iter().any(|all| sum(all) == 0) {
         return None;
     }
     let [first, second] = [0, 1].map(|group| LogShare::of(shares.having[group], shares.all[group]));
-    let half = Z * (first.variance + second.variance).sqrt();
+    let half = first.half.hypot(second.half);
     let middle = first.log - second.log;
     let seen = sum(shares.having[1]) > 0;
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
@@ -50,7 +52,8 @@ pub fn share_ratio(shares: &Shares<'_>) -> Option<ShareRatio> {
 /// Logarithm of a share, half a count added.
 struct LogShare {
     log: f64,
-    variance: f64,
+    /// Half of its 95 % interval.
+    half: f64,
 }
 
 impl LogShare {
@@ -62,8 +65,11 @@ impl LogShare {
         let clusters = all.iter().filter(|all| **all > 0).count() as f64;
         let spread: f64 =
             having.iter().zip(all).map(|(having, all)| (*having as f64 - share * *all as f64).powi(2)).sum();
-        let between = if clusters > 1.0 { clusters / (clusters - 1.0) * spread / (sum * sum) } else { 0.0 };
-        Self { log: share.ln(), variance: between.max(binomial) }
+        // What was never seen does not vary.
+        let seen = having.iter().any(|having| *having > 0);
+        let between = if clusters > 1.0 && seen { clusters / (clusters - 1.0) * spread / (sum * sum) } else { 0.0 };
+        let t = if clusters > 1.0 { t_quantile(clusters - 1.0) } else { 0.0 };
+        Self { log: share.ln(), half: (t * between.sqrt()).max(Z * binomial.sqrt()) }
     }
 }
 
@@ -82,7 +88,7 @@ mod tests {
         let same = ratio(&[(5, 10), (6, 10), (4, 10)], &[(50, 100), (48, 100), (52, 100)]).unwrap();
         assert!(same.low < 1.0 && same.high.unwrap() > 1.0, "{same:?}");
         let stall = ratio(&[(20, 22), (19, 20), (25, 25)], &[(1, 100), (0, 100), (2, 100)]).unwrap();
-        assert!(stall.low > 20.0 && (stall.ratio.unwrap() - 95.5).abs() < 1.0, "{stall:?}");
+        assert!(stall.low > 5.0 && (stall.ratio.unwrap() - 95.5).abs() < 1.0, "{stall:?}");
     }
 
     #[test]
