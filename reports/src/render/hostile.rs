@@ -50,6 +50,9 @@ const KEPT: &[&str] = &[
     "regressed",
     "same",
     "cannot_tell",
+    "unsure",
+    "grew",
+    "shrank",
     "not_comparable",
     "cpu",
 ];
@@ -83,7 +86,7 @@ fn walk(value: &mut Value, evil: &str) {
 }
 
 fn poisoned(evil: &str) -> Fixture {
-    let clean = Fixture::three_variants();
+    let clean = Fixture::three_variants().with_samples().with_movers();
     let mut fixture = clean.clone();
     fixture.summary.warnings.push("warning".into());
     fixture.summary.findings.push(Finding {
@@ -129,6 +132,17 @@ fn poisoned(evil: &str) -> Fixture {
     fixture.plan = fixture.plan.map(|plan| poison(&plan, evil));
     fixture.trials = fixture.trials.iter().map(|trial| poison(trial, evil)).collect();
     fixture.curves = clean.curves.into_iter().map(|(name, curve)| (format!("{evil}{name}"), curve)).collect();
+    let named = |name: String| format!("{evil}{name}");
+    fixture.differences = clean.differences.into_iter().map(|(name, svg)| (named(name), svg)).collect();
+    fixture.samples = clean.samples.into_iter().map(|(name, all)| (named(name), poison(&all, evil))).collect();
+    fixture.breaches = clean
+        .breaches
+        .into_iter()
+        .map(|(name, seen)| {
+            let record = poison(&seen.record, evil);
+            (named(name), crate::run::BreachEvidence { record, ..seen })
+        })
+        .collect();
     fixture.flamegraphs = clean
         .flamegraphs
         .into_iter()
@@ -160,6 +174,8 @@ fn terminal_shows_names_as_they_are() {
             ("result", terminal::result(summary, false, 100)),
             ("comparison", terminal::comparison(&summary.comparisons, false, 100)),
             ("runs", terminal::runs(&lines, false, 100)),
+            ("movers", terminal::movers(&summary.movers, false, 100)),
+            ("breach", terminal::breach(&fixture.breaches, false, 100)),
         ] {
             assert_visible(&text, what, &evil);
             assert!(text.len() < 400_000, "{what} is flooded by a name of {} bytes", evil.len());
@@ -218,8 +234,10 @@ fn html_holds_only_our_own_tags() {
         assert_visible(&page, "html", &evil);
         let tags = tags(&page);
         let count = |name: &str| tags.iter().filter(|(tag, _)| tag == name).count();
-        assert_eq!(count("script"), 1, "{evil:?}");
-        assert_eq!(count("iframe"), fixture.flamegraphs.len(), "{evil:?}");
+        // Ours, the viewer's, and the packed samples, which are no code.
+        assert_eq!(count("script"), 3, "{evil:?}");
+        let pictures = fixture.flamegraphs.len() + fixture.differences.len() + fixture.breaches.len();
+        assert_eq!(count("iframe"), pictures, "{evil:?}");
         assert_eq!(
             count("title"),
             1 + ["circle", "path", "rect"]
@@ -273,7 +291,7 @@ fn what_a_process_says_of_itself_is_data() {
 
 #[test]
 fn html_refers_to_nothing_outside() {
-    let page = html::page(&Fixture::three_variants().page());
+    let page = html::page(&Fixture::three_variants().with_samples().with_movers().page());
     let mut own = String::new();
     for (index, part) in page.split("srcdoc=\"").enumerate() {
         own.push_str(if index == 0 { part } else { part.split_once('"').expect("the attribute ends").1 });
@@ -287,7 +305,12 @@ fn html_refers_to_nothing_outside() {
 fn a_frame_holds_the_whole_flamegraph_and_nothing_escapes_it() {
     let fixture = poisoned("</iframe>");
     let page = html::page(&fixture.page());
-    let frames: Vec<_> = tags(&page).into_iter().filter(|(tag, _)| tag == "iframe").collect();
+    let whole = |attributes: &[(String, String)]| {
+        let mut titles = attributes.iter().filter(|(name, _)| name == "title");
+        titles.any(|(_, title)| title.starts_with("CPU flamegraph") && !title.ends_with("late"))
+    };
+    let frames: Vec<_> =
+        tags(&page).into_iter().filter(|(tag, attributes)| tag == "iframe" && whole(attributes)).collect();
     for (_, attributes) in &frames {
         let get = |wanted: &str| &attributes.iter().find(|(name, _)| name == wanted).expect("present").1;
         assert_eq!(get("sandbox"), "allow-scripts");
@@ -304,7 +327,7 @@ const TAGS: &[&str] = &[
     "html", "head", "meta", "title", "style", "body", "header", "main", "section", "nav", "article", "script",
     "iframe", "p", "h1", "h2", "h3", "b", "br", "a", "ul", "ol", "li", "span", "div", "pre", "code", "table", "thead",
     "tbody", "tr", "th", "td", "details", "summary", "figure", "dl", "dt", "dd", "svg", "line", "path", "circle",
-    "rect", "text",
+    "rect", "text", "g",
 ];
 
 const ATTRIBUTES: &[&str] = &[
@@ -328,6 +351,19 @@ const ATTRIBUTES: &[&str] = &[
     "aria-hidden",
     "data-variant",
     "data-series",
+    "data-samples",
+    "data-still",
+    "data-late",
+    "data-viewer",
+    "data-left",
+    "data-tops",
+    "data-width",
+    "data-height",
+    "data-column",
+    "data-columns",
+    "data-rows",
+    "hidden",
+    "type",
     "viewBox",
     "width",
     "height",

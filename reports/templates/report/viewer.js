@@ -275,7 +275,7 @@
         for (var c = Math.floor(a / rows); c <= Math.floor(b / rows); c++) {
           var low = c === Math.floor(a / rows) ? a % rows : 0, high = c === Math.floor(b / rows) ? b % rows : rows - 1;
           tops.forEach(function (top) {
-            var rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+            var rect = document.createElementNS(svg.namespaceURI, "rect");
             var set = { "class": "picked", x: left + c * width, y: top + (rows - 1 - high) * height, width: width, height: (high - low + 1) * height };
             Object.keys(set).forEach(function (key) { rect.setAttribute(key, set[key]); });
             cells.append(rect);
