@@ -27,6 +27,8 @@ pub(crate) enum Command {
     List(List),
     /// Show a run again.
     Show(Show),
+    /// Say what a run's evidence names as the cause: findings with their proof, what was ruled out, what cannot be told.
+    Explain(Explain),
     /// Compare the variants of a run, or describe two runs side by side.
     Compare(Compare),
     /// Judge a change: measure it against a baseline, here and now, until its limits are decided.
@@ -101,7 +103,7 @@ pub(crate) struct Run {
     /// Wall-time budget instead of a number of trials, e.g. `5m`.
     #[arg(long = "for", value_name = "DURATION")]
     pub budget: Option<String>,
-    /// Evidence to gather, in trials of its own after the measured ones [default: cpu; for a program cpu,wait].
+    /// Evidence to gather, in trials of its own after the measured ones [default: cpu; for a program cpu,wait,trace].
     #[arg(long, value_enum, value_delimiter = ',')]
     pub evidence: Vec<Evidence>,
     /// Trials of each variant for CPU evidence, in blocks: six show which functions grew and which only seem to [default: 1].
@@ -296,6 +298,17 @@ pub(crate) enum Listing {
     Habits,
     /// Runs in this folder.
     Runs,
+}
+
+/// `workbench explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// `@` (latest), `@-1` (the one before), a unique beginning of a run's name, or a path.
+    #[arg(default_value = "@")]
+    pub run: String,
+    /// One JSON document: findings, undecided, ruled out, unused.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `workbench show`.

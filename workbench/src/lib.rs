@@ -20,6 +20,7 @@ pub mod events;
 pub mod evidence;
 pub mod exit;
 pub mod export;
+mod findings;
 pub mod gate;
 pub mod history;
 pub mod init;

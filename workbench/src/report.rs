@@ -21,7 +21,7 @@ use reports::run::{
     Slo, SloSummary, Status, Stopped, TrialOutcome, VariantSummary,
 };
 
-use crate::evidence;
+use crate::{evidence, findings};
 
 /// Ends of recordings of tokio-console by variant, or why one cannot be read.
 type Recorded = BTreeMap<String, Result<View, String>>;
@@ -131,6 +131,7 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
     } else {
         warnings.extend(doubts(run, &variants, &profiles));
     }
+    let explained = findings::explain(run, &variants, &profiles);
     RunSummary {
         format: FORMAT,
         run: run.id.clone(),
@@ -149,10 +150,10 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         variants,
         comparisons,
         profiles,
-        findings: Vec::new(),
-        undecided: Vec::new(),
-        ruled_out: Vec::new(),
-        unused: Vec::new(),
+        findings: explained.findings,
+        undecided: explained.undecided,
+        ruled_out: explained.ruled_out,
+        unused: explained.unused,
         attached: run.attached.clone(),
         slo: run.plan.slo.map(|slo| SloSummary { slo, burn: burn(run, &slo) }),
         budget: None,

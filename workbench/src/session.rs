@@ -118,7 +118,8 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     }
     let mut evidence = wish.evidence.clone().unwrap_or_else(|| match resolved.scenario.subject {
         None => vec![EvidenceKind::Cpu],
-        Some(_) => vec![EvidenceKind::Cpu, EvidenceKind::Wait],
+        // Where tasks cannot be traced the evidence says why; the rest is there all the same.
+        Some(_) => vec![EvidenceKind::Cpu, EvidenceKind::Wait, EvidenceKind::Trace],
     });
     evidence.extend(wish.incident.then_some(EvidenceKind::Allocator));
     evidence.sort_unstable();
@@ -582,7 +583,7 @@ mod tests {
         let wish = Wish { scenario: file.to_string_lossy().into_owned(), evidence: None, ..wish(Amount::Blocks(1)) };
         let plan = prepare(&wish, &Catalog::empty()).unwrap().plan;
         let kinds: Vec<_> = plan.trials.iter().filter_map(|trial| trial.kind.evidence()).collect();
-        assert_eq!(kinds, [EvidenceKind::Cpu, EvidenceKind::Wait]);
+        assert_eq!(kinds, [EvidenceKind::Cpu, EvidenceKind::Wait, EvidenceKind::Trace]);
         for kind in [EvidenceKind::Heap, EvidenceKind::Tasks, EvidenceKind::Allocator, EvidenceKind::Console] {
             let wish = Wish { evidence: Some(vec![kind]), ..wish.clone() };
             let refused = prepare(&wish, &Catalog::empty()).unwrap_err().to_string();

@@ -24,4 +24,5 @@ pub use recorder::{Options, Recorder};
 pub use recording::{OnCpu, Recording, Taken, Thread, Waiting};
 pub use symbolize::symbolized;
 pub use system_calls::SystemCalls;
+pub use tasks::system_call;
 pub use waits::{Wait, Why, waits};

@@ -182,6 +182,30 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// Functions of stacks, leaf first, by their positions in [`Recording::stacks`].
+    pub(super) fn named(&self, stacks: &[u32]) -> Vec<Vec<Place>> {
+        let mut resolver = Resolver {
+            recording: self,
+            symbols: Symbols::default(),
+            known: HashMap::new(),
+            marks: HashMap::new(),
+            files: HashMap::new(),
+        };
+        let mut known: HashMap<(u32, u64), Vec<Place>> = HashMap::new();
+        let mut name = |at: &u32| {
+            let Some((pid, addresses)) = self.stacks.get(*at as usize) else { return Vec::new() };
+            let mut frames = Vec::new();
+            for address in addresses {
+                let places = known.entry((*pid, *address)).or_insert_with(|| resolver.places(*pid, *address));
+                frames.extend(places.iter().cloned());
+            }
+            frames
+        };
+        stacks.iter().map(&mut name).collect()
+    }
+}
+
 /// The waits of a recording, explained.
 #[derive(Debug)]
 pub struct Waiting {

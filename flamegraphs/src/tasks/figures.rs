@@ -43,6 +43,8 @@ pub struct KindFigures {
     pub unexplained: u64,
     /// Time idle, of waits that ended.
     pub idle_ns: u64,
+    /// Where the latest of them was spawned, where that was recorded.
+    pub spawned_at: Option<StackId>,
 }
 
 impl KindFigures {
@@ -79,6 +81,19 @@ pub struct DelayFigures {
     pub count: u64,
     /// Its time within them.
     pub total_ns: u64,
+}
+
+/// A poll, or a job of the blocking pool, that took long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongPoll {
+    /// Type of its task.
+    pub kind: Option<KindId>,
+    /// The thread.
+    pub tid: u32,
+    /// Its beginning.
+    pub from_ns: u64,
+    /// Its end.
+    pub to_ns: u64,
 }
 
 /// One task at the end of a recording, or at its own.

@@ -20,5 +20,5 @@ mod tests;
 pub use blame::{Chain, End, Link, Step};
 pub use case::{Case, Span, SpanKind};
 pub use event::{Event, KindId, Kinds, StackId, TaskId, What, Who};
-pub use figures::{DelayFigures, KindFigures, TaskFigures, WaitFigures};
+pub use figures::{DelayFigures, KindFigures, LongPoll, TaskFigures, WaitFigures};
 pub use tracker::{Outcome, Tracker, WakerKind};

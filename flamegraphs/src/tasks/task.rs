@@ -41,6 +41,8 @@ pub(super) struct Task {
     pub(super) born_ns: Option<u64>,
     /// Its spawn was seen.
     pub(super) counted: bool,
+    /// Where.
+    pub(super) spawned_at: Option<StackId>,
     pub(super) state: State,
     /// Wakers cloned less wakers used up or dropped, since it was met.
     pub(super) held: i64,
@@ -70,6 +72,7 @@ impl Task {
             spawned_by: None,
             born_ns: None,
             counted: false,
+            spawned_at: None,
             state: State::Unknown,
             held: 0,
             sites: Vec::new(),

@@ -10,7 +10,7 @@ pub use self::outcome::Outcome;
 use super::blame::{History, explain};
 use super::case::{Case, Longest, SpanKind};
 use super::event::{Event, KindId, Kinds, StackId, TaskId, What, Who};
-use super::figures::{DelayFigures, KindFigures, TaskFigures, WaitFigures};
+use super::figures::{DelayFigures, KindFigures, LongPoll, TaskFigures, WaitFigures};
 use super::task::{State, Task};
 use super::thread::{Open, Polled, Thread};
 
@@ -20,6 +20,10 @@ const MOST_ENDED: usize = 200;
 const MOST_GROUPS: usize = 4096;
 /// Delays below this are not asked for what ran instead.
 const NOTABLE_DELAY_NS: u64 = 100_000;
+/// Polls from here on are kept one by one, so that somebody can ask what they spent their time on.
+const NOTABLE_POLL_NS: u64 = 500_000;
+/// Such polls of one stretch.
+const MOST_POLLS: usize = 20_000;
 /// What is built of the timeline of a case, at most.
 const MOST_BESIDE: usize = 64;
 
@@ -40,6 +44,17 @@ pub enum WakerKind {
     Outside(u32, Option<StackId>),
 }
 
+/// What adds up over a stretch of time.
+#[derive(Debug, Default)]
+struct Sums {
+    kinds: BTreeMap<Option<KindId>, KindFigures>,
+    delays: BTreeMap<Option<KindId>, Longest>,
+    waits: HashMap<WaitKey, (WaitFigures, Longest)>,
+    instead: BTreeMap<(Option<KindId>, Option<KindId>), DelayFigures>,
+    wakers: Wakers,
+    polls: Vec<LongPoll>,
+}
+
 /// Sums up events.
 #[derive(Debug, Default)]
 pub struct Tracker {
@@ -49,11 +64,9 @@ pub struct Tracker {
     /// Addresses of tasks that ended: their wakers live on.
     ended_at: HashSet<u64>,
     threads: HashMap<u32, Thread>,
-    kinds: BTreeMap<Option<KindId>, KindFigures>,
-    delays: BTreeMap<Option<KindId>, Longest>,
-    waits: HashMap<WaitKey, (WaitFigures, Longest)>,
-    instead: BTreeMap<(Option<KindId>, Option<KindId>), DelayFigures>,
-    wakers: Wakers,
+    sums: Sums,
+    /// What was added up before the last [`Tracker::cut`].
+    before: Option<Sums>,
     ended: Vec<TaskFigures>,
     next: u64,
     gaps: u64,
@@ -82,6 +95,7 @@ impl Tracker {
                 let task = self.born(event.address);
                 task.born_ns = Some(now);
                 task.counted = true;
+                task.spawned_at = event.stack;
                 task.spawned_by = Some(by);
                 task.state = State::Ready { since_ns: now, by: Some(by) };
             }
@@ -177,13 +191,13 @@ impl Tracker {
             }
             State::Running { .. } | State::Ready { .. } => None,
         };
-        self.kinds.entry(kind).or_default().wakes += 1;
+        self.sums.kinds.entry(kind).or_default().wakes += 1;
         let waker = match by {
             Who::Task(waker, _) if waker == id => WakerKind::Itself,
             Who::Task(_, kind) => WakerKind::Kind(kind),
             Who::Outside { tid, stack } => WakerKind::Outside(tid, stack),
         };
-        *self.wakers.entry((kind, waker)).or_default() += 1;
+        *self.sums.wakers.entry((kind, waker)).or_default() += 1;
         if let Some((since_ns, sites)) = waited {
             let ended_by = match by {
                 Who::Task(..) => None,
@@ -196,16 +210,16 @@ impl Tracker {
     fn waited(&mut self, id: TaskId, mut key: WaitKey, since_ns: u64, now: u64) {
         let kind = key.0;
         let length_ns = now.saturating_sub(since_ns);
-        self.kinds.entry(kind).or_default().idle_ns += length_ns;
-        if self.waits.len() >= MOST_GROUPS && !self.waits.contains_key(&key) {
+        self.sums.kinds.entry(kind).or_default().idle_ns += length_ns;
+        if self.sums.waits.len() >= MOST_GROUPS && !self.sums.waits.contains_key(&key) {
             key.1.clear();
         }
-        let (figures, longest) = self.waits.entry(key.clone()).or_default();
+        let (figures, longest) = self.sums.waits.entry(key.clone()).or_default();
         figures.count += 1;
         figures.total_ns += length_ns;
         if longest.wants(length_ns) {
             let case = self.case(id, kind, since_ns, now, None);
-            if let Some((_, longest)) = self.waits.get_mut(&key) {
+            if let Some((_, longest)) = self.sums.waits.get_mut(&key) {
                 longest.keep(case);
             }
         }
@@ -244,10 +258,10 @@ impl Tracker {
         if self.what_is(kind) == Kinds::Task {
             match delay {
                 Some((since_ns, length_ns)) => {
-                    self.kinds.entry(kind).or_default().delay(length_ns);
+                    self.sums.kinds.entry(kind).or_default().delay(length_ns);
                     self.delayed(id, kind, since_ns, now, event.tid, length_ns);
                 }
-                None => self.kinds.entry(kind).or_default().unexplained += 1,
+                None => self.sums.kinds.entry(kind).or_default().unexplained += 1,
             }
         }
         let open = Open { task: id, kind, from_ns: now, stack_pointer };
@@ -258,14 +272,15 @@ impl Tracker {
     /// What was counted of a task before its type was known moves to its type.
     fn named(&mut self, id: TaskId, kind: Option<KindId>) {
         let Some(task) = self.tasks.get(&id).filter(|_| kind.is_some()) else { return };
-        let (wakes, idle_ns) = (task.wakes, task.idle_ns);
-        let unnamed = self.kinds.entry(None).or_default();
+        let (wakes, idle_ns, spawned_at) = (task.wakes, task.idle_ns, task.spawned_at);
+        let unnamed = self.sums.kinds.entry(None).or_default();
         unnamed.wakes = unnamed.wakes.saturating_sub(wakes);
         unnamed.idle_ns = unnamed.idle_ns.saturating_sub(idle_ns);
-        let figures = self.kinds.entry(kind).or_default();
+        let figures = self.sums.kinds.entry(kind).or_default();
         figures.wakes += wakes;
         figures.idle_ns += idle_ns;
         figures.spawned += u64::from(task.counted);
+        figures.spawned_at = spawned_at.or(figures.spawned_at);
     }
 
     fn delayed(&mut self, id: TaskId, kind: Option<KindId>, since_ns: u64, now: u64, tid: u32, length_ns: u64) {
@@ -275,14 +290,14 @@ impl Tracker {
                 *seen.entry(polled.kind).or_default() += polled.to_ns - polled.from_ns;
             }
             for (other, total_ns) in seen {
-                let figures = self.instead.entry((kind, other)).or_default();
+                let figures = self.sums.instead.entry((kind, other)).or_default();
                 figures.count += 1;
                 figures.total_ns += total_ns;
             }
         }
-        if self.delays.entry(kind).or_default().wants(length_ns) {
+        if self.sums.delays.entry(kind).or_default().wants(length_ns) {
             let case = self.case(id, kind, since_ns, now, Some(tid));
-            self.delays.entry(kind).or_default().keep(case);
+            self.sums.delays.entry(kind).or_default().keep(case);
         }
     }
 
@@ -342,7 +357,16 @@ impl Tracker {
         task.longest_poll_ns = task.longest_poll_ns.max(length_ns);
         task.remember(polled.from_ns, polled.to_ns, SpanKind::Poll { tid });
         let kind = task.kind;
-        self.kinds.entry(kind).or_default().poll(length_ns);
+        self.sums.kinds.entry(kind).or_default().poll(length_ns);
+        if length_ns >= NOTABLE_POLL_NS && self.sums.polls.len() < MOST_POLLS && self.what_is(kind) != Kinds::Worker {
+            self.sums.polls.push(LongPoll { kind, tid, from_ns: polled.from_ns, to_ns: polled.to_ns });
+        }
+    }
+
+    /// Ends a stretch: what added up until now is kept apart from what will. Tasks go on as they are.
+    pub fn cut(&mut self) {
+        let sums = std::mem::take(&mut self.sums);
+        self.before.get_or_insert(sums);
     }
 
     /// Tasks that a thread tried to poll and was not let.
@@ -372,7 +396,7 @@ impl Tracker {
         self.by_address.remove(&event.address);
         self.ended_at.insert(event.address);
         let Some(task) = self.tasks.remove(&id) else { return };
-        let figures = self.kinds.entry(task.kind).or_default();
+        let figures = self.sums.kinds.entry(task.kind).or_default();
         figures.finished += 1;
         if task.kind.is_none() {
             figures.spawned += u64::from(task.counted);

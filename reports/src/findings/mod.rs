@@ -3,6 +3,17 @@
 //! A rule is about a mechanism, never about a name: it looks at everything that is known of one variant and finds causes,
 //! rules its mechanism out, or says what it would have to see.
 
+mod cause;
+mod harm;
+mod joined;
+mod owner;
+mod rank;
 mod record;
+mod rules;
 
+pub use joined::{Build, CpuRow, CpuTable, Failed, Felt, Joined};
+pub use rank::explain;
 pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
+
+#[cfg(test)]
+mod tests;

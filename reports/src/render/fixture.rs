@@ -224,6 +224,38 @@ impl Fixture {
     }
 
     /// Tasks of the first variant from outside; those of the second are missing.
+    /// A cause, one that cannot be told, one that is ruled out and evidence that is missing.
+    pub(super) fn with_findings(mut self) -> Self {
+        let variant = self.summary.variants[0].name.clone();
+        self.summary.findings.push(Finding {
+            variant: variant.clone(),
+            rule: "long-poll-cpu".into(),
+            rank: 1,
+            title: "shop::pay computes for 13.6 ms within a poll of shop::orders".into(),
+            share: 0.88,
+            culprit: Some(Culprit { function: "shop::pay".into(), file: "src/pay.rs".into(), line: 41 }),
+            evidence: vec!["24 polls spent 13.6 ms each on the CPU there, the longest 20.1 ms".into()],
+            refuted_by: "with that work on a thread of its own the tail would stay as it is".into(),
+            next: "workbench run --evidence cpu,trace --target http://127.0.0.1:1/ -- ./shop".into(),
+            proof: "trace".into(),
+        });
+        self.summary.undecided.push(Undecided {
+            variant: variant.clone(),
+            rules: vec!["throttled".into()],
+            sentence: "nothing that was gathered says why".into(),
+            experiment: "workbench run --evidence wait shop".into(),
+        });
+        let because = "its cgroups were throttled for 0 s of 6.4 s".into();
+        self.summary.ruled_out.push(RuledOut { variant: variant.clone(), rule: "throttled".into(), because });
+        self.summary.unused.push(Unused {
+            variant,
+            evidence: "trace".into(),
+            because: "the program is stripped".into(),
+            rules: vec!["task-growth".into()],
+        });
+        self
+    }
+
     pub(super) fn with_trace(mut self) -> Self {
         let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
         for (variant, missing) in variants.iter().zip([None, Some("the program is stripped".to_owned())]) {

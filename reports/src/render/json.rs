@@ -26,6 +26,22 @@ pub fn document(summary: &RunSummary) -> String {
     pretty(summary)
 }
 
+/// Findings and all that belongs to them.
+pub fn explanation(summary: &RunSummary) -> String {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        format: u32,
+        run: &'a str,
+        findings: &'a [crate::findings::Finding],
+        undecided: &'a [crate::findings::Undecided],
+        ruled_out: &'a [crate::findings::RuledOut],
+        unused: &'a [crate::findings::Unused],
+        blame: &'a [crate::run::Blame],
+    }
+    let RunSummary { format, run, findings, undecided, ruled_out, unused, blame, .. } = summary;
+    pretty(&Document { format: *format, run, findings, undecided, ruled_out, unused, blame })
+}
+
 /// Tasks by spawn site, of every variant whose tasks were to be recorded, by our hooks (`tasks`) or by tokio-console
 /// (`console`) or from outside (`trace`), and stalls; `missing` says why there are none.
 pub fn tasks(

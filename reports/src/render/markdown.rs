@@ -2,6 +2,7 @@
 
 mod attached;
 mod console;
+mod findings;
 mod trace;
 mod waits;
 
@@ -30,6 +31,7 @@ pub fn report(summary: &RunSummary) -> String {
     if !summary.warnings.is_empty() {
         out.push('\n');
     }
+    findings::section(summary, &mut out);
     if let Some(seen) = &summary.attached {
         attached::seen(seen, &mut out);
         evidence(summary, &mut out);
@@ -39,7 +41,6 @@ pub fn report(summary: &RunSummary) -> String {
     results(&table, &mut out);
     objective(summary, &mut out);
     ladder(summary, &mut out);
-    findings(summary, &mut out);
     evidence(summary, &mut out);
     settings(summary, &mut out);
     method(summary, &table, &mut out);
@@ -129,29 +130,6 @@ fn grid(table: &Table, rows: &[Row], out: &mut String) {
             out.push_str(" |");
         }
         out.push('\n');
-    }
-    out.push('\n');
-}
-
-fn findings(summary: &RunSummary, out: &mut String) {
-    if summary.findings.is_empty() {
-        return;
-    }
-    let mut findings: Vec<_> = summary.findings.iter().collect();
-    findings.sort_by_key(|finding| finding.rank);
-    out.push_str("## Findings\n\n");
-    for finding in findings {
-        out.push_str(&format!("- **{}** ({}", line(&finding.title), line(&finding.variant)));
-        if let Some(culprit) = &finding.culprit {
-            out.push_str(&format!(", {}:{} in {}", line(&culprit.file), culprit.line, line(&culprit.function)));
-        }
-        out.push_str(&format!(", explains {} of the excess latency)\n", number::percent(finding.share)));
-        for evidence in &finding.evidence {
-            out.push_str(&format!("  - {}\n", line(evidence)));
-        }
-        if !finding.next.is_empty() {
-            out.push_str(&format!("  - next: {}\n", line(&finding.next)));
-        }
     }
     out.push('\n');
 }

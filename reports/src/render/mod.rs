@@ -9,6 +9,7 @@ mod breach;
 mod chart;
 mod console;
 pub mod export;
+pub(crate) mod findings;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use crate::run::{
 };
 
 pub use kernel::metrics as kernel_metrics;
+pub(crate) use number::seconds;
 
 /// What is left of an error budget, in words.
 pub fn budget(budget: &crate::run::BudgetRecord) -> String {

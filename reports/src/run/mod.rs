@@ -65,7 +65,8 @@ pub use summary::{
 pub use tasks::{SiteKind, SiteRecord, Waits};
 pub use threads::{LaneShares, LongWait, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
 pub use trace::{
-    Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceHead, TraceInstead, TraceKind, TraceLink,
-    TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait, TraceWaker, TraceWhat,
+    Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceFrame, TraceHead, TraceHolder,
+    TraceInstead, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite, TraceSpan, TraceStep, TraceTask,
+    TraceWait, TraceWaker, TraceWhat,
 };
 pub use trial::{DrainRecord, DriverRecord, ExitRecord, Heed, OperationRecord, TimelinePoint, TrialRecord};

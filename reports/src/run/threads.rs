@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, RunError, files, paths};
+use super::{FORMAT, RunError, TracePolls, files, paths};
 
 /// Why a thread was off its CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct ThreadsRecord {
     pub places: Vec<WaitPlace>,
     /// The longest single waits that were not idleness, the longest first.
     pub longest: Vec<LongWait>,
+    /// Waits by place with those who kept them, the longest first; the type is the name of the threads.
+    pub kept: Vec<TracePolls>,
 }
 
 /// The first line.
@@ -170,6 +172,7 @@ enum Line {
     Thread(Box<ThreadLane>),
     Place(WaitPlace),
     Wait(LongWait),
+    Kept(TracePolls),
 }
 
 /// The file's bytes.
@@ -178,7 +181,8 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let threads = record.threads.iter().map(|thread| Line::Thread(Box::new(thread.clone())));
     let places = record.places.iter().map(|place| Line::Place(place.clone()));
     let longest = record.longest.iter().map(|wait| Line::Wait(wait.clone()));
-    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest))
+    let kept = record.kept.iter().map(|kept| Line::Kept(kept.clone()));
+    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept))
 }
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
@@ -191,6 +195,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::Thread(thread) => record.threads.push(*thread),
             Line::Place(place) => record.places.push(place),
             Line::Wait(wait) => record.longest.push(wait),
+            Line::Kept(kept) => record.kept.push(kept),
         }
     }
     Ok(Some(record))
@@ -270,6 +275,7 @@ pub(crate) mod tests {
                 file: "src/<ledger>.rs".into(),
                 line: 41,
             }],
+            kept: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 1.25, ..TracePolls::default() }],
         }
     }
 

@@ -27,6 +27,72 @@ pub struct Trace {
     pub instead: Vec<TraceInstead>,
     /// The worst delays and waits with what they were for.
     pub cases: Vec<TraceCase>,
+    /// What long polls spent their time on, the longest first.
+    pub polls: Vec<TracePolls>,
+    /// The saturated phase before the open loop, where there was one; all else but single tasks is of the open loop then.
+    pub saturated: Option<Box<TraceSaturated>>,
+}
+
+/// What tasks did while every client asked again at once.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceSaturated {
+    /// Length.
+    pub wall_s: f64,
+    /// By type of task; who is alive at its end is not known.
+    pub kinds: Vec<TraceKind>,
+    /// Where tasks wait.
+    pub waits: Vec<TraceWait>,
+    /// What ran while tasks were ready.
+    pub instead: Vec<TraceInstead>,
+    /// The worst delays and waits.
+    pub cases: Vec<TraceCase>,
+    /// What long polls spent their time on.
+    pub polls: Vec<TracePolls>,
+}
+
+/// Time within long polls (0.5 ms and more) of tasks of a type, at one place.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TracePolls {
+    /// Type of the tasks.
+    pub kind: String,
+    /// Jobs of the blocking pool: they may take as long as they like.
+    #[serde(default)]
+    pub blocking: bool,
+    /// `cpu`, `blocked` or `preempted`.
+    pub doing: TraceEndKind,
+    /// Where; `None` where no stack says so.
+    pub site: Option<TraceSite>,
+    /// Polls that spent at least a quarter of their time so.
+    pub polls: u64,
+    /// Time.
+    pub total_s: f64,
+    /// The longest of one poll.
+    pub longest_s: f64,
+    /// Of time blocked: what those did meanwhile who then let the task go on, the longest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<TraceHolder>,
+}
+
+/// What a thread did while it kept others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceHolder {
+    /// `cpu` or `blocked`.
+    pub doing: TraceEndKind,
+    /// Where.
+    pub site: TraceSite,
+    /// How long, summed over those it kept.
+    pub total_s: f64,
+}
+
+/// A function of the program in a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TraceFrame {
+    /// Function.
+    pub function: String,
+    /// Source file; may be empty.
+    pub file: String,
+    /// From 1; 0 where unknown.
+    pub line: u32,
 }
 
 /// What was recorded.
@@ -38,6 +104,9 @@ pub struct TraceHead {
     pub program: String,
     /// Length.
     pub wall_s: f64,
+    /// Since when the rows count: the saturated phase before it has rows of its own; 0 where there was none.
+    #[serde(default)]
+    pub since_s: f64,
     /// How often the process was stopped for about a microsecond.
     pub hits: u64,
     /// Records that found no room; where there are any, every count is a lower bound.
@@ -95,6 +164,9 @@ pub struct TraceKind {
     pub unexplained: u64,
     /// Time idle, of waits that ended.
     pub idle_s: f64,
+    /// Where the latest of them was spawned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spawned_at: Option<TraceSite>,
 }
 
 /// What somebody waits for, or was woken by.
@@ -137,6 +209,15 @@ pub struct TraceSite {
     pub file: String,
     /// From 1; 0 where unknown.
     pub line: u32,
+    /// Something else was awaited in the same poll: a branch of a `select!`, or the work that a timeout is for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside_others: bool,
+    /// The system call, or `page fault`, that the thread was in; empty where it was in none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub call: String,
+    /// Functions of the program, innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<TraceFrame>,
 }
 
 /// One task.
@@ -368,6 +449,13 @@ pub struct TraceBeside {
 }
 
 impl TraceSite {
+    /// Whether both are the same to a reader, whatever called them.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let parts =
+            |site: &Self| (site.cause, site.resource.clone(), site.function.clone(), site.file.clone(), site.line);
+        parts(self) == parts(other)
+    }
+
     /// `src/app.rs:7`, or the function where the file is not known; empty where neither is.
     pub fn place(&self) -> String {
         match (self.file.is_empty(), self.line) {

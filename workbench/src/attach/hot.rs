@@ -161,7 +161,7 @@ fn hottest(
 }
 
 /// Whether a stack stands in the handlers that were asked for the profile.
-pub(super) fn is_asking(profile: &Profile, sample: &Sample) -> bool {
+pub(crate) fn is_asking(profile: &Profile, sample: &Sample) -> bool {
     let lines = sample.stack.iter().flat_map(|id| &profile.location(*id).lines);
     lines.into_iter().any(|line| profile.function(line.function).name.starts_with(ASKING))
 }
@@ -170,8 +170,10 @@ pub(super) fn is_asking(profile: &Profile, sample: &Sample) -> bool {
 pub(crate) fn is_plumbing(function: &str, file: &str) -> bool {
     let path = function.trim_start_matches(['<', '&']);
     let brought = ["std::", "core::", "alloc::", "__rust", "tokio::runtime::", "tokio::loom::"];
-    // Debug information of Rust's own libraries names them by the compiler's commit.
-    path.is_empty() || file.starts_with("/rustc/") || brought.iter().any(|start| path.starts_with(start)) || of_go(path)
+    // Debug information of Rust's own libraries names them by the compiler's commit, or, with the component rust-src,
+    // by where they lie in the toolchain.
+    let of_rust = file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/");
+    path.is_empty() || of_rust || brought.iter().any(|start| path.starts_with(start)) || of_go(path)
 }
 
 /// Whether it is a function of Go's standard library: `net/http.(*conn).serve`, `sync.(*Mutex).Lock`.

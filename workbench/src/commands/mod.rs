@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod console;
 mod doctor;
+mod explain;
 mod export;
 mod gate;
 mod history;
@@ -39,6 +40,7 @@ pub(crate) fn dispatch(cli: Cli, catalog: &Catalog) -> anyhow::Result<Exit> {
         Command::Run(flags) => run::run(&flags, cli.verbose, catalog),
         Command::List(flags) => list::list(&flags, catalog),
         Command::Show(flags) => show::show(&flags),
+        Command::Explain(flags) => explain::explain(&flags),
         Command::Compare(flags) => compare::compare(&flags),
         Command::Gate(flags) => gate::gate(&flags, cli.verbose, catalog),
         Command::History(flags) => history::history(&flags, catalog),

@@ -15,7 +15,7 @@ use super::{Gathered, breach, frames, kept, samples};
 use crate::load::{EachOperation, PhaseOutcome};
 
 /// Raw profile, within the evidence folder of a variant.
-pub(super) const CPU_PROFILE: &str = "cpu.pb.gz";
+pub(crate) const CPU_PROFILE: &str = "cpu.pb.gz";
 /// Label of the trial that a sample is of.
 pub(super) const TRIAL: &str = "trial";
 /// Flamegraph of the same.

@@ -3,14 +3,16 @@
 mod cases;
 mod names;
 
-use flamegraphs::capture::tasks::TaskTrace;
-use flamegraphs::tasks::{Kinds, WakerKind};
+use flamegraphs::capture::tasks::{Holder, PollShare, TaskTrace};
+use flamegraphs::tasks::{Kinds, Outcome, WakerKind, Who};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    Blame, EvidenceKind, ProfileSummary, Trace, TraceHead, TraceInstead, TraceKind, TraceTask, TraceWait, TraceWaker,
+    Blame, EvidenceKind, ProfileSummary, Trace, TraceHead, TraceHolder, TraceInstead, TraceKind, TracePolls,
+    TraceSaturated, TraceSite, TraceTask, TraceWait, TraceWaker,
 };
 
 use names::Names;
+pub(crate) use names::within_project;
 
 /// Who recorded.
 pub const SOURCE: &str = "uprobes on tokio's own functions, from outside";
@@ -18,6 +20,8 @@ pub const SOURCE: &str = "uprobes on tokio's own functions, from outside";
 const MOST_TASKS: usize = 400;
 /// Rows of the other tables.
 const MOST_ROWS: usize = 200;
+/// Waits for something within the program that the network ends after so long are those of clients that gave up, seconds.
+const GIVEN_UP_S: f64 = 1.0;
 /// Cases of a variant that `run.json` holds.
 const MOST_BLAME: usize = 5;
 
@@ -40,15 +44,8 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &TaskTrace) -> any
 pub fn rows(recorded: &TaskTrace) -> Trace {
     let names = Names::new(recorded);
     let outcome = &recorded.outcome;
-    let is_task = |kind: &Option<_>| names.what(*kind) != Kinds::Worker;
-    let mut kinds: Vec<TraceKind> = outcome
-        .kinds
-        .iter()
-        .filter(|(kind, _)| is_task(kind))
-        .map(|(kind, figures)| names.kind(*kind, figures))
-        .collect();
-    kinds.sort_by(|a, b| (a.blocking.cmp(&b.blocking)).then(b.busy_s.total_cmp(&a.busy_s)));
-    let tasks = outcome.tasks.iter().filter(|task| is_task(&task.kind)).take(MOST_TASKS).map(|task| TraceTask {
+    let tasks = outcome.tasks.iter().filter(|task| names.what(task.kind) != Kinds::Worker);
+    let tasks = tasks.take(MOST_TASKS).map(|task| TraceTask {
         id: task.id.0,
         address: format!("{:#x}", task.address),
         kind: names.of(task.kind),
@@ -66,24 +63,87 @@ pub fn rows(recorded: &TaskTrace) -> Trace {
         wakers_held: task.held,
         spans: names.spans(&task.spans),
     });
+    let since = |from: Option<u64>| from.map_or(0.0, |from| seconds(from.saturating_sub(recorded.began_ns)));
+    let saturated = outcome.before.as_ref().map(|before| TraceSaturated {
+        wall_s: since(recorded.cut_ns),
+        kinds: kinds(before, &names),
+        waits: waits(before, &names),
+        instead: instead(before, &names),
+        cases: cases::of(before, &names),
+        polls: polls(&recorded.polls_before, &names),
+    });
     Trace {
         head: TraceHead {
             source: SOURCE.to_owned(),
             program: recorded.path.clone(),
             wall_s: seconds(recorded.ended_ns.saturating_sub(recorded.began_ns)),
+            since_s: since(recorded.cut_ns),
             hits: recorded.hits,
             lost: recorded.lost,
             stackable: recorded.stackable,
             placed: recorded.placed,
             lacks: recorded.lacks.clone(),
         },
-        kinds,
+        kinds: kinds(outcome, &names),
         tasks: tasks.collect(),
-        waits: waits(recorded, &names),
-        wakers: wakers(recorded, &names),
-        instead: instead(recorded, &names),
-        cases: cases::of(recorded, &names),
+        waits: waits(outcome, &names),
+        wakers: wakers(outcome, &names),
+        instead: instead(outcome, &names),
+        cases: cases::of(outcome, &names),
+        polls: polls(&recorded.polls, &names),
+        saturated: saturated.map(Box::new),
     }
+}
+
+fn kinds(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceKind> {
+    let tasks = outcome.kinds.iter().filter(|(kind, _)| names.what(*kind) != Kinds::Worker);
+    let mut kinds: Vec<TraceKind> = tasks.map(|(kind, figures)| names.kind(*kind, figures)).collect();
+    kinds.sort_by(|a, b| (a.blocking.cmp(&b.blocking)).then(b.busy_s.total_cmp(&a.busy_s)));
+    kinds
+}
+
+/// A share as a row.
+pub(super) fn share_row(kind: String, share: &PollShare) -> TracePolls {
+    let holder = |holder: &Holder| TraceHolder {
+        doing: cases::doing(holder.doing),
+        site: names::plain(&holder.site),
+        total_s: seconds(holder.total_ns),
+    };
+    TracePolls {
+        kind,
+        blocking: false,
+        doing: cases::doing(share.doing),
+        site: share.site.as_ref().map(names::plain),
+        polls: share.polls,
+        total_s: seconds(share.total_ns),
+        longest_s: seconds(share.longest_ns),
+        holders: share.holders.iter().map(holder).collect(),
+    }
+}
+
+/// What long polls spent their time on; types that a person would call the same are one.
+fn polls(shares: &[PollShare], names: &Names<'_>) -> Vec<TracePolls> {
+    let mut rows: Vec<TracePolls> = Vec::new();
+    for share in shares {
+        let blocking = names.what(share.kind) == Kinds::Blocking;
+        let row = TracePolls { blocking, ..share_row(names.of(share.kind), share) };
+        let same = |other: &&mut TracePolls| {
+            let place = |row: &TracePolls| {
+                row.site.as_ref().map(|site| (site.call.clone(), site.own.first().map(|frame| frame.function.clone())))
+            };
+            other.kind == row.kind && other.doing == row.doing && place(other) == place(&row)
+        };
+        match rows.iter_mut().find(same) {
+            Some(known) => {
+                known.polls += row.polls;
+                known.total_s += row.total_s;
+                known.longest_s = known.longest_s.max(row.longest_s);
+            }
+            None => rows.push(row),
+        }
+    }
+    rows.truncate(MOST_ROWS);
+    rows
 }
 
 fn seconds(nanoseconds: u64) -> f64 {
@@ -93,17 +153,24 @@ fn seconds(nanoseconds: u64) -> f64 {
 }
 
 /// Places that look alike to a person are one row, whatever their stacks.
-fn waits(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceWait> {
+fn waits(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceWait> {
     let mut rows: Vec<TraceWait> = Vec::new();
-    for (kind, sites, figures) in &recorded.outcome.waits {
+    for (kind, sites, figures) in &outcome.waits {
         // One of them stands for all: they were ended by the same.
-        let site = match figures.longest.first().and_then(cases::idle) {
-            Some((sites, by)) => names.site(sites, by),
+        let longest_s = figures.longest.first().map_or(0.0, |case| seconds(case.length_ns()));
+        let mut site = match figures.longest.first().and_then(cases::idle) {
+            // Only the network ended it, as when a client gives up: what was awaited last never came.
+            Some((all, Some(Who::Outside { .. }))) if longest_s >= GIVEN_UP_S && names.awaits_others(all) => {
+                names.site(all, None)
+            }
+            Some((all, by)) => names.site(all, by),
             None => names.site(sites, None),
         };
+        if let Some(site) = &mut site {
+            site.beside_others = names.is_mixed(sites, site);
+        }
         let kind = names.of(*kind);
-        let longest_s = figures.longest.first().map_or(0.0, |case| seconds(case.length_ns()));
-        match rows.iter_mut().find(|row| row.kind == kind && row.site == site) {
+        match rows.iter_mut().find(|row| row.kind == kind && alike(row.site.as_ref(), site.as_ref())) {
             Some(row) => {
                 row.count += figures.count;
                 row.total_s += seconds(figures.total_ns);
@@ -119,9 +186,16 @@ fn waits(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceWait> {
     rows
 }
 
-fn wakers(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceWaker> {
+fn alike(one: Option<&TraceSite>, other: Option<&TraceSite>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.looks_like(other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+fn wakers(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceWaker> {
     let mut rows: Vec<TraceWaker> = Vec::new();
-    for (kind, waker, count) in &recorded.outcome.wakers {
+    for (kind, waker, count) in &outcome.wakers {
         let (by, cause) = match waker {
             WakerKind::Itself => ("itself".to_owned(), None),
             WakerKind::Kind(kind) => (names.of(*kind), None),
@@ -138,14 +212,14 @@ fn wakers(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceWaker> {
     rows
 }
 
-fn instead(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceInstead> {
+fn instead(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceInstead> {
     let row = |(kind, other, figures): &(_, _, flamegraphs::tasks::DelayFigures)| TraceInstead {
         kind: names.of(*kind),
         instead: names.of(*other),
         count: figures.count,
         total_s: seconds(figures.total_ns),
     };
-    let mut rows: Vec<TraceInstead> = recorded.outcome.instead.iter().map(row).collect();
+    let mut rows: Vec<TraceInstead> = outcome.instead.iter().map(row).collect();
     rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
     rows.truncate(MOST_ROWS);
     rows

@@ -1,7 +1,7 @@
 //! Wait evidence: where threads gave their CPU up or lost it, as pprof, as a flamegraph by time, and thread by thread.
 
 mod lanes;
-mod places;
+pub(crate) mod places;
 
 use std::path::Path;
 
@@ -83,7 +83,17 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         threads: lanes::lanes(recording, waiting),
         places: places::places(recording, waiting),
         longest: places::longest(recording, waiting, began),
+        kept: kept_by(recording, waiting),
     }
+}
+
+/// Rows of waits with their holders that are kept.
+const MOST_KEPT: usize = 24;
+
+/// Waits by place, with those who kept them.
+fn kept_by(recording: &Recording, waiting: &Waiting) -> Vec<reports::run::TracePolls> {
+    let shares = flamegraphs::capture::tasks::kept(recording, waiting);
+    shares.into_iter().take(MOST_KEPT).map(|(pool, share)| super::trace::share_row(pool, &share)).collect()
 }
 
 /// What the kernel counted, on its own axis of time; `began_ns` is when the recording of waits began.

@@ -108,6 +108,13 @@ impl Outside {
         }
     }
 
+    /// The open loop begins: what tasks do from now on is summed up apart.
+    pub fn open_loop(&self) {
+        if let Some(tracer) = &self.tracer {
+            tracer.cut();
+        }
+    }
+
     /// Ends the recording; `None` where nothing was to be recorded from outside, or an agent within takes its place.
     pub fn stop(self) -> Option<Result<Recorded, String>> {
         let refused = self.refused.unwrap_or_default();

@@ -78,9 +78,9 @@ impl Role {
         usize::from(self == Self::Spawned)
     }
 
-    /// Whether its stack says where a task waits, or who wakes it.
+    /// Whether its stack says where a task waits, who wakes it, or where it was spawned.
     pub(super) fn has_stack(self) -> bool {
-        matches!(self, Self::Cloned | Self::WokenByValue | Self::WokenByRef)
+        matches!(self, Self::Cloned | Self::WokenByValue | Self::WokenByRef | Self::Spawned)
     }
 }
 

@@ -7,6 +7,7 @@
 mod error;
 mod functions;
 mod kinds;
+mod polls;
 mod sites;
 mod spent;
 mod stream;
@@ -14,6 +15,8 @@ mod target;
 mod tracer;
 
 pub use error::TraceError;
+pub use polls::{Holder, PollShare, kept};
+pub use sites::system_call;
 pub use sites::{Cause, Frame, Site};
 pub use spent::{Doing, Spent, Window, window};
 pub use target::traceable;

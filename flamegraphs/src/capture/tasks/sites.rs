@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 
 use crate::capture::address_space::AddressSpace;
-use crate::capture::recording::seen_by;
+use crate::capture::recording::{Recording, seen_by};
 use crate::capture::symbols::{Place, Symbols};
 use crate::names;
 
 /// Frames of a site that are kept, leaf first.
 const MOST_FRAMES: usize = 24;
+/// Functions of the program that are kept.
+const MOST_OWN: usize = 8;
+/// Addresses from here on are the kernel's (the upper half of the address space).
+const KERNEL: u64 = 1 << 63;
 
 /// What somebody waits for, or was woken by, as far as the stack tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +61,10 @@ pub struct Site {
     pub place: Option<Frame>,
     /// The outermost function of the program within the task: what a boxed future is; empty where there is none.
     pub root: String,
+    /// The program's functions, innermost first.
+    pub own: Vec<Frame>,
+    /// The system call that the thread was in, or `page fault`; empty where it was in none.
+    pub call: String,
     /// Leaf first, tokio's plumbing included.
     pub frames: Vec<Frame>,
 }
@@ -70,6 +78,9 @@ pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>
         let mut frames = Vec::new();
         for address in addresses {
             let places = known.entry((*pid, *address)).or_insert_with(|| {
+                if *address >= KERNEL {
+                    return symbols.in_kernel(*address);
+                }
                 let Some((path, at)) = spaces.get(pid).and_then(|space| space.place_of(*address)) else {
                     return Vec::new();
                 };
@@ -85,6 +96,17 @@ pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>
         classify(frames)
     };
     stacks.iter().map(site).collect()
+}
+
+/// Stacks of a recording, by their positions there.
+pub(super) fn of_recording(recording: &Recording, stacks: &[u32]) -> Vec<Site> {
+    let named = recording.named(stacks);
+    let frame = |place: Place| Frame {
+        line: u32::try_from(place.line).unwrap_or(0),
+        function: place.function,
+        file: place.file,
+    };
+    named.into_iter().map(|places| classify(places.into_iter().map(frame).collect())).collect()
 }
 
 /// What a stack of frames, leaf first, is about.
@@ -107,8 +129,31 @@ fn classify(mut frames: Vec<Frame>) -> Site {
     let place = place.map(|at| Frame { function: names::clean_name(&inner[at].function), ..inner[at].clone() });
     let root = (0..whose.len()).rev().find(|at| whose[*at] == Whose::Program);
     let root = root.map(|at| names::clean_name(&inner[at].function)).unwrap_or_default();
+    let mut own: Vec<Frame> = Vec::new();
+    for (frame, _) in inner.iter().zip(&whose).filter(|(_, whose)| **whose == Whose::Program) {
+        let function = names::clean_name(&frame.function);
+        // An async function and its future are one.
+        if own.len() < MOST_OWN && own.last().is_none_or(|last| last.function != function) {
+            own.push(Frame { function, ..frame.clone() });
+        }
+    }
+    let call = system_call(inner.iter().map(|frame| frame.function.as_str()));
     frames.truncate(MOST_FRAMES);
-    Site { cause, resource, place, root, frames }
+    Site { cause, resource, place, root, own, call, frames }
+}
+
+/// What a stack, leaf first, is in of the kernel: a system call by its name, or a page fault; empty where it is in neither.
+pub fn system_call<'a>(functions: impl Iterator<Item = &'a str> + Clone) -> String {
+    // Names of entry functions: arch/x86/include/asm/syscall_wrapper.h and its kin.
+    let entries = ["__x64_sys_", "__ia32_sys_", "__arm64_sys_", "__se_sys_"];
+    let call = functions.clone().find_map(|name| entries.iter().find_map(|entry| name.strip_prefix(entry)));
+    match call {
+        Some(call) => call.to_owned(),
+        None if functions.clone().any(|name| name.contains("page_fault") || name == "do_mem_abort") => {
+            "page fault".into()
+        }
+        None => String::new(),
+    }
 }
 
 /// Whether a function polls tasks.
@@ -174,13 +219,31 @@ const LIBRARIES: &[&str] = &[
 /// By the file, where it is known: names of what was inlined may lack their path.
 fn whose(frame: &Frame) -> Whose {
     let file = frame.file.as_str();
-    if file.contains("/rustc/") || file.contains("/library/std/") || file.contains("/library/core/") {
+    // With the component rust-src, paths of the standard library lead into the toolchain.
+    if file.contains("/rustc/") || file.contains("/rustlib/src/rust/") {
         return Whose::Standard;
     }
     if let Some((_, krate)) = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
         return if krate.starts_with("tokio-1") { Whose::Tokio } else { by_path(&frame.function, Whose::Library) };
     }
-    by_path(&frame.function, if file.is_empty() { Whose::Standard } else { Whose::Program })
+    if [".cargo/git/", "/vendor/"].iter().any(|home| file.contains(home)) {
+        return by_path(&frame.function, Whose::Library);
+    }
+    if file.is_empty() {
+        return by_path(&frame.function, Whose::Standard);
+    }
+    // C of the system's libraries has files, but no path in its names.
+    let rust = file.ends_with(".rs");
+    if rust { by_file(&frame.function) } else { Whose::Standard }
+}
+
+/// Of a Rust file that is neither the toolchain's nor a dependency's: the program's, whatever its name says, unless a
+/// trait of the runtime is implemented there.
+fn by_file(function: &str) -> Whose {
+    match by_path(function, Whose::Program) {
+        Whose::Library => Whose::Program,
+        whose => whose,
+    }
 }
 
 /// By the first segment of a path; `other` where there is none.

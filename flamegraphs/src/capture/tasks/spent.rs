@@ -12,7 +12,7 @@ use crate::tasks::{Case, End, Outcome};
 pub type Window = (u32, u64, u64);
 
 /// What a thread did for most of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doing {
     /// It was on a CPU.
     Computed,
@@ -33,8 +33,10 @@ pub struct Spent {
 
 /// The windows that chains of an outcome end with.
 pub(super) fn windows(outcome: &Outcome) -> Vec<Window> {
-    let waits = outcome.waits.iter().flat_map(|(.., figures)| &figures.longest);
-    let mut all: Vec<Window> = outcome.delays.iter().chain(waits).filter_map(window).collect();
+    let stretches = || std::iter::once(outcome).chain(outcome.before.as_deref());
+    let waits = stretches().flat_map(|outcome| &outcome.waits).flat_map(|(.., figures)| &figures.longest);
+    let delays = stretches().flat_map(|outcome| &outcome.delays);
+    let mut all: Vec<Window> = delays.chain(waits).filter_map(window).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -44,7 +46,9 @@ pub(super) fn windows(outcome: &Outcome) -> Vec<Window> {
 pub fn window(case: &Case) -> Option<Window> {
     let last = case.chain.links.last()?;
     match case.chain.end {
-        End::Polled { tid } | End::IdleWorker { tid: Some(tid) } => Some((tid, last.from_ns, last.to_ns)),
+        End::Polled { tid } | End::IdleWorker { tid: Some(tid) } | End::Outside { tid, .. } => {
+            Some((tid, last.from_ns, last.to_ns))
+        }
         _ => None,
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Stream {
     waiting: Vec<Event>,
     /// Moments between which something was lost.
     gaps: Vec<u64>,
+    /// When a new stretch begins, until it has.
+    cut_ns: Option<u64>,
     tracker: Tracker,
     threads: HashMap<u32, String>,
     pub(super) counts: Counts,
@@ -95,6 +97,7 @@ impl Stream {
             kinds: HashMap::new(),
             waiting: Vec::new(),
             gaps: Vec::new(),
+            cut_ns: None,
             tracker: Tracker::default(),
             threads: HashMap::new(),
             counts: Counts::default(),
@@ -224,6 +227,11 @@ impl Stream {
         }
     }
 
+    /// Keeps what comes from `at_ns` on apart from what was before; once, before that moment is handed on.
+    pub(super) fn cut(&mut self, at_ns: u64) {
+        self.cut_ns = Some(at_ns);
+    }
+
     /// Hands everything before `until` to the tracker: nothing older can come any more.
     pub(super) fn pass(&mut self, until: u64) {
         self.waiting.sort_by_key(|event| event.time_ns);
@@ -235,6 +243,10 @@ impl Stream {
             while gaps.next_if(|gap| **gap <= event.time_ns).is_some() {
                 self.tracker.gap();
                 passed += 1;
+            }
+            if self.cut_ns.is_some_and(|cut| cut <= event.time_ns) {
+                self.tracker.cut();
+                self.cut_ns = None;
             }
             self.tracker.take(&event);
         }

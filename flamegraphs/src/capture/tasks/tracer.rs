@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::error::TraceError;
 use super::functions::{Function, Role};
+use super::polls::{self, PollShare};
 use super::sites::{self, Site};
 use super::spent::{self, Spent, Window};
 use super::stream::{Counts, Finished, Mark, SHORT_STACK, SHORTER_STACK, Seen, Stream};
@@ -58,6 +59,8 @@ pub struct TaskTracer {
     events: Arc<Vec<Event>>,
     reader: Option<JoinHandle<Finished>>,
     stop: Arc<AtomicBool>,
+    /// When [`TaskTracer::cut`] was called; 0 before.
+    cut: Arc<AtomicU64>,
     lacks: Vec<String>,
     path: String,
     began_ns: u64,
@@ -75,6 +78,8 @@ pub struct TaskTrace {
     pub began_ns: u64,
     /// The end.
     pub ended_ns: u64,
+    /// When it was cut in two, where it was: [`Outcome::before`] is of the time before.
+    pub cut_ns: Option<u64>,
     /// How often the process was stopped for a moment.
     pub hits: u64,
     /// Records that found no room: where there are any, every count is a lower bound.
@@ -97,6 +102,10 @@ pub struct TaskTrace {
     pub threads: HashMap<u32, String>,
     /// What threads did where chains end.
     pub spent: HashMap<Window, Spent>,
+    /// What long polls spent their time on, since the cut.
+    pub polls: Vec<PollShare>,
+    /// The same before it.
+    pub polls_before: Vec<PollShare>,
 }
 
 impl TaskTracer {
@@ -136,6 +145,7 @@ impl TaskTracer {
         let fds = rings.iter().map(|(at, _)| events[*at].fd().try_clone()).collect::<std::io::Result<Vec<OwnedFd>>>();
         let fds = fds.map_err(|source| TraceError::System { doing: "copying a descriptor", source })?;
         let stop = Arc::new(AtomicBool::new(false));
+        let cut = Arc::new(AtomicU64::new(0));
         let reader = Reader {
             stream: Stream::new(pid, others, path.clone(), types, marks),
             rings: rings.into_iter().map(|(_, ring)| ring).collect(),
@@ -144,6 +154,7 @@ impl TaskTracer {
             sampled,
             stacks_per_s: options.stacks_per_s.max(1),
             stop: Arc::clone(&stop),
+            cut: Arc::clone(&cut),
         };
         let reader = std::thread::Builder::new()
             .name("task-tracer".to_owned())
@@ -158,7 +169,7 @@ impl TaskTracer {
         if options.hz > 0 && !sampler.as_ref().is_some_and(Recorder::sees_the_kernel) {
             lacks.push("perf events are refused: what polls spend their time on is not known".to_owned());
         }
-        Ok(Self { events, reader: Some(reader), stop, lacks, path, began_ns: 0, sampler, pid })
+        Ok(Self { events, reader: Some(reader), stop, cut, lacks, path, began_ns: 0, sampler, pid })
     }
 
     /// Begins to trace.
@@ -177,6 +188,11 @@ impl TaskTracer {
         Ok(())
     }
 
+    /// From now on sums are kept apart from those until now; only the first call counts.
+    pub fn cut(&self) {
+        let _ = self.cut.compare_exchange(0, now_ns(), Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     /// Ends the trace. While the process still lives, its files can be found for the names.
     ///
     /// # Errors
@@ -191,13 +207,22 @@ impl TaskTracer {
         let finished = reader.join().map_err(|_| TraceError::RecorderGone)?;
         let sampled = self.sampler.take().and_then(|sampler| sampler.stop().ok());
         let windows = spent::windows(&finished.outcome);
-        let spent = sampled.map(|recording| spent::of(&windows, &recording, &finished.spaces)).unwrap_or_default();
+        let cut_ns = Some(self.cut.load(Ordering::Acquire)).filter(|cut| *cut > 0);
+        let spent =
+            sampled.as_ref().map(|recording| spent::of(&windows, recording, &finished.spaces)).unwrap_or_default();
+        let long = [
+            finished.outcome.polls.as_slice(),
+            finished.outcome.before.as_ref().map(|before| before.polls.as_slice()).unwrap_or_default(),
+        ];
+        let inside = |recording| polls::inside(long, recording);
+        let [polls, polls_before] = sampled.as_ref().map(inside).unwrap_or_default();
         let sites = sites::of(&finished.stacks, &finished.spaces);
         let named = (0..).map_while(|kind| finished.types.name(crate::tasks::KindId(kind)).cloned()).collect();
         Ok(TaskTrace {
             path: std::mem::take(&mut self.path),
             began_ns: self.began_ns,
             ended_ns,
+            cut_ns,
             hits: finished.counts.hits,
             lost: finished.counts.lost,
             stackable: finished.counts.stackable,
@@ -209,6 +234,8 @@ impl TaskTracer {
             sites,
             threads: finished.threads,
             spent,
+            polls,
+            polls_before,
         })
     }
 }
@@ -277,9 +304,9 @@ impl Opened {
                 stack_bytes: match function.role {
                     _ if stacks => plan.stack_bytes,
                     Role::Polling | Role::Complete => RETURN_ADDRESS,
-                    Role::Cloned => SHORT_STACK,
+                    Role::Cloned | Role::Spawned => SHORT_STACK,
                     Role::WokenByValue | Role::WokenByRef => SHORTER_STACK,
-                    Role::Spawned | Role::Dropped | Role::Pending => 0,
+                    Role::Dropped | Role::Pending => 0,
                     Role::Called | Role::Returned | Role::Freed => 0,
                 },
                 watermark: plan.watermark,
@@ -318,16 +345,22 @@ struct Reader {
     sampled: Vec<usize>,
     stacks_per_s: u32,
     stop: Arc<AtomicBool>,
+    cut: Arc<AtomicU64>,
 }
 
 impl Reader {
     fn run(mut self) -> Finished {
         let mut seen = vec![Seen::default(); self.rings.len()];
+        let mut is_cut = false;
         let (mut adjusted_ns, mut before) = (now_ns(), Counts::default());
         loop {
             // Looked at before the buffers are emptied, so that the last turn sees everything.
             let last = self.stop.load(Ordering::Acquire);
             let now = now_ns();
+            let cut_ns = self.cut.load(Ordering::Acquire);
+            if cut_ns > 0 && !std::mem::replace(&mut is_cut, cut_ns > 0) {
+                self.stream.cut(cut_ns);
+            }
             for (ring, seen) in self.rings.iter_mut().zip(&mut seen) {
                 let stream = &mut self.stream;
                 ring.drain_raw(|kind, _, body| {

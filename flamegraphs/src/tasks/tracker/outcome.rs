@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 
-use super::{Tracker, WakerKind};
+use super::{Sums, Tracker, WakerKind};
 use crate::tasks::case::Case;
 use crate::tasks::event::{KindId, StackId};
-use crate::tasks::figures::{DelayFigures, KindFigures, TaskFigures, WaitFigures};
+use crate::tasks::figures::{DelayFigures, KindFigures, LongPoll, TaskFigures, WaitFigures};
 use crate::tasks::task::{State, Task};
 
 /// Tasks whose last spans are kept, and of each type at least.
 const MOST_SPANS: usize = 64;
 const MOST_SPANS_OF_KIND: usize = 3;
-/// What a recording added up to.
+
+/// What a recording, or a stretch of it, added up to.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// What was added up before a [`Tracker::cut`]: sums alone, and nobody knows of it who was alive at its end. All
+    /// else is of the time since, but for tasks one by one, which are of the whole.
+    pub before: Option<Box<Outcome>>,
     /// By type.
     pub kinds: Vec<(Option<KindId>, KindFigures)>,
     /// The longest times from ready to polled, a few of each type, the longest first.
@@ -24,6 +28,8 @@ pub struct Outcome {
     pub instead: Vec<(Option<KindId>, Option<KindId>, DelayFigures)>,
     /// Who woke tasks of a type, how often.
     pub wakers: Vec<(Option<KindId>, WakerKind, u64)>,
+    /// Long polls in the order in which they ended.
+    pub polls: Vec<LongPoll>,
     /// Tasks, the worst delay first: all that are alive, and of the ended those that waited longest.
     pub tasks: Vec<TaskFigures>,
     /// Events taken.
@@ -64,7 +70,7 @@ impl Tracker {
         let mut tasks = std::mem::take(&mut self.ended);
         let mut alive: Vec<TaskFigures> = Vec::new();
         for task in self.tasks.values() {
-            let figures = self.kinds.entry(task.kind).or_default();
+            let figures = self.sums.kinds.entry(task.kind).or_default();
             figures.alive += 1;
             figures.in_poll += u64::from(matches!(task.state, State::Running { .. }));
             let idle = matches!(task.state, State::Idle { .. });
@@ -77,6 +83,18 @@ impl Tracker {
         tasks.extend(alive);
         tasks.sort_by_key(|task| (std::cmp::Reverse(task.worst_delay_ns), task.id));
         keep_some_spans(&mut tasks);
+        Outcome {
+            before: self.before.map(|sums| Box::new(sums.finish())),
+            tasks,
+            events: self.events,
+            gaps: self.gaps,
+            ..self.sums.finish()
+        }
+    }
+}
+
+impl Sums {
+    fn finish(self) -> Outcome {
         let mut waits: Vec<_> = self
             .waits
             .into_iter()
@@ -92,9 +110,8 @@ impl Tracker {
             waits,
             instead: self.instead.into_iter().map(|((a, b), figures)| (a, b, figures)).collect(),
             wakers: self.wakers.into_iter().map(|((kind, waker), count)| (kind, waker, count)).collect(),
-            tasks,
-            events: self.events,
-            gaps: self.gaps,
+            polls: self.polls,
+            ..Outcome::default()
         }
     }
 }

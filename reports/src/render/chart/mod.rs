@@ -6,6 +6,7 @@
 pub(crate) mod allocation;
 mod axis;
 mod canvas;
+pub(crate) mod chain;
 pub(crate) mod dots;
 pub(crate) mod forest;
 pub(crate) mod heat;

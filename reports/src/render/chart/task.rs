@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas};
 use super::scale::Scale;
 use crate::render::trace::{place, span};
 use crate::render::{number, text};
-use crate::run::{TraceCase, TraceCause, TraceSpan, TraceStep};
+use crate::run::{TraceCase, TraceCause, TraceSite, TraceSpan, TraceStep};
 
 /// Time before the case that is drawn with it, as a share of its length.
 const BEFORE: f64 = 0.6;
@@ -92,7 +92,12 @@ fn moment(seconds: f64, length_s: f64) -> String {
 }
 
 fn slug(span: &TraceSpan) -> &'static str {
-    match span.site.as_ref().map(|site| site.cause).unwrap_or_default() {
+    slug_of(span.site.as_ref())
+}
+
+/// Class of what is waited for at a place.
+pub(super) fn slug_of(site: Option<&TraceSite>) -> &'static str {
+    match site.map(|site| site.cause).unwrap_or_default() {
         TraceCause::Timer => "timer",
         TraceCause::Socket => "network",
         TraceCause::Lock => "lock",
@@ -103,7 +108,7 @@ fn slug(span: &TraceSpan) -> &'static str {
 }
 
 /// As much of a label as a bar has room for, seven pixels a character.
-fn cut(label: &str, wide: f64) -> String {
+pub(super) fn cut(label: &str, wide: f64) -> String {
     let room = (wide / 7.0) as usize;
     if label.chars().count() <= room {
         return label.to_owned();

@@ -1,10 +1,11 @@
-//! Title, verdict, warnings, failures and findings.
+//! Title, verdict, warnings and failures.
 
 use std::collections::BTreeMap;
 
+use super::findings::Findings;
 use super::prose::prose;
 use crate::render::{Page, number, text, words};
-use crate::run::{Finding, Status, TrialKind, TrialOutcome};
+use crate::run::{Status, TrialKind, TrialOutcome};
 
 /// What stands at the top.
 pub(super) struct Header {
@@ -17,7 +18,7 @@ pub(super) struct Header {
     /// HTML.
     pub(super) warnings: Vec<String>,
     pub(super) failures: Vec<Failure>,
-    pub(super) findings: Vec<FindingView>,
+    pub(super) findings: Findings,
     pub(super) run: String,
     pub(super) started: String,
     pub(super) counts: String,
@@ -32,17 +33,6 @@ pub(super) struct Failure {
     pub(super) stderr: String,
 }
 
-/// A finding.
-pub(super) struct FindingView {
-    pub(super) title: String,
-    pub(super) variant: String,
-    pub(super) rule: String,
-    pub(super) share: String,
-    pub(super) place: String,
-    pub(super) evidence: Vec<String>,
-    pub(super) next: String,
-}
-
 /// Lines of standard error shown.
 const STDERR_LINES: usize = 40;
 
@@ -50,8 +40,6 @@ impl Header {
     pub(super) fn new(page: &Page<'_>) -> Self {
         let summary = page.summary;
         let trials = page.trials.iter().filter(|trial| trial.kind == TrialKind::Measure).count();
-        let mut findings: Vec<_> = summary.findings.iter().collect();
-        findings.sort_by_key(|finding| finding.rank);
         Self {
             scenario: text::name(&summary.scenario),
             summary: text::sentence(&summary.summary),
@@ -64,7 +52,7 @@ impl Header {
             },
             warnings: summary.warnings.iter().map(|warning| prose(warning)).collect(),
             failures: failures(page),
-            findings: findings.into_iter().map(finding).collect(),
+            findings: Findings::new(page),
             run: text::name(&summary.run),
             started: text::name(&summary.started_at),
             counts: match &summary.attached {
@@ -114,18 +102,4 @@ pub(super) fn trial_list(trials: &[u32]) -> String {
 fn last_lines(stderr: &str) -> String {
     let lines: Vec<_> = stderr.lines().map(text::sentence).collect();
     lines[lines.len().saturating_sub(STDERR_LINES)..].join("\n")
-}
-
-fn finding(finding: &Finding) -> FindingView {
-    FindingView {
-        title: text::sentence(&finding.title),
-        variant: text::name(&finding.variant),
-        rule: text::name(&finding.rule),
-        share: number::percent(finding.share),
-        place: finding.culprit.as_ref().map_or_else(String::new, |culprit| {
-            format!("{}:{} {}", text::name(&culprit.file), culprit.line, text::sentence(&culprit.function))
-        }),
-        evidence: finding.evidence.iter().map(|line| text::sentence(line)).collect(),
-        next: text::sentence(&finding.next),
-    }
 }

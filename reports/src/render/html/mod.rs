@@ -12,6 +12,7 @@ mod console;
 mod drain;
 mod driver;
 mod evidence;
+mod findings;
 mod gate;
 mod header;
 mod heap;

@@ -1,5 +1,6 @@
 //! What was seen of a process that ran already.
 
+use super::findings;
 use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, hanging, paragraph};
 use crate::render::{attached, text};
@@ -16,6 +17,7 @@ const MOST_FIGURES: usize = 24;
 pub(super) fn attached(summary: &RunSummary, seen: &Attached, width: usize, ink: Ink) -> String {
     let mut out = ink.paint(Look::Bold, &paragraph(&text::sentence(&summary.verdict), 0, width));
     out.push_str("\n\n");
+    out.push_str(&findings::brief(summary, width, ink));
     for profile in seen.profiles.iter().filter(|profile| profile.missing.is_none()) {
         shown(&mut out, profile, width, ink);
     }

@@ -2,7 +2,7 @@
 
 use super::ink::{Ink, Look, of_status};
 use super::layout::paragraph;
-use super::{attached, numbers};
+use super::{attached, findings, numbers};
 use crate::render::slo::sentences;
 use crate::render::table::Table;
 use crate::render::{ladder, text, words};
@@ -28,6 +28,7 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     out.push('\n');
     out.push_str(&ink.paint(Look::Bold, &paragraph(&text::sentence(&summary.verdict), 0, width)));
     out.push_str("\n\n");
+    out.push_str(&findings::brief(summary, width, ink));
     if table.headline.is_empty() {
         out.push_str("No measurements.\n");
     } else {
@@ -35,7 +36,6 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
     }
     out.push_str(&concurrency(summary, width, ink));
     out.push_str(&objective(summary, width));
-    out.push_str(&findings(summary, width, ink));
     out.push_str(&missing_evidence(summary, width, ink));
     for warning in &summary.warnings {
         out.push_str(&ink.paint(Look::Warn, "warning"));
@@ -68,32 +68,6 @@ fn objective(summary: &RunSummary, width: usize) -> String {
 /// How fast each variant burns its error budget, and what is left of it, a paragraph each.
 pub fn slo(summary: &RunSummary, width: usize) -> String {
     sentences(summary).iter().map(|one| format!("{}\n", paragraph(one, 2, width))).collect()
-}
-
-fn findings(summary: &RunSummary, width: usize, ink: Ink) -> String {
-    let mut findings: Vec<_> = summary.findings.iter().collect();
-    findings.sort_by_key(|finding| finding.rank);
-    let mut out = String::new();
-    for finding in &findings {
-        let head = format!("{}. {}", finding.rank, text::sentence(&finding.title));
-        out.push_str(&ink.paint(Look::Bold, &paragraph(&head, 3, width)));
-        out.push('\n');
-        if let Some(culprit) = &finding.culprit {
-            out.push_str(&format!(
-                "   at {}:{} in {}\n",
-                text::name(&culprit.file),
-                culprit.line,
-                text::name(&culprit.function)
-            ));
-        }
-        if !finding.next.is_empty() {
-            out.push_str(&format!("   next: {}\n", text::sentence(&finding.next)));
-        }
-    }
-    if !findings.is_empty() {
-        out.push('\n');
-    }
-    out
 }
 
 fn missing_evidence(summary: &RunSummary, width: usize, ink: Ink) -> String {

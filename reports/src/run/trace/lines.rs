@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Trace, TraceCase, TraceHead, TraceInstead, TraceKind, TraceTask, TraceWait, TraceWaker};
+use super::{
+    Trace, TraceCase, TraceHead, TraceInstead, TraceKind, TracePolls, TraceSaturated, TraceTask, TraceWait, TraceWaker,
+};
 use crate::run::{RunError, files, paths};
 
 /// One line.
@@ -18,6 +20,8 @@ enum Line {
     Instead(TraceInstead),
     Case(TraceCase),
     Task(TraceTask),
+    Polls(TracePolls),
+    Saturated(Box<TraceSaturated>),
 }
 
 /// The file's bytes.
@@ -29,6 +33,8 @@ pub(in crate::run) fn write(trace: &Trace) -> serde_json::Result<Vec<u8>> {
             .chain(trace.wakers.iter().cloned().map(Line::Waker))
             .chain(trace.instead.iter().cloned().map(Line::Instead))
             .chain(trace.cases.iter().cloned().map(Line::Case))
+            .chain(trace.polls.iter().cloned().map(Line::Polls))
+            .chain(trace.saturated.iter().cloned().map(Line::Saturated))
             .chain(trace.tasks.iter().cloned().map(Line::Task)),
     )
 }
@@ -46,6 +52,8 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Trace>, RunError> {
             Line::Instead(instead) => trace.instead.push(instead),
             Line::Case(case) => trace.cases.push(case),
             Line::Task(task) => trace.tasks.push(task),
+            Line::Polls(polls) => trace.polls.push(polls),
+            Line::Saturated(phase) => trace.saturated = Some(phase),
         }
     }
     Ok(Some(trace))

@@ -10,6 +10,7 @@ pub(crate) fn site(cause: TraceCause, line: u32) -> TraceSite {
         function: "shop::pay".into(),
         file: "src/pay.rs".into(),
         line,
+        ..TraceSite::default()
     }
 }
 
@@ -100,6 +101,7 @@ pub(crate) fn trace() -> Trace {
             stackable: 10_000,
             placed: 9_900,
             lacks: Vec::new(),
+            ..TraceHead::default()
         },
         kinds: vec![
             kind("shop::reply", 4000, 0.2),
@@ -156,6 +158,7 @@ pub(crate) fn trace() -> Trace {
             total_s: 1.6,
         }],
         cases: vec![delay, wait],
+        ..Trace::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The worst delays and waits of a recording, ranked, with their chains in words.
 
-use flamegraphs::capture::tasks::{Doing, TaskTrace};
-use flamegraphs::tasks::{Case, Chain, End, Kinds, Link, SpanKind, StackId, Step, Who};
+use flamegraphs::capture::tasks::Doing;
+use flamegraphs::tasks::{Case, Chain, End, Kinds, Link, Outcome, SpanKind, StackId, Step, Who};
 use reports::run::{TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceLink, TraceStep, TraceWhat};
 
 use super::names::{self, Names};
@@ -15,11 +15,11 @@ const NOTABLE_NS: u64 = 1_000_000;
 const MOST_OF_ONE: usize = 2;
 
 /// The worst delays, then the worst waits for something that another task has or does.
-pub(super) fn of(recorded: &TaskTrace, names: &Names<'_>) -> Vec<TraceCase> {
+pub(super) fn of(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceCase> {
     let task = |case: &&Case| names.what(case.kind) == Kinds::Task;
     let notable = |case: &&Case| case.length_ns() >= NOTABLE_NS && task(case);
-    let delays = recorded.outcome.delays.iter().filter(notable).map(|case| plain(TraceWhat::Delay, case, names));
-    let waits = recorded.outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(notable);
+    let delays = outcome.delays.iter().filter(notable).map(|case| plain(TraceWhat::Delay, case, names));
+    let waits = outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(notable);
     let mut waits: Vec<TraceCase> = waits.map(|case| plain(TraceWhat::Wait, case, names)).collect();
     waits.sort_by(|a, b| rank(a).cmp(&rank(b)).then(b.length_s.total_cmp(&a.length_s)));
     let mut kept = some(delays, |case| case.kind.clone());
@@ -112,17 +112,21 @@ fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
     plain
 }
 
+/// What a thread did, as a chain would end with it.
+pub(super) fn doing(doing: Doing) -> TraceEndKind {
+    match doing {
+        Doing::Computed => TraceEndKind::Cpu,
+        Doing::Blocked => TraceEndKind::Blocked,
+        Doing::Preempted => TraceEndKind::Preempted,
+    }
+}
+
 fn ending(case: &Case, end: &End, names: &Names<'_>) -> TraceEnd {
     let thread = |tid: u32| Some(names.thread(tid));
     let spent = names.spent(case);
     match *end {
         End::Polled { tid } => {
-            let kind = match spent.map(|spent| spent.doing) {
-                Some(Doing::Computed) => TraceEndKind::Cpu,
-                Some(Doing::Blocked) => TraceEndKind::Blocked,
-                Some(Doing::Preempted) => TraceEndKind::Preempted,
-                None => TraceEndKind::Poll,
-            };
+            let kind = spent.map_or(TraceEndKind::Poll, |spent| doing(spent.doing));
             TraceEnd { kind, thread: thread(tid), site: spent.and_then(|spent| spent.site.as_ref()).map(names::plain) }
         }
         End::IdleWorker { tid } => {
@@ -138,6 +142,10 @@ fn ending(case: &Case, end: &End, names: &Names<'_>) -> TraceEnd {
                 Some(TraceCause::BlockingPool) => TraceEndKind::BlockingPool,
                 _ => TraceEndKind::Thread,
             };
+            // A timer or a socket is nobody's doing; of a thread it is told what it did meanwhile.
+            let works = matches!(kind, TraceEndKind::BlockingPool | TraceEndKind::Thread);
+            let meanwhile = spent.filter(|_| works).and_then(|spent| spent.site.as_ref()).map(names::plain);
+            let site = meanwhile.filter(|site| !site.own.is_empty()).or(site);
             TraceEnd { kind, thread: thread(tid), site }
         }
         End::Nobody => TraceEnd { kind: TraceEndKind::Nobody, ..TraceEnd::default() },

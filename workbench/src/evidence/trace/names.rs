@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use flamegraphs::capture::tasks::{Cause, Site, Spent, TaskTrace, window};
+use flamegraphs::capture::tasks::{Cause, Frame, Site, Spent, TaskTrace, window};
 use flamegraphs::tasks::{Case, KindFigures, KindId, Kinds, Span, SpanKind, StackId, Who};
-use reports::run::{TraceCause, TraceKind, TraceSite, TraceSpan, TraceStep};
+use reports::run::{TraceCause, TraceFrame, TraceKind, TraceSite, TraceSpan, TraceStep};
 
 use super::seconds;
 
@@ -65,6 +65,7 @@ impl<'a> Names<'a> {
             worst_schedule_latency_s: seconds(figures.worst_delay_ns),
             unexplained: figures.unexplained,
             idle_s: seconds(figures.idle_ns),
+            spawned_at: self.waker_site(figures.spawned_at),
         }
     }
 
@@ -124,6 +125,21 @@ impl<'a> Names<'a> {
         self.stack(*chosen).map(plain)
     }
 
+    /// Whether the last of the places is a wait for something within the program.
+    pub(super) fn awaits_others(&self, stacks: &[StackId]) -> bool {
+        let inside = [TraceCause::Lock, TraceCause::Channel, TraceCause::Notify, TraceCause::Join];
+        stacks.last().is_some_and(|last| inside.contains(&self.cause(*last)))
+    }
+
+    /// Whether the function that waits at `site` awaited things of other sorts at once: what its caller awaits beside it, as
+    /// a server does for its connection, is no part of it.
+    pub(super) fn is_mixed(&self, stacks: &[StackId], site: &TraceSite) -> bool {
+        let Some(function) = site.own.first().map(|frame| &frame.function) else { return false };
+        let others =
+            stacks.iter().filter_map(|stack| self.stack(*stack)).filter(|other| cause(other.cause) != site.cause);
+        others.into_iter().any(|other| other.own.iter().any(|frame| frame.function == *function))
+    }
+
     pub(super) fn waker_site(&self, stack: Option<StackId>) -> Option<TraceSite> {
         stack.and_then(|stack| self.stack(stack)).map(plain)
     }
@@ -158,11 +174,18 @@ pub(super) fn plain(site: &Site) -> TraceSite {
         function: place.function,
         file: within_project(&place.file).to_owned(),
         line: place.line,
+        beside_others: false,
+        call: site.call.clone(),
+        own: site.own.iter().map(frame).collect(),
     }
 }
 
+fn frame(frame: &Frame) -> TraceFrame {
+    TraceFrame { function: frame.function.clone(), file: within_project(&frame.file).to_owned(), line: frame.line }
+}
+
 /// `scenarios/src/file.rs` of a path that is different on every machine; files of other packages stay as they are.
-fn within_project(file: &str) -> &str {
+pub(crate) fn within_project(file: &str) -> &str {
     if file.contains("/registry/src/") || file.starts_with("/rustc/") {
         return file;
     }

@@ -152,7 +152,7 @@ impl Frames<'_> {
 }
 
 /// Whether cargo fetched it.
-fn is_dependency(file: &str) -> bool {
+pub(crate) fn is_dependency(file: &str) -> bool {
     [".cargo/registry/", ".cargo/git/", "/vendor/"].iter().any(|home| file.contains(home))
 }
 

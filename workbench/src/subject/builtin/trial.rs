@@ -170,6 +170,7 @@ fn phases(
     if scenario.load.operations > 0 {
         watch(Phase::Open);
         let span = tracing::info_span!("open-loop phase");
+        outside.open_loop();
         open = Some(span.in_scope(|| driving.open(conversation, "the open-loop phase"))?);
     }
     let seen = outside.stop();

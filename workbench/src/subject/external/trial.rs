@@ -73,6 +73,7 @@ pub(super) fn run(
     if scenario.load.operations > 0 {
         watch(Phase::Open);
         let span = tracing::info_span!("open-loop phase");
+        outside.open_loop();
         open = Some(span.in_scope(|| driving.open(&mut running, "the open-loop phase"))?);
     }
     let mut recorded = recorded(trial.kind.evidence(), outside);

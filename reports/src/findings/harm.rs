@@ -1,0 +1,97 @@
+//! How much latency something explains. All of it are estimates of the part, never of the time: what traces is slower.
+
+use super::joined::Joined;
+use crate::run::{Trace, TraceCause, TraceKind, TracePolls, TraceWait};
+
+/// A cause explains at least this part of the excess, or it is none.
+pub(super) const LEAST_SHARE: f64 = 0.15;
+/// Excess below this, seconds for each operation, is nobody's fault.
+pub(super) const LEAST_EXCESS_S: f64 = 0.000_2;
+
+impl Joined<'_> {
+    /// Excess latency for each operation, of the measured trials, seconds; `None` where nothing was measured.
+    pub(super) fn excess_s(&self) -> Option<f64> {
+        self.felt.as_ref().map(|felt| felt.excess_s)
+    }
+
+    /// Mean latency, seconds.
+    pub(super) fn mean_s(&self) -> Option<f64> {
+        self.felt.as_ref().map(|felt| felt.mean_s)
+    }
+
+    /// Operations of the traced open loop.
+    #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+    pub(super) fn traced_operations(&self) -> Option<f64> {
+        self.traced.map(|(count, _)| count as f64).filter(|count| *count > 0.0)
+    }
+
+    /// The part of the excess that `harm_s` for each operation is. Without a measurement everything that is seen counts.
+    pub(super) fn part(&self, harm_s: f64) -> f64 {
+        match self.excess_s() {
+            Some(excess) if excess >= LEAST_EXCESS_S => (harm_s / excess).clamp(0.0, 1.0),
+            Some(_) => 0.0,
+            None => 1.0,
+        }
+    }
+
+    /// What polls of that length keep others waiting, seconds for each operation: who arrives within one waits half of it
+    /// on average, so that n polls of L seconds in T seconds cost n·L²/2T each.
+    pub(super) fn others_wait_s(&self, polls: f64, total_s: f64) -> f64 {
+        let span = self.traced_s();
+        if span <= 0.0 || polls < 1.0 { 0.0 } else { total_s * (total_s / polls) / (2.0 * span) }
+    }
+
+    /// Whether tasks of that type serve operations themselves: they wait for the network, and are polled as often as
+    /// there are operations.
+    pub(super) fn serves(&self, kind: &str) -> bool {
+        let Some(trace) = self.trace else { return false };
+        let at_sockets = |waits: &[TraceWait]| {
+            waits.iter().any(|wait| {
+                wait.kind == kind && wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket)
+            })
+        };
+        at_sockets(&trace.waits) || trace.saturated.as_ref().is_some_and(|phase| at_sockets(&phase.waits))
+    }
+
+    /// The threshold that a poll of the program must pass is the same everywhere: this much CPU or blocking on average.
+    pub(super) fn polls(&self) -> &[TracePolls] {
+        self.trace.map(|trace| trace.polls.as_slice()).unwrap_or_default()
+    }
+
+    /// A type of task.
+    pub(super) fn kind(&self, name: &str) -> Option<&TraceKind> {
+        self.trace.and_then(|trace: &Trace| trace.kinds.iter().find(|kind| kind.name == name))
+    }
+
+    /// CPUs that were busy while all clients asked at once, as a part of those the program may use.
+    pub(super) fn busy_saturated(&self) -> Option<f64> {
+        Some(self.metric("cpu_per_op")? * self.metric("capacity")? / self.cpus)
+    }
+
+    /// Whether throughput stopped rising with the number of clients though CPUs were idle: the highest level answers less
+    /// than 40 % of what its clients would by the lowest level's rate for each, and takes three times as long.
+    pub(super) fn is_pinned(&self) -> bool {
+        let (Some(low), Some(high)) = (self.levels.first(), self.levels.last()) else { return false };
+        let clients = f64::from(high.concurrency) / f64::from(low.concurrency.max(1));
+        let slower = matches!((low.p50, high.p50), (Some(low), Some(high)) if high >= 3.0 * low);
+        let idle = self.busy_saturated().is_none_or(|busy| busy < 0.7);
+        clients >= 4.0 && high.throughput < 0.4 * clients * low.throughput && slower && idle
+    }
+
+    /// The ladder in a sentence.
+    pub(super) fn ladder(&self) -> Option<String> {
+        let (low, high) = (self.levels.first()?, self.levels.last()?);
+        Some(format!(
+            "{} clients get {:.0} answers a second, {} get {:.0}",
+            low.concurrency, low.throughput, high.concurrency, high.throughput
+        ))
+    }
+
+    /// The command that gathers the same evidence again, to see whether a change helped.
+    pub(super) fn again(&self, evidence: &str) -> String {
+        if self.command.is_empty() {
+            return format!("workbench explain {}", self.run);
+        }
+        format!("workbench run --evidence {evidence} {}", self.command)
+    }
+}

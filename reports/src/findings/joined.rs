@@ -1,0 +1,280 @@
+//! Everything that is known of one variant, as plain tables: what a rule looks at.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use crate::run::{
+    EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord, Trace,
+    TrialKind, TrialOutcome, TrialRecord, VariantSummary,
+};
+
+/// Where CPU time went, by functions of the program itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CpuTable {
+    /// CPU seconds that were sampled.
+    pub total_s: f64,
+    /// By function, the most first.
+    pub rows: Vec<CpuRow>,
+    /// Samples whose function has a name ÷ all: without symbols nothing can be said.
+    pub named: f64,
+}
+
+/// CPU seconds held against the innermost function of the program itself, whatever it called.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CpuRow {
+    /// Function; empty where no function of the program is in the stacks.
+    pub function: String,
+    /// Source file; may be empty.
+    pub file: String,
+    /// The line with most of it; 0 where unknown.
+    pub line: u32,
+    /// Name of the threads, without a number.
+    pub thread: String,
+    /// All.
+    pub total_s: f64,
+    /// Of it, in the kernel, by system call (or `page fault`).
+    pub calls: BTreeMap<String, f64>,
+    /// Of it, in the allocator.
+    pub allocator_s: f64,
+}
+
+/// What a program's file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Build {
+    /// Its path.
+    pub path: String,
+    /// It checks what only debug builds check.
+    pub debug_assertions: bool,
+    /// It has symbols.
+    pub symbols: bool,
+    /// It has line tables.
+    pub lines: bool,
+}
+
+/// What whoever asked felt. Seconds for each operation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Felt {
+    /// Operations behind it.
+    pub operations: u64,
+    /// Mean latency from the intended time.
+    pub mean_s: f64,
+    /// Median.
+    pub p50_s: f64,
+    /// 99th percentile.
+    pub p99_s: f64,
+    /// Worst.
+    pub max_s: f64,
+    /// Median at the lowest closed-loop level: what an operation takes alone.
+    pub base_s: f64,
+    /// Mean of what is beyond it: Σ max(0, latency − base) ÷ operations (design 01).
+    pub excess_s: f64,
+    /// The driver was late itself, so that these are an upper bound.
+    pub doubtful: bool,
+}
+
+/// Operations that were never answered, or wrongly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Failed {
+    /// Scheduled in all.
+    pub scheduled: u64,
+    /// Not answered in time.
+    pub timeouts: u64,
+    /// Never answered.
+    pub unanswered: u64,
+}
+
+/// One variant.
+#[derive(Debug, Clone, Default)]
+pub struct Joined<'a> {
+    /// Its name.
+    pub variant: &'a str,
+    /// Run to name in commands.
+    pub run: &'a str,
+    /// How to run the same again, up to the flags that change something.
+    pub command: String,
+    /// It ran already: nothing was driven.
+    pub attached: bool,
+    /// What callers felt; `None` where nothing was measured.
+    pub felt: Option<Felt>,
+    /// Operations that failed.
+    pub failed: Failed,
+    /// Seconds after which one counts as timed out.
+    pub timeout_s: f64,
+    /// Clients of the saturated phase.
+    pub concurrency: u32,
+    /// Operations per second asked for.
+    pub rate: f64,
+    /// Closed loops of rising concurrency.
+    pub levels: &'a [LevelSummary],
+    /// Metrics of the measured trials.
+    pub metrics: Option<&'a BTreeMap<String, MetricValue>>,
+    /// CPUs that the program may use.
+    pub cpus: f64,
+    /// CPU profile.
+    pub cpu: Option<&'a CpuTable>,
+    /// Threads off their CPU.
+    pub threads: Option<&'a ThreadsRecord>,
+    /// What the kernel counted.
+    pub kernel: Option<&'a KernelRecord>,
+    /// Tasks from outside.
+    pub trace: Option<&'a Trace>,
+    /// Operations answered in the open loop while tasks were traced, and their mean latency.
+    pub traced: Option<(u64, f64)>,
+    /// Operations answered in the saturated phase while tasks were traced.
+    pub traced_saturated: u64,
+    /// Stalls that our probe caught within the program.
+    pub stalls: Option<&'a Stalls>,
+    /// The program's file.
+    pub build: Option<&'a Build>,
+    /// Evidence that is missing, and why.
+    pub missing: BTreeMap<&'static str, String>,
+}
+
+impl<'a> Joined<'a> {
+    /// What a loaded run says of one of its variants; `cpu` and `build` are read by the caller, who knows profiles.
+    pub fn new(
+        run: &'a LoadedRun,
+        summary: &'a VariantSummary,
+        cpu: Option<&'a CpuTable>,
+        build: Option<&'a Build>,
+    ) -> Self {
+        let variant = summary.name.as_str();
+        let of_variant = || run.trials.iter().filter(move |trial| trial.variant == variant);
+        let measured: Vec<&TrialRecord> =
+            of_variant().filter(|t| t.kind == TrialKind::Measure && t.outcome == TrialOutcome::Ok).collect();
+        let base_s = summary.levels.first().and_then(|level| level.p50).unwrap_or(0.0);
+        let histogram = run.histograms.get(variant).and_then(|all| all.measured.as_ref());
+        let operations = || measured.iter().flat_map(|trial| &trial.operations);
+        let traced = of_variant().find(|trial| trial.kind == TrialKind::Evidence(EvidenceKind::Trace));
+        let seconds = run.plan.phases.saturated_s;
+        let waits = run.waits.get(variant);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "operations of a phase")]
+        let saturated = |trial: &TrialRecord| (trial.metrics.get("capacity").unwrap_or(&0.0) * seconds) as u64;
+        Self {
+            variant,
+            run: &run.id,
+            command: String::new(),
+            attached: run.plan.attached.is_some(),
+            felt: histogram
+                .filter(|histogram| !histogram.is_empty())
+                .map(|histogram| felt(histogram, base_s))
+                .or_else(|| felt_of_records(&measured, base_s)),
+            failed: Failed {
+                scheduled: operations().map(|one| one.scheduled).sum(),
+                timeouts: operations().map(|one| one.timeouts).sum(),
+                unanswered: operations().map(|one| one.unanswered).sum(),
+            },
+            timeout_s: run.plan.phases.timeout_s,
+            concurrency: run.plan.phases.concurrency,
+            rate: run.plan.phases.rate,
+            levels: &summary.levels,
+            metrics: Some(&summary.metrics),
+            cpus: run.machine.cpu_quota.unwrap_or(f64::INFINITY).min(f64::from(run.machine.cpus.max(1))),
+            cpu,
+            threads: waits.and_then(|seen| seen.threads.as_ref()),
+            kernel: waits.and_then(|seen| seen.kernel.as_ref()),
+            trace: run.traces.get(variant),
+            traced: traced.and_then(answered_of),
+            traced_saturated: traced.map_or(0, saturated),
+            stalls: run.stalls.get(variant),
+            build,
+            missing: BTreeMap::new(),
+        }
+    }
+
+    /// A metric of the measured trials.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        Some(self.metrics?.get(name)?.value)
+    }
+
+    /// Operations answered while the kernel's figures were read.
+    pub fn kernel_operations(&self) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+        self.kernel.map(|kernel| kernel.head.operations as f64).filter(|count| *count > 0.0)
+    }
+
+    /// CPUs that the program kept busy in the open loop, as a part of those it may use; from the kernel's count.
+    pub fn busy(&self) -> Option<f64> {
+        let kernel = self.kernel?;
+        let open = kernel.head.open_at_s.unwrap_or(0.0);
+        let inside: Vec<(f64, f64)> =
+            kernel.samples.iter().filter(|s| s.at_s >= open).filter_map(|s| Some((s.at_s, s.cpu_s?))).collect();
+        let (first, last) = (inside.first()?, inside.last()?);
+        (last.0 > first.0).then(|| (last.1 - first.1) / (last.0 - first.0) / self.cpus)
+    }
+
+    /// Seconds of the trace's open loop.
+    pub fn traced_s(&self) -> f64 {
+        self.trace.map_or(0.0, |trace| trace.head.wall_s - trace.head.since_s)
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds below 2^52")]
+fn felt(histogram: &Histogram<u64>, base_s: f64) -> Felt {
+    let at = |quantile| histogram.value_at_quantile(quantile) as f64 * 1e-9;
+    let excess: f64 = histogram
+        .iter_recorded()
+        .map(|step| (step.value_iterated_to() as f64 * 1e-9 - base_s).max(0.0) * step.count_at_value() as f64)
+        .sum();
+    Felt {
+        operations: histogram.len(),
+        mean_s: histogram.mean() * 1e-9,
+        p50_s: at(0.5),
+        p99_s: at(0.99),
+        max_s: histogram.max() as f64 * 1e-9,
+        base_s,
+        excess_s: excess / histogram.len() as f64,
+        doubtful: false,
+    }
+}
+
+/// The same where the driver was too late for latencies to count: what each trial kept all the same, by its percentiles.
+fn felt_of_records(trials: &[&TrialRecord], base_s: f64) -> Option<Felt> {
+    let measured: Vec<&OperationRecord> =
+        trials.iter().flat_map(|trial| &trial.operations).filter(|one| one.measured && one.answered > 0).collect();
+    let operations: u64 = measured.iter().map(|one| one.answered).sum();
+    if operations == 0 {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "operations of a run")]
+    let mean = |of: &dyn Fn(&OperationRecord) -> f64| {
+        measured.iter().map(|one| of(one) * one.answered as f64).sum::<f64>() / operations as f64
+    };
+    let at = |name: &'static str| mean(&|one| one.latency.get(name).copied().unwrap_or(0.0));
+    Some(Felt {
+        operations,
+        mean_s: mean(&|one| spread(one).iter().map(|(weight, value)| weight * value).sum()),
+        p50_s: at("p50"),
+        p99_s: at("p99"),
+        max_s: at("max"),
+        base_s,
+        excess_s: mean(&|one| spread(one).iter().map(|(weight, value)| weight * (value - base_s).max(0.0)).sum()),
+        doubtful: true,
+    })
+}
+
+/// A distribution by its percentiles: parts of the operations and the latency in the middle of each, seconds.
+fn spread(one: &OperationRecord) -> Vec<(f64, f64)> {
+    let known = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99_9"), (1.0, "max")];
+    let mut below = (0.0, one.latency.get("p50").copied().unwrap_or(0.0));
+    let mut parts = Vec::new();
+    for (quantile, name) in known {
+        let Some(value) = one.latency.get(name) else { continue };
+        parts.push((quantile - below.0, f64::midpoint(below.1, *value)));
+        below = (quantile, *value);
+    }
+    parts
+}
+
+fn answered_of(trial: &TrialRecord) -> Option<(u64, f64)> {
+    let measured = || trial.operations.iter().filter(|one| one.measured && one.answered > 0);
+    let answered: u64 = measured().map(|one| one.answered).sum();
+    #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+    let sum: f64 = measured()
+        .map(|one| one.answered as f64 * spread(one).iter().map(|(weight, value)| weight * value).sum::<f64>())
+        .sum();
+    #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+    let mean = sum / answered.max(1) as f64;
+    (answered > 0).then_some((answered, mean))
+}

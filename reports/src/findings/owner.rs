@@ -1,0 +1,57 @@
+//! Who keeps a lock, a queue or a pool: from chains of tasks to the function that does.
+
+use super::Culprit;
+use super::cause::{at, innermost};
+use super::joined::Joined;
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceFrame, TraceLink, TraceSite, TraceStep, TraceWait};
+
+/// What the last task of a chain did, and where.
+pub(super) struct Owner<'a> {
+    pub(super) link: &'a TraceLink,
+    pub(super) end: TraceEndKind,
+    /// Where it waited, or spent its poll.
+    pub(super) site: &'a TraceSite,
+}
+
+/// The owner at the end of a chain; `None` where nobody is seen there.
+pub(super) fn of(case: &TraceCase) -> Option<Owner<'_>> {
+    let link = case.links.last().filter(|_| case.links.len() > 1)?;
+    let site = match link.step {
+        TraceStep::Waited => link.site.as_ref(),
+        _ => case.end.site.as_ref(),
+    };
+    Some(Owner { link, end: case.end.kind, site: site.filter(|site| !site.own.is_empty())? })
+}
+
+/// The innermost function of the program that both stacks stand in: who takes something there and waits for something
+/// else while it has it. With the line of the second.
+pub(super) fn common(waiter: &[TraceFrame], owner: &[TraceFrame]) -> Option<Culprit> {
+    let same = |a: &TraceFrame, b: &TraceFrame| a.function == b.function && a.file == b.file;
+    owner.iter().find(|frame| waiter.iter().any(|other| same(other, frame))).map(at)
+}
+
+/// The function that keeps what `waiter` waits for while it stands at `owner`: the one in which it took it, where that is
+/// seen; otherwise the innermost.
+pub(super) fn keeper(joined: &Joined<'_>, kind: &str, waiter: &TraceSite, owner: &TraceSite) -> Option<Culprit> {
+    // Where tasks of the owner's own type wait for a lock is where they take it.
+    let all = joined
+        .trace
+        .into_iter()
+        .flat_map(|trace| trace.waits.iter().chain(trace.saturated.iter().flat_map(|phase| &phase.waits)));
+    let taken = all.filter(|wait: &&TraceWait| wait.kind == kind).filter_map(|wait| wait.site.as_ref());
+    let at_locks = taken.filter(|site| site.cause == TraceCause::Lock);
+    at_locks
+        .filter_map(|site| common(&site.own, &owner.own))
+        .next()
+        .or_else(|| common(&waiter.own, &owner.own))
+        .or_else(|| match owner.own.as_slice() {
+            // It was never seen to wait for it: neither the call it stands in nor the task's own loop is likely.
+            [_, middle, _, ..] => Some(at(middle)),
+            _ => innermost(owner),
+        })
+}
+
+/// The outermost function of a task: its loop.
+pub(super) fn root(site: &TraceSite) -> Option<Culprit> {
+    site.own.last().map(at).or_else(|| innermost(site))
+}

@@ -1,0 +1,98 @@
+//! All rules over all variants, and which cause stands first.
+
+use super::cause::{Answer, Cause, time};
+use super::joined::Joined;
+use super::rules::RULES;
+use super::{Explanation, Finding, RuledOut, Undecided, Unused};
+
+/// What the evidence says of each variant.
+pub fn explain(variants: &[Joined<'_>]) -> Explanation {
+    let mut all = Explanation::default();
+    for joined in variants {
+        of_variant(joined, &mut all);
+    }
+    all
+}
+
+fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
+    let mut causes = Vec::new();
+    let mut blind: Vec<(&'static str, Vec<String>)> = Vec::new();
+    for rule in RULES {
+        match (rule.look)(joined) {
+            Answer::Found(found) => causes.extend(found),
+            Answer::RuledOut(because) => {
+                all.ruled_out.push(RuledOut { variant: joined.variant.into(), rule: rule.slug.into(), because });
+            }
+            Answer::Blind(evidence) => match blind.iter_mut().find(|(known, _)| *known == evidence) {
+                Some((_, rules)) => rules.push(rule.slug.into()),
+                None => blind.push((evidence, vec![rule.slug.into()])),
+            },
+        }
+    }
+    all.unused.extend(blind.iter().map(|(evidence, rules)| Unused {
+        variant: joined.variant.into(),
+        evidence: (*evidence).into(),
+        because: joined.missing.get(evidence).cloned().unwrap_or_else(|| "it was not gathered".into()),
+        rules: rules.clone(),
+    }));
+    let ranked = ranked(causes);
+    if ranked.is_empty() {
+        all.undecided.extend(remaining(joined, &blind));
+    }
+    all.findings.extend((1..).zip(ranked).map(|(rank, cause)| Finding {
+        variant: joined.variant.into(),
+        rule: cause.rule.into(),
+        rank,
+        title: cause.title,
+        share: cause.share,
+        culprit: cause.culprit,
+        evidence: cause.evidence,
+        refuted_by: cause.refuted_by,
+        next: cause.next,
+        proof: cause.proof.into(),
+    }));
+}
+
+/// Excess of an operation from which something is slow, and how many times its time alone the tail is.
+const SLOW_S: f64 = 0.001;
+const SLOW_TIMES: f64 = 5.0;
+
+/// What remains of an excess that nothing explains where not all evidence was there.
+fn remaining(joined: &Joined<'_>, blind: &[(&'static str, Vec<String>)]) -> Option<Undecided> {
+    let felt = joined.felt.as_ref()?;
+    let slow = felt.excess_s >= SLOW_S && felt.p99_s >= SLOW_TIMES * felt.base_s;
+    let gathers: Vec<&str> =
+        ["cpu", "wait", "trace"].into_iter().filter(|kind| blind.iter().any(|(missing, _)| missing == kind)).collect();
+    if !slow || gathers.is_empty() {
+        return None;
+    }
+    let rules: Vec<String> = blind.iter().flat_map(|(_, rules)| rules.clone()).collect();
+    Some(Undecided {
+        variant: joined.variant.into(),
+        sentence: format!(
+            "operations take {} more than alone, on average, and nothing that was gathered says why: without {} these remain: {}",
+            time(felt.excess_s),
+            gathers.join(" and "),
+            rules.join(", ")
+        ),
+        rules,
+        experiment: joined.again("cpu,wait,trace"),
+    })
+}
+
+/// The most important first; of several at one place the one that lies deepest.
+fn ranked(mut causes: Vec<Cause>) -> Vec<Cause> {
+    causes.sort_by(|a, b| b.foremost.cmp(&a.foremost).then(b.depth.cmp(&a.depth)).then(b.share.total_cmp(&a.share)));
+    let mut kept: Vec<Cause> = Vec::new();
+    for cause in causes {
+        let same = |known: &Cause| match (&known.culprit, &cause.culprit) {
+            (Some(known), Some(new)) => known.function == new.function && known.file == new.file,
+            _ => false,
+        };
+        if !kept.iter().any(same) {
+            kept.push(cause);
+        }
+    }
+    kept.sort_by(|a, b| b.foremost.cmp(&a.foremost).then(b.share.total_cmp(&a.share)).then(b.depth.cmp(&a.depth)));
+    kept
+}

@@ -1,0 +1,48 @@
+//! Memory that is taken and given back for each operation, so that allocator and page faults cost more than the work.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, percent};
+use crate::findings::joined::Joined;
+
+pub(super) const SLUG: &str = "allocator-churn";
+/// Part of the CPU that allocator and page faults must take.
+const LEAST: f64 = 0.3;
+/// Page faults of an operation from which pages are taken anew each time.
+const FAULTS: f64 = 100.0;
+/// CPU for each operation below which it is nobody's trouble, seconds.
+const LEAST_CPU_S: f64 = 0.000_3;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(cpu) = joined.cpu else { return Answer::Blind("cpu") };
+    let churn = |row: &crate::findings::CpuRow| {
+        let memory = ["page fault", "munmap", "mmap", "madvise", "brk", "mremap"];
+        row.allocator_s + memory.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>()
+    };
+    let all: f64 = cpu.rows.iter().map(churn).sum();
+    let part = all / cpu.total_s.max(1e-9);
+    let faults = joined.metric("faults.minor_per_op").unwrap_or(0.0);
+    let per_op = joined.metric("cpu_per_op").unwrap_or(0.0);
+    if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
+        return Answer::RuledOut(format!(
+            "{} of the CPU is the allocator's and page faults, {faults:.1} faults for each operation",
+            percent(part)
+        ));
+    }
+    let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
+    let Some(row) = rows.max_by(|a, b| churn(a).total_cmp(&churn(b))) else { return Answer::Blind("cpu") };
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{} has memory given by the kernel anew for each operation", row.function),
+        share: part.min(1.0),
+        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        evidence: vec![
+            format!("{faults:.0} page faults for each operation"),
+            format!("{} of the CPU is spent in page faults, mapping and the allocator", percent(part)),
+        ],
+        refuted_by: "with a buffer that is kept CPU per operation would stay".into(),
+        next: joined.again("cpu,wait"),
+        proof: "cpu",
+        depth: 5,
+        foremost: false,
+    }])
+}

@@ -1,0 +1,166 @@
+//! Latency that a constant sets: a timer that paces, a look every so often for what could be told, an acknowledgement that
+//! the other side's kernel delays.
+
+use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
+use crate::findings::joined::Joined;
+use crate::findings::{Culprit, owner};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceSite, TraceStep, TraceWait};
+
+pub(super) const SLUG: &str = "latency-pinned";
+/// Part of the mean latency that such waits must be.
+const LEAST: f64 = 0.4;
+/// Timer waits of an operation from which it looks again and again.
+const LOOKS: f64 = 1.7;
+/// Timer waits for each operation below which a task's timer does not depend on operations: it ticks.
+const TICKS: f64 = 0.7;
+/// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
+const DELAYED_ACK_S: std::ops::Range<f64> = 0.038..0.050;
+/// Calls that put bytes into a socket.
+const WRITES: &[&str] = &["write", "writev", "sendto", "sendmsg"];
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(mean) = joined.mean_s().or(joined.traced.map(|(_, mean)| mean)) else { return Answer::Blind("latency") };
+    let mut causes = delayed_acks(joined);
+    if let Some(trace) = joined.trace {
+        causes.extend(trace.waits.iter().filter_map(|wait| polling(joined, wait, mean)));
+        causes.extend(ticks(joined, mean));
+    } else if causes.is_empty() {
+        return Answer::Blind("trace");
+    }
+    Answer::of(causes, || "no timer that fires for operations, and no mode at 40 ms".into())
+}
+
+/// An operation that sleeps and looks, sleeps and looks.
+fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
+    let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && !site.beside_others)?;
+    let culprit = innermost(site).filter(|_| joined.serves(&wait.kind) && !site.own.is_empty())?;
+    let operations = joined.traced_operations()?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
+    let share = (wait.total_s / operations / mean).min(1.0);
+    (count >= LOOKS && share >= LEAST).then(|| Cause {
+        rule: SLUG,
+        title: format!("{} sleeps {} again and again until what it waits for is there", culprit.function, time(each)),
+        share,
+        evidence: vec![
+            format!("{count:.1} timers of {} fired for each operation", time(each)),
+            format!("that is {} of the mean latency of {}", percent(share), time(mean)),
+        ],
+        refuted_by: "the latency would not follow the length of the sleep".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Whether a task waits there for a timer that does not depend on operations.
+pub(super) fn is_tick(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
+    let Some(trace) = joined.trace.filter(|_| site.cause == TraceCause::Timer) else { return false };
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    let rate = |waits: &[TraceWait], operations: u64| {
+        let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site));
+        let count: u64 = waits.iter().filter(here).map(|wait| wait.count).sum();
+        (operations > 0 && count > 0).then_some(count as f64 / operations as f64)
+    };
+    let open = rate(&trace.waits, joined.traced.map_or(0, |(count, _)| count));
+    let busy = trace.saturated.as_ref().and_then(|phase| rate(&phase.waits, joined.traced_saturated));
+    // Where work is done for each operation the two are alike, and neither is small.
+    [open, busy].into_iter().flatten().fold(f64::INFINITY, f64::min) < TICKS
+}
+
+/// Operations that wait for a task which waits for its tick.
+fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
+    let Some((trace, operations)) = joined.trace.zip(joined.traced_operations()) else { return Vec::new() };
+    let mut causes: Vec<Cause> = Vec::new();
+    for case in &trace.cases {
+        let Some(site) = case.links.first().filter(|link| link.step == TraceStep::Waited).and_then(|l| l.site.as_ref())
+        else {
+            continue;
+        };
+        let for_others = [TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::Other];
+        if !joined.serves(&case.kind) || !for_others.contains(&site.cause) || case.end.kind != TraceEndKind::Timer {
+            continue;
+        }
+        let Some(owner) = owner::of(case).filter(|owner| is_tick(joined, &owner.link.kind, owner.site)) else {
+            continue;
+        };
+        let total: f64 = trace
+            .waits
+            .iter()
+            .filter(|wait| wait.kind == case.kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site)))
+            .map(|wait| wait.total_s)
+            .sum();
+        let share = (total / operations / mean).min(1.0);
+        let Some(culprit) = owner.site.own.first().map(at) else { continue };
+        if share < LEAST || causes.iter().any(|known| known.culprit.as_ref() == Some(&culprit)) {
+            continue;
+        }
+        causes.push(Cause {
+            rule: SLUG,
+            title: format!("answers leave only when a timer of {} fires", culprit.function),
+            share,
+            evidence: vec![
+                format!("{} of the mean latency of {} is waited for it", percent(share), time(mean)),
+                format!("the longest: {}", TraceCase::sentence(case)),
+            ],
+            refuted_by: "the latency would not follow the timer's period".into(),
+            next: joined.again("trace"),
+            proof: "trace",
+            depth: 6,
+            culprit: Some(culprit),
+            foremost: false,
+        });
+    }
+    causes
+}
+
+/// Nagle's algorithm on this side, delayed acknowledgements on the other.
+fn delayed_acks(joined: &Joined<'_>) -> Vec<Cause> {
+    let Some(felt) = &joined.felt else { return Vec::new() };
+    // Under load anything may take as long: what an operation takes alone is telling.
+    let Some(mode) = Some(felt.base_s).filter(|mode| DELAYED_ACK_S.contains(mode)) else { return Vec::new() };
+    // Tasks that wait for a time or for each other so long have another reason.
+    let inside: f64 = joined.trace.map_or(0.0, |trace| {
+        let waits = trace.waits.iter().filter(|wait| joined.serves(&wait.kind));
+        let other = |wait: &&TraceWait| wait.site.as_ref().is_some_and(|site| site.cause != TraceCause::Socket);
+        waits.filter(other).map(|wait| wait.total_s).sum()
+    });
+    let each = joined.traced_operations().map_or(0.0, |operations| inside / operations);
+    if each > 0.3 * mode || joined.busy().is_some_and(|busy| busy > 0.5) {
+        return Vec::new();
+    }
+    let writes = |calls: &std::collections::BTreeMap<String, f64>| -> f64 {
+        WRITES.iter().filter_map(|call| calls.get(*call)).sum()
+    };
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
+    let writer =
+        rows.max_by(|a, b| writes(&a.calls).total_cmp(&writes(&b.calls))).filter(|row| writes(&row.calls) > 0.0);
+    let culprit = writer.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    if culprit.is_none() {
+        return Vec::new();
+    }
+    let place = culprit.as_ref().map(|culprit| format!(" by {}", culprit.function)).unwrap_or_default();
+    vec![Cause {
+        rule: SLUG,
+        title: format!(
+            "answers written{place} in pieces wait {} for the other side's delayed acknowledgement",
+            time(mode)
+        ),
+        share: (mode / felt.mean_s.max(1e-9)).min(1.0),
+        culprit,
+        evidence: vec![
+            format!("the latency has its mode at {}: Linux delays acknowledgements by 40 ms", time(mode)),
+            format!(
+                "the program neither computes nor waits for anything of its own for more than {} of it",
+                time(each)
+            ),
+        ],
+        refuted_by: "with TCP_NODELAY, or with head and body in one write, the mode would stay".into(),
+        next: joined.again("cpu,wait"),
+        proof: "latency",
+        depth: 5,
+        foremost: false,
+    }]
+}

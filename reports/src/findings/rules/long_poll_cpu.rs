@@ -1,0 +1,160 @@
+//! A poll that computes for long: its worker polls nobody else meanwhile, and where it had the driver nobody hears of
+//! what arrives.
+
+use std::collections::BTreeMap;
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, innermost, percent, time};
+use crate::findings::harm::LEAST_SHARE;
+use crate::findings::joined::Joined;
+use crate::run::{StallClass, TraceEndKind};
+
+pub(super) const SLUG: &str = "long-poll-cpu";
+/// CPU of such a poll, on average: tokio's own rule of thumb is 10 to 100 µs between two awaits.
+const LEAST_S: f64 = 0.001;
+/// Where every operation has such a poll, it is its own work and not a stall for others below this.
+pub(super) const OWN_WORK_S: f64 = 0.005;
+
+/// CPU in long polls of one type of task in one function.
+pub(super) struct Hog {
+    pub(super) kind: String,
+    pub(super) culprit: Culprit,
+    pub(super) polls: f64,
+    /// With what was taken from it meanwhile.
+    pub(super) total_s: f64,
+    pub(super) cpu_s: f64,
+    pub(super) longest_s: f64,
+    /// Such polls for each operation.
+    pub(super) per_op: f64,
+}
+
+/// Functions in which long polls compute.
+pub(super) fn hogs(joined: &Joined<'_>) -> Vec<Hog> {
+    let mut taken: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for row in joined.polls().iter().filter(|row| !row.blocking) {
+        let sums = taken.entry(&row.kind).or_default();
+        match row.doing {
+            TraceEndKind::Cpu => sums.0 += row.total_s,
+            TraceEndKind::Preempted => sums.1 += row.total_s,
+            _ => {}
+        }
+    }
+    let operations = joined.traced_operations().unwrap_or(f64::INFINITY);
+    let rows = joined.polls().iter().filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking && row.polls > 0);
+    rows.filter_map(|row| {
+        let culprit = row.site.as_ref().and_then(innermost)?;
+        #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+        let polls = row.polls as f64;
+        if row.total_s / polls < LEAST_S {
+            return None;
+        }
+        let (cpu, preempted) = taken.get(row.kind.as_str()).copied().unwrap_or_default();
+        // What its neighbours took from it while it computed is part of how long it kept its worker.
+        let total_s = row.total_s * (1.0 + preempted / cpu.max(1e-9)).min(8.0);
+        Some(Hog {
+            kind: row.kind.clone(),
+            culprit,
+            polls,
+            total_s,
+            cpu_s: row.total_s,
+            longest_s: row.longest_s,
+            per_op: polls / operations,
+        })
+    })
+    .collect()
+}
+
+impl Hog {
+    /// What it costs, seconds for each operation.
+    pub(super) fn harm_s(&self, joined: &Joined<'_>) -> f64 {
+        let others = joined.others_wait_s(self.polls, self.total_s);
+        // What every operation takes alone is no excess; what some take is.
+        let own =
+            if joined.serves(&self.kind) && self.per_op < 0.5 { self.cpu_s / self.polls * self.per_op } else { 0.0 };
+        others + own
+    }
+}
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    if joined.trace.is_none() {
+        return from_stalls(joined);
+    }
+    let mut causes = Vec::new();
+    for hog in hogs(joined) {
+        let each = hog.cpu_s / hog.polls;
+        if hog.per_op >= 0.5 && each < OWN_WORK_S
+            || hog.polls < 2.0 && hog.longest_s < 0.02
+            || is_of_the_kernel(joined, &hog.culprit)
+        {
+            continue;
+        }
+        let share = joined.part(hog.harm_s(joined));
+        if share < LEAST_SHARE {
+            continue;
+        }
+        let Hog { kind, culprit, polls, longest_s, .. } = hog;
+        causes.push(Cause {
+            rule: SLUG,
+            title: format!("{} computes for {} within a poll of {kind}", culprit.function, time(each)),
+            share,
+            evidence: vec![
+                format!(
+                    "{polls:.0} polls of {kind} spent {} each on the CPU there, the longest {}",
+                    time(each),
+                    time(longest_s)
+                ),
+                format!("whatever else was ready on that worker, or arrived while it had the driver, waited: {} of the excess latency", percent(share)),
+            ],
+            refuted_by: "with that work on a thread of its own (spawn_blocking) the tail would stay as it is".into(),
+            next: joined.again("cpu,trace"),
+            proof: "trace",
+            depth: 3,
+            culprit: Some(culprit),
+            foremost: false,
+        });
+    }
+    Answer::of(causes, || {
+        let longest = joined.trace.into_iter().flat_map(|trace| &trace.kinds).filter(|kind| !kind.blocking);
+        let longest = longest.map(|kind| kind.longest_poll_s).fold(0.0, f64::max);
+        format!("no poll that computes for long explains the excess; the longest of all took {}", time(longest))
+    })
+}
+
+/// Most of its CPU is spent in the kernel on its behalf: that is another mechanism's.
+fn is_of_the_kernel(joined: &Joined<'_>, culprit: &Culprit) -> bool {
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| row.function == culprit.function);
+    let (kernel, all) =
+        rows.fold((0.0, 0.0), |(kernel, all), row| (kernel + row.calls.values().sum::<f64>(), all + row.total_s));
+    all > 0.0 && kernel > 0.5 * all
+}
+
+/// What the catcher within the process saw, where there was no trace.
+fn from_stalls(joined: &Joined<'_>) -> Answer {
+    let Some(stalls) = joined.stalls else { return Answer::Blind("trace") };
+    let all: f64 = stalls.ranked().iter().map(|stall| stall.duration_s).sum();
+    let mut sums: BTreeMap<&Culprit, (u64, f64, f64)> = BTreeMap::new();
+    for stall in stalls.ranked().iter().filter(|stall| stall.class == StallClass::OnCpu) {
+        let Some(culprit) = &stall.culprit else { continue };
+        let sum = sums.entry(culprit).or_default();
+        *sum = (sum.0 + 1, sum.1 + stall.duration_s, sum.2.max(stall.duration_s));
+    }
+    let causes = sums.into_iter().filter(|(_, (.., total, _))| *total >= LEAST_SHARE * all).map(
+        |(culprit, (count, total, longest))| Cause {
+            rule: SLUG,
+            title: format!("{} computes for up to {} within a poll", culprit.function, time(longest)),
+            share: total / all,
+            culprit: Some(culprit.clone()),
+            evidence: vec![format!(
+                "{count} stalls of {} in all were caught there on the CPU: {} of all that were caught",
+                time(total),
+                percent(total / all)
+            )],
+            refuted_by: "with that work on a thread of its own (spawn_blocking) the tail would stay as it is".into(),
+            next: joined.again("cpu,tasks"),
+            proof: "tasks",
+            depth: 3,
+            foremost: false,
+        },
+    );
+    Answer::of(causes.collect(), || "no stall on the CPU was caught".into())
+}

@@ -1,0 +1,45 @@
+//! One mechanism a file.
+
+mod allocator_churn;
+mod latency_pinned;
+mod long_poll_cpu;
+mod never_answered;
+mod poll_blocked;
+mod ready_not_polled;
+mod repeated_work;
+mod runnable_not_scheduled;
+mod task_growth;
+mod throttled;
+mod throughput_pinned;
+mod unbounded_growth;
+mod waiting_on_owner;
+mod wrong_build;
+
+use super::cause::Answer;
+use super::joined::Joined;
+
+/// A mechanism and how it is looked for.
+pub(super) struct Rule {
+    /// Slug (design 01).
+    pub(super) slug: &'static str,
+    /// What is to be seen in the tables.
+    pub(super) look: fn(&Joined<'_>) -> Answer,
+}
+
+/// All of them.
+pub(super) const RULES: &[Rule] = &[
+    Rule { slug: wrong_build::SLUG, look: wrong_build::look },
+    Rule { slug: throttled::SLUG, look: throttled::look },
+    Rule { slug: never_answered::SLUG, look: never_answered::look },
+    Rule { slug: long_poll_cpu::SLUG, look: long_poll_cpu::look },
+    Rule { slug: poll_blocked::SLUG, look: poll_blocked::look },
+    Rule { slug: waiting_on_owner::SLUG, look: waiting_on_owner::look },
+    Rule { slug: throughput_pinned::SLUG, look: throughput_pinned::look },
+    Rule { slug: latency_pinned::SLUG, look: latency_pinned::look },
+    Rule { slug: ready_not_polled::SLUG, look: ready_not_polled::look },
+    Rule { slug: runnable_not_scheduled::SLUG, look: runnable_not_scheduled::look },
+    Rule { slug: task_growth::SLUG, look: task_growth::look },
+    Rule { slug: unbounded_growth::SLUG, look: unbounded_growth::look },
+    Rule { slug: repeated_work::SLUG, look: repeated_work::look },
+    Rule { slug: allocator_churn::SLUG, look: allocator_churn::look },
+];

@@ -1,0 +1,74 @@
+//! Operations that nobody answers: a wake-up that was lost, a circle of waiting tasks, a reply that was dropped.
+
+use crate::findings::cause::{Answer, Cause, innermost, percent, time};
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TraceWait};
+
+pub(super) const SLUG: &str = "never-answered";
+/// Part of the operations that must be missing, and how many at least.
+const LEAST: f64 = 0.001;
+const LEAST_COUNT: u64 = 2;
+/// Waits of this part of the timeout are of operations that were given up.
+const OF_TIMEOUT: f64 = 0.8;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let failed = joined.failed;
+    let missing = failed.timeouts + failed.unanswered;
+    #[allow(clippy::cast_precision_loss, reason = "operations of a run")]
+    let part = missing as f64 / failed.scheduled.max(1) as f64;
+    if joined.attached {
+        return Answer::Blind("latency");
+    }
+    if missing < LEAST_COUNT || part < LEAST {
+        return Answer::RuledOut(format!("{missing} of {} operations were not answered in time", failed.scheduled));
+    }
+    let Some(trace) = joined.trace else { return Answer::Blind("trace") };
+    let inside = |wait: &&TraceWait| {
+        let cause = wait.site.as_ref().map(|site| site.cause);
+        let within = [TraceCause::Lock, TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::Other];
+        wait.longest_s >= OF_TIMEOUT * joined.timeout_s && cause.is_some_and(|cause| within.contains(&cause))
+    };
+    let waits = trace.waits.iter().chain(trace.saturated.iter().flat_map(|phase| &phase.waits));
+    let stuck = waits
+        .filter(inside)
+        .filter(|wait| joined.serves(&wait.kind))
+        .max_by(|a, b| a.longest_s.total_cmp(&b.longest_s));
+    let idle =
+        trace.tasks.iter().filter(|task| task.idle_now_s.is_some_and(|idle| idle >= OF_TIMEOUT * joined.timeout_s));
+    let idle = idle.filter(|task| joined.serves(&task.kind)).find(|task| {
+        task.waits_at.as_ref().is_some_and(|site| !matches!(site.cause, TraceCause::Socket | TraceCause::Timer))
+    });
+    let site = stuck.and_then(|wait| wait.site.as_ref()).or_else(|| idle.and_then(|task| task.waits_at.as_ref()));
+    let mut evidence = vec![format!(
+        "{missing} of {} operations ({}) were not answered within {}",
+        failed.scheduled,
+        percent(part),
+        time(joined.timeout_s)
+    )];
+    if let Some(wait) = stuck {
+        evidence.push(format!(
+            "tasks of {} waited up to {} there, and nothing within the program ended that",
+            wait.kind,
+            time(wait.longest_s)
+        ));
+    }
+    if site.is_none() {
+        return Answer::RuledOut(format!(
+            "{missing} operations were not answered in time, but nothing within the program was seen to wait so long"
+        ));
+    }
+    let culprit = site.and_then(innermost);
+    let place = culprit.as_ref().map(|culprit| format!(": they wait in {}", culprit.function)).unwrap_or_default();
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{} of the operations are never answered{place}", percent(part)),
+        share: 1.0,
+        culprit,
+        evidence,
+        refuted_by: "the same operations would be answered with a longer timeout".into(),
+        next: format!("workbench show {} --tasks", joined.run),
+        proof: "trace",
+        depth: 7,
+        foremost: part >= LEAST,
+    }])
+}

@@ -1,0 +1,167 @@
+//! Each operation does the same again and again: system calls, wakes, attempts, or work whose result was there before.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TraceWait};
+
+use super::long_poll_cpu::{self, OWN_WORK_S};
+
+pub(super) const SLUG: &str = "repeated-work";
+/// System calls of an operation from which they are many: one answer takes three to eight.
+const CALLS: f64 = 60.0;
+/// Wakes of tasks for an operation.
+const WAKES: f64 = 25.0;
+/// Attempts that were given up, for each operation.
+const GIVEN_UP: f64 = 0.8;
+/// Part of the latency, or of the CPU, that it must be.
+const LEAST: f64 = 0.3;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    if joined.kernel.is_none() && joined.trace.is_none() {
+        return Answer::Blind("wait");
+    }
+    let mut causes = Vec::new();
+    causes.extend(system_calls(joined));
+    causes.extend(herd(joined));
+    causes.extend(attempts(joined));
+    causes.extend(same_work(joined));
+    Answer::of(causes, || match calls(joined) {
+        Some((count, what)) => format!("{count:.1} {what} for each operation"),
+        None => "neither wakes nor attempts are many".into(),
+    })
+}
+
+/// System calls for each operation, and which were counted.
+fn calls(joined: &Joined<'_>) -> Option<(f64, &'static str)> {
+    let (kernel, operations) = joined.kernel.zip(joined.kernel_operations())?;
+    let last = kernel.samples.last()?;
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    let per = |count: u64| count as f64 / operations;
+    let (all, io) = (last.syscalls.map(per), last.io_calls.map(per));
+    all.map(|all| (all, "system calls")).or(io.map(|io| (io, "reads and writes")))
+}
+
+fn system_calls(joined: &Joined<'_>) -> Option<Cause> {
+    let (count, what) = calls(joined).filter(|(count, _)| *count >= CALLS)?;
+    let cpu = joined.cpu?;
+    let in_kernel = |row: &crate::findings::CpuRow| {
+        row.calls.iter().filter(|(call, _)| *call != "page fault").map(|(_, s)| s).sum::<f64>()
+    };
+    let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
+    let row = rows.max_by(|a, b| in_kernel(a).total_cmp(&in_kernel(b)))?;
+    let share = in_kernel(row) / cpu.total_s.max(1e-9);
+    let call = row.calls.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(call, _)| call.as_str()).unwrap_or_default();
+    (share >= LEAST).then(|| Cause {
+        rule: SLUG,
+        title: format!("{} makes {count:.0} {what} for each operation", row.function),
+        share,
+        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        evidence: vec![
+            format!("{count:.0} {what} for each operation; one answer takes three to eight"),
+            format!("{} of the CPU is spent in the kernel on behalf of it, mostly in `{call}`", percent(share)),
+        ],
+        refuted_by: "with a buffer, or one call for all, CPU per operation would stay".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 5,
+        foremost: false,
+    })
+}
+
+/// Wakes of many tasks of which one finds something.
+fn herd(joined: &Joined<'_>) -> Option<Cause> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    let kind = trace.kinds.iter().find(|kind| {
+        !kind.blocking && kind.polls as f64 >= WAKES * operations && kind.wakes as f64 >= WAKES * operations
+    })?;
+    let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name);
+    let site = waits.max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref())?;
+    let culprit = site.own.first().map(at).or_else(|| innermost(site))?;
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    let count = kind.polls as f64 / operations;
+    Some(Cause {
+        rule: SLUG,
+        title: format!(
+            "each operation wakes {count:.0} tasks of {}, which wait again at once in {}",
+            kind.name, culprit.function
+        ),
+        share: (kind.busy_s / operations / joined.mean_s().unwrap_or(1.0).max(1e-9)).clamp(0.3, 1.0),
+        evidence: vec![
+            format!("{} polls of {} for {operations:.0} operations", kind.polls, kind.name),
+            format!("they took {} of CPU in all", time(kind.busy_s)),
+        ],
+        refuted_by: "with one wake for one item CPU per operation would stay".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Attempts that a timer ended.
+fn attempts(joined: &Joined<'_>) -> Option<Cause> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let given_up = |wait: &&TraceWait| {
+        let timer = wait
+            .site
+            .as_ref()
+            .is_some_and(|site| site.cause == TraceCause::Timer && site.beside_others && !site.own.is_empty());
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let many = wait.count as f64 >= GIVEN_UP * operations;
+        timer && many && joined.serves(&wait.kind)
+    };
+    let wait = trace.waits.iter().filter(given_up).max_by_key(|wait| wait.count)?;
+    let culprit = wait.site.as_ref().and_then(innermost)?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
+    let share = (wait.total_s / operations / joined.mean_s()?.max(1e-9)).min(1.0);
+    (share >= LEAST).then(|| Cause {
+        rule: SLUG,
+        title: format!(
+            "{} gives up after {} and tries again, {count:.1} times for each operation",
+            culprit.function,
+            time(each)
+        ),
+        share,
+        evidence: vec![
+            format!("{} waits ended with their timeout, not with an answer, in {operations:.0} operations", wait.count),
+            format!("{} of the mean latency", percent(share)),
+        ],
+        refuted_by: "with more patience and as many operations the other side would do as much".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Work that every operation does, too short to be a stall, in one place.
+fn same_work(joined: &Joined<'_>) -> Option<Cause> {
+    let hogs = long_poll_cpu::hogs(joined);
+    let own =
+        hogs.iter().filter(|hog| joined.serves(&hog.kind) && hog.per_op >= 0.5 && hog.cpu_s / hog.polls < OWN_WORK_S);
+    let hog = own.max_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s))?;
+    let each = hog.cpu_s / hog.polls;
+    let share = (each / joined.mean_s()?.max(1e-9)).min(1.0);
+    let cpu = joined.cpu?;
+    let of_all: f64 = cpu.rows.iter().filter(|row| row.function == hog.culprit.function).map(|row| row.total_s).sum();
+    (share >= LEAST && of_all >= 0.5 * cpu.total_s).then(|| Cause {
+        rule: SLUG,
+        title: format!("{} computes {} for every operation", hog.culprit.function, time(each)),
+        share,
+        culprit: Some(hog.culprit.clone()),
+        evidence: vec![
+            format!("{:.1} polls an operation spend {} each there", hog.per_op, time(each)),
+            format!("{} of all CPU goes into it", percent(of_all / cpu.total_s)),
+        ],
+        refuted_by: "its result would differ from operation to operation".into(),
+        next: joined.again("cpu,trace"),
+        proof: "cpu",
+        depth: 3,
+        foremost: false,
+    })
+}

@@ -1,0 +1,57 @@
+//! Threads that could run have no CPU, because the program itself keeps more threads busy than there are CPUs.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, percent, time};
+use crate::findings::harm::LEAST_SHARE;
+use crate::findings::joined::Joined;
+
+pub(super) const SLUG: &str = "runnable-not-scheduled";
+/// Part of its CPUs that the program itself must use; below it neighbours are to blame, not the program.
+const BUSY: f64 = 0.8;
+/// Threads that wanted a CPU at once, beyond those that had one, on average.
+const WAITING: f64 = 1.0;
+/// Part of the CPU time of the one to blame.
+const LEAST_CPU: f64 = 0.4;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(kernel) = joined.kernel else { return Answer::Blind("wait") };
+    let open = kernel.head.open_at_s.unwrap_or(0.0);
+    let inside: Vec<(f64, f64)> =
+        kernel.samples.iter().filter(|s| s.at_s >= open).filter_map(|s| Some((s.at_s, s.run_queue_s?))).collect();
+    let (Some(first), Some(last)) = (inside.first(), inside.last()) else { return Answer::Blind("wait") };
+    let waiting = (last.1 - first.1) / (last.0 - first.0).max(1e-9);
+    let busy = joined.busy().unwrap_or(0.0);
+    if busy < BUSY || waiting < WAITING {
+        let whose = if waiting >= WAITING { "; others on this machine had the CPUs" } else { "" };
+        return Answer::RuledOut(format!(
+            "{waiting:.2} threads waited for a CPU on average, while the program used {} of its CPUs{whose}",
+            percent(busy)
+        ));
+    }
+    let Some(cpu) = joined.cpu else { return Answer::Blind("cpu") };
+    let Some(row) = cpu.rows.iter().find(|row| !row.function.is_empty()) else { return Answer::Blind("cpu") };
+    let part = row.total_s / cpu.total_s.max(1e-9);
+    let each = joined.kernel_operations().map_or(0.0, |operations| (last.1 - first.1) / operations);
+    let share = joined.part(each);
+    if part < LEAST_CPU || share < LEAST_SHARE {
+        return Answer::RuledOut("no single place keeps the CPUs busy".into());
+    }
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{} on threads `{}` keeps the CPUs from those that answer", row.function, row.thread),
+        share,
+        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        evidence: vec![
+            format!(
+                "{waiting:.1} threads that could run had no CPU, on average; the program used {} of its CPUs",
+                percent(busy)
+            ),
+            format!("{} of its CPU time is spent there ({} sampled)", percent(part), time(row.total_s)),
+        ],
+        refuted_by: "with those threads asleep the workers would wait as long for a CPU".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 6,
+        foremost: false,
+    }])
+}

@@ -1,0 +1,58 @@
+//! Tasks that are spawned for operations and do not end.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, innermost};
+use crate::findings::joined::Joined;
+
+pub(super) const SLUG: &str = "task-growth";
+/// Tasks that must be left over, and the part of those spawned.
+const LEAST: u64 = 20;
+const LEFT: f64 = 0.5;
+/// Left over for each operation.
+const PER_OPERATION: f64 = 0.1;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(trace) = joined.trace else { return Answer::Blind("trace") };
+    let operations = joined.traced_operations();
+    let mut causes = Vec::new();
+    for kind in trace.kinds.iter().filter(|kind| !kind.blocking && kind.spawned >= LEAST) {
+        #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
+        let (left, spawned) = (kind.spawned.saturating_sub(kind.finished) as f64, kind.spawned as f64);
+        let per_operation = operations.map_or(1.0, |operations| left / operations);
+        if left < LEFT * spawned || per_operation < PER_OPERATION {
+            continue;
+        }
+        let waits = trace
+            .tasks
+            .iter()
+            .find(|task| task.kind == kind.name && !task.ended)
+            .and_then(|task| task.waits_at.as_ref());
+        let culprit = kind
+            .spawned_at
+            .as_ref()
+            .and_then(innermost)
+            .or_else(|| waits.and_then(innermost))
+            .unwrap_or_else(|| Culprit { function: kind.name.clone(), ..Culprit::default() });
+        let mut evidence = vec![format!(
+            "{} tasks of {} were spawned in the open loop and {} ended; {} are alive",
+            kind.spawned, kind.name, kind.finished, kind.alive
+        )];
+        evidence.extend(waits.and_then(innermost).map(|place| format!("they wait at {}", place.sentence())));
+        if kind.forgotten > 0 {
+            evidence.push(format!("nobody holds a waker of {} of them: nothing will ever end those", kind.forgotten));
+        }
+        causes.push(Cause {
+            rule: SLUG,
+            title: format!("tasks of {} are spawned by {} and do not end", kind.name, culprit.function),
+            share: (left / spawned).min(1.0),
+            evidence,
+            refuted_by: "their number would come to rest after a while".into(),
+            next: format!("workbench show {} --tasks", joined.run),
+            proof: "trace",
+            depth: 6,
+            culprit: Some(culprit),
+            foremost: true,
+        });
+    }
+    Answer::of(causes, || "tasks end as fast as they are spawned".into())
+}

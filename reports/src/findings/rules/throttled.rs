@@ -1,0 +1,42 @@
+//! The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups).
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, percent, time};
+use crate::findings::joined::Joined;
+
+pub(super) const SLUG: &str = "throttled";
+/// Part of the time that the process must have been stopped.
+const LEAST: f64 = 0.02;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(kernel) = joined.kernel else { return Answer::Blind("wait") };
+    let Some(last) = kernel.samples.iter().rev().find(|sample| sample.throttled_s.is_some()) else {
+        return Answer::Blind("wait");
+    };
+    let (stopped, periods, wall) = (last.throttled_s.unwrap_or(0.0), last.throttled.unwrap_or(0), last.at_s);
+    if stopped < LEAST * wall || periods < 3 {
+        return Answer::RuledOut(format!("its cgroups were throttled for {} of {}", time(stopped), time(wall)));
+    }
+    let hottest = joined.cpu.and_then(|cpu| cpu.rows.iter().find(|row| !row.function.is_empty()));
+    let culprit = hottest.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    let mut evidence = vec![format!(
+        "`cpu.stat`: stopped in {periods} periods for {} of {} (all CPUs together)",
+        time(stopped),
+        time(wall)
+    )];
+    if let (Some(row), Some(cpu)) = (hottest, joined.cpu) {
+        evidence.push(format!("{} of the CPU goes into {}", percent(row.total_s / cpu.total_s), row.function));
+    }
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("the CPU quota is used up: the kernel stopped the process in {periods} periods"),
+        share: (stopped / wall).min(1.0).max(0.5),
+        culprit,
+        evidence,
+        refuted_by: "the latency would be the same with a larger quota".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 8,
+        foremost: true,
+    }])
+}

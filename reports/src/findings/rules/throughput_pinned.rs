@@ -1,0 +1,86 @@
+//! Throughput that does not rise with the number of clients although CPUs are idle: one task, one thread or a few serve
+//! everybody in turn.
+
+use crate::findings::cause::{Answer, Cause, innermost, time};
+use crate::findings::joined::Joined;
+use crate::findings::owner;
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceStep, TraceWait};
+
+use super::latency_pinned::is_tick;
+
+pub(super) const SLUG: &str = "throughput-pinned";
+/// Part of the latency under full load that waits there must be.
+const LEAST: f64 = 0.4;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    if joined.levels.len() < 2 {
+        return Answer::Blind("levels");
+    }
+    let ladder = joined.ladder().unwrap_or_default();
+    let pinned = joined.is_pinned();
+    let Some(trace) = joined.trace else { return Answer::Blind("trace") };
+    let latency = f64::from(joined.concurrency) / joined.metric("capacity").unwrap_or(f64::INFINITY);
+    let phases = [
+        trace.saturated.as_deref().map(|phase| (&phase.waits, &phase.cases, joined.traced_saturated, latency)),
+        joined.traced.map(|(count, mean)| (&trace.waits, &trace.cases, count, mean)),
+    ];
+    let mut causes: Vec<Cause> = Vec::new();
+    for (waits, cases, operations, latency) in phases.into_iter().flatten() {
+        for wait in waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait)) {
+            let Some(site) = &wait.site else { continue };
+            #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
+            let each = wait.total_s / operations.max(1) as f64;
+            // Of the latency under load; or, where the ladder does not show it, of what operations take beyond their own.
+            let beyond = (each - joined.felt.as_ref().map_or(0.0, |felt| felt.base_s)).max(0.0);
+            let queues = joined.felt.as_ref().is_some_and(|felt| felt.excess_s >= felt.base_s.max(0.001));
+            let share = match (pinned, queues) {
+                (true, _) => (each / latency).min(1.0),
+                (false, true) => joined.part(beyond),
+                (false, false) => 0.0,
+            };
+            let here = |case: &&TraceCase| {
+                let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
+                first.and_then(|link| link.site.as_ref()).is_some_and(|one| one.looks_like(site))
+            };
+            if share < LEAST || causes.iter().any(|cause| cause.evidence.iter().any(|told| told.contains(&wait.kind))) {
+                continue;
+            }
+            let owned: Vec<&TraceCase> = cases.iter().filter(here).collect();
+            let seen = owned.iter().find_map(|case| Some((*case, owner::of(case)?)));
+            if seen.as_ref().is_some_and(|(_, owner)| is_tick(joined, &owner.link.kind, owner.site)) {
+                continue;
+            }
+            let pool = owned.iter().find(|case| case.end.kind == TraceEndKind::BlockingPool);
+            let culprit = match (&seen, pool) {
+                (Some((_, owner)), _) => owner::root(owner.site),
+                (None, Some(case)) => case.end.site.as_ref().and_then(innermost).or_else(|| innermost(site)),
+                (None, None) => innermost(site),
+            };
+            let mut evidence = vec![format!("tasks of {} wait {} of {} there", wait.kind, time(each), time(latency))];
+            evidence.extend(pinned.then(|| format!("{ladder}, and the CPUs are not busy")));
+            evidence.extend(owned.first().map(|case| format!("the longest: {}", case.sentence())));
+            let place = culprit.as_ref().map(|culprit| culprit.function.clone()).unwrap_or_default();
+            causes.push(Cause {
+                rule: SLUG,
+                title: format!("everybody waits for {place}, which serves one after the other"),
+                share,
+                culprit,
+                evidence,
+                refuted_by: "throughput would not rise if several of it worked side by side".into(),
+                next: joined.again("trace"),
+                proof: "levels",
+                depth: 4,
+                foremost: false,
+            });
+        }
+    }
+    Answer::of(causes, || format!("{ladder}, but nobody was seen to wait for one who serves them all"))
+}
+
+/// A wait for what another task or thread does.
+fn is_for_others(wait: &TraceWait) -> bool {
+    let cause = wait.site.as_ref().map(|site| site.cause);
+    let others =
+        [TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::BlockingPool, TraceCause::Other];
+    cause.is_some_and(|cause| others.contains(&cause))
+}

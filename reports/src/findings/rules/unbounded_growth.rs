@@ -1,0 +1,53 @@
+//! Memory that grows with every operation and never comes to rest.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause};
+use crate::findings::joined::Joined;
+
+pub(super) const SLUG: &str = "unbounded-growth";
+/// Growth that counts, bytes in the open loop, and for each operation.
+const LEAST: f64 = 3e6;
+const PER_OPERATION: f64 = 1000.0;
+/// Every third of the time must have this part of an even share of the growth: who warms up does so at first.
+const STEADY: f64 = 0.5;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(kernel) = joined.kernel else { return Answer::Blind("wait") };
+    let open = kernel.head.open_at_s.unwrap_or(0.0);
+    #[allow(clippy::cast_precision_loss, reason = "bytes of memory below 2^52")]
+    let inside: Vec<(f64, f64)> =
+        kernel.samples.iter().filter(|s| s.at_s >= open).filter_map(|s| Some((s.at_s, s.resident? as f64))).collect();
+    if inside.len() < 12 {
+        return Answer::Blind("wait");
+    }
+    // A trial keeps its connections open: what they hold came before.
+    let at = |part: usize| inside[(inside.len() - 1) * part / 4].1;
+    let quarters = [at(1) - at(0), at(2) - at(1), at(3) - at(2), at(4) - at(3)];
+    let growth = at(4) - at(1);
+    let seconds = inside[inside.len() - 1].0 - inside[(inside.len() - 1) / 4].0;
+    let each = growth / (joined.rate * seconds).max(1.0);
+    let steady = quarters[1..].iter().all(|part| *part >= STEADY * growth / 3.0);
+    if growth < LEAST || each < PER_OPERATION && !joined.attached || !steady {
+        return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
+    }
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
+    let faults = |row: &&crate::findings::CpuRow| row.calls.get("page fault").copied().unwrap_or(0.0) + row.allocator_s;
+    let toucher = rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0);
+    let culprit = toucher.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    let place = culprit.as_ref().map(|culprit| format!(", asked for by {}", culprit.function)).unwrap_or_default();
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("memory grows by {:.1} kB with every operation{place}", each / 1e3),
+        share: 1.0,
+        culprit,
+        evidence: vec![
+            format!("the resident set grew by {:.1} MB in {seconds:.1} s, in every part of them alike", growth / 1e6),
+            "most of the pages that were new were touched there".into(),
+        ],
+        refuted_by: "the resident set would come to rest at the same load".into(),
+        next: joined.again("cpu,wait,trace --duration 60s"),
+        proof: "wait",
+        depth: 6,
+        foremost: true,
+    }])
+}

@@ -1,0 +1,200 @@
+//! Operations wait for something that somebody has: a lock, a permit, a connection, a thread's mutex. To blame is who
+//! keeps it while waiting for something else, or computing.
+
+use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
+use crate::findings::harm::LEAST_SHARE;
+use crate::findings::joined::Joined;
+use crate::findings::{Culprit, owner};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceStep, TraceWait};
+
+use super::poll_blocked::{holder_of, is_lock};
+
+pub(super) const SLUG: &str = "waiting-on-owner";
+/// Waits of an operation shorter than this on average are no convoy, seconds.
+const LEAST_S: f64 = 0.000_3;
+/// Waits for each operation below which few are kept, and a limit is there to keep them.
+const LEAST_OFTEN: f64 = 0.1;
+/// Part of the latency under full load that waits for the owner must be.
+const LEAST_UNDER_LOAD: f64 = 0.4;
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    if joined.trace.is_none() && joined.threads.is_none() {
+        return Answer::Blind("trace");
+    }
+    let mut causes = of_tasks(joined);
+    causes.extend(of_threads(joined));
+    Answer::of(causes, || "nobody waits for a lock or a permit for long".into())
+}
+
+/// Waits for locks and permits of tokio.
+fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
+    let Some(trace) = joined.trace else { return Vec::new() };
+    let saturated = trace.saturated.as_deref();
+    let locks = |waits: &[TraceWait]| -> Vec<TraceWait> {
+        let at_lock = |wait: &&TraceWait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Lock);
+        waits.iter().filter(at_lock).filter(|wait| joined.serves(&wait.kind)).cloned().collect()
+    };
+    let open = locks(&trace.waits);
+    let busy = saturated.map(|phase| locks(&phase.waits)).unwrap_or_default();
+    let mut causes = Vec::new();
+    let mut seen = Vec::new();
+    for wait in open.iter().chain(&busy) {
+        let Some(site) = &wait.site else { continue };
+        let place = (site.function.clone(), site.line);
+        if seen.contains(&place) {
+            continue;
+        }
+        seen.push(place);
+        let total = |waits: &[TraceWait]| -> f64 {
+            waits
+                .iter()
+                .filter(|one| one.site.as_ref().is_some_and(|one| one.looks_like(site)))
+                .map(|one| one.total_s)
+                .sum()
+        };
+        let each = joined.traced_operations().map_or(0.0, |operations| total(&open) / operations);
+        #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
+        let each_busy = total(&busy) / (joined.traced_saturated.max(1) as f64);
+        let latency_busy = f64::from(joined.concurrency) / joined.metric("capacity").unwrap_or(f64::INFINITY);
+        let under_load =
+            if latency_busy > 0.0 && saturated.is_some() { (each_busy / latency_busy).min(1.0) } else { 0.0 };
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let often = joined.traced_operations().is_some_and(|operations| wait.count as f64 >= LEAST_OFTEN * operations);
+        let in_open = if each >= LEAST_S && often { joined.part(each) } else { 0.0 };
+        let pinned = joined.is_pinned() && under_load >= LEAST_UNDER_LOAD;
+        if in_open < LEAST_SHARE && !pinned {
+            continue;
+        }
+        let share = if pinned { in_open.max(under_load) } else { in_open };
+        let cases = trace.cases.iter().chain(saturated.into_iter().flat_map(|phase| &phase.cases));
+        let here = |case: &&TraceCase| {
+            let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
+            first.and_then(|link| link.site.as_ref()).is_some_and(|one| one.looks_like(site))
+        };
+        let mut owned: Vec<(&TraceCase, owner::Owner<'_>)> =
+            cases.filter(here).filter_map(|case| Some((case, owner::of(case)?))).collect();
+        owned.sort_by(|(a, _), (b, _)| b.length_s.total_cmp(&a.length_s));
+        let mut evidence = vec![format!(
+            "tasks of {} waited {} there for each operation{}",
+            wait.kind,
+            time(if pinned && each_busy > each { each_busy } else { each }),
+            if pinned && each_busy > each { " under full load" } else { "" }
+        )];
+        if pinned {
+            evidence.extend(
+                joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")),
+            );
+        }
+        let (culprit, what) = match owned.first() {
+            Some((case, owner)) => {
+                evidence.push(format!("the longest: {}", case.sentence()));
+                (owner::keeper(joined, &owner.link.kind, site, owner.site), doing(owner))
+            }
+            None => (innermost(site), "it is held".to_owned()),
+        };
+        let place = culprit.as_ref().map(|culprit| culprit.function.clone()).unwrap_or_default();
+        causes.push(Cause {
+            rule: SLUG,
+            title: format!("{} wait for what {place} keeps while {what}", joined_kind(&wait.kind)),
+            share,
+            culprit,
+            evidence,
+            refuted_by: "the wait there would be as long if it were given back before that".into(),
+            next: joined.again("trace"),
+            proof: "trace",
+            depth: 5,
+            foremost: false,
+        });
+    }
+    causes
+}
+
+fn joined_kind(kind: &str) -> String {
+    format!("tasks of {kind}")
+}
+
+fn doing(owner: &owner::Owner<'_>) -> String {
+    match (owner.link.step, owner.end) {
+        (TraceStep::Waited, TraceEndKind::Timer) => "it waits for a timer".into(),
+        (TraceStep::Waited, TraceEndKind::Socket) => "it waits for the network".into(),
+        (TraceStep::Waited, _) => "it waits for something else".into(),
+        (_, TraceEndKind::Blocked) => "it blocks its thread".into(),
+        (TraceStep::Polled, _) => "it computes".into(),
+        (TraceStep::Ready, _) => "it waits for a worker".into(),
+    }
+}
+
+/// Waits of threads for each other's mutexes.
+fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
+    // Within polls where tasks were traced; otherwise of all threads.
+    let (rows, operations): (Vec<&TracePolls>, Option<f64>) = match (joined.trace, joined.threads) {
+        (Some(_), _) => (joined.polls().iter().filter(|row| !row.blocking).collect(), joined.traced_operations()),
+        (None, Some(threads)) => (threads.kept.iter().collect(), joined.kernel_operations()),
+        _ => return Vec::new(),
+    };
+    let mut found: Vec<(Culprit, f64, Vec<String>)> = Vec::new();
+    for row in rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked && is_lock(row)) {
+        let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
+        let Some(holder) = row.holders.first() else { continue };
+        // A poll that blocks is the deeper cause, and has a rule of its own.
+        if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
+            continue;
+        }
+        let Some(culprit) = owner::common(&waiter.own, &holder.site.own).or_else(|| holder.site.own.first().map(at))
+        else {
+            continue;
+        };
+        let each = operations.map_or(0.0, |operations| row.total_s / operations);
+        let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
+        let told = format!(
+            "{} waited {} in all for a lock at {place}; meanwhile {} {}",
+            row.kind,
+            time(row.total_s),
+            holder.site.own.first().map(|frame| frame.function.clone()).unwrap_or_default(),
+            held(holder)
+        );
+        match found.iter_mut().find(|(known, ..)| known.function == culprit.function) {
+            Some((_, sum, evidence)) => {
+                *sum += each;
+                evidence.push(told);
+            }
+            None => found.push((culprit, each, vec![told])),
+        }
+    }
+    let causes = found.into_iter().filter_map(|(culprit, each, mut evidence)| {
+        let share = joined.part(each);
+        if each < LEAST_S || share < LEAST_SHARE {
+            return None;
+        }
+        evidence.push(format!("{} for each operation, {} of the excess latency", time(each), percent(share)));
+        Some(Cause {
+            rule: SLUG,
+            title: format!("{} keeps a lock that others wait for {} an operation", culprit.function, time(each)),
+            share,
+            culprit: Some(culprit),
+            evidence,
+            refuted_by: "the waits would be as long if the lock were let go before that work".into(),
+            next: joined.again("wait,trace"),
+            proof: if joined.trace.is_some() { "trace" } else { "wait" },
+            depth: 5,
+            foremost: false,
+        })
+    });
+    causes.collect()
+}
+
+fn blocks_in_polls(joined: &Joined<'_>, who: &Culprit, call: &str) -> bool {
+    joined.polls().iter().filter(|row| row.doing == TraceEndKind::Blocked && !row.blocking).any(|row| {
+        row.site.as_ref().is_some_and(|site| {
+            site.call == call && innermost(site).is_some_and(|place| place.function == who.function)
+        })
+    })
+}
+
+fn held(holder: &TraceHolder) -> String {
+    match (holder.doing, holder.site.call.as_str()) {
+        (TraceEndKind::Cpu, _) => format!("computed for {}", time(holder.total_s)),
+        (_, "") => format!("was blocked for {}", time(holder.total_s)),
+        (_, call) => format!("was blocked in `{call}` for {}", time(holder.total_s)),
+    }
+}

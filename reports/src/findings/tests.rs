@@ -1,0 +1,321 @@
+//! Rules on tables made by hand: each mechanism on a program that has it, and on its healthy twin.
+
+use super::*;
+use crate::run::{
+    KernelHead, KernelRecord, KernelSample, LevelSummary, MetricValue, Trace, TraceCase, TraceCause, TraceEnd,
+    TraceEndKind, TraceFrame, TraceHead, TraceHolder, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite,
+    TraceStep, TraceWait, TraceWhat,
+};
+
+const SERVER: &str = "app::serve";
+
+fn frame(function: &str, line: u32) -> TraceFrame {
+    TraceFrame { function: function.into(), file: "src/main.rs".into(), line }
+}
+
+/// A place by its functions, innermost first.
+fn site(cause: TraceCause, own: &[(&str, u32)]) -> TraceSite {
+    let own: Vec<TraceFrame> = own.iter().map(|(function, line)| frame(function, *line)).collect();
+    let first = own.first().cloned().unwrap_or_default();
+    TraceSite { cause, function: first.function, file: first.file, line: first.line, own, ..TraceSite::default() }
+}
+
+fn wait(kind: &str, site: TraceSite, count: u64, total_s: f64, longest_s: f64) -> TraceWait {
+    TraceWait { kind: kind.into(), site: Some(site), count, total_s, longest_s }
+}
+
+fn in_poll(doing: TraceEndKind, call: &str, own: &[(&str, u32)], polls: u64, total_s: f64) -> TracePolls {
+    TracePolls {
+        kind: SERVER.into(),
+        doing,
+        site: Some(TraceSite { call: call.into(), ..site(TraceCause::Other, own) }),
+        polls,
+        total_s,
+        longest_s: 1.2 * total_s / polls as f64,
+        ..TracePolls::default()
+    }
+}
+
+/// 1,000 operations in 10 s, answered by tasks that wait for the network.
+fn trace() -> Trace {
+    Trace {
+        head: TraceHead { wall_s: 12.0, since_s: 2.0, ..TraceHead::default() },
+        kinds: vec![TraceKind { name: SERVER.into(), spawned: 16, finished: 16, polls: 2000, ..TraceKind::default() }],
+        waits: vec![wait(SERVER, site(TraceCause::Socket, &[("app::serve", 9)]), 1000, 90.0, 0.2)],
+        ..Trace::default()
+    }
+}
+
+fn felt(base_s: f64, excess_s: f64) -> Felt {
+    Felt {
+        operations: 1000,
+        mean_s: base_s + excess_s,
+        p50_s: base_s,
+        p99_s: base_s + 8.0 * excess_s,
+        max_s: base_s + 12.0 * excess_s,
+        base_s,
+        excess_s,
+        doubtful: false,
+    }
+}
+
+fn joined(trace: &Trace, felt: Felt) -> Joined<'_> {
+    Joined {
+        variant: "default",
+        run: "20260102-030405-app-abcd",
+        felt: Some(felt),
+        failed: Failed { scheduled: 1000, ..Failed::default() },
+        timeout_s: 2.0,
+        concurrency: 16,
+        rate: 100.0,
+        cpus: 2.0,
+        trace: Some(trace),
+        traced: Some((1000, 0.004)),
+        traced_saturated: 1000,
+        ..Joined::default()
+    }
+}
+
+/// Slug, function and line of what was found, by rank.
+fn found(joined: &Joined<'_>) -> Vec<(String, String, u32)> {
+    let findings = explain(std::slice::from_ref(joined)).findings;
+    let told = findings.into_iter().map(|finding| {
+        let culprit = finding.culprit.unwrap_or_default();
+        (finding.rule, culprit.function, culprit.line)
+    });
+    told.collect()
+}
+
+fn is(rule: &str, function: &str, line: u32) -> (String, String, u32) {
+    (rule.into(), function.into(), line)
+}
+
+#[test]
+fn a_healthy_program_has_no_finding_and_is_told_what_was_ruled_out() {
+    let trace = trace();
+    let explained = explain(&[joined(&trace, felt(0.001, 0.000_5))]);
+    assert_eq!(explained.findings, []);
+    assert_eq!(explained.undecided, []);
+    assert!(explained.ruled_out.iter().any(|one| one.rule == "long-poll-cpu"), "{:?}", explained.ruled_out);
+    let unused: Vec<&str> = explained.unused.iter().map(|one| one.evidence.as_str()).collect();
+    assert_eq!(unused, ["binary", "wait", "levels", "cpu"]);
+}
+
+#[test]
+fn a_poll_that_computes_is_named_by_the_innermost_function_of_the_program() {
+    let mut trace = trace();
+    trace.polls = vec![in_poll(TraceEndKind::Cpu, "", &[("app::hash", 41), ("app::login", 30)], 50, 1.0)];
+    let slow = joined(&trace, felt(0.000_3, 0.003));
+    assert_eq!(found(&slow), [is("long-poll-cpu", "app::hash", 41)]);
+    let finding = &explain(&[slow]).findings[0];
+    assert_eq!((finding.rank, finding.proof.as_str()), (1, "trace"));
+    assert!((finding.share - 0.66).abs() < 0.02, "50 polls of 20 ms in 10 s: 1 ms for others and 1 ms of their own");
+    // The same polls, of which nobody feels anything.
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_01))), []);
+    // As many polls, each short.
+    trace.polls[0].total_s = 0.02;
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.003))), []);
+}
+
+#[test]
+fn jobs_of_the_blocking_pool_may_take_as_long_as_they_like() {
+    let mut trace = trace();
+    let job = in_poll(TraceEndKind::Cpu, "", &[("app::hash", 41)], 50, 1.0);
+    trace.polls = vec![TracePolls { blocking: true, kind: "blocking app::hash".into(), ..job }];
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.003))), []);
+}
+
+#[test]
+fn a_poll_that_blocks_is_the_cause_of_those_who_wait_for_its_lock() {
+    let mut trace = trace();
+    let sync = [("app::record", 56), ("app::order", 49)];
+    let mut behind = in_poll(TraceEndKind::Blocked, "futex", &[("app::order", 49)], 100, 1.0);
+    let site = TraceSite { call: "fsync".into(), ..site(TraceCause::Other, &sync) };
+    behind.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site, total_s: 0.9 }];
+    trace.polls = vec![in_poll(TraceEndKind::Blocked, "fsync", &sync, 900, 4.5), behind];
+    assert_eq!(found(&joined(&trace, felt(0.005, 0.004))), [is("poll-blocked", "app::record", 56)]);
+}
+
+#[test]
+fn a_mutex_is_held_against_who_computes_under_it() {
+    let mut trace = trace();
+    let mut behind = in_poll(TraceEndKind::Blocked, "futex", &[("app::count", 34)], 90, 1.8);
+    let site = site(TraceCause::Other, &[("app::dump", 45)]);
+    behind.holders = vec![TraceHolder { doing: TraceEndKind::Cpu, site, total_s: 1.7 }];
+    trace.polls = vec![behind];
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.003))), [is("waiting-on-owner", "app::dump", 45)]);
+}
+
+/// Tasks that wait for a lock whose owner sleeps at `owner`.
+fn convoy(owner_kind: &str, owner: TraceSite) -> Trace {
+    let mut trace = trace();
+    let lock = site(TraceCause::Lock, &[("app::authorise", 38), ("app::run", 20)]);
+    let link = |kind: &str, site: &TraceSite| TraceLink {
+        kind: kind.into(),
+        step: TraceStep::Waited,
+        length_s: 0.03,
+        site: Some(site.clone()),
+        ..TraceLink::default()
+    };
+    trace.waits.push(wait(SERVER, lock.clone(), 900, 4.0, 0.03));
+    trace.cases = vec![TraceCase {
+        what: TraceWhat::Wait,
+        kind: SERVER.into(),
+        length_s: 0.03,
+        links: vec![link(SERVER, &lock), link(owner_kind, &owner)],
+        end: TraceEnd { kind: TraceEndKind::Timer, ..TraceEnd::default() },
+        ..TraceCase::default()
+    }];
+    trace
+}
+
+#[test]
+fn a_convoy_is_held_against_the_function_that_has_the_lock_while_it_waits() {
+    let call = site(TraceCause::Timer, &[("app::introspect", 33), ("app::authorise", 43), ("app::run", 20)]);
+    let trace = convoy(SERVER, call);
+    assert_eq!(found(&joined(&trace, felt(0.004, 0.005))), [is("waiting-on-owner", "app::authorise", 43)]);
+    // Hardly anybody waits.
+    let mut rare = trace.clone();
+    rare.waits[1].total_s = 0.05;
+    assert_eq!(found(&joined(&rare, felt(0.004, 0.005))), []);
+}
+
+#[test]
+fn an_owner_of_another_type_is_named_by_the_function_that_took_the_lock() {
+    let call = site(TraceCause::Timer, &[("app::send", 63), ("app::report", 70), ("app::report_often", 55)]);
+    let mut trace = convoy("app::report_often", call);
+    let taken = site(TraceCause::Lock, &[("app::report", 68), ("app::report_often", 55)]);
+    trace.waits.push(wait("app::report_often", taken, 20, 0.1, 0.01));
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.005))), [is("waiting-on-owner", "app::report", 70)]);
+}
+
+/// Tasks that wait for the answer of one that waits for a timer `timers` times.
+fn behind_a_task(timers: u64) -> Trace {
+    let tick = site(TraceCause::Timer, &[("app::bank", 31), ("app::clerk", 37)]);
+    let mut trace = convoy("app::clerk", tick.clone());
+    let answer = site(TraceCause::Channel, &[("app::pay", 27)]);
+    trace.waits[1] = wait(SERVER, answer.clone(), 1000, 15.0, 0.03);
+    trace.waits.push(wait("app::clerk", tick, timers, 4.0, 0.03));
+    trace.cases[0].links[0].site = Some(answer);
+    trace.saturated = Some(Box::new(TraceSaturated { wall_s: 2.0, ..TraceSaturated::default() }));
+    trace
+}
+
+fn levels() -> Vec<LevelSummary> {
+    let level = |concurrency, throughput, p50| LevelSummary {
+        concurrency,
+        throughput,
+        p50: Some(p50),
+        ..LevelSummary::default()
+    };
+    vec![level(1, 200.0, 0.005), level(16, 210.0, 0.076)]
+}
+
+#[test]
+fn one_task_that_serves_everybody_is_named_by_its_loop() {
+    let trace = behind_a_task(1000);
+    let (levels, metrics) =
+        (levels(), [("capacity".to_owned(), MetricValue { value: 210.0, unit: "ops/s".into() })].into());
+    let pinned = Joined { levels: &levels, metrics: Some(&metrics), ..joined(&trace, felt(0.005, 0.010)) };
+    assert_eq!(found(&pinned), [is("throughput-pinned", "app::clerk", 37)]);
+}
+
+#[test]
+fn a_tick_that_answers_wait_for_is_no_work_for_each_of_them() {
+    let trace = behind_a_task(300);
+    assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [is("latency-pinned", "app::bank", 31)]);
+}
+
+#[test]
+fn tasks_that_do_not_end_are_held_against_who_spawns_them() {
+    let mut trace = trace();
+    let spawned_at = Some(site(TraceCause::Other, &[("app::subscribe", 52)]));
+    let leak = TraceKind {
+        name: "app::follow".into(),
+        spawned: 990,
+        finished: 3,
+        alive: 987,
+        spawned_at,
+        ..TraceKind::default()
+    };
+    trace.kinds.push(leak.clone());
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), [is("task-growth", "app::subscribe", 52)]);
+    trace.kinds[1] = TraceKind { finished: 985, ..leak };
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), []);
+}
+
+fn kernel(sample: impl Fn(f64) -> KernelSample) -> KernelRecord {
+    let head = KernelHead { open_at_s: Some(2.0), operations: 1000, wall_s: 12.0, ..KernelHead::default() };
+    KernelRecord {
+        head,
+        samples: (0..120).map(|n| KernelSample { at_s: f64::from(n) / 10.0, ..sample(f64::from(n) / 10.0) }).collect(),
+    }
+}
+
+#[test]
+fn memory_that_never_comes_to_rest_is_told_from_a_warm_up() {
+    let trace = trace();
+    let of = |resident: &dyn Fn(f64) -> f64| {
+        kernel(|at| KernelSample { resident: Some(resident(at) as u64), ..KernelSample::default() })
+    };
+    let (grows, rests) = (of(&|at| 5e6 + 2e6 * at), of(&|at| 5e6 + 2e6 * at.min(6.0)));
+    let with = |kernel| Joined { kernel: Some(kernel), ..joined(&trace, felt(0.000_3, 0.000_1)) };
+    assert_eq!(found(&with(&grows)), [is("unbounded-growth", "", 0)]);
+    assert_eq!(found(&with(&rests)), []);
+}
+
+#[test]
+fn a_quota_that_is_used_up_stands_first() {
+    let mut trace = trace();
+    trace.polls = vec![in_poll(TraceEndKind::Cpu, "", &[("app::hash", 41)], 50, 1.0)];
+    let stopped = kernel(|at| KernelSample {
+        throttled: Some((at * 8.0) as u64),
+        throttled_s: Some(at / 2.0),
+        ..KernelSample::default()
+    });
+    let rules: Vec<String> = found(&Joined { kernel: Some(&stopped), ..joined(&trace, felt(0.000_3, 0.003)) })
+        .into_iter()
+        .map(|(rule, ..)| rule)
+        .collect();
+    assert_eq!(rules, ["throttled", "long-poll-cpu"]);
+}
+
+#[test]
+fn operations_that_nobody_answers_are_held_against_where_they_wait() {
+    let mut trace = trace();
+    trace.waits.push(wait(SERVER, site(TraceCause::Notify, &[("app::wait", 82)]), 20, 40.0, 2.0));
+    let failed = Failed { scheduled: 1000, timeouts: 20, unanswered: 0 };
+    let stuck = Joined { failed, ..joined(&trace, felt(0.005, 0.04)) };
+    assert_eq!(found(&stuck), [is("never-answered", "app::wait", 82)]);
+}
+
+#[test]
+fn a_debug_build_is_said_before_all_else() {
+    let trace = trace();
+    let build = Build { path: "/srv/app".into(), debug_assertions: true, symbols: true, lines: true };
+    let debug = Joined { build: Some(&build), ..joined(&trace, felt(0.01, 0.01)) };
+    assert_eq!(found(&debug), [is("wrong-build", "", 0)]);
+    let release = Build { debug_assertions: false, ..build };
+    assert_eq!(found(&Joined { build: Some(&release), ..joined(&trace, felt(0.01, 0.000_1)) }), []);
+}
+
+#[test]
+fn without_evidence_an_excess_is_undecided_and_an_experiment_offered() {
+    let none = Trace::default();
+    let blind = Joined {
+        trace: None,
+        command: "--target http://127.0.0.1:1/ -- ./app".into(),
+        missing: [("trace", "the program is stripped".to_owned())].into(),
+        ..joined(&none, felt(0.000_3, 0.005))
+    };
+    let explained = explain(&[Joined { traced: None, ..blind }]);
+    assert_eq!(explained.findings, []);
+    assert_eq!(explained.undecided.len(), 1);
+    assert!(explained.undecided[0].rules.contains(&"long-poll-cpu".to_owned()));
+    assert_eq!(
+        explained.undecided[0].experiment,
+        "workbench run --evidence cpu,wait,trace --target http://127.0.0.1:1/ -- ./app"
+    );
+    let trace = explained.unused.iter().find(|one| one.evidence == "trace").expect("the trace is missing");
+    assert_eq!(trace.because, "the program is stripped");
+}

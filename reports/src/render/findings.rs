@@ -1,0 +1,98 @@
+//! Findings as people read them, wherever that is.
+
+use super::{number, text, words};
+use crate::findings::{Finding, RuledOut, Undecided, Unused};
+use crate::run::RunSummary;
+
+/// What is said of how to read them.
+pub(super) const HOW: &str = "Each names a mechanism, the part of the excess latency it explains, where it sits, what \
+                              would be seen if it were wrong, and what to run next.";
+/// Said where there is none.
+const NONE: &str = "Nothing found.";
+
+/// A finding, every text visible.
+pub(crate) struct Shown {
+    pub(crate) rank: u32,
+    pub(crate) title: String,
+    pub(crate) variant: String,
+    pub(crate) rule: String,
+    pub(crate) share: String,
+    /// `function (file:line)`; may be empty.
+    pub(crate) place: String,
+    pub(crate) evidence: Vec<String>,
+    pub(crate) refuted_by: String,
+    pub(crate) next: String,
+    /// Section of the report that proves it: anchor and name; empty where there is none.
+    pub(crate) anchor: &'static str,
+    pub(crate) section: &'static str,
+}
+
+/// All findings of a run, variant by variant, the most important first.
+pub(crate) fn shown(summary: &RunSummary) -> Vec<Shown> {
+    let mut all: Vec<&Finding> = summary.findings.iter().collect();
+    let position = |finding: &Finding| summary.variants.iter().position(|one| one.name == finding.variant);
+    all.sort_by_key(|finding| (finding.rank, position(finding)));
+    all.into_iter().map(one).collect()
+}
+
+fn one(finding: &Finding) -> Shown {
+    let (anchor, section) = section(&finding.proof);
+    Shown {
+        rank: finding.rank,
+        title: text::sentence(&finding.title),
+        variant: text::name(&finding.variant),
+        rule: text::name(&finding.rule),
+        share: number::percent(finding.share),
+        place: finding.culprit.as_ref().map(|culprit| text::sentence(&culprit.sentence())).unwrap_or_default(),
+        evidence: finding.evidence.iter().map(|line| text::sentence(line)).collect(),
+        refuted_by: text::sentence(&finding.refuted_by),
+        next: text::sentence(&finding.next),
+        anchor,
+        section,
+    }
+}
+
+/// Anchor and name of the section of the report that holds a kind of evidence.
+fn section(proof: &str) -> (&'static str, &'static str) {
+    match proof {
+        "cpu" => ("evidence", "CPU"),
+        "wait" => ("waits", "Threads"),
+        "trace" => ("trace", "Tasks from outside"),
+        "tasks" => ("stalls", "Stalls"),
+        "latency" => ("result", "Result"),
+        "levels" => ("ladder", "Concurrency"),
+        _ => ("", ""),
+    }
+}
+
+/// That nothing was found, and how much could be looked at; `None` where something was, or nothing was looked for.
+pub(crate) fn nothing(summary: &RunSummary) -> Option<String> {
+    if !summary.findings.is_empty() || (summary.ruled_out.is_empty() && summary.unused.is_empty()) {
+        return None;
+    }
+    let out = summary.ruled_out.len() as u64;
+    let blind: u64 = summary.unused.iter().map(|unused| unused.rules.len() as u64).sum();
+    let looked = format!(
+        "{} {} ruled out",
+        words::plural(out, "mechanism", "mechanisms"),
+        if out == 1 { "was" } else { "were" }
+    );
+    let not = if blind > 0 { format!("; of {blind} nothing can be said") } else { String::new() };
+    Some(format!("{NONE} {looked}{not}."))
+}
+
+/// Causes that remain, as sentence and command.
+pub(crate) fn undecided(undecided: &Undecided) -> (String, String) {
+    let sentence = format!("`{}`: cannot tell: {}", undecided.variant, undecided.sentence);
+    (text::sentence(&sentence), text::sentence(&undecided.experiment))
+}
+
+/// A mechanism that is not there.
+pub(crate) fn ruled_out(one: &RuledOut) -> String {
+    text::sentence(&format!("{}: {}", one.rule, one.because))
+}
+
+/// Evidence that could not be used.
+pub(crate) fn unused(one: &Unused) -> String {
+    text::sentence(&format!("{}: {}, so that nothing is said of {}", one.evidence, one.because, one.rules.join(", ")))
+}

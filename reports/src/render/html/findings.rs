@@ -1,0 +1,59 @@
+//! Findings, the chains behind them, what was ruled out and what could not be used.
+
+use crate::render::chart::{WIDTHS, chain};
+use crate::render::findings::{self, Shown};
+use crate::render::{Page, text};
+use crate::run::TraceCase;
+
+/// Chains that are drawn.
+const MOST_CHAINS: usize = 4;
+
+/// The section.
+pub(super) struct Findings {
+    pub(super) how: &'static str,
+    pub(super) shown: Vec<Shown>,
+    pub(super) nothing: Option<String>,
+    /// Sentence and command.
+    pub(super) undecided: Vec<(String, String)>,
+    pub(super) chains: Vec<Chain>,
+    pub(super) ruled_out: Vec<(String, String)>,
+    pub(super) unused: Vec<(String, String)>,
+}
+
+/// From an operation that was late back to what it was late for.
+pub(super) struct Chain {
+    pub(super) variant: String,
+    pub(super) sentence: String,
+    pub(super) wide: String,
+    pub(super) narrow: String,
+}
+
+impl Findings {
+    pub(super) fn new(page: &Page<'_>) -> Self {
+        let summary = page.summary;
+        let chain = |(variant, case): (&String, &TraceCase)| {
+            let [wide, narrow] = WIDTHS.map(|width| chain::svg(case, width));
+            Chain { variant: text::name(variant), sentence: text::sentence(&case.sentence()), wide, narrow }
+        };
+        let cases = page.traces.iter().flat_map(|(variant, trace)| trace.cases.iter().map(move |case| (variant, case)));
+        let telling = cases.filter(|(_, case)| case.links.len() > 1);
+        Self {
+            how: findings::HOW,
+            shown: findings::shown(summary),
+            nothing: findings::nothing(summary),
+            undecided: summary.undecided.iter().map(findings::undecided).collect(),
+            chains: telling.take(MOST_CHAINS).map(chain).collect(),
+            ruled_out: summary
+                .ruled_out
+                .iter()
+                .map(|one| (text::name(&one.variant), findings::ruled_out(one)))
+                .collect(),
+            unused: summary.unused.iter().map(|one| (text::name(&one.variant), findings::unused(one))).collect(),
+        }
+    }
+
+    /// Nothing is to be said of causes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.shown.is_empty() && self.nothing.is_none() && self.undecided.is_empty()
+    }
+}

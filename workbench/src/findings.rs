@@ -1,0 +1,64 @@
+//! Joins the evidence of a run for the rules of `reports::findings`: profiles and the program's own file become plain
+//! tables.
+
+mod build;
+mod cpu;
+
+use std::collections::BTreeMap;
+
+use reports::findings::{Build, CpuTable, Explanation, Joined};
+use reports::run::{LoadedRun, ProfileSummary, VariantSummary};
+
+use crate::evidence::cpu::CPU_PROFILE;
+
+/// What the evidence of a run says of causes.
+pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSummary]) -> Explanation {
+    let watched: Vec<VariantSummary> = match &run.plan.attached {
+        Some(origin) => vec![VariantSummary { name: origin.program.clone(), ..VariantSummary::default() }],
+        None => variants.to_vec(),
+    };
+    let read: Vec<(&VariantSummary, Option<CpuTable>, Option<Build>)> =
+        watched.iter().map(|variant| (variant, table(run, &variant.name), build::of(run, &variant.name))).collect();
+    let joined: Vec<Joined<'_>> = read
+        .iter()
+        .map(|(variant, table, build)| {
+            let mut joined = Joined::new(run, variant, table.as_ref(), build.as_ref());
+            joined.command = command(run, &variant.name);
+            joined.missing = missing(profiles, &variant.name);
+            joined
+        })
+        .collect();
+    reports::findings::explain(&joined)
+}
+
+fn table(run: &LoadedRun, variant: &str) -> Option<CpuTable> {
+    let file = run.path.join(run.evidence_folder(variant)).join(CPU_PROFILE);
+    let profile = flamegraphs::read::pprof(&std::fs::read(file).ok()?).ok()?;
+    cpu::table(&profile)
+}
+
+/// Why evidence is not there, by its kind.
+fn missing(profiles: &[ProfileSummary], variant: &str) -> BTreeMap<&'static str, String> {
+    let because = |kind: &'static str| {
+        let profile = profiles.iter().find(|profile| profile.kind == kind && profile.variant == variant)?;
+        Some((kind, profile.missing.clone()?))
+    };
+    ["cpu", "wait", "trace"].into_iter().filter_map(because).collect()
+}
+
+/// How to run the variant again, without flags of evidence; empty where it ran already.
+fn command(run: &LoadedRun, variant: &str) -> String {
+    let plan = &run.plan;
+    if plan.attached.is_some() {
+        return String::new();
+    }
+    let planned = plan.variants.iter().find(|planned| planned.name == variant);
+    match (&plan.target, planned.map(|planned| planned.command.as_slice())) {
+        (Some(target), Some(command)) if !command.is_empty() => {
+            let words = shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "));
+            let phases = &plan.phases;
+            format!("--target {target} --rate {} --concurrency {} -- {words}", phases.rate, phases.concurrency)
+        }
+        _ => format!("{} --variant {variant}", plan.scenario),
+    }
+}

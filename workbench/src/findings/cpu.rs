@@ -1,0 +1,108 @@
+//! A CPU profile by functions of the program itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use flamegraphs::names;
+use flamegraphs::profile::{LocationId, Profile};
+use reports::findings::{CpuRow, CpuTable};
+
+use crate::attach::hot::{Shown, is_asking, shown};
+use crate::evidence::wait::places::is_dependency;
+
+/// Rows that are kept.
+const MOST: usize = 200;
+
+/// Functions that C's allocation interface and Rust's shims before it are made of, by the beginning of their names.
+const ALLOCATOR: &[&str] = &[
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+    "cfree",
+    "_int_",
+    "__libc_malloc",
+    "__libc_free",
+    "__rust_alloc",
+    "__rust_dealloc",
+    "__rust_realloc",
+    "__rdl_",
+    "__rg_",
+    "_rjem_",
+    "je_",
+    "mi_",
+    "_mi_",
+    "sysmalloc",
+    "systrim",
+    "unlink_chunk",
+    "tc_",
+    "posix_memalign",
+    "aligned_alloc",
+];
+
+/// The table; `None` where the profile has no CPU time.
+pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
+    let value = profile.type_index("cpu").or_else(|| profile.type_index("samples"))?;
+    let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
+    let mut rows: BTreeMap<(String, String, String), (CpuRow, HashMap<u32, f64>)> = BTreeMap::new();
+    let (mut total_s, mut named_s) = (0.0, 0.0);
+    for sample in profile.samples().iter().filter(|sample| !is_asking(profile, sample)) {
+        #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one profile")]
+        let seconds = sample.values[value] as f64 * 1e-9;
+        for id in &sample.stack {
+            known.entry(*id).or_insert_with(|| shown(profile, profile.location(*id)));
+        }
+        let frames: Vec<&Shown> = sample.stack.iter().filter_map(|id| known.get(id)).flatten().collect();
+        total_s += seconds;
+        if frames.iter().any(|frame| !frame.kernel && !frame.function.starts_with("0x")) {
+            named_s += seconds;
+        }
+        let here = frames.iter().position(|frame| frame.own && !is_dependency(&frame.file));
+        let at = here.or_else(|| frames.iter().position(|frame| frame.own));
+        let (function, file, line) = at.map_or((String::new(), String::new(), 0), |at| {
+            let frame = frames[at];
+            (frame.function.clone(), frame.file.clone(), u32::try_from(frame.line).unwrap_or(0))
+        });
+        let thread = names::thread_name(sample.label("thread").unwrap_or_default());
+        let key = (function.clone(), file.clone(), thread.clone());
+        let (row, lines) = rows.entry(key).or_insert_with(|| {
+            let row = CpuRow { function, file: within_project(&file).to_owned(), thread, ..CpuRow::default() };
+            (row, HashMap::new())
+        });
+        row.total_s += seconds;
+        *lines.entry(line).or_default() += seconds;
+        let inner = &frames[..at.unwrap_or(frames.len())];
+        let call = system_call(inner);
+        if !call.is_empty() {
+            *row.calls.entry(call).or_default() += seconds;
+        } else if inner.iter().any(|frame| is_allocator(&frame.function)) {
+            row.allocator_s += seconds;
+        }
+    }
+    if total_s <= 0.0 {
+        return None;
+    }
+    let mut rows: Vec<CpuRow> = rows
+        .into_values()
+        .map(|(row, lines)| {
+            let most = lines.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            CpuRow { line: most.map_or(0, |(line, _)| line), ..row }
+        })
+        .collect();
+    rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
+    rows.truncate(MOST);
+    Some(CpuTable { total_s, rows, named: named_s / total_s })
+}
+
+fn system_call(frames: &[&Shown]) -> String {
+    flamegraphs::capture::system_call(frames.iter().map(|frame| frame.function.as_str()))
+}
+
+fn is_allocator(function: &str) -> bool {
+    let last = function.rsplit("::").next().unwrap_or(function);
+    ALLOCATOR.iter().any(|begin| last.starts_with(begin))
+}
+
+/// Without what is different on every machine.
+fn within_project(file: &str) -> &str {
+    crate::evidence::trace::within_project(file)
+}
