@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[
     case("audit-pool", &["waiting-on-owner", "throughput-pinned"], 120, 16),
     case("backoff", &["poll-blocked"], 120, 16),
     case("batch-tick", &["latency-pinned"], 120, 16),
-    case("chatty-reply", &["latency-pinned"], 100, 3),
+    case("chatty-reply", &["latency-pinned"], 30, 3),
     case("clerk", &["throughput-pinned", "waiting-on-owner"], 120, 16),
     case("compactor", &["rare-stall", "long-poll-cpu"], 120, 16),
     case("config-parse", &["repeated-work"], 120, 16),

@@ -94,10 +94,19 @@ fn refused(doctor: &Value) -> Option<String> {
     })
 }
 
+/// Whether runs that were kept are judged.
+pub(crate) fn is_replay() -> bool {
+    std::env::var_os("BLAME_REPLAY").is_some()
+}
+
 /// The document of a run over one twin.
 ///
-/// `BLAME_KEEP=FOLDER` keeps the run there.
+/// `BLAME_KEEP=FOLDER` keeps the run there, and `BLAME_REPLAY=FOLDER` judges what was kept anew, without any load: for
+/// whoever changes a rule.
 pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
+    if let Some(kept) = std::env::var_os("BLAME_REPLAY") {
+        return explained_again(&PathBuf::from(kept).join(format!("{}-{}", case.name, twin.name())));
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let is_debug = !case.has_line && twin == Twin::Broken;
     let program = if is_debug { unoptimised() } else { programs() };
@@ -122,6 +131,20 @@ pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
     if let Some(kept) = std::env::var_os("BLAME_KEEP") {
         keep(folder.path(), &PathBuf::from(kept).join(format!("{}-{}", case.name, twin.name())));
     }
+    serde_json::from_slice(&output.stdout).expect("one document of JSON")
+}
+
+/// What is said today of a run that was kept.
+fn explained_again(kept: &Path) -> Value {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    keep(kept, folder.path());
+    let runs = folder.path().join(".workbench/runs");
+    let mut runs = std::fs::read_dir(&runs).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
+    let run = runs.next().expect("a run").expect("an entry").path();
+    // Without its summary a run is summed up from its trials.
+    std::fs::remove_file(run.join("run.json")).expect("a run that was finished");
+    let output = Command::new(workbench()).args(["show", "--json"]).arg(&run).output().expect("workbench runs");
+    assert!(output.status.success(), "{}: {}", run.display(), String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("one document of JSON")
 }
 
