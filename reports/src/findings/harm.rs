@@ -9,9 +9,13 @@ pub(super) const LEAST_SHARE: f64 = 0.15;
 pub(super) const LEAST_EXCESS_S: f64 = 0.000_2;
 
 impl Joined<'_> {
-    /// Excess latency for each operation, of the measured trials, seconds; `None` where nothing was measured.
+    /// Excess latency for each operation, seconds: of the measured trials, or of the traced one where that is less, since a
+    /// disk or a neighbour that was slow in one trial only has no part in what the other shows. `None` where nothing was
+    /// measured.
     pub(super) fn excess_s(&self) -> Option<f64> {
-        self.felt.as_ref().map(|felt| felt.excess_s)
+        let felt = self.felt.as_ref()?;
+        let traced = self.traced.map(|(_, mean_s)| mean_s - felt.base_s).filter(|excess| *excess >= LEAST_EXCESS_S);
+        Some(traced.map_or(felt.excess_s, |traced| traced.min(felt.excess_s)))
     }
 
     /// Mean latency, seconds.

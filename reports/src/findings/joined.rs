@@ -39,6 +39,9 @@ pub struct CpuRow {
     pub allocator_s: f64,
 }
 
+/// In [`CpuRow::calls`]: within the kernel by a system call, but before or after the call itself.
+pub const ENTERING: &str = "entry and exit of system calls";
+
 /// What a program's file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Build {

@@ -11,7 +11,7 @@ mod rank;
 mod record;
 mod rules;
 
-pub use joined::{Build, CpuRow, CpuTable, Failed, Felt, Joined};
+pub use joined::{Build, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined};
 pub use rank::explain;
 pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use flamegraphs::names;
 use flamegraphs::profile::{LocationId, Profile};
-use reports::findings::{CpuRow, CpuTable};
+use reports::findings::{CpuRow, CpuTable, ENTERING};
 
 use crate::attach::hot::{Shown, is_asking, shown};
 use crate::evidence::wait::places::is_dependency;
@@ -72,6 +72,11 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         *lines.entry(line).or_default() += seconds;
         let inner = &frames[..at.unwrap_or(frames.len())];
         let call = system_call(inner);
+        let call = if call.is_empty() && inner.iter().any(|frame| is_entry(&frame.function)) {
+            ENTERING.to_owned()
+        } else {
+            call
+        };
         if !call.is_empty() {
             *row.calls.entry(call).or_default() += seconds;
         } else if inner.iter().any(|frame| is_allocator(&frame.function)) {
@@ -95,6 +100,12 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
 
 fn system_call(frames: &[&Shown]) -> String {
     flamegraphs::capture::system_call(frames.iter().map(|frame| frame.function.as_str()))
+}
+
+/// Whether the kernel was entered by a system call: what it does before and after the call itself, such as giving the CPU
+/// to whom the call woke, bears no name of a call (arch/x86/entry/entry_64.S, arch/arm64/kernel/entry.S).
+fn is_entry(function: &str) -> bool {
+    function.starts_with("entry_SYSCALL_64") || function.starts_with("el0t_64_sync")
 }
 
 fn is_allocator(function: &str) -> bool {

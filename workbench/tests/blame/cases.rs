@@ -36,7 +36,7 @@ pub(crate) const CASES: &[Case] = &[
     case("mailbox", &["unbounded-growth"], 150, 16),
     case("metrics-dump", &["poll-blocked", "waiting-on-owner"], 150, 16),
     case("polling-wait", &["latency-pinned"], 120, 16),
-    case("scratch", &["allocator-churn"], 80, 16),
+    case("scratch", &["allocator-churn"], 30, 16),
     case("settings-lock", &["waiting-on-owner"], 120, 16),
     case("thumbnails", &["throughput-pinned", "waiting-on-owner"], 200, 16),
     case("ticket", &["never-answered"], 120, 16),

@@ -15,6 +15,9 @@ const LEAST_S: f64 = 0.001;
 /// Where every operation has such a poll, it is its own work and not a stall for others below this.
 pub(super) const OWN_WORK_S: f64 = 0.005;
 
+/// Of polls with a place, so many times as many may lack one: a poll of a millisecond is hit by one sample, or by none.
+const MOST_UNSEEN: f64 = 4.0;
+
 /// CPU in long polls of one type of task in one function.
 pub(super) struct Hog {
     pub(super) kind: String,
@@ -28,8 +31,8 @@ pub(super) struct Hog {
     pub(super) per_op: f64,
 }
 
-/// Functions in which long polls compute.
-pub(super) fn hogs(joined: &Joined<'_>) -> Vec<Hog> {
+/// Functions in which polls compute for at least so long on average.
+pub(super) fn hogs(joined: &Joined<'_>, least_s: f64) -> Vec<Hog> {
     let mut taken: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
     for row in joined.polls().iter().filter(|row| !row.blocking) {
         let sums = taken.entry(&row.kind).or_default();
@@ -39,24 +42,34 @@ pub(super) fn hogs(joined: &Joined<'_>) -> Vec<Hog> {
             _ => {}
         }
     }
+    let mut placed: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for row in joined.polls().iter().filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking) {
+        let sums = placed.entry(&row.kind).or_default();
+        sums.0 += if row.site.is_some() { row.total_s } else { 0.0 };
+        sums.1 += row.total_s;
+    }
     let operations = joined.traced_operations().unwrap_or(f64::INFINITY);
     let rows = joined.polls().iter().filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking && row.polls > 0);
     rows.filter_map(|row| {
         let culprit = row.site.as_ref().and_then(innermost)?;
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let polls = row.polls as f64;
-        if row.total_s / polls < LEAST_S {
+        if row.total_s / polls < least_s {
             return None;
         }
+        // Polls that no sample fell into did what the others of their type did.
+        let (placed, all) = placed.get(row.kind.as_str()).copied().unwrap_or_default();
+        let unseen = (all / placed.max(1e-9)).clamp(1.0, MOST_UNSEEN);
+        let (polls, cpu_s) = (polls * unseen, row.total_s * unseen);
         let (cpu, preempted) = taken.get(row.kind.as_str()).copied().unwrap_or_default();
         // What its neighbours took from it while it computed is part of how long it kept its worker.
-        let total_s = row.total_s * (1.0 + preempted / cpu.max(1e-9)).min(8.0);
+        let total_s = cpu_s * (1.0 + preempted / cpu.max(1e-9)).min(8.0);
         Some(Hog {
             kind: row.kind.clone(),
             culprit,
             polls,
             total_s,
-            cpu_s: row.total_s,
+            cpu_s,
             longest_s: row.longest_s,
             per_op: polls / operations,
         })
@@ -80,7 +93,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return from_stalls(joined);
     }
     let mut causes = Vec::new();
-    for hog in hogs(joined) {
+    for hog in hogs(joined, LEAST_S) {
         let each = hog.cpu_s / hog.polls;
         if hog.per_op >= 0.5 && each < OWN_WORK_S
             || hog.polls < 2.0 && hog.longest_s < 0.02

@@ -1,8 +1,8 @@
 //! Each operation does the same again and again: system calls, wakes, attempts, or work whose result was there before.
 
-use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, Culprit, ENTERING};
 use crate::run::{TraceCause, TraceWait};
 
 use super::long_poll_cpu::{self, OWN_WORK_S};
@@ -14,6 +14,14 @@ const CALLS: f64 = 60.0;
 const WAKES: f64 = 25.0;
 /// Attempts that were given up, for each operation.
 const GIVEN_UP: f64 = 0.8;
+/// CPU for an operation from which what is built for it counts, seconds; and the part of it that allocations must be.
+const BUILDS_S: f64 = 0.000_4;
+const BUILDS: f64 = 0.15;
+/// CPU for each operation within one system call, at one place, from which that call is made many times: one call on a
+/// socket takes 2 to 20 µs, seconds.
+const CALLING_S: f64 = 0.000_25;
+/// Part of the CPU that such a call must be where calls were not counted.
+const CALLING: f64 = 0.5;
 /// Part of the latency, or of the CPU, that it must be.
 const LEAST: f64 = 0.3;
 
@@ -22,7 +30,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return Answer::Blind("wait");
     }
     let mut causes = Vec::new();
-    causes.extend(system_calls(joined));
+    causes.extend(system_calls(joined).or_else(|| uncounted_calls(joined)));
     causes.extend(herd(joined));
     causes.extend(attempts(joined));
     causes.extend(same_work(joined));
@@ -68,6 +76,49 @@ fn system_calls(joined: &Joined<'_>) -> Option<Cause> {
         foremost: false,
     })
 }
+
+/// The same where nobody counted them: reads and writes of sockets are in no file of the process.
+fn uncounted_calls(joined: &Joined<'_>) -> Option<Cause> {
+    let (cpu, per_op) = joined.cpu.zip(joined.metric("cpu_per_op"))?;
+    // Waiting for events, or for each other, is how a runtime idles; a page fault is no call.
+    let transfers = |row: &CpuRow| -> f64 { TRANSFERS.iter().filter_map(|call| row.calls.get(*call)).sum() };
+    let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
+    let row = rows.max_by(|a, b| transfers(a).total_cmp(&transfers(b))).filter(|row| transfers(row) > 0.0)?;
+    let named = |(call, _): &(&String, &f64)| TRANSFERS.contains(&call.as_str());
+    let call = row.calls.iter().filter(named).max_by(|a, b| a.1.total_cmp(b.1)).map(|(call, _)| call.as_str())?;
+    let seconds = transfers(row) + row.calls.get(ENTERING).copied().unwrap_or(0.0);
+    let share = seconds / cpu.total_s.max(1e-9);
+    (share >= CALLING && share * per_op >= CALLING_S).then(|| Cause {
+        rule: SLUG,
+        title: format!(
+            "{} spends {} of CPU in `{call}` for each operation: many small calls",
+            row.function,
+            time(share * per_op)
+        ),
+        share,
+        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        evidence: vec![
+            format!(
+                "{} of the CPU is spent in `{call}` on behalf of it, {} of {} for each operation",
+                percent(share),
+                time(share * per_op),
+                time(per_op)
+            ),
+            "one such call takes 2 to 20 µs; they were not counted, because tracefs is not to be had".into(),
+        ],
+        refuted_by: "a few calls of megabytes would cost as much: `strace -c -p PID` counts them".into(),
+        next: joined.again("cpu,wait"),
+        proof: "cpu",
+        depth: 5,
+        foremost: false,
+    })
+}
+
+/// Calls that move bytes.
+const TRANSFERS: &[&str] = &[
+    "read", "readv", "pread64", "preadv", "recvfrom", "recvmsg", "write", "writev", "pwrite64", "pwritev", "sendto",
+    "sendmsg",
+];
 
 /// Wakes of many tasks of which one finds something.
 fn herd(joined: &Joined<'_>) -> Option<Cause> {
@@ -139,16 +190,24 @@ fn attempts(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
-/// Work that every operation does, too short to be a stall, in one place.
+/// Something is built anew by every operation, too short to be a stall, in one place.
 fn same_work(joined: &Joined<'_>) -> Option<Cause> {
-    let hogs = long_poll_cpu::hogs(joined);
+    let hogs = long_poll_cpu::hogs(joined, BUILDS_S);
     let own =
         hogs.iter().filter(|hog| joined.serves(&hog.kind) && hog.per_op >= 0.5 && hog.cpu_s / hog.polls < OWN_WORK_S);
     let hog = own.max_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s))?;
     let each = hog.cpu_s / hog.polls;
-    let share = (each / joined.mean_s()?.max(1e-9)).min(1.0);
+    // What an operation takes alone, which no neighbour changes.
+    let alone = joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0).or(joined.mean_s())?;
+    let share = (each / alone.max(1e-9)).min(1.0);
     let cpu = joined.cpu?;
-    let of_all: f64 = cpu.rows.iter().filter(|row| row.function == hog.culprit.function).map(|row| row.total_s).sum();
+    let rows = || cpu.rows.iter().filter(|row| row.function == hog.culprit.function);
+    let of_all: f64 = rows().map(|row| row.total_s).sum();
+    let allocating = rows().map(|row| row.allocator_s).sum::<f64>() / of_all.max(1e-9);
+    // Work without allocations may be what the operation is for; a structure that is built and dropped could have stayed.
+    if allocating < BUILDS {
+        return None;
+    }
     (share >= LEAST && of_all >= 0.5 * cpu.total_s).then(|| Cause {
         rule: SLUG,
         title: format!("{} computes {} for every operation", hog.culprit.function, time(each)),
@@ -156,7 +215,11 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
         culprit: Some(hog.culprit.clone()),
         evidence: vec![
             format!("{:.1} polls an operation spend {} each there", hog.per_op, time(each)),
-            format!("{} of all CPU goes into it", percent(of_all / cpu.total_s)),
+            format!(
+                "{} of all CPU goes into it, {} of that into allocations",
+                percent(of_all / cpu.total_s),
+                percent(allocating)
+            ),
         ],
         refuted_by: "its result would differ from operation to operation".into(),
         next: joined.again("cpu,trace"),

@@ -144,7 +144,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         else {
             continue;
         };
-        let each = operations.map_or(0.0, |operations| row.total_s / operations);
+        // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
+        #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+        let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
+        let each = operations.map_or(0.0, |operations| row.total_s / operations) + others;
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
         let told = format!(
             "{} waited {} in all for a lock at {place}; meanwhile {} {}",

@@ -6,7 +6,7 @@ use std::io;
 use crate::Twin;
 use crate::http::serve;
 
-const SIZE: usize = 12 * 1024 * 1024;
+const SIZE: usize = 40 * 1024 * 1024;
 
 thread_local! {
     static KEPT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
