@@ -23,6 +23,12 @@ impl Joined<'_> {
         self.felt.as_ref().map(|felt| felt.mean_s)
     }
 
+    /// Mean latency of the calmer of the measured trials and the traced one, seconds.
+    pub(super) fn usual_s(&self) -> Option<f64> {
+        let traced = self.traced.map(|(_, mean_s)| mean_s).filter(|mean| *mean > 0.0);
+        [self.mean_s(), traced].into_iter().flatten().min_by(f64::total_cmp)
+    }
+
     /// Operations of the traced open loop.
     #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
     pub(super) fn traced_operations(&self) -> Option<f64> {

@@ -11,6 +11,8 @@ use crate::run::{StallClass, TraceEndKind, TracePolls};
 pub(super) const SLUG: &str = "poll-blocked";
 /// Blocked time of such a poll, on average: below it the wake-up costs more.
 const LEAST_S: f64 = 0.001;
+/// Part of the mean latency that blocked time of every operation must be.
+const LEAST_OWN: f64 = 0.3;
 
 /// The system call in which a thread waits for a lock, or for another thread.
 pub(super) const FUTEX: &str = "futex";
@@ -33,6 +35,8 @@ struct Sum {
     /// Blocked by it in turn: who waited for a lock that it held.
     behind_s: f64,
     harm_s: f64,
+    /// Of every operation's own time, seconds for each.
+    own_s: f64,
     kinds: Vec<String>,
 }
 
@@ -57,6 +61,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         let per_op = polls(row) / operations;
         if joined.serves(&row.kind) && per_op < 0.5 {
             sum.harm_s += row.total_s / operations;
+        } else if joined.serves(&row.kind) {
+            sum.own_s += row.total_s / operations;
         }
         sum.kinds.push(row.kind.clone());
     }
@@ -73,7 +79,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let mut causes = Vec::new();
     for ((culprit, call), sum) in sums {
         let each = sum.total_s / sum.polls;
-        let share = joined.part(sum.harm_s);
+        // Where every operation blocks its thread for most of what it takes, what it takes alone is the fault.
+        let own = joined.usual_s().map_or(0.0, |usual| (sum.own_s / usual.max(1e-9)).min(1.0));
+        let share = joined.part(sum.harm_s).max(if own >= LEAST_OWN { own } else { 0.0 });
         if each < LEAST_S || sum.polls < 2.0 || share < LEAST_SHARE {
             continue;
         }
@@ -88,7 +96,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         if sum.behind_s > 0.0 {
             evidence.push(format!("others waited {} in all for a lock that was held meanwhile", time(sum.behind_s)));
         }
-        evidence.push(format!("{} of the excess latency", percent(share)));
+        evidence.push(format!("{} of the latency that others wait for, or of every operation's own", percent(share)));
         causes.push(Cause {
             rule: SLUG,
             title: format!("{} blocks its worker's thread{how} for {} within a poll", culprit.function, time(each)),

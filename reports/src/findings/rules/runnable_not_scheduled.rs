@@ -6,8 +6,9 @@ use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 
 pub(super) const SLUG: &str = "runnable-not-scheduled";
-/// Part of its CPUs that the program itself must use; below it neighbours are to blame, not the program.
-const BUSY: f64 = 0.8;
+/// Threads that run or could run, for each CPU, from which the program itself wants more than there is, whatever its
+/// neighbours take. A worker for each CPU, all of them busy, wants 1.
+const DEMAND: f64 = 1.5;
 /// Threads that wanted a CPU at once, beyond those that had one, on average.
 const WAITING: f64 = 1.0;
 /// Part of the CPU time of the one to blame.
@@ -21,7 +22,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let (Some(first), Some(last)) = (inside.first(), inside.last()) else { return Answer::Blind("wait") };
     let waiting = (last.1 - first.1) / (last.0 - first.0).max(1e-9);
     let busy = joined.busy().unwrap_or(0.0);
-    if busy < BUSY || waiting < WAITING {
+    let demand = (busy * joined.cpus + waiting) / joined.cpus;
+    if demand < DEMAND || waiting < WAITING {
         let whose = if waiting >= WAITING { "; others on this machine had the CPUs" } else { "" };
         return Answer::RuledOut(format!(
             "{waiting:.2} threads waited for a CPU on average, while the program used {} of its CPUs{whose}",

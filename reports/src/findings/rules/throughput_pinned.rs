@@ -27,7 +27,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let mut causes: Vec<Cause> = Vec::new();
     for (waits, cases, operations, latency) in phases.into_iter().flatten() {
         for wait in waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait)) {
-            let Some(site) = &wait.site else { continue };
+            // Everybody waits there, or it pins nothing.
+            let Some(site) = wait.site.as_ref().filter(|_| 2 * wait.count >= operations) else { continue };
             #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
             let each = wait.total_s / operations.max(1) as f64;
             // Of the latency under load; or, where the ladder does not show it, of what operations take beyond their own.
@@ -48,6 +49,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             let owned: Vec<&TraceCase> = cases.iter().filter(here).collect();
             let seen = owned.iter().find_map(|case| Some((*case, owner::of(case)?)));
             if seen.as_ref().is_some_and(|(_, owner)| is_tick(joined, &owner.link.kind, owner.site)) {
+                continue;
+            }
+            // A task for each operation serves nobody in turn.
+            let one_each =
+                |kind: &str| joined.kind(kind).is_some_and(|kind| !kind.blocking && 2 * kind.spawned >= operations);
+            if seen.as_ref().is_some_and(|(_, owner)| owner.link.kind != wait.kind && one_each(&owner.link.kind)) {
                 continue;
             }
             let pool = owned.iter().find(|case| case.end.kind == TraceEndKind::BlockingPool);
