@@ -31,7 +31,7 @@ pub fn change_points(values: &[f64], seed: u64) -> Vec<Change> {
         return Vec::new();
     }
     let mut found: Vec<(usize, f64)> = Vec::new();
-    let mut open = vec![0..values.len()];
+    let mut open: Vec<std::ops::Range<usize>> = std::iter::once(0..values.len()).collect();
     let mut random = SplitMix(seed);
     while let Some(segment) = open.pop() {
         let Some((at, p)) = shown_split(&values[segment.clone()], &mut random) else { continue };

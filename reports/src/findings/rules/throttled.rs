@@ -30,7 +30,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("the CPU quota is used up: the kernel stopped the process in {periods} periods"),
-        share: (stopped / wall).min(1.0).max(0.5),
+        share: (stopped / wall).clamp(0.5, 1.0),
         culprit,
         evidence,
         refuted_by: "the latency would be the same with a larger quota".into(),
