@@ -39,11 +39,14 @@ const ALLOCATOR: &[&str] = &[
     "aligned_alloc",
 ];
 
+/// What CPU time is held against: function, file, threads.
+type Held = (String, String, String);
+
 /// The table; `None` where the profile has no CPU time.
 pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     let value = profile.type_index("cpu").or_else(|| profile.type_index("samples"))?;
     let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
-    let mut rows: BTreeMap<(String, String, String), (CpuRow, HashMap<u32, f64>)> = BTreeMap::new();
+    let mut rows: BTreeMap<Held, (CpuRow, HashMap<u32, f64>)> = BTreeMap::new();
     let (mut total_s, mut named_s) = (0.0, 0.0);
     for sample in profile.samples().iter().filter(|sample| !is_asking(profile, sample)) {
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one profile")]
