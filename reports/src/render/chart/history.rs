@@ -135,6 +135,6 @@ mod tests {
         assert_eq!(drawn.matches("<circle").count(), 12);
         assert_eq!(drawn.matches("suspect regressed").count(), 1);
         assert!(drawn.contains("run&lt;3&gt;") && !drawn.contains("run<3>"));
-        assert_eq!(svg(&History { points: Vec::new(), suspects: Vec::new(), ..history }, 920.0).is_some(), true);
+        assert!(svg(&History { points: Vec::new(), suspects: Vec::new(), ..history }, 920.0).is_some());
     }
 }
