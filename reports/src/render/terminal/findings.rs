@@ -116,6 +116,7 @@ mod tests {
         let mut fixture = Fixture::two_variants().with_findings();
         fixture.summary.findings.clear();
         fixture.summary.undecided.clear();
-        insta::assert_snapshot!(brief(&fixture.summary, 80, Ink { color: false }), @"");
+        let told = brief(&fixture.summary, 80, Ink { color: false });
+        assert!(told.starts_with("Nothing found. 1 mechanism was ruled out; of 1 nothing can be said."), "{told}");
     }
 }
