@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use crate::run::{
-    EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord, Trace,
-    TrialKind, TrialOutcome, TrialRecord, VariantSummary,
+    Breach, EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord,
+    Trace, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
 };
 
 /// Where CPU time went, by functions of the program itself.
@@ -126,6 +126,8 @@ pub struct Joined<'a> {
     pub traced: Option<(u64, f64)>,
     /// Operations answered in the saturated phase while tasks were traced.
     pub traced_saturated: u64,
+    /// What ran while operations were late, against the rest of the same trial.
+    pub breach: Option<&'a Breach>,
     /// Stalls that our probe caught within the program.
     pub stalls: Option<&'a Stalls>,
     /// The program's file.
@@ -180,6 +182,7 @@ impl<'a> Joined<'a> {
             trace: run.traces.get(variant),
             traced: traced.and_then(answered_of),
             traced_saturated: traced.map_or(0, saturated),
+            breach: run.breaches.get(variant).map(|seen| &seen.record),
             stalls: run.stalls.get(variant),
             build,
             missing: BTreeMap::new(),

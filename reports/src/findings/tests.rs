@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::run::{
-    KernelHead, KernelRecord, KernelSample, LevelSummary, MetricValue, Trace, TraceCase, TraceCause, TraceEnd,
-    TraceEndKind, TraceFrame, TraceHead, TraceHolder, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite,
-    TraceStep, TraceWait, TraceWhat,
+    Breach, BreachRow, BreachWindow, KernelHead, KernelRecord, KernelSample, LevelSummary, MetricValue, Trace,
+    TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceFrame, TraceHead, TraceHolder, TraceKind, TraceLink,
+    TracePolls, TraceSaturated, TraceSite, TraceStep, TraceWait, TraceWhat,
 };
 
 const SERVER: &str = "app::serve";
@@ -318,4 +318,41 @@ fn without_evidence_an_excess_is_undecided_and_an_experiment_offered() {
     );
     let trace = explained.unused.iter().find(|one| one.evidence == "trace").expect("the trace is missing");
     assert_eq!(trace.because, "the program is stripped");
+}
+
+#[test]
+fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
+    let trace = trace();
+    let row = |function: &str, within, outside, within_leaf| BreachRow {
+        function: function.into(),
+        file: "src/main.rs".into(),
+        line: 70,
+        own: true,
+        within,
+        outside,
+        within_leaf,
+        windows: 10,
+        within_share: within as f64 / 250.0,
+        outside_share: outside as f64 / 4000.0,
+        low: Some(2.0),
+        ..BreachRow::default()
+    };
+    let window = BreachWindow { length_s: 0.03, late: 3, worst_s: 0.025, ..BreachWindow::default() };
+    let breach = Breach {
+        limit_s: 0.005,
+        operations: 1000,
+        late: 30,
+        phase_s: 10.0,
+        windows: vec![window; 10],
+        window_count: 10,
+        within_s: 0.3,
+        rows: vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)],
+        ..Breach::default()
+    };
+    let slow = Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, 0.000_5)) };
+    assert_eq!(found(&slow), [is("rare-stall", "app::compact", 70)]);
+    let everywhere = Breach { rows: vec![row("app::serve", 240, 3900, 20)], ..breach.clone() };
+    assert_eq!(found(&Joined { breach: Some(&everywhere), ..slow.clone() }), []);
+    let often = Breach { within_s: 6.0, ..breach.clone() };
+    assert_eq!(found(&Joined { breach: Some(&often), ..slow }), []);
 }

@@ -5,6 +5,7 @@ mod latency_pinned;
 mod long_poll_cpu;
 mod never_answered;
 mod poll_blocked;
+mod rare_stall;
 mod ready_not_polled;
 mod repeated_work;
 mod runnable_not_scheduled;
@@ -36,6 +37,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { slug: waiting_on_owner::SLUG, look: waiting_on_owner::look },
     Rule { slug: throughput_pinned::SLUG, look: throughput_pinned::look },
     Rule { slug: latency_pinned::SLUG, look: latency_pinned::look },
+    Rule { slug: rare_stall::SLUG, look: rare_stall::look },
     Rule { slug: ready_not_polled::SLUG, look: ready_not_polled::look },
     Rule { slug: runnable_not_scheduled::SLUG, look: runnable_not_scheduled::look },
     Rule { slug: task_growth::SLUG, look: task_growth::look },

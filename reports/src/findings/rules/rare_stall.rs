@@ -1,0 +1,75 @@
+//! Something that runs seldom, and while it does operations are late: in a profile of the whole run it is a few per cent,
+//! in the windows in which operations were late it is most of what ran.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{Answer, Cause, percent, time};
+use crate::findings::harm::LEAST_SHARE;
+use crate::findings::joined::Joined;
+use crate::run::{Breach, BreachRow};
+
+pub(super) const SLUG: &str = "rare-stall";
+/// Windows may be this part of the phase: who is late more often is not stalled seldom.
+const MOST_TIME: f64 = 0.2;
+/// A stall has this part of the samples within the windows.
+const LEAST_WITHIN: f64 = 0.3;
+/// Fewest windows: one alone may be anything.
+const LEAST_WINDOWS: u64 = 3;
+
+/// Whether a function runs while operations are late and hardly else: at least half of all its samples lie in the windows,
+/// which are a small part of the time, and it was there in half of them.
+fn stalls(row: &BreachRow, breach: &Breach) -> bool {
+    row.within >= row.outside && row.within_share >= LEAST_WITHIN && 2 * row.windows >= breach.window_count
+}
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(breach) = joined.breach else { return Answer::Blind("cpu") };
+    let rare = breach.phase_s > 0.0 && breach.within_s <= MOST_TIME * breach.phase_s;
+    if breach.window_count < LEAST_WINDOWS || !rare || breach.operations == 0 {
+        let (count, part) = (breach.window_count, breach.within_s / breach.phase_s.max(1e-9));
+        return Answer::RuledOut(format!("operations were late in {count} windows, {} of the time", percent(part)));
+    }
+    // The innermost: whoever calls it stands out as much.
+    let row = breach.standing_out().filter(|row| stalls(row, breach)).max_by_key(|row| row.within_leaf);
+    let Some(row) = row else {
+        return Answer::RuledOut("nothing of the program runs mainly while operations are late".into());
+    };
+    // Who comes while it lasts waits half of the worst on average.
+    #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
+    let waited = breach.windows.iter().map(|window| window.late as f64 * window.worst_s / 2.0).sum::<f64>();
+    #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
+    let share = joined.part(waited / breach.operations as f64) * row.within_share;
+    if share < LEAST_SHARE {
+        return Answer::RuledOut(format!(
+            "what runs while operations are late explains {} of the excess",
+            percent(share)
+        ));
+    }
+    let worst = breach.windows.iter().map(|window| window.worst_s).fold(0.0, f64::max);
+    let seldom = percent(breach.within_s / breach.phase_s);
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{} runs seldom, and operations are late while it does", row.function),
+        share,
+        evidence: vec![
+            format!(
+                "{} of {} operations took longer than {}, in {} windows that are {seldom} of the time; the worst {}",
+                breach.late,
+                breach.operations,
+                time(breach.limit_s),
+                breach.window_count,
+                time(worst)
+            ),
+            format!(
+                "it is in {} of the CPU samples of those windows, and in {} of the rest",
+                percent(row.within_share),
+                percent(row.outside_share)
+            ),
+        ],
+        refuted_by: "with it switched off, or on a thread of its own, as many operations would be late".into(),
+        next: joined.again("cpu,wait,trace"),
+        proof: "breach",
+        depth: 2,
+        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        foremost: false,
+    }])
+}
