@@ -61,6 +61,7 @@ fn section(proof: &str) -> (&'static str, &'static str) {
         "tasks" => ("stalls", "Stalls"),
         "latency" => ("result", "Result"),
         "levels" => ("ladder", "Concurrency"),
+        "breach" => ("breach", "When the CPU was used, and what ran while it was late"),
         _ => ("", ""),
     }
 }

@@ -54,9 +54,19 @@ fn look(marker: &str) -> (Vec<Pid>, bool) {
 
 fn of(pid: i32, wanted: &[u8]) -> Look {
     let folder = Path::new("/proc").join(pid.to_string());
+    let has = |environment: &[u8]| environment.split(|byte| *byte == 0).any(|variable| variable == wanted);
     match one_look::read(pid, "environ") {
-        Ok(environment) if environment.split(|byte| *byte == 0).any(|variable| variable == wanted) => Look::Marked,
-        Ok(environment) if environment.is_empty() && is_between_programs(&folder) => Look::Unsure,
+        Ok(environment) if has(&environment) => Look::Marked,
+        Ok(environment) if environment.is_empty() => {
+            if is_between_programs(&folder) {
+                return Look::Unsure;
+            }
+            // It may have become the next program since.
+            match one_look::read(pid, "environ") {
+                Ok(environment) if has(&environment) => Look::Marked,
+                _ => Look::Other,
+            }
+        }
         _ => Look::Other,
     }
 }
