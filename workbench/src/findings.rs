@@ -46,19 +46,17 @@ fn missing(profiles: &[ProfileSummary], variant: &str) -> BTreeMap<&'static str,
     ["cpu", "wait", "trace"].into_iter().filter_map(because).collect()
 }
 
-/// How to run the variant again, without flags of evidence; empty where it ran already.
+/// How to run the variant again, without flags of evidence; empty where it ran already. A program's command line may say
+/// too little (requests, variables, other programs), the scenario that the run keeps says all.
 fn command(run: &LoadedRun, variant: &str) -> String {
     let plan = &run.plan;
     if plan.attached.is_some() {
         return String::new();
     }
-    let planned = plan.variants.iter().find(|planned| planned.name == variant);
-    match (&plan.target, planned.map(|planned| planned.command.as_slice())) {
-        (Some(target), Some(command)) if !command.is_empty() => {
-            let words = shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "));
-            let phases = &plan.phases;
-            format!("--target {target} --rate {} --concurrency {} -- {words}", phases.rate, phases.concurrency)
-        }
-        _ => format!("{} --variant {variant}", plan.scenario),
-    }
+    let scenario = match &plan.target {
+        Some(_) => run.scenario_path().to_string_lossy().into_owned(),
+        None => plan.scenario.clone(),
+    };
+    let words = [scenario.as_str(), "--variant", variant];
+    shlex::try_join(words).unwrap_or_else(|_| words.join(" "))
 }

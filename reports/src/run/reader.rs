@@ -341,6 +341,11 @@ impl LoadedRun {
         files::read(&file)?.map(|bytes| console::parse(&bytes, &file)).transpose()
     }
 
+    /// The scenario as it was resolved: what can be run again.
+    pub fn scenario_path(&self) -> PathBuf {
+        self.path.join(paths::SCENARIO)
+    }
+
     /// Where that recording lies within the run, whether it is there or not.
     pub fn console_path(&self, variant: &str) -> String {
         format!("{}/{}", self.evidence_folder(variant), paths::CONSOLE)
