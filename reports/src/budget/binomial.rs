@@ -1,5 +1,7 @@
 //! The exact interval of a proportion.
 
+use crate::stats::clopper_pearson_of;
+
 /// A two-sided 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -9,97 +11,13 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// Probability left out on each side.
-const TAIL: f64 = 0.025;
-
-/// The interval of Clopper and Pearson (1934) for `bad` of `operations`, by quantiles of the beta distribution.
+/// The interval of Clopper and Pearson (1934) for `bad` of `operations`.
 ///
 /// Counts need not be whole: divided by a design effect they give the interval of Korn and Graubard (1998) for clustered
 /// operations. No operations leave everything open.
 pub fn interval(bad: f64, operations: f64) -> Interval {
-    if operations <= 0.0 {
-        return Interval { low: 0.0, high: 1.0 };
-    }
-    let good = operations - bad;
-    Interval {
-        low: if bad <= 0.0 { 0.0 } else { beta_quantile(TAIL, bad, good + 1.0) },
-        high: if good <= 0.0 { 1.0 } else { beta_quantile(1.0 - TAIL, bad + 1.0, good) },
-    }
-}
-
-/// The x at which the regularised incomplete beta function is `probability`, by bisection: 200 halvings end at the last
-/// bit even of bounds near 1e-9.
-fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if high - low <= high * 1e-12 {
-            break;
-        }
-        if incomplete_beta(middle, a, b) < probability {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    0.5 * (low + high)
-}
-
-/// Regularised incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method.
-fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 {
-        return 0.0;
-    }
-    if x >= 1.0 {
-        return 1.0;
-    }
-    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp();
-    // The fraction converges fast only below the mean.
-    if x < (a + 1.0) / (a + b + 2.0) {
-        front * fraction(x, a, b) / a
-    } else {
-        1.0 - front * fraction(1.0 - x, b, a) / b
-    }
-}
-
-fn fraction(x: f64, a: f64, b: f64) -> f64 {
-    const TINY: f64 = 1e-300;
-    // About the square root of the larger parameter is needed; a billion operations need 30,000.
-    const MOST: u32 = 200_000;
-    let held = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / held(1.0 - (a + b) * x / (a + 1.0));
-    let mut value = d;
-    for step in 1..MOST {
-        let m = f64::from(step);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / held(1.0 + even * d);
-        c = held(1.0 + even / c);
-        value *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / held(1.0 + odd * d);
-        c = held(1.0 + odd / c);
-        value *= d * c;
-        if (d * c - 1.0).abs() < 1e-15 {
-            break;
-        }
-    }
-    value
-}
-
-/// ln Γ(x) for x > 0 by Stirling's series (DLMF 5.11.1), shifted up to where it is exact to the last digits.
-fn ln_gamma(x: f64) -> f64 {
-    const SHIFT: f64 = 15.0;
-    let mut shifted = x;
-    let mut product = 1.0;
-    while shifted < SHIFT {
-        product *= shifted;
-        shifted += 1.0;
-    }
-    let inverse = 1.0 / shifted;
-    let square = inverse * inverse;
-    let series = inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)));
-    (shifted - 0.5) * shifted.ln() - shifted + 0.5 * (2.0 * std::f64::consts::PI).ln() + series - product.ln()
+    let (low, high) = clopper_pearson_of(bad, operations, 0.95);
+    Interval { low, high }
 }
 
 #[cfg(test)]
@@ -107,15 +25,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::stats::ln_gamma;
 
-    #[test]
-    fn gamma_of_whole_and_half_numbers() {
-        let close =
-            |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12 * expected.abs().max(1.0), "{found}");
-        close(ln_gamma(1.0), 0.0);
-        close(ln_gamma(0.5), std::f64::consts::PI.sqrt().ln());
-        close(ln_gamma(11.0), 3_628_800_f64.ln());
-    }
+    /// Probability left out on each side.
+    const TAIL: f64 = 0.025;
 
     #[test]
     fn as_published() {

@@ -2,37 +2,46 @@
 
 /// Interval of a probability of which `successes` in `trials` were seen, at confidence `level` (Clopper and Pearson 1934):
 /// it holds the truth with at least that probability. (0, 1) without trials.
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub fn clopper_pearson(successes: u64, trials: u64, level: f64) -> (f64, f64) {
+    clopper_pearson_of(successes as f64, trials as f64, level)
+}
+
+/// The same of counts that need not be whole: divided by a design effect they give the interval of Korn and Graubard (1998)
+/// for clustered trials.
+pub fn clopper_pearson_of(successes: f64, trials: f64, level: f64) -> (f64, f64) {
     let tail = (1.0 - level) / 2.0;
     (lower(successes, trials, tail), upper(successes, trials, tail))
 }
 
 /// Upper bound alone, so at one-sided `level` (0.95: what the truth exceeds with probability at most .05).
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub fn clopper_pearson_upper(successes: u64, trials: u64, level: f64) -> f64 {
-    upper(successes, trials, 1.0 - level)
+    upper(successes as f64, trials as f64, 1.0 - level)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn lower(successes: u64, trials: u64, tail: f64) -> f64 {
-    if successes == 0 || trials == 0 {
+fn lower(successes: f64, trials: f64, tail: f64) -> f64 {
+    if successes <= 0.0 || trials <= 0.0 {
         return 0.0;
     }
-    solve(|p| beta(p, successes as f64, (trials - successes.min(trials) + 1) as f64) < tail)
+    solve(|p| beta(p, successes, (trials - successes).max(0.0) + 1.0) < tail)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn upper(successes: u64, trials: u64, tail: f64) -> f64 {
+fn upper(successes: f64, trials: f64, tail: f64) -> f64 {
     if successes >= trials {
         return 1.0;
     }
-    solve(|p| beta(p, (successes + 1) as f64, (trials - successes) as f64) < 1.0 - tail)
+    solve(|p| beta(p, successes + 1.0, trials - successes) < 1.0 - tail)
 }
 
-/// Where `below`, true at 0 and false at 1, changes.
+/// Where `below`, true at 0 and false at 1, changes: 200 halvings end at the last bit even of bounds near 1e-9.
 fn solve(below: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..100 {
+    for _ in 0..200 {
         let middle = f64::midpoint(low, high);
+        if high - low <= high * 1e-14 {
+            break;
+        }
         if below(middle) { low = middle } else { high = middle }
     }
     f64::midpoint(low, high)
@@ -76,10 +85,12 @@ pub(super) fn beta(x: f64, a: f64, b: f64) -> f64 {
 
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     const TINY: f64 = 1e-300;
+    // About the square root of the larger parameter is needed; a billion trials need 30,000.
+    const MOST: u32 = 200_000;
     let off_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
     let (mut c, mut d) = (1.0, 1.0 / off_zero(1.0 - (a + b) * x / (a + 1.0)));
     let mut result = d;
-    for m in 1..=10_000 {
+    for m in 1..=MOST {
         let m = f64::from(m);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
@@ -102,7 +113,7 @@ fn ln_beta(a: f64, b: f64) -> f64 {
 }
 
 /// ln Γ(x) for x > 0: Stirling's series (Abramowitz and Stegun 6.1.41) from 15 on, the recurrence below.
-fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     let (mut x, mut shift) = (x, 0.0);
     while x < 15.0 {
         shift -= x.ln();
@@ -120,6 +131,15 @@ mod tests {
 
     fn close(found: f64, expected: f64) {
         assert!((found / expected - 1.0).abs() < 1e-9, "{found} and {expected}");
+    }
+
+    #[test]
+    fn gamma_of_whole_and_half_numbers() {
+        let close =
+            |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12 * expected.abs().max(1.0), "{found}");
+        close(ln_gamma(1.0), 0.0);
+        close(ln_gamma(0.5), std::f64::consts::PI.sqrt().ln());
+        close(ln_gamma(11.0), 3_628_800_f64.ln());
     }
 
     /// scipy.special.betainc(a, b, x), SciPy 1.17.1.

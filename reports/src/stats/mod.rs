@@ -43,7 +43,9 @@ mod student;
 mod verdict;
 
 pub use benjamini_hochberg::benjamini_hochberg;
-pub use binomial::{clopper_pearson, clopper_pearson_upper};
+#[cfg(test)]
+pub(crate) use binomial::ln_gamma;
+pub use binomial::{clopper_pearson, clopper_pearson_of, clopper_pearson_upper};
 pub use design::{Design, DesignError, GATE_ALPHA, INTERVAL_ALPHA, LOOKS};
 pub use difference::{MeanDifference, mean_difference};
 pub use family::Family;

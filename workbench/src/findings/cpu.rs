@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use flamegraphs::capture::system_call;
 use flamegraphs::names;
 use flamegraphs::profile::{LocationId, Profile};
 use reports::findings::{CpuRow, CpuTable, ENTERING};
 
 use crate::attach::hot::{Shown, is_asking, shown};
-use crate::evidence::wait::places::is_dependency;
+use crate::evidence::trace::within_project;
+use crate::evidence::wait::places::innermost;
 
 /// Rows that are kept.
 const MOST: usize = 200;
@@ -59,8 +61,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         if frames.iter().any(|frame| !frame.kernel && !frame.function.starts_with("0x")) {
             named_s += seconds;
         }
-        let here = frames.iter().position(|frame| frame.own && !is_dependency(&frame.file));
-        let at = here.or_else(|| frames.iter().position(|frame| frame.own));
+        let at = innermost(&frames);
         let (function, file, line) = at.map_or((String::new(), String::new(), 0), |at| {
             let frame = frames[at];
             (frame.function.clone(), frame.file.clone(), u32::try_from(frame.line).unwrap_or(0))
@@ -74,7 +75,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         row.total_s += seconds;
         *lines.entry(line).or_default() += seconds;
         let inner = &frames[..at.unwrap_or(frames.len())];
-        let call = system_call(inner);
+        let call = system_call(inner.iter().map(|frame| frame.function.as_str()));
         let call = if call.is_empty() && inner.iter().any(|frame| is_entry(&frame.function)) {
             ENTERING.to_owned()
         } else {
@@ -101,10 +102,6 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     Some(CpuTable { total_s, rows, named: named_s / total_s })
 }
 
-fn system_call(frames: &[&Shown]) -> String {
-    flamegraphs::capture::system_call(frames.iter().map(|frame| frame.function.as_str()))
-}
-
 /// Whether the kernel was entered by a system call: what it does before and after the call itself, such as giving the CPU
 /// to whom the call woke, bears no name of a call (arch/x86/entry/entry_64.S, arch/arm64/kernel/entry.S).
 fn is_entry(function: &str) -> bool {
@@ -114,9 +111,4 @@ fn is_entry(function: &str) -> bool {
 fn is_allocator(function: &str) -> bool {
     let last = function.rsplit("::").next().unwrap_or(function);
     ALLOCATOR.iter().any(|begin| last.starts_with(begin))
-}
-
-/// Without what is different on every machine.
-fn within_project(file: &str) -> &str {
-    crate::evidence::trace::within_project(file)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flamegraphs::capture::{Recording, Waiting, Why};
+use flamegraphs::capture::{Recording, Waiting, Why, system_call};
 use flamegraphs::names;
 use flamegraphs::profile::{LocationId, Profile};
 use reports::run::{LongWait, WaitCause, WaitPlace};
@@ -121,10 +121,7 @@ impl Frames<'_> {
             self.known.entry(*id).or_insert_with(|| shown(self.profile, self.profile.location(*id)));
         }
         let frames: Vec<&Shown> = stack.iter().filter_map(|id| self.known.get(id)).flatten().collect();
-        // Code of dependencies is the program's only where nothing else is.
-        let is_written_here = |frame: &&Shown| frame.own && !is_dependency(&frame.file);
-        let here = frames.iter().position(is_written_here);
-        let at = here.or_else(|| frames.iter().position(|frame| frame.own));
+        let at = innermost(&frames);
         // A wait outside of all that is the program's own: what it called is better than nothing.
         let found = at.or_else(|| frames.iter().position(|frame| !is_kernel(frame))).map(|at| frames[at]);
         let mut callers: Vec<String> = Vec::new();
@@ -151,8 +148,20 @@ impl Frames<'_> {
     }
 }
 
+/// Where the innermost function of the program stands in a stack, leaf first. Code of dependencies is the program's only
+/// where nothing else is.
+pub(crate) fn innermost(frames: &[&Shown]) -> Option<usize> {
+    let here = frames.iter().position(is_written_here);
+    here.or_else(|| frames.iter().position(|frame| frame.own))
+}
+
+/// Of the program, and no dependency of its.
+fn is_written_here(frame: &&Shown) -> bool {
+    frame.own && !is_dependency(&frame.file)
+}
+
 /// Whether cargo fetched it.
-pub(crate) fn is_dependency(file: &str) -> bool {
+fn is_dependency(file: &str) -> bool {
     [".cargo/registry/", ".cargo/git/", "/vendor/"].iter().any(|home| file.contains(home))
 }
 
@@ -163,19 +172,9 @@ fn is_kernel(frame: &Shown) -> bool {
 
 /// What a thread was in when it left, in the kernel's words: the system call, or the fault.
 fn within(frames: &[&Shown]) -> String {
-    let kernel = || frames.iter().take_while(|frame| is_kernel(frame)).map(|frame| frame.function.as_str());
-    // Names of entry functions: arch/x86/include/asm/syscall_wrapper.h and its kin.
-    let call = kernel().find_map(|name| {
-        ["__x64_sys_", "__ia32_sys_", "__arm64_sys_", "__se_sys_"].iter().find_map(|prefix| name.strip_prefix(prefix))
-    });
-    if let Some(call) = call {
-        return call.to_owned();
-    }
-    if kernel().any(|name| name.contains("page_fault") || name == "do_mem_abort") {
-        return "page fault".to_owned();
-    }
-    // An interrupt, or the way back from a system call, on which the CPU was given to somebody else.
-    String::new()
+    let kernel = frames.iter().take_while(|frame| is_kernel(frame)).map(|frame| frame.function.as_str());
+    // Without one: an interrupt, or the way back from a system call, on which the CPU was given to somebody else.
+    system_call(kernel)
 }
 
 #[cfg(test)]
