@@ -11,12 +11,15 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// Probability left out on each side.
+const TAIL: f64 = 0.025;
+
 /// The interval of Clopper and Pearson (1934) for `bad` of `operations`.
 ///
 /// Counts need not be whole: divided by a design effect they give the interval of Korn and Graubard (1998) for clustered
 /// operations. No operations leave everything open.
 pub fn interval(bad: f64, operations: f64) -> Interval {
-    let (low, high) = clopper_pearson_of(bad, operations, 0.95);
+    let (low, high) = clopper_pearson_of(bad, operations, TAIL);
     Interval { low, high }
 }
 
@@ -26,9 +29,6 @@ mod tests {
 
     use super::*;
     use crate::stats::ln_gamma;
-
-    /// Probability left out on each side.
-    const TAIL: f64 = 0.025;
 
     #[test]
     fn as_published() {

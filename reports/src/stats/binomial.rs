@@ -4,13 +4,12 @@
 /// it holds the truth with at least that probability. (0, 1) without trials.
 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub fn clopper_pearson(successes: u64, trials: u64, level: f64) -> (f64, f64) {
-    clopper_pearson_of(successes as f64, trials as f64, level)
+    clopper_pearson_of(successes as f64, trials as f64, (1.0 - level) / 2.0)
 }
 
-/// The same of counts that need not be whole: divided by a design effect they give the interval of Korn and Graubard (1998)
-/// for clustered trials.
-pub fn clopper_pearson_of(successes: f64, trials: f64, level: f64) -> (f64, f64) {
-    let tail = (1.0 - level) / 2.0;
+/// The same with probability `tail` left out on each side, of counts that need not be whole: divided by a design effect they
+/// give the interval of Korn and Graubard (1998) for clustered trials.
+pub fn clopper_pearson_of(successes: f64, trials: f64, tail: f64) -> (f64, f64) {
     (lower(successes, trials, tail), upper(successes, trials, tail))
 }
 
@@ -39,7 +38,7 @@ fn solve(below: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);
-        if high - low <= high * 1e-14 {
+        if high - low <= high * 1e-12 {
             break;
         }
         if below(middle) { low = middle } else { high = middle }
@@ -66,7 +65,7 @@ pub(super) fn at_least(successes: u64, trials: u64, p: f64) -> f64 {
     }
 }
 
-/// Regularised incomplete beta function I_x(a, b): its continued fraction (Abramowitz and Stegun 26.5.8) by Lentz's method.
+/// Regularised incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method.
 pub(super) fn beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -74,8 +73,8 @@ pub(super) fn beta(x: f64, a: f64, b: f64) -> f64 {
     if x >= 1.0 {
         return 1.0;
     }
-    let front = (a * x.ln() + b * (-x).ln_1p() - ln_beta(a, b)).exp();
-    // The fraction converges fast on this side of the mean, the symmetry gives the other.
+    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp();
+    // The fraction converges fast only below the mean.
     if x < (a + 1.0) / (a + b + 2.0) {
         front * fraction(x, a, b) / a
     } else {
@@ -87,42 +86,40 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     const TINY: f64 = 1e-300;
     // About the square root of the larger parameter is needed; a billion trials need 30,000.
     const MOST: u32 = 200_000;
-    let off_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / off_zero(1.0 - (a + b) * x / (a + 1.0)));
-    let mut result = d;
-    for m in 1..=MOST {
-        let m = f64::from(m);
+    let held = |value: f64| if value.abs() < TINY { TINY } else { value };
+    let mut c = 1.0;
+    let mut d = 1.0 / held(1.0 - (a + b) * x / (a + 1.0));
+    let mut value = d;
+    for step in 1..MOST {
+        let m = f64::from(step);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        d = 1.0 / held(1.0 + even * d);
+        c = held(1.0 + even / c);
+        value *= d * c;
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let mut change = 1.0;
-        for term in [even, odd] {
-            d = 1.0 / off_zero(1.0 + term * d);
-            c = off_zero(1.0 + term / c);
-            change = c * d;
-            result *= change;
-        }
-        if (change - 1.0).abs() < 1e-15 {
+        d = 1.0 / held(1.0 + odd * d);
+        c = held(1.0 + odd / c);
+        value *= d * c;
+        if (d * c - 1.0).abs() < 1e-15 {
             break;
         }
     }
-    result
+    value
 }
 
-fn ln_beta(a: f64, b: f64) -> f64 {
-    ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
-}
-
-/// ln Γ(x) for x > 0: Stirling's series (Abramowitz and Stegun 6.1.41) from 15 on, the recurrence below.
+/// ln Γ(x) for x > 0 by Stirling's series (DLMF 5.11.1), shifted up to where it is exact to the last digits.
 pub(crate) fn ln_gamma(x: f64) -> f64 {
-    let (mut x, mut shift) = (x, 0.0);
-    while x < 15.0 {
-        shift -= x.ln();
-        x += 1.0;
+    const SHIFT: f64 = 15.0;
+    let mut shifted = x;
+    let mut product = 1.0;
+    while shifted < SHIFT {
+        product *= shifted;
+        shifted += 1.0;
     }
-    let square = 1.0 / (x * x);
-    let series = [1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360_360.0];
-    let correction = series.iter().rev().fold(0.0, |sum, term| sum * square + term) / x;
-    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + correction + shift
+    let inverse = 1.0 / shifted;
+    let square = inverse * inverse;
+    let series = inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)));
+    (shifted - 0.5) * shifted.ln() - shifted + 0.5 * (2.0 * std::f64::consts::PI).ln() + series - product.ln()
 }
 
 #[cfg(test)]
