@@ -294,13 +294,14 @@ fn the_profiler_of_go_reads_it_where_go_is_installed() {
         let output = go(&["tool", "pprof", "-top", &url], folder).unwrap();
         let (top, problems) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && top.contains("Type: goroutine"), "{top}\n{problems}");
-        // A text has counts and no names: those of its addresses cannot be looked up here.
+        // A text has counts and no names, and what stands for addresses in it is where a site stands in the list.
         let named = top.contains("task spawned at ") || goroutines.contains("debug");
         assert!(named && top.contains(" of 1 total"), "{top}\n{problems}");
     }
     drop(client);
     let text = format!("http://{}/debug/pprof/heap?seconds=1&debug=1&gc=1", service.debug);
     let output = service.busy(|| go(&["tool", "pprof", "-raw", "-timeout=300", &text], folder)).unwrap();
+    // Its addresses are looked up at the service, or in the binary where the machine has the tools for it.
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // What is not served reaches a Go user as a sentence.
     let absent = format!("http://{}/debug/pprof/mutex", service.debug);

@@ -12,11 +12,16 @@ use super::request::{Request, parse};
 use super::response::{Response, Status};
 use super::routes::Routes;
 use super::stop::{Stop, Woken};
+use super::symbol;
 
 /// Most bytes of a request line and its headers.
 pub const MOST_REQUEST_BYTES: usize = 8 << 10;
+/// Most bytes of addresses to look up, the only body that is read: as many as `go tool pprof` sends at once.
+pub const MOST_BODY_BYTES: usize = 256 << 10;
 /// Time in which a request must have arrived whole.
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// Where addresses are looked up.
+const SYMBOL: &str = "/debug/pprof/symbol";
 /// Time for the client to take each part of the answer.
 const WRITE_TIME: Duration = Duration::from_secs(10);
 /// Most bytes that are read and thrown away behind an answer, so that the client sees the answer and no reset.
@@ -36,7 +41,7 @@ pub(super) fn serve(stream: &TcpStream, routes: &Routes, stop: &Stop) -> io::Res
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(WRITE_TIME))?;
     let (response, with_body) = match connection.request()? {
-        Some(Ok(request)) => (connection.answer(&request, routes)?, request.method != "HEAD"),
+        Some(Ok((request, rest))) => (connection.answer(&request, rest, routes)?, request.method != "HEAD"),
         Some(Err(refusal)) => (refusal, true),
         // Nobody there any more.
         None => return Ok(()),
@@ -60,20 +65,55 @@ impl Connection<'_> {
         }
     }
 
-    fn answer(&self, request: &Request, routes: &Routes) -> io::Result<Response> {
+    /// `rest` is what came behind the head.
+    fn answer(&self, request: &Request, rest: Vec<u8>, routes: &Routes) -> io::Result<Response> {
         let reached = self.stream.local_addr()?.ip();
         if let Some(host) = request.host.as_deref().filter(|host| !is_this_machine(host, reached)) {
             let reason = format!("`{host}` is not a name of this machine: use localhost, 127.0.0.1 or [::1]");
             return Ok(Response::refusal(Status::Forbidden, reason));
         }
+        if request.method == "POST" && request.path == SYMBOL {
+            return self.looked_up(request, rest);
+        }
         if !["GET", "HEAD"].contains(&request.method.as_str()) {
-            return Ok(Response::refusal(Status::MethodNotAllowed, "only GET and HEAD are answered here"));
+            return Ok(Response::refusal(
+                Status::MethodNotAllowed,
+                "only GET and HEAD are answered here, and POST to /debug/pprof/symbol",
+            ));
         }
         routes.answer(request, self)
     }
 
-    /// The request, a refusal of it, or nothing where the client left.
-    fn request(&self) -> io::Result<Option<Result<Request, Response>>> {
+    /// The functions at the addresses of the body, of which `body` has come already.
+    fn looked_up(&self, request: &Request, mut body: Vec<u8>) -> io::Result<Response> {
+        if request.body_bytes > MOST_BODY_BYTES {
+            let reason = format!("more than {MOST_BODY_BYTES} bytes of addresses: ask for fewer at a time");
+            return Ok(Response::refusal(Status::BadRequest, reason));
+        }
+        let deadline = Instant::now() + REQUEST_TIME;
+        while body.len() < request.body_bytes {
+            match self.stop.wait(Some((self.stream.as_fd(), PollFlags::POLLIN)), Some(deadline))? {
+                Woken::Event => {}
+                Woken::Stopped => return Err(ErrorKind::Interrupted.into()),
+                Woken::Deadline => {
+                    let reason = format!("no whole body within {} s", REQUEST_TIME.as_secs());
+                    return Ok(Response::refusal(Status::RequestTimeout, reason));
+                }
+            }
+            let mut part = [0; 4096];
+            match (&*self.stream).read(&mut part) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => body.extend_from_slice(&part[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        body.truncate(request.body_bytes);
+        Ok(symbol::answer(&String::from_utf8_lossy(&body)))
+    }
+
+    /// The request with what came behind its head, a refusal of it, or nothing where the client left.
+    fn request(&self) -> io::Result<Option<Result<(Request, Vec<u8>), Response>>> {
         let deadline = Instant::now() + REQUEST_TIME;
         let mut head = Vec::new();
         loop {
@@ -94,7 +134,10 @@ impl Connection<'_> {
                 Err(error) => return Err(error),
             }
             match parse(&head) {
-                Ok(Some(request)) => return Ok(Some(Ok(request))),
+                Ok(Some(request)) => {
+                    let rest = head.split_off(request.head_bytes);
+                    return Ok(Some(Ok((request, rest))));
+                }
                 Ok(None) if head.len() < MOST_REQUEST_BYTES => {}
                 Ok(None) => {
                     let reason = format!("more than {MOST_REQUEST_BYTES} bytes of request line and headers");

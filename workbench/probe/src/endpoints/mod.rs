@@ -15,7 +15,7 @@
 //! `/debug/pprof/goroutine` and `/sched/latencies:seconds`: tasks can only be recorded by hooks that are in place before
 //! a runtime is built.
 //!
-//! The server lives on threads of its own and never on the runtime that it explains. It answers GET and HEAD, closes
+//! The server lives on threads of its own and never on the runtime that it explains. It answers GET and HEAD, POST to look up symbols, closes
 //! each connection after one answer, serves at most [`MOST_CONNECTIONS`] at a time (503 beyond), gives a client
 //! [`REQUEST_TIME`] to send its request of at most [`MOST_REQUEST_BYTES`], and answers only to a `Host` that names this
 //! machine, so that a web page cannot reach it through a name of its own (DNS rebinding).
@@ -44,6 +44,7 @@ mod routes;
 mod scheduler;
 mod server;
 mod stop;
+mod symbol;
 mod trace;
 
 pub use self::connection::{MOST_REQUEST_BYTES, REQUEST_TIME};

@@ -11,6 +11,10 @@ pub(super) struct Request {
     query: String,
     /// `Host` header; none in HTTP/1.0 requests that leave it out.
     pub(super) host: Option<String>,
+    /// Bytes of the request line and its headers.
+    pub(super) head_bytes: usize,
+    /// Bytes of the body behind them, by `Content-Length`; 0 where there is none.
+    pub(super) body_bytes: usize,
 }
 
 /// Why bytes are no request that this server answers.
@@ -25,6 +29,9 @@ pub(super) enum RequestError {
     /// Nobody can say which host was meant.
     #[error("an HTTP/1.1 request has exactly one Host header")]
     Host,
+    /// Chunked, or of a length that is none.
+    #[error("a body needs a Content-Length here")]
+    Length,
 }
 
 /// Most headers of a request.
@@ -37,9 +44,9 @@ const MOST_HEADERS: usize = 64;
 pub(super) fn parse(head: &[u8]) -> Result<Option<Request>, RequestError> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
-    if parsed.parse(head)?.is_partial() {
+    let httparse::Status::Complete(head_bytes) = parsed.parse(head)? else {
         return Ok(None);
-    }
+    };
     let target = parsed.path.unwrap_or_default();
     if !target.starts_with('/') {
         return Err(RequestError::Target);
@@ -50,16 +57,33 @@ pub(super) fn parse(head: &[u8]) -> Result<Option<Request>, RequestError> {
         (None, None) if parsed.version == Some(0) => None,
         _ => return Err(RequestError::Host),
     };
+    let mut body_bytes = 0;
+    for header in parsed.headers.iter() {
+        if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err(RequestError::Length);
+        }
+        if header.name.eq_ignore_ascii_case("content-length") {
+            let text = std::str::from_utf8(header.value).map_err(|_| RequestError::Length)?;
+            body_bytes = text.trim().parse().map_err(|_| RequestError::Length)?;
+        }
+    }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Ok(Some(Request {
         method: parsed.method.unwrap_or_default().to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         host,
+        head_bytes,
+        body_bytes,
     }))
 }
 
 impl Request {
+    /// The query as it was sent.
+    pub(super) fn whole_query(&self) -> &str {
+        &self.query
+    }
+
     /// First value of `key` in the query, as sent: every value that this server knows is a number, which nobody encodes.
     pub(super) fn query(&self, key: &str) -> Option<&str> {
         self.query
@@ -93,6 +117,17 @@ mod tests {
             assert_eq!(parse(&whole[..end]), Ok(None), "{end}");
         }
         assert!(parse(whole).unwrap().unwrap().host.is_none());
+    }
+
+    #[test]
+    fn a_body_has_the_length_that_is_stated() {
+        let head = b"POST /debug/pprof/symbol HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+        let request = parse(&[&head[..], b"0x123"].concat()).unwrap().unwrap();
+        assert_eq!((request.head_bytes, request.body_bytes), (head.len(), 5));
+        for wrong in ["Content-Length: -1", "Content-Length: many", "Transfer-Encoding: chunked"] {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{wrong}\r\n\r\n");
+            assert_eq!(parse(head.as_bytes()), Err(RequestError::Length), "{wrong}");
+        }
     }
 
     #[test]

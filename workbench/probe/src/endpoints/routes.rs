@@ -12,7 +12,7 @@ use super::heap::{self, View};
 use super::recording::Tasks;
 use super::request::Request;
 use super::response::{Response, Status, TEXT};
-use super::{goroutine, index, metrics_json, profile, prometheus};
+use super::{goroutine, index, metrics_json, profile, prometheus, symbol};
 use crate::heap::Profiler;
 
 /// A path of Go's that has no counterpart here.
@@ -86,8 +86,7 @@ impl Routes {
                 },
                 Some("profile") => return profile::answer(request, connection),
                 Some("cmdline") => Response::ok(TEXT, command_line()),
-                // More than 0 would offer a lookup of addresses; profiles from here carry their symbols.
-                Some("symbol") => Response::ok(TEXT, "num_symbols: 0\n"),
+                Some("symbol") => symbol::answer(request.whole_query()),
                 Some(name) => not_served(name),
                 None => Response::refusal(Status::NotFound, "nothing here; see /debug/pprof/"),
             },

@@ -217,7 +217,7 @@ fn small_endpoints_answer_as_those_of_go() {
     let cmdline = fixture.get("/debug/pprof/cmdline");
     let arguments: Vec<&str> = cmdline.text().split('\0').collect();
     assert_eq!(arguments, std::env::args().collect::<Vec<_>>());
-    assert_eq!(fixture.get("/debug/pprof/symbol").text(), "num_symbols: 0\n");
+    assert_eq!(fixture.get("/debug/pprof/symbol").text(), "num_symbols: 1\n");
 }
 
 #[test]
@@ -227,8 +227,29 @@ fn only_get_and_head_are_answered_and_head_has_no_body() {
         let head = fixture.send(&format!("HEAD {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         assert_eq!((head.status, head.body.len()), (if target.ends_with("heap") { 404 } else { 200 }, 0), "{target}");
     }
-    let post = fixture.send("POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n0x123");
+    let post = fixture.send("POST /debug/pprof/heap HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n0x123");
     assert_eq!((post.status, post.header("Allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn addresses_are_looked_up_in_the_query_and_in_a_body_that_comes_in_parts() {
+    let fixture = fixture();
+    let address = format!("{:#x}", answer as *const () as usize);
+    let line = |text: &str| text.lines().nth(1).map(str::to_owned);
+    let found = line(fixture.get(&format!("/debug/pprof/symbol?{address}")).text()).unwrap();
+    assert!(found.starts_with(&address) && found.ends_with("answer"), "{found}");
+
+    let body = format!("0x1+{address}");
+    let mut stream = fixture.connect();
+    write!(stream, "POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len())
+        .unwrap();
+    for byte in body.bytes() {
+        stream.write_all(&[byte]).unwrap();
+    }
+    assert_eq!(line(answer(stream).text()), Some(found));
+
+    let huge = "POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n";
+    assert_eq!(fixture.send(huge).status, 400);
 }
 
 #[test]
