@@ -20,9 +20,11 @@ mod parse;
 mod path;
 mod stack;
 mod task;
+#[cfg(feature = "capture")]
+mod task_type;
 
 #[cfg(feature = "capture")]
-pub(crate) use task::{TaskType, type_of};
+pub(crate) use task_type::{TaskType, type_of};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

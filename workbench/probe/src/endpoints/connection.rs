@@ -17,7 +17,7 @@ use super::symbol;
 /// Most bytes of a request line and its headers.
 pub const MOST_REQUEST_BYTES: usize = 8 << 10;
 /// Most bytes of addresses to look up, the only body that is read: as many as `go tool pprof` sends at once.
-pub const MOST_BODY_BYTES: usize = 256 << 10;
+const MOST_BODY_BYTES: usize = 256 << 10;
 /// Time in which a request must have arrived whole.
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// Where addresses are looked up.
