@@ -35,13 +35,19 @@ pub(super) struct Connection<'a> {
     pub(super) stop: &'a Stop,
 }
 
+/// A request, and what came behind its head.
+struct Arrived {
+    request: Request,
+    rest: Vec<u8>,
+}
+
 /// Serves one request. Errors of the connection end it and concern nobody else.
 pub(super) fn serve(stream: &TcpStream, routes: &Routes, stop: &Stop) -> io::Result<()> {
     let connection = Connection { stream, stop };
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(WRITE_TIME))?;
     let (response, with_body) = match connection.request()? {
-        Some(Ok((request, rest))) => (connection.answer(&request, rest, routes)?, request.method != "HEAD"),
+        Some(Ok(Arrived { request, rest })) => (connection.answer(&request, rest, routes)?, request.method != "HEAD"),
         Some(Err(refusal)) => (refusal, true),
         // Nobody there any more.
         None => return Ok(()),
@@ -112,8 +118,8 @@ impl Connection<'_> {
         Ok(symbol::answer(&String::from_utf8_lossy(&body)))
     }
 
-    /// The request with what came behind its head, a refusal of it, or nothing where the client left.
-    fn request(&self) -> io::Result<Option<Result<(Request, Vec<u8>), Response>>> {
+    /// The request, a refusal of it, or nothing where the client left.
+    fn request(&self) -> io::Result<Option<Result<Arrived, Response>>> {
         let deadline = Instant::now() + REQUEST_TIME;
         let mut head = Vec::new();
         loop {
@@ -136,7 +142,7 @@ impl Connection<'_> {
             match parse(&head) {
                 Ok(Some(request)) => {
                     let rest = head.split_off(request.head_bytes);
-                    return Ok(Some(Ok((request, rest))));
+                    return Ok(Some(Ok(Arrived { request, rest })));
                 }
                 Ok(None) if head.len() < MOST_REQUEST_BYTES => {}
                 Ok(None) => {
