@@ -31,6 +31,8 @@ pub(super) enum Answer {
     RuledOut(String),
     /// It cannot be told without this evidence.
     Blind(&'static str),
+    /// What was seen has two meanings, and the command tells them apart.
+    Open { sentence: String, experiment: String },
 }
 
 impl Answer {

@@ -7,6 +7,13 @@ use crate::run::{Trace, TraceCause, TraceKind, TracePolls, TraceWait};
 pub(super) const LEAST_SHARE: f64 = 0.15;
 /// Excess below this, seconds for each operation, is nobody's fault.
 pub(super) const LEAST_EXCESS_S: f64 = 0.000_2;
+/// Wait for each operation that counts in full where nobody measured a latency, seconds: on one machine most services answer
+/// within a millisecond.
+const UNMEASURED_S: f64 = 0.001;
+/// Part of the CPUs that a program must leave, running or waiting for one, for its throughput to be kept down by something
+/// else: its neighbours may take what it would have used.
+const MOST_BUSY: f64 = 0.7;
+const MOST_WANTED: f64 = 0.9;
 
 impl Joined<'_> {
     /// Excess latency for each operation, seconds: of the measured trials, or of the traced one where that is less, since a
@@ -29,18 +36,30 @@ impl Joined<'_> {
         [self.mean_s(), traced].into_iter().flatten().min_by(f64::total_cmp)
     }
 
-    /// Operations of the traced open loop.
+    /// Operations of the traced open loop. Of a process that nobody drove they are told from the trace: who serves waits for
+    /// the network once for each of them, or is spawned for it.
     #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
     pub(super) fn traced_operations(&self) -> Option<f64> {
-        self.traced.map(|(count, _)| count as f64).filter(|count| *count > 0.0)
+        let counted = self.traced.map(|(count, _)| count as f64).filter(|count| *count > 0.0);
+        counted.or_else(|| self.attached.then(|| self.served()).filter(|count| *count > 0.0))
     }
 
-    /// The part of the excess that `harm_s` for each operation is. Without a measurement everything that is seen counts.
+    #[allow(clippy::cast_precision_loss, reason = "operations of one recording")]
+    fn served(&self) -> f64 {
+        let Some(trace) = self.trace else { return 0.0 };
+        let at_socket = |wait: &&TraceWait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket);
+        let waited = trace.waits.iter().filter(at_socket).map(|wait| wait.count);
+        let spawned = trace.kinds.iter().filter(|kind| self.serves(&kind.name)).map(|kind| kind.spawned);
+        waited.chain(spawned).max().unwrap_or(0) as f64
+    }
+
+    /// The part of the excess that `harm_s` for each operation is. Without a measurement it is held against
+    /// [`UNMEASURED_S`].
     pub(super) fn part(&self, harm_s: f64) -> f64 {
         match self.excess_s() {
             Some(excess) if excess >= LEAST_EXCESS_S => (harm_s / excess).clamp(0.0, 1.0),
             Some(_) => 0.0,
-            None => 1.0,
+            None => (harm_s / UNMEASURED_S).clamp(0.0, 1.0),
         }
     }
 
@@ -63,7 +82,7 @@ impl Joined<'_> {
         at_sockets(&trace.waits) || trace.saturated.as_ref().is_some_and(|phase| at_sockets(&phase.waits))
     }
 
-    /// The threshold that a poll of the program must pass is the same everywhere: this much CPU or blocking on average.
+    /// Long polls of the open loop.
     pub(super) fn polls(&self) -> &[TracePolls] {
         self.trace.map(|trace| trace.polls.as_slice()).unwrap_or_default()
     }
@@ -78,14 +97,32 @@ impl Joined<'_> {
         Some(self.metric("cpu_per_op")? * self.metric("capacity")? / self.cpus)
     }
 
+    /// CPUs that the program used or waited for while all clients asked at once, as a part of those it may use; from the
+    /// kernel's count.
+    fn wanted_saturated(&self) -> Option<f64> {
+        let kernel = self.kernel?;
+        let open = kernel.head.open_at_s.filter(|at| *at > 0.0)?;
+        let before = || kernel.samples.iter().filter(|sample| sample.at_s <= open);
+        let sums: Vec<(f64, f64)> = before().filter_map(|s| Some((s.at_s, s.cpu_s? + s.run_queue_s?))).collect();
+        let (first, last) = (sums.first()?, sums.last()?);
+        (last.0 > first.0).then(|| (last.1 - first.1) / (last.0 - first.0) / self.cpus)
+    }
+
     /// Whether throughput stopped rising with the number of clients though CPUs were idle: the highest level answers less
     /// than 40 % of what its clients would by the lowest level's rate for each, and takes three times as long.
     pub(super) fn is_pinned(&self) -> bool {
         let (Some(low), Some(high)) = (self.levels.first(), self.levels.last()) else { return false };
         let clients = f64::from(high.concurrency) / f64::from(low.concurrency.max(1));
         let slower = matches!((low.p50, high.p50), (Some(low), Some(high)) if high >= 3.0 * low);
-        let idle = self.busy_saturated().is_none_or(|busy| busy < 0.7);
+        let idle = self.busy_saturated().is_none_or(|busy| busy < MOST_BUSY)
+            && self.wanted_saturated().is_none_or(|wanted| wanted < MOST_WANTED);
         clients >= 4.0 && high.throughput < 0.4 * clients * low.throughput && slower && idle
+    }
+
+    /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.
+    pub(super) fn rises(&self) -> bool {
+        matches!((self.levels.first(), self.levels.last()), (Some(low), Some(high))
+            if low.throughput > 0.0 && high.throughput >= 3.0 * low.throughput)
     }
 
     /// The ladder in a sentence.
@@ -99,6 +136,9 @@ impl Joined<'_> {
 
     /// The command that gathers the same evidence again, to see whether a change helped.
     pub(super) fn again(&self, evidence: &str) -> String {
+        if self.attached && !self.command.is_empty() {
+            return format!("workbench attach {} --tasks", self.command);
+        }
         if self.command.is_empty() {
             return format!("workbench explain {}", self.run);
         }

@@ -1,6 +1,6 @@
 //! All rules over all variants, and which cause stands first.
 
-use super::cause::{Answer, Cause, time};
+use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
 use super::rules::RULES;
 use super::{Explanation, Finding, RuledOut, Undecided, Unused};
@@ -23,6 +23,12 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
             Answer::RuledOut(because) => {
                 all.ruled_out.push(RuledOut { variant: joined.variant.into(), rule: rule.slug.into(), because });
             }
+            Answer::Open { sentence, experiment } => all.undecided.push(Undecided {
+                variant: joined.variant.into(),
+                rules: vec![rule.slug.into()],
+                sentence,
+                experiment,
+            }),
             Answer::Blind(evidence) => match blind.iter_mut().find(|(known, _)| *known == evidence) {
                 Some((_, rules)) => rules.push(rule.slug.into()),
                 None => blind.push((evidence, vec![rule.slug.into()])),
@@ -36,8 +42,10 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         rules: rules.clone(),
     }));
     let ranked = ranked(causes);
-    if ranked.is_empty() {
-        all.undecided.extend(remaining(joined, &blind));
+    match ranked.as_slice() {
+        [] => all.undecided.extend(remaining(joined, &blind)),
+        [first, second, ..] => all.undecided.extend(rivals(joined, first, second)),
+        [_] => {}
     }
     all.findings.extend((1..).zip(ranked).map(|(rank, cause)| Finding {
         variant: joined.variant.into(),
@@ -77,6 +85,38 @@ fn remaining(joined: &Joined<'_>, blind: &[(&'static str, Vec<String>)]) -> Opti
         ),
         rules,
         experiment: joined.again("cpu,wait,trace"),
+    })
+}
+
+/// Two causes whose shares differ by less are not told apart by them: evidence of one trial is no better.
+const ALIKE: f64 = 0.15;
+/// Shares whose sum is beyond this cannot both be true.
+const BOTH: f64 = 1.1;
+
+/// What remains where two causes explain the excess about equally, and not both can.
+fn rivals(joined: &Joined<'_>, first: &Cause, second: &Cause) -> Option<Undecided> {
+    // What stands before all others follows from what it is, not from its share.
+    let alike = (first.share - second.share).abs() < ALIKE && first.share + second.share > BOTH;
+    if first.foremost || second.foremost || !alike {
+        return None;
+    }
+    let place = |cause: &Cause| cause.culprit.as_ref().map(|at| format!(" in {}", at.sentence())).unwrap_or_default();
+    let mut rules = vec![first.rule.to_owned(), second.rule.to_owned()];
+    rules.dedup();
+    Some(Undecided {
+        variant: joined.variant.into(),
+        sentence: format!(
+            "{}{} and {}{} explain about as much ({} and {}), and together more than there is: one may follow from the \
+             other. Where a longer look still shows both, mend the first and look again",
+            first.rule,
+            place(first),
+            second.rule,
+            place(second),
+            percent(first.share),
+            percent(second.share)
+        ),
+        rules,
+        experiment: joined.again("cpu,wait,trace --duration 30s"),
     })
 }
 

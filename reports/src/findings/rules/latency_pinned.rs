@@ -4,15 +4,19 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, owner};
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceSite, TraceStep, TraceWait};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
 pub(super) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
 const LEAST: f64 = 0.4;
 /// Timer waits of an operation from which it looks again and again.
 const LOOKS: f64 = 1.7;
+/// How near to a whole number they may be before it is a number that the program chose: one upstream after the other.
+const WHOLE: f64 = 0.03;
 /// Timer waits for each operation below which a task's timer does not depend on operations: it ticks.
 const TICKS: f64 = 0.7;
+/// Tasks for each operation from which a type of task belongs to operations: its timers are what they wait for.
+pub(super) const ONE_EACH: f64 = 0.5;
 /// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
 const DELAYED_ACK_S: std::ops::Range<f64> = 0.038..0.050;
 /// Calls that put bytes into a socket.
@@ -38,7 +42,11 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
     let share = (wait.total_s / operations / mean).min(1.0);
-    (count >= LOOKS && share >= LEAST).then(|| Cause {
+    // A loop that sleeps a set number of times, while nobody else does anything for the operation, waits for its own work.
+    let set = (count - count.round()).abs() <= WHOLE * count && !others_work(joined, &wait.kind, operations);
+    // So does the timer that ticks whether there are operations or not: under full load it hardly fires for each of them.
+    let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= LOOKS;
+    (count >= LOOKS && share >= LEAST && often && !set).then(|| Cause {
         rule: SLUG,
         title: format!("{} sleeps {} again and again until what it waits for is there", culprit.function, time(each)),
         share,
@@ -55,19 +63,51 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     })
 }
 
-/// Whether a task waits there for a timer that does not depend on operations.
-pub(super) fn is_tick(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
-    let Some(trace) = joined.trace.filter(|_| site.cause == TraceCause::Timer) else { return false };
+/// Whether tasks of another type, or the blocking pool, do something for each operation.
+fn others_work(joined: &Joined<'_>, kind: &str, operations: f64) -> bool {
+    let others = joined.trace.into_iter().flat_map(|trace| &trace.kinds).filter(|other| other.name != kind);
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    others.map(|other| other.polls.max(other.spawned) as f64).any(|count| count >= ONE_EACH * operations)
+}
+
+/// Waits of a type of task at a place for each operation, in the phase in which they are fewer; `None` where no phase
+/// shows any.
+pub(super) fn each_phase(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> Option<f64> {
+    let trace = joined.trace?;
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
     let rate = |waits: &[TraceWait], operations: u64| {
         let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site));
         let count: u64 = waits.iter().filter(here).map(|wait| wait.count).sum();
         (operations > 0 && count > 0).then_some(count as f64 / operations as f64)
     };
-    let open = rate(&trace.waits, joined.traced.map_or(0, |(count, _)| count));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "operations of one trial")]
+    let open = rate(&trace.waits, joined.traced_operations().unwrap_or(0.0) as u64);
     let busy = trace.saturated.as_ref().and_then(|phase| rate(&phase.waits, joined.traced_saturated));
-    // Where work is done for each operation the two are alike, and neither is small.
-    [open, busy].into_iter().flatten().fold(f64::INFINITY, f64::min) < TICKS
+    [open, busy].into_iter().flatten().min_by(f64::total_cmp)
+}
+
+/// Whether a task waits there for a timer that does not depend on operations.
+pub(super) fn is_tick(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
+    if site.cause != TraceCause::Timer || belongs_to_operations(joined, kind) {
+        return false;
+    }
+    // Where work is done for each operation the two phases are alike, and neither is small.
+    each_phase(joined, kind, site).is_none_or(|each| each < TICKS)
+}
+
+/// Whether a task is spawned for each operation, in the open loop or under full load.
+pub(super) fn belongs_to_operations(joined: &Joined<'_>, kind: &str) -> bool {
+    #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
+    let each = |kinds: &[TraceKind], operations: f64| {
+        operations > 0.0
+            && kinds.iter().any(|one| one.name == kind && !one.blocking && one.spawned as f64 >= ONE_EACH * operations)
+    };
+    #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
+    let saturated = joined.traced_saturated as f64;
+    joined.trace.is_some_and(|trace| {
+        joined.traced_operations().is_some_and(|operations| each(&trace.kinds, operations))
+            || trace.saturated.as_ref().is_some_and(|phase| each(&phase.kinds, saturated))
+    })
 }
 
 /// Operations that wait for a task which waits for its tick.
@@ -116,6 +156,16 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
     causes
 }
 
+/// Whether a thread of the program waits about as long for each operation, in a sleep or a lock.
+fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {
+    let Some((threads, operations)) = joined.threads.zip(joined.kernel_operations()) else { return false };
+    let places = threads.places.iter().filter(|place| place.waits > 0 && place.within.contains("nanosleep"));
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    places
+        .map(|place| (place.waits as f64, place.total_s / place.waits as f64))
+        .any(|(waits, each)| waits >= ONE_EACH * operations && (0.5 * mode..1.1 * mode).contains(&each))
+}
+
 /// Nagle's algorithm on this side, delayed acknowledgements on the other.
 fn delayed_acks(joined: &Joined<'_>) -> Vec<Cause> {
     let Some(felt) = &joined.felt else { return Vec::new() };
@@ -128,7 +178,7 @@ fn delayed_acks(joined: &Joined<'_>) -> Vec<Cause> {
         waits.filter(other).map(|wait| wait.total_s).sum()
     });
     let each = joined.traced_operations().map_or(0.0, |operations| inside / operations);
-    if each > 0.3 * mode || joined.busy().is_some_and(|busy| busy > 0.5) {
+    if each > 0.3 * mode || joined.busy().is_some_and(|busy| busy > 0.5) || a_thread_waits(joined, mode) {
         return Vec::new();
     }
     let writes = |calls: &std::collections::BTreeMap<String, f64>| -> f64 {

@@ -5,6 +5,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, ENTERING};
 use crate::run::{TraceCause, TraceWait};
 
+use super::latency_pinned::each_phase;
 use super::long_poll_cpu::{self, OWN_WORK_S};
 
 pub(super) const SLUG: &str = "repeated-work";
@@ -129,6 +130,10 @@ fn herd(joined: &Joined<'_>) -> Option<Cause> {
     })?;
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name);
     let site = waits.max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref())?;
+    // Everybody who listens to a broadcast gets what was sent.
+    if site.cause == TraceCause::Channel && site.resource.contains("broadcast") {
+        return None;
+    }
     let culprit = site.own.first().map(at).or_else(|| innermost(site))?;
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
     let count = kind.polls as f64 / operations;
@@ -162,7 +167,9 @@ fn attempts(joined: &Joined<'_>) -> Option<Cause> {
             .is_some_and(|site| site.cause == TraceCause::Timer && site.beside_others && !site.own.is_empty());
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let many = wait.count as f64 >= GIVEN_UP * operations;
-        timer && many && joined.serves(&wait.kind)
+        // A heartbeat beside the work of a connection beats as often however many operations there are.
+        let often = wait.site.as_ref().and_then(|site| each_phase(joined, &wait.kind, site));
+        timer && many && often.is_none_or(|each| each >= GIVEN_UP) && joined.serves(&wait.kind)
     };
     let wait = trace.waits.iter().filter(given_up).max_by_key(|wait| wait.count)?;
     let culprit = wait.site.as_ref().and_then(innermost)?;

@@ -3,11 +3,14 @@
 use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, innermost};
 use crate::findings::joined::Joined;
+use crate::run::TraceCause;
 
 pub(super) const SLUG: &str = "task-growth";
 /// Tasks that must be left over, and the part of those spawned.
 const LEAST: u64 = 20;
 const LEFT: f64 = 0.5;
+/// Polls of a task that has not slept to the end once: one, or two where something was there at once.
+const POLLS_ASLEEP: u64 = 2;
 /// Left over for each operation.
 const PER_OPERATION: f64 = 0.1;
 
@@ -15,6 +18,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(trace) = joined.trace else { return Answer::Blind("trace") };
     let operations = joined.traced_operations();
     let mut causes = Vec::new();
+    let mut open = None;
     for kind in trace.kinds.iter().filter(|kind| !kind.blocking && kind.spawned >= LEAST) {
         #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
         let (left, spawned) = (kind.spawned.saturating_sub(kind.finished) as f64, kind.spawned as f64);
@@ -27,6 +31,21 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             .iter()
             .find(|task| task.kind == kind.name && !task.ended)
             .and_then(|task| task.waits_at.as_ref());
+        // Each sleeps for the first time and has not woken: they end by themselves, if later than this recording does.
+        let asleep = waits.is_some_and(|site| site.cause == TraceCause::Timer && !site.beside_others);
+        if asleep && kind.polls <= POLLS_ASLEEP * kind.spawned {
+            open = waits.and_then(innermost).map(|place| {
+                format!(
+                    "{} tasks of {} were spawned and {} ended: the rest sleep at {}; either they end when their time comes, or \
+                     their number grows for ever",
+                    kind.spawned,
+                    kind.name,
+                    kind.finished,
+                    place.sentence()
+                )
+            });
+            continue;
+        }
         let culprit = kind
             .spawned_at
             .as_ref()
@@ -54,5 +73,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             foremost: true,
         });
     }
-    Answer::of(causes, || "tasks end as fast as they are spawned".into())
+    match open.filter(|_| causes.is_empty()) {
+        Some(sentence) => Answer::Open { sentence, experiment: joined.again("trace --duration 60s") },
+        None => Answer::of(causes, || "tasks end as fast as they are spawned".into()),
+    }
 }

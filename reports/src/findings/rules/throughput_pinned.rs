@@ -6,7 +6,7 @@ use crate::findings::joined::Joined;
 use crate::findings::owner;
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceStep, TraceWait};
 
-use super::latency_pinned::is_tick;
+use super::latency_pinned::{belongs_to_operations, is_tick};
 
 pub(super) const SLUG: &str = "throughput-pinned";
 /// Part of the latency under full load that waits there must be.
@@ -36,8 +36,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             let queues = joined.felt.as_ref().is_some_and(|felt| felt.excess_s >= felt.base_s.max(0.001));
             let share = match (pinned, queues) {
                 (true, _) => (each / latency).min(1.0),
-                (false, true) => joined.part(beyond),
-                (false, false) => 0.0,
+                // Who answers many at once, as a group commit does, makes everybody wait and nobody queue.
+                (false, true) if !joined.rises() => joined.part(beyond),
+                (false, _) => 0.0,
             };
             let here = |case: &&TraceCase| {
                 let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
@@ -52,9 +53,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 continue;
             }
             // A task for each operation serves nobody in turn.
-            let one_each =
-                |kind: &str| joined.kind(kind).is_some_and(|kind| !kind.blocking && 2 * kind.spawned >= operations);
-            if seen.as_ref().is_some_and(|(_, owner)| owner.link.kind != wait.kind && one_each(&owner.link.kind)) {
+            let one_each = |kind: &str| kind != wait.kind && belongs_to_operations(joined, kind);
+            if seen.as_ref().is_some_and(|(_, owner)| one_each(&owner.link.kind)) {
                 continue;
             }
             let pool = owned.iter().find(|case| case.end.kind == TraceEndKind::BlockingPool);

@@ -35,9 +35,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let toucher = rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0);
     let culprit = toucher.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
     let place = culprit.as_ref().map(|culprit| format!(", asked for by {}", culprit.function)).unwrap_or_default();
+    let pace = match joined.attached {
+        true => format!("{:.1} kB a second", growth / seconds / 1e3),
+        false => format!("{:.1} kB with every operation", each / 1e3),
+    };
     Answer::Found(vec![Cause {
         rule: SLUG,
-        title: format!("memory grows by {:.1} kB with every operation{place}", each / 1e3),
+        title: format!("memory grows by {pace}{place}"),
         share: 1.0,
         culprit,
         evidence: vec![

@@ -7,6 +7,11 @@ use crate::run::{
     TracePolls, TraceSaturated, TraceSite, TraceStep, TraceWait, TraceWhat,
 };
 
+mod cost;
+mod growth;
+mod polls;
+mod waits;
+
 const SERVER: &str = "app::serve";
 
 fn frame(function: &str, line: u32) -> TraceFrame {

@@ -1,0 +1,195 @@
+//! What operations cost: system calls, wakes, attempts, allocations, CPUs and quotas. Each threshold and each exclusion.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn metrics(named: &[(&str, f64)]) -> BTreeMap<String, MetricValue> {
+    named.iter().map(|(name, value)| ((*name).to_owned(), MetricValue { value: *value, unit: String::new() })).collect()
+}
+
+/// A profile of one second in one function.
+fn spent(calls: &[(&str, f64)], allocator_s: f64) -> CpuTable {
+    let row = CpuRow {
+        function: "app::build".into(),
+        file: "src/main.rs".into(),
+        line: 15,
+        thread: "worker".into(),
+        total_s: 1.0,
+        calls: calls.iter().map(|(call, seconds)| ((*call).to_owned(), *seconds)).collect(),
+        allocator_s,
+    };
+    CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 }
+}
+
+#[test]
+fn allocators_and_faults_count_where_they_are_a_third_of_much_cpu_and_many() {
+    let trace = trace();
+    let of = |churn, faults, per_op| {
+        let metrics = metrics(&[("faults.minor_per_op", faults), ("cpu_per_op", per_op)]);
+        let cpu = spent(&[("page fault", churn / 2.0)], churn / 2.0);
+        found(&Joined { cpu: Some(&cpu), metrics: Some(&metrics), ..joined(&trace, felt(0.001, 0.000_1)) })
+    };
+    assert_eq!(of(0.4, 500.0, 0.002), [is("allocator-churn", "app::build", 15)]);
+    assert_eq!(of(0.28, 500.0, 0.002), []);
+    assert_eq!(of(0.4, 90.0, 0.002), [], "pages are kept");
+    assert_eq!(of(0.4, 500.0, 0.000_2), [], "0.2 ms is nobody's trouble");
+}
+
+#[test]
+fn system_calls_are_many_from_sixty_where_they_are_a_third_of_the_cpu() {
+    let trace = trace();
+    let of = |count: u64, share| {
+        let kernel = kernel(|_| KernelSample { syscalls: Some(1000 * count), ..KernelSample::default() });
+        let cpu = spent(&[("write", share)], 0.0);
+        found(&Joined { cpu: Some(&cpu), kernel: Some(&kernel), ..joined(&trace, felt(0.001, 0.000_1)) })
+    };
+    assert_eq!(of(70, 0.4), [is("repeated-work", "app::build", 15)]);
+    assert_eq!(of(50, 0.4), []);
+    assert_eq!(of(70, 0.25), []);
+}
+
+#[test]
+fn calls_that_nobody_counted_are_told_by_their_cpu() {
+    let trace = trace();
+    let of = |share, per_op, call| {
+        let metrics = metrics(&[("cpu_per_op", per_op)]);
+        let cpu = spent(&[(call, share)], 0.0);
+        found(&Joined { cpu: Some(&cpu), metrics: Some(&metrics), ..joined(&trace, felt(0.001, 0.000_1)) })
+    };
+    assert_eq!(of(0.6, 0.000_5, "sendto"), [is("repeated-work", "app::build", 15)]);
+    assert_eq!(of(0.45, 0.001, "sendto"), []);
+    assert_eq!(of(0.6, 0.000_4, "sendto"), [], "0.24 ms may be a few");
+    assert_eq!(of(0.6, 0.000_5, "epoll_wait"), [], "waiting for events moves no bytes");
+}
+
+/// Waiters that every operation wakes so often.
+fn herd(each: u64, resource: &str) -> Trace {
+    let mut trace = trace();
+    let kind = "app::consume".to_owned();
+    let (polls, wakes) = (1000 * each, 1000 * each);
+    trace.kinds.push(TraceKind { name: kind.clone(), polls, wakes, busy_s: 1.0, ..TraceKind::default() });
+    let cause = if resource.contains("broadcast") { TraceCause::Channel } else { TraceCause::Notify };
+    let waits_at = TraceSite { resource: resource.into(), ..site(cause, &[("app::take", 74)]) };
+    trace.waits.push(wait(&kind, waits_at, polls, 9.0, 0.1));
+    trace
+}
+
+#[test]
+fn a_herd_is_many_wakes_of_those_who_find_nothing() {
+    let of = |trace: &Trace| found(&joined(trace, felt(0.001, 0.000_1)));
+    assert_eq!(of(&herd(30, "tokio::sync::Notify::notified")), [is("repeated-work", "app::take", 74)]);
+    assert_eq!(of(&herd(20, "tokio::sync::Notify::notified")), []);
+    assert_eq!(of(&herd(30, "tokio::sync::broadcast::Receiver::recv")), [], "each listener gets what was sent");
+    let mut jobs = herd(30, "tokio::sync::Notify::notified");
+    jobs.kinds[1].blocking = true;
+    assert_eq!(of(&jobs), []);
+}
+
+/// Timers beside other work that ended waits of operations.
+fn given_up(count: u64, total_s: f64) -> Trace {
+    let mut trace = trace();
+    let timer = TraceSite { beside_others: true, ..site(TraceCause::Timer, &[("app::insist", 42)]) };
+    trace.waits.push(wait(SERVER, timer, count, total_s, 0.01));
+    trace
+}
+
+#[test]
+fn attempts_are_told_from_a_timeout_and_from_a_heartbeat() {
+    let of = |trace: &Trace| found(&joined(trace, felt(0.02, 0.000_1)));
+    assert_eq!(of(&given_up(2000, 10.0)), [is("repeated-work", "app::insist", 42)]);
+    assert_eq!(of(&given_up(1600, 10.0)), [], "most operations give up once at most");
+    assert_eq!(of(&given_up(2000, 5.0)), [], "a quarter of the latency");
+    let mut other = given_up(2000, 10.0);
+    other.waits[1].kind = "app::beside".into();
+    assert_eq!(of(&other), [], "a task that answers nobody");
+    let mut heartbeat = given_up(2000, 10.0);
+    let few = TraceWait { count: 200, ..heartbeat.waits[1].clone() };
+    heartbeat.saturated = Some(Box::new(TraceSaturated { wall_s: 2.0, waits: vec![few], ..<_>::default() }));
+    assert_eq!(of(&heartbeat), [], "under full load it beats no faster");
+}
+
+#[test]
+fn work_of_every_operation_is_repeated_where_it_builds_what_could_have_stayed() {
+    let of = |each_s: f64, allocator_s, of_all: f64, base_s| {
+        let trace = Trace {
+            polls: vec![in_poll(TraceEndKind::Cpu, "", &[("app::build", 15)], 1000, 1000.0 * each_s)],
+            ..trace()
+        };
+        let mut cpu = spent(&[], allocator_s);
+        cpu.total_s = 1.0 / of_all;
+        found(&Joined { cpu: Some(&cpu), ..joined(&trace, felt(base_s, 0.000_1)) })
+    };
+    let built = [is("repeated-work", "app::build", 15)];
+    assert_eq!(of(0.000_6, 0.3, 0.8, 0.001), built);
+    assert_eq!(of(0.000_6, 0.1, 0.8, 0.001), [], "work without allocations may be what the operation is for");
+    assert_eq!(of(0.000_3, 0.3, 0.8, 0.000_9), [], "0.3 ms");
+    assert_eq!(of(0.000_6, 0.3, 0.8, 0.003), [], "a fifth of the latency");
+    assert_eq!(of(0.000_6, 0.3, 0.4, 0.001), [], "less than half of the CPU");
+}
+
+/// Threads that want CPUs, on two of them, and how much of the CPU time one place has.
+fn wanting(busy: f64, waiting: f64, part: f64, excess_s: f64) -> Vec<(String, String, u32)> {
+    let trace = trace();
+    let kernel = kernel(|at| KernelSample {
+        cpu_s: Some(busy * at),
+        run_queue_s: Some(waiting * at),
+        ..KernelSample::default()
+    });
+    let mut cpu = spent(&[], 0.0);
+    cpu.total_s = 1.0 / part;
+    found(&Joined {
+        cpu: Some(&cpu),
+        kernel: Some(&kernel),
+        traced: Some((1000, 0.000_3 + excess_s)),
+        ..joined(&trace, felt(0.000_3, excess_s))
+    })
+}
+
+#[test]
+fn a_program_crowds_itself_out_where_it_wants_more_than_there_is() {
+    assert_eq!(wanting(2.0, 1.5, 0.6, 0.003), [is("runnable-not-scheduled", "app::build", 15)]);
+    assert_eq!(wanting(1.0, 1.5, 0.6, 0.003), [], "its neighbours have the CPUs");
+    assert_eq!(wanting(2.2, 0.9, 0.6, 0.003), [], "not one waits");
+    assert_eq!(wanting(2.0, 1.5, 0.3, 0.003), [], "no place has most of it");
+    assert_eq!(wanting(2.0, 1.5, 0.6, 0.2), [], "a thirteenth of the excess");
+}
+
+#[test]
+fn a_quota_counts_where_it_stopped_the_process_for_long_and_again_and_again() {
+    let trace = trace();
+    let of = |part: f64, periods: u64| {
+        let kernel = kernel(|at| KernelSample {
+            throttled: Some(periods),
+            throttled_s: Some(part * at),
+            ..KernelSample::default()
+        });
+        found(&Joined { kernel: Some(&kernel), ..joined(&trace, felt(0.000_3, 0.000_1)) })
+    };
+    assert_eq!(of(0.1, 30), [is("throttled", "", 0)]);
+    assert_eq!(of(0.01, 30), [], "a hundredth of the time");
+    assert_eq!(of(0.1, 2), [], "twice");
+}
+
+#[test]
+fn two_causes_that_explain_as_much_are_left_open_with_an_experiment() {
+    let mut trace = trace();
+    let hog = |function, total_s| in_poll(TraceEndKind::Cpu, "", &[(function, 41)], 50, total_s);
+    let blocked = |total_s| in_poll(TraceEndKind::Blocked, "fsync", &[("app::store", 60)], 50, total_s);
+    trace.polls = vec![hog("app::hash", 1.0), blocked(1.0)];
+    let of = |trace: &Trace| {
+        let joined = joined(trace, felt(0.000_3, 0.003));
+        explain(&[Joined { command: "shop.toml --variant default".into(), ..joined }])
+    };
+    let explained = of(&trace);
+    assert_eq!(explained.findings.len(), 2, "both are named");
+    assert_eq!(explained.undecided.len(), 1);
+    assert_eq!(explained.undecided[0].rules, ["poll-blocked", "long-poll-cpu"]);
+    insta::assert_snapshot!(explained.undecided[0].sentence, @"poll-blocked in app::store (src/main.rs:60) and long-poll-cpu in app::hash (src/main.rs:41) explain about as much (67 % and 67 %), and together more than there is: one may follow from the other. Where a longer look still shows both, mend the first and look again");
+    assert_eq!(
+        explained.undecided[0].experiment,
+        "workbench run --evidence cpu,wait,trace --duration 30s shop.toml --variant default"
+    );
+    trace.polls[1] = blocked(0.6);
+    assert_eq!(of(&trace).undecided, [], "one explains twice as much");
+}

@@ -1,0 +1,125 @@
+//! What piles up: tasks, memory. Each threshold and each exclusion.
+
+use super::*;
+use crate::run::TraceTask;
+
+/// Tasks of one type, spawned and ended, and where those that are left wait.
+fn left(spawned: u64, finished: u64, polls: u64, cause: TraceCause) -> Trace {
+    let mut trace = trace();
+    let name = "app::follow".to_owned();
+    trace.kinds.push(TraceKind {
+        name: name.clone(),
+        spawned,
+        finished,
+        alive: spawned - finished,
+        polls,
+        spawned_at: Some(site(TraceCause::Other, &[("app::subscribe", 52)])),
+        ..TraceKind::default()
+    });
+    let waits_at = Some(site(cause, &[("app::follow", 60)]));
+    trace.tasks = vec![TraceTask { kind: name, waits_at, idle_now_s: Some(0.1), ..TraceTask::default() }];
+    trace
+}
+
+#[test]
+fn tasks_that_are_left_are_told_from_those_in_flight_and_from_a_few() {
+    let of = |spawned, finished| {
+        let trace = left(spawned, finished, spawned, TraceCause::Notify);
+        found(&joined(&trace, felt(0.000_3, 0.000_1)))
+    };
+    let grown = [is("task-growth", "app::subscribe", 52)];
+    assert_eq!(of(1000, 0), grown);
+    assert_eq!(of(1000, 510), [], "half of them end");
+    assert_eq!(of(99, 0), [], "one for ten operations");
+    let few = left(19, 0, 19, TraceCause::Notify);
+    let seldom = Joined { traced: Some((100, 0.004)), ..joined(&few, felt(0.000_3, 0.000_1)) };
+    assert_eq!(found(&seldom), [], "fewer than twenty");
+}
+
+#[test]
+fn tasks_that_sleep_for_the_first_time_may_end_when_their_time_comes() {
+    let asleep = left(1000, 0, 1000, TraceCause::Timer);
+    let explained =
+        explain(&[Joined { command: "shop.toml --variant default".into(), ..joined(&asleep, felt(0.000_3, 0.000_1)) }]);
+    assert_eq!(explained.findings, []);
+    let undecided = &explained.undecided[0];
+    assert_eq!(undecided.rules, ["task-growth"]);
+    assert!(undecided.sentence.contains("app::follow (src/main.rs:60)"), "{}", undecided.sentence);
+    assert_eq!(undecided.experiment, "workbench run --evidence trace --duration 60s shop.toml --variant default");
+    // A loop that ticks never ends.
+    let ticking = left(1000, 0, 9000, TraceCause::Timer);
+    assert_eq!(found(&joined(&ticking, felt(0.000_3, 0.000_1))), [is("task-growth", "app::subscribe", 52)]);
+}
+
+#[test]
+fn jobs_of_the_blocking_pool_are_no_tasks_that_grow() {
+    let mut trace = left(1000, 0, 1000, TraceCause::Notify);
+    trace.kinds[1].blocking = true;
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), []);
+}
+
+#[test]
+fn memory_grows_where_it_is_much_for_each_operation_and_in_every_part_of_the_time() {
+    let trace = trace();
+    let of = |resident: &dyn Fn(f64) -> f64, rate| {
+        let kernel = kernel(|at| KernelSample { resident: Some(resident(at) as u64), ..KernelSample::default() });
+        found(&Joined { kernel: Some(&kernel), rate, ..joined(&trace, felt(0.000_3, 0.000_1)) }).len()
+    };
+    assert_eq!(of(&|at| 5e6 + 5e5 * at, 100.0), 1);
+    assert_eq!(of(&|at| 5e6 + 3.5e5 * at, 100.0), 0, "less than 3 MB in all");
+    assert_eq!(of(&|at| 5e6 + 5e5 * at, 600.0), 0, "less than a kilobyte for each operation");
+    assert_eq!(of(&|at| 5e6 + 2e6 * at.min(8.0), 100.0), 0, "it came to rest");
+    assert_eq!(of(&|at| 5e6 + if at > 7.0 { 2e7 } else { 0.0 }, 100.0), 0, "one step");
+}
+
+#[test]
+fn growth_of_a_process_that_nobody_drove_is_told_by_the_second() {
+    let trace = trace();
+    let kernel = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
+    let attached = Joined { attached: true, felt: None, rate: 0.0, ..joined(&trace, felt(0.0, 0.0)) };
+    let finding = explain(&[Joined { kernel: Some(&kernel), ..attached }]).findings.remove(0);
+    assert_eq!(finding.title, "memory grows by 2000.0 kB a second");
+}
+
+#[test]
+fn a_rare_stall_is_rare_has_windows_and_fills_them() {
+    let trace = trace();
+    let row = BreachRow {
+        function: "app::compact".into(),
+        file: "src/main.rs".into(),
+        line: 70,
+        own: true,
+        within: 200,
+        outside: 4,
+        within_leaf: 190,
+        windows: 10,
+        within_share: 0.8,
+        outside_share: 0.001,
+        low: Some(2.0),
+        ..BreachRow::default()
+    };
+    let window = BreachWindow { length_s: 0.03, late: 3, worst_s: 0.025, ..BreachWindow::default() };
+    let breach = Breach {
+        limit_s: 0.005,
+        operations: 1000,
+        late: 30,
+        phase_s: 10.0,
+        windows: vec![window; 10],
+        window_count: 10,
+        within_s: 0.3,
+        rows: vec![row.clone()],
+        ..Breach::default()
+    };
+    let of = |breach: Breach, excess| found(&Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, excess)) });
+    let stall = [is("rare-stall", "app::compact", 70)];
+    assert_eq!(of(breach.clone(), 0.000_5), stall);
+    let with = |row: BreachRow| Breach { rows: vec![row], ..breach.clone() };
+    assert_eq!(of(Breach { within_s: 2.1, ..breach.clone() }, 0.000_5), [], "a fifth of the time is not seldom");
+    assert_eq!(of(Breach { window_count: 2, ..breach.clone() }, 0.000_5), [], "twice may be anything");
+    assert_eq!(of(with(BreachRow { within_share: 0.25, ..row.clone() }), 0.000_5), [], "others fill the windows");
+    assert_eq!(of(with(BreachRow { windows: 4, ..row.clone() }), 0.000_5), [], "it is in fewer than half of them");
+    assert_eq!(of(with(BreachRow { outside: 201, ..row.clone() }), 0.000_5), [], "it runs as much outside");
+    assert_eq!(of(with(BreachRow { low: Some(0.9), ..row.clone() }), 0.000_5), [], "it may be chance");
+    assert_eq!(of(with(BreachRow { own: false, ..row }), 0.000_5), [], "no code of the program");
+    assert_eq!(of(breach, 0.004), [], "a thirteenth of the excess");
+}

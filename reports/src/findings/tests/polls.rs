@@ -1,0 +1,133 @@
+//! Long polls, blocked polls and crowds of short ones: each threshold and each exclusion.
+
+use super::*;
+use crate::run::TraceInstead;
+
+const HASH: &[(&str, u32)] = &[("app::hash", 41), ("app::login", 30)];
+
+fn with(polls: Vec<TracePolls>) -> Trace {
+    Trace { polls, ..trace() }
+}
+
+fn rules(trace: &Trace, felt: Felt) -> Vec<String> {
+    found(&joined(trace, felt)).into_iter().map(|(rule, ..)| rule).collect()
+}
+
+#[test]
+fn polls_count_from_a_millisecond_on_the_cpu_or_blocked() {
+    for (doing, call, rule) in
+        [(TraceEndKind::Cpu, "", "long-poll-cpu"), (TraceEndKind::Blocked, "fsync", "poll-blocked")]
+    {
+        let of = |total_s| rules(&with(vec![in_poll(doing, call, HASH, 400, total_s)]), felt(0.003_6, 0.000_3));
+        assert_eq!(of(0.36), [""; 0], "400 of 0.9 ms");
+        assert_eq!(of(0.44), [rule], "400 of 1.1 ms");
+    }
+}
+
+#[test]
+fn work_of_every_operation_is_no_stall_below_five_milliseconds() {
+    let of = |total_s| rules(&with(vec![in_poll(TraceEndKind::Cpu, "", HASH, 1000, total_s)]), felt(0.000_5, 0.003));
+    assert_eq!(of(4.0), [""; 0], "4 ms each, a quarter of the excess");
+    assert_eq!(of(6.0), ["long-poll-cpu"]);
+}
+
+#[test]
+fn a_single_poll_may_be_anything() {
+    let once = |doing, longest_s| {
+        let poll = in_poll(doing, if doing == TraceEndKind::Cpu { "" } else { "fsync" }, HASH, 1, longest_s);
+        rules(&with(vec![TracePolls { longest_s, ..poll }]), felt(0.003_8, 0.000_2))
+    };
+    assert_eq!(once(TraceEndKind::Cpu, 0.019), [""; 0]);
+    assert_eq!(once(TraceEndKind::Cpu, 0.03), ["long-poll-cpu"]);
+    assert_eq!(once(TraceEndKind::Blocked, 0.2), [""; 0]);
+    let twice = in_poll(TraceEndKind::Blocked, "fsync", HASH, 2, 0.4);
+    assert_eq!(rules(&with(vec![twice]), felt(0.003_8, 0.000_2)), ["poll-blocked"]);
+}
+
+#[test]
+fn what_explains_little_of_the_excess_is_no_cause() {
+    let of = |doing, call| rules(&with(vec![in_poll(doing, call, HASH, 20, 0.2)]), felt(0.000_3, 0.003));
+    assert_eq!(of(TraceEndKind::Cpu, ""), [""; 0], "20 of 10 ms: a tenth");
+    assert_eq!(of(TraceEndKind::Blocked, "fsync"), [""; 0]);
+}
+
+#[test]
+fn a_poll_that_the_kernel_spends_is_not_held_against_its_computing() {
+    let trace = with(vec![in_poll(TraceEndKind::Cpu, "", HASH, 50, 1.0)]);
+    let of = |kernel_s: f64| {
+        let calls = [("read".to_owned(), kernel_s)].into();
+        let row = CpuRow { function: "app::hash".into(), total_s: 1.0, calls, ..CpuRow::default() };
+        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 };
+        found(&Joined { cpu: Some(&cpu), ..joined(&trace, felt(0.000_3, 0.003)) })
+    };
+    assert_eq!(of(0.4), [is("long-poll-cpu", "app::hash", 41)]);
+    assert_eq!(of(0.6), []);
+}
+
+#[test]
+fn what_was_taken_from_a_poll_while_it_computed_is_part_of_how_long_it_lasted() {
+    let hog = in_poll(TraceEndKind::Cpu, "", HASH, 50, 0.055);
+    let taken = in_poll(TraceEndKind::Preempted, "", HASH, 50, 0.55);
+    assert_eq!(rules(&with(vec![hog.clone()]), felt(0.003, 0.001)), [""; 0]);
+    assert_eq!(rules(&with(vec![hog, taken]), felt(0.003, 0.001)), ["long-poll-cpu"]);
+}
+
+#[test]
+fn polls_without_a_place_are_of_those_with_one_but_not_without_end() {
+    let seen = in_poll(TraceEndKind::Cpu, "", HASH, 25, 0.5);
+    let unseen = TracePolls { site: None, ..in_poll(TraceEndKind::Cpu, "", HASH, 300, 6.0) };
+    let trace = with(vec![seen, unseen]);
+    let told = &explain(&[joined(&trace, felt(0.000_3, 0.02))]).findings[0].evidence[0];
+    assert!(told.starts_with("100 polls of app::serve"), "four times 25, though twelve times as many lack one: {told}");
+}
+
+#[test]
+fn blocking_for_most_of_every_operation_is_a_fault_without_excess() {
+    let of = |total_s| {
+        rules(&with(vec![in_poll(TraceEndKind::Blocked, "clock_nanosleep", HASH, 1000, total_s)]), felt(0.003_8, 5e-5))
+    };
+    assert_eq!(of(3.5), ["poll-blocked"]);
+    assert_eq!(of(1.05), [""; 0], "1 ms of 4");
+}
+
+#[test]
+fn waits_for_a_lock_and_jobs_of_the_blocking_pool_are_no_blocked_polls() {
+    let lock = in_poll(TraceEndKind::Blocked, "futex", HASH, 50, 1.0);
+    assert_eq!(rules(&with(vec![lock]), felt(0.000_3, 0.003)), [""; 0]);
+    let job = TracePolls { blocking: true, ..in_poll(TraceEndKind::Blocked, "fsync", HASH, 50, 1.0) };
+    assert_eq!(rules(&with(vec![job]), felt(0.000_3, 0.003)), [""; 0]);
+}
+
+/// Tasks of `app::spin` that are polled while those that answer are ready.
+fn crowd(polls: u64, busy_s: f64, total_s: f64) -> Trace {
+    let mut trace = trace();
+    let spin = site(TraceCause::Yield, &[("app::spin", 77)]);
+    trace.kinds.push(TraceKind { name: "app::spin".into(), spawned: 1, polls, busy_s, ..TraceKind::default() });
+    trace.waits.push(wait("app::spin", spin, polls, 0.1, 0.001));
+    trace.instead = vec![TraceInstead { kind: SERVER.into(), instead: "app::spin".into(), count: 900, total_s }];
+    trace
+}
+
+#[test]
+fn a_crowd_of_short_polls_is_told_from_long_ones_from_few_and_from_harmless_ones() {
+    let slow = || felt(0.000_3, 0.003);
+    let of = |trace: &Trace| found(&joined(trace, slow()));
+    assert_eq!(of(&crowd(100_000, 5.0, 2.0)), [is("ready-not-polled", "app::spin", 77)]);
+    assert_eq!(of(&crowd(4_000, 5.0, 2.0)), [], "polls of 1.25 ms have a rule of their own");
+    assert_eq!(of(&crowd(100_000, 2.9, 2.0)), [], "not a third of a worker");
+    assert_eq!(of(&crowd(100_000, 5.0, 0.4)), [], "an eighth of the excess");
+    let mut own = crowd(100_000, 5.0, 2.0);
+    own.instead[0].kind = "app::beside".into();
+    assert_eq!(of(&own), [], "nobody waits for those that were ready");
+    own.instead[0].kind = "app::spin".into();
+    assert_eq!(of(&own), [], "they wait for themselves");
+}
+
+#[test]
+fn without_a_measurement_a_wait_of_a_millisecond_counts_in_full() {
+    let polls = |total_s| with(vec![in_poll(TraceEndKind::Blocked, "fsync", HASH, 50, total_s)]);
+    let (slow, quick) = (polls(1.0), polls(0.1));
+    let of = |trace| found(&Joined { attached: true, felt: None, traced: None, ..joined(trace, felt(0.0, 0.0)) });
+    assert_eq!(of(&slow), [is("poll-blocked", "app::hash", 41)]);
+    assert_eq!(of(&quick), [], "50 of 2 ms in 10 s keep nobody");
+}

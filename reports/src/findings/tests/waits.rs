@@ -1,0 +1,239 @@
+//! Locks, servers in turn, timers and answers that do not come: each threshold and each exclusion.
+
+use super::*;
+use crate::run::{ThreadsRecord, WaitCause, WaitPlace};
+
+/// A convoy behind a lock with so many waits of so much in all.
+fn lock(count: u64, total_s: f64) -> Trace {
+    let call = site(TraceCause::Timer, &[("app::introspect", 33), ("app::authorise", 43), ("app::run", 20)]);
+    let mut trace = convoy(SERVER, call);
+    (trace.waits[1].count, trace.waits[1].total_s) = (count, total_s);
+    trace
+}
+
+#[test]
+fn few_and_short_waits_for_a_lock_are_what_it_is_for() {
+    let of = |trace: &Trace, felt| found(&joined(trace, felt)).len();
+    assert_eq!(of(&lock(900, 0.31), felt(0.003_6, 0.000_3)), 1);
+    assert_eq!(of(&lock(900, 0.29), felt(0.003_6, 0.000_3)), 0, "0.29 ms each is no convoy");
+    assert_eq!(of(&lock(110, 4.0), felt(0.000_3, 0.005)), 1);
+    assert_eq!(of(&lock(90, 4.0), felt(0.000_3, 0.005)), 0, "nine of ten do not wait: a limit does its work");
+    assert_eq!(of(&lock(900, 0.5), felt(0.000_3, 0.005)), 0, "an eighth of the excess");
+}
+
+#[test]
+fn locks_of_tasks_that_answer_nobody_are_their_own_matter() {
+    let mut trace = lock(900, 4.0);
+    trace.waits[1].kind = "app::beside".into();
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.005))), []);
+}
+
+/// The same under full load alone.
+fn pinned(trace: &mut Trace) {
+    let waits = vec![TraceWait { total_s: 40.0, ..trace.waits.remove(1) }];
+    trace.saturated = Some(Box::new(TraceSaturated {
+        wall_s: 5.0,
+        waits,
+        cases: std::mem::take(&mut trace.cases),
+        ..TraceSaturated::default()
+    }));
+}
+
+fn metrics(named: &[(&str, f64)]) -> std::collections::BTreeMap<String, MetricValue> {
+    named.iter().map(|(name, value)| ((*name).to_owned(), MetricValue { value: *value, unit: String::new() })).collect()
+}
+
+#[test]
+fn a_lock_that_pins_throughput_counts_where_the_cpus_are_idle() {
+    let mut trace = lock(900, 40.0);
+    pinned(&mut trace);
+    let levels = levels();
+    let of = |cpu_per_op, kernel: Option<&KernelRecord>| {
+        let metrics = metrics(&[("capacity", 210.0), ("cpu_per_op", cpu_per_op)]);
+        let joined = Joined { levels: &levels, metrics: Some(&metrics), kernel, ..joined(&trace, felt(0.004, 5e-5)) };
+        found(&joined)
+    };
+    let convoy = [is("waiting-on-owner", "app::authorise", 43)];
+    assert_eq!(of(0.001, None), convoy);
+    assert_eq!(of(0.007, None), [], "its CPUs are busy: that is why throughput does not rise");
+    let waiting =
+        |part: f64| kernel(|at| KernelSample { cpu_s: Some(0.0), run_queue_s: Some(part * at), ..<_>::default() });
+    assert_eq!(of(0.001, Some(&waiting(0.5))), convoy);
+    assert_eq!(of(0.001, Some(&waiting(1.9))), [], "its neighbours have the CPUs that it would use");
+}
+
+#[test]
+fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
+    let mut behind = in_poll(TraceEndKind::Blocked, "futex", &[("app::count", 34)], 90, 1.8);
+    behind.holders = vec![TraceHolder {
+        doing: TraceEndKind::Cpu,
+        site: site(TraceCause::Other, &[("app::dump", 45)]),
+        total_s: 1.7,
+    }];
+    let kernel = kernel(|_| KernelSample::default());
+    let of = |row: TracePolls| {
+        let threads = ThreadsRecord { kept: vec![row], ..ThreadsRecord::default() };
+        let none = trace();
+        found(&Joined {
+            trace: None,
+            threads: Some(&threads),
+            kernel: Some(&kernel),
+            ..joined(&none, felt(0.000_3, 0.003))
+        })
+    };
+    assert_eq!(of(behind.clone()), [is("waiting-on-owner", "app::dump", 45)]);
+    assert_eq!(of(TracePolls { total_s: 0.2, ..behind.clone() }), [], "0.2 ms for each operation");
+    assert_eq!(of(TracePolls { holders: Vec::new(), ..behind.clone() }), [], "nobody is seen to have it");
+    let site = TraceSite { call: "read".into(), ..behind.site.clone().expect("a place") };
+    assert_eq!(of(TracePolls { site: Some(site), ..behind }), [], "it waits for bytes, not for a lock");
+}
+
+/// One task that serves everybody, as the ladder shows it.
+fn in_turn(trace: &Trace, levels: &[LevelSummary], felt: Felt) -> Vec<(String, String, u32)> {
+    let metrics = metrics(&[("capacity", 210.0)]);
+    found(&Joined { levels, metrics: Some(&metrics), ..joined(trace, felt) })
+}
+
+#[test]
+fn a_server_in_turn_is_told_from_one_that_few_wait_for_and_from_one_task_for_each() {
+    let clerk = [is("throughput-pinned", "app::clerk", 37)];
+    let mut trace = behind_a_task(1000);
+    assert_eq!(in_turn(&trace, &levels(), felt(0.005, 0.010)), clerk);
+    trace.waits[1].count = 490;
+    assert_eq!(in_turn(&trace, &levels(), felt(0.005, 0.010)), [], "half of the operations do without it");
+    trace.waits[1] = TraceWait { count: 1000, total_s: 1.5, ..trace.waits[1].clone() };
+    assert_eq!(in_turn(&trace, &levels(), felt(0.005, 0.010)), [], "a third of the latency");
+    let mut each = behind_a_task(1000);
+    each.kinds.push(TraceKind {
+        name: "app::clerk".into(),
+        spawned: 1000,
+        finished: 1000,
+        polls: 2000,
+        ..TraceKind::default()
+    });
+    assert_eq!(in_turn(&each, &levels(), felt(0.005, 0.010)), [], "a task for each operation");
+}
+
+#[test]
+fn a_queue_that_the_ladder_does_not_show_is_no_server_in_turn_where_more_clients_get_more() {
+    let trace = behind_a_task(1000);
+    let level = |concurrency, throughput| LevelSummary { concurrency, throughput, p50: Some(0.005), ..<_>::default() };
+    let flat = [level(1, 200.0), level(16, 210.0)];
+    assert_eq!(in_turn(&trace, &flat, felt(0.005, 0.010)), [is("throughput-pinned", "app::clerk", 37)]);
+    assert_eq!(in_turn(&trace, &flat, felt(0.005, 0.004)), [], "nobody queues");
+    let group = [level(1, 200.0), level(16, 900.0)];
+    assert_eq!(in_turn(&trace, &group, felt(0.005, 0.010)), [], "who answers many at once pins nothing");
+}
+
+#[test]
+fn a_timer_of_a_task_for_each_operation_is_no_tick() {
+    let mut trace = behind_a_task(300);
+    assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [is("latency-pinned", "app::bank", 31)]);
+    trace.kinds.push(TraceKind {
+        name: "app::clerk".into(),
+        spawned: 1000,
+        finished: 1000,
+        polls: 2000,
+        ..TraceKind::default()
+    });
+    assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [], "a recording that missed two of three of them");
+    // One upstream call of a constant time for each operation.
+    assert_eq!(found(&joined(&behind_a_task(1000), felt(0.015, 0.001))), []);
+    let mut little = behind_a_task(300);
+    little.waits[1].total_s = 5.0;
+    assert_eq!(found(&joined(&little, felt(0.015, 0.001))), [], "a third of the latency");
+}
+
+/// Operations that sleep so often for so long in all, with a task beside that does something for each.
+fn looks(count: u64, total_s: f64) -> Trace {
+    let mut trace = trace();
+    trace.waits.push(wait(SERVER, site(TraceCause::Timer, &[("app::look", 52)]), count, total_s, 0.01));
+    trace.kinds.push(TraceKind {
+        name: "app::job".into(),
+        spawned: 1000,
+        finished: 1000,
+        polls: 2000,
+        ..<_>::default()
+    });
+    trace
+}
+
+#[test]
+fn looking_again_and_again_is_told_from_waiting_for_a_time() {
+    let of = |trace: &Trace| found(&joined(trace, felt(0.02, 0.000_1)));
+    let pinned = [is("latency-pinned", "app::look", 52)];
+    assert_eq!(of(&looks(2400, 15.0)), pinned);
+    assert_eq!(of(&looks(2000, 15.0)), pinned, "a set number, but somebody else does the work");
+    assert_eq!(of(&looks(1000, 20.0)), [], "a call of a constant time");
+    assert_eq!(of(&looks(2400, 7.0)), [], "a third of the latency");
+    let mut beside = looks(2400, 15.0);
+    beside.kinds.pop();
+    assert_eq!(of(&beside), pinned, "the number varies: it depends on something");
+    beside.waits[1].count = 2000;
+    assert_eq!(of(&beside), [], "two upstream calls, one after the other");
+    let mut timeout = looks(2400, 15.0);
+    timeout.waits[1].site.as_mut().expect("a place").beside_others = true;
+    timeout.waits[1].count = 1600;
+    assert_eq!(of(&timeout), [], "a branch of a select");
+    let mut elsewhere = looks(2400, 15.0);
+    elsewhere.waits[1].kind = "app::beside".into();
+    assert_eq!(of(&elsewhere), [], "a task that answers nobody");
+    let mut heartbeat = looks(2400, 15.0);
+    let few = TraceWait { count: 300, ..heartbeat.waits[1].clone() };
+    heartbeat.saturated = Some(Box::new(TraceSaturated { wall_s: 2.0, waits: vec![few], ..<_>::default() }));
+    assert_eq!(of(&heartbeat), [], "under full load it hardly fires: it does not belong to operations");
+}
+
+#[test]
+fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_long() {
+    let none = trace();
+    let calls: std::collections::BTreeMap<String, f64> = [("sendto".to_owned(), 0.2)].into();
+    let row = CpuRow { function: "app::answer".into(), line: 12, total_s: 1.0, calls, ..CpuRow::default() };
+    let cpu = CpuTable { total_s: 1.0, rows: vec![row.clone()], named: 1.0 };
+    let of = |trace: &Trace, base_s, cpu: &CpuTable, threads: Option<&ThreadsRecord>| {
+        let kernel = kernel(|at| KernelSample { cpu_s: Some(0.01 * at), ..KernelSample::default() });
+        let joined = joined(trace, felt(base_s, 0.001));
+        found(&Joined { cpu: Some(cpu), threads, kernel: Some(&kernel), traced: Some((1000, 0.042)), ..joined })
+    };
+    assert_eq!(of(&none, 0.041, &cpu, None), [is("latency-pinned", "app::answer", 12)]);
+    assert_eq!(of(&none, 0.037, &cpu, None), []);
+    assert_eq!(of(&none, 0.051, &cpu, None), []);
+    let mut upstream = trace();
+    upstream.waits.push(wait(SERVER, site(TraceCause::Timer, &[("app::ask", 20)]), 1000, 40.0, 0.05));
+    assert_eq!(of(&upstream, 0.041, &cpu, None), [], "it means to wait");
+    let silent = CpuTable { rows: vec![CpuRow { calls: <_>::default(), ..row }], ..cpu.clone() };
+    assert_eq!(of(&none, 0.041, &silent, None), [], "nobody writes");
+    let place = WaitPlace {
+        cause: WaitCause::Blocked,
+        function: "app::upstream".into(),
+        file: String::new(),
+        line: 0,
+        within: "clock_nanosleep".into(),
+        thread: "upstream".into(),
+        callers: Vec::new(),
+        waits: 1000,
+        total_s: 40.0,
+        longest_s: 0.05,
+    };
+    let threads = ThreadsRecord { places: vec![place], ..ThreadsRecord::default() };
+    assert_eq!(of(&none, 0.041, &cpu, Some(&threads)), [], "a thread of its own sleeps as long for each");
+    let busy = kernel(|at| KernelSample { cpu_s: Some(1.2 * at), ..KernelSample::default() });
+    let hot = Joined { cpu: Some(&cpu), kernel: Some(&busy), ..joined(&none, felt(0.041, 0.001)) };
+    assert_eq!(found(&hot), [], "it computes");
+}
+
+#[test]
+fn operations_that_are_late_are_told_from_those_that_nobody_answers() {
+    let of = |cause, longest_s, timeouts, scheduled| {
+        let mut trace = trace();
+        trace.waits.push(wait(SERVER, site(cause, &[("app::wait", 82)]), 20, 0.4, longest_s));
+        found(&Joined { failed: Failed { scheduled, timeouts, unanswered: 0 }, ..joined(&trace, felt(0.005, 0.04)) })
+    };
+    let stuck = [is("never-answered", "app::wait", 82)];
+    assert_eq!(of(TraceCause::Notify, 2.0, 20, 1000), stuck);
+    assert_eq!(of(TraceCause::Notify, 2.0, 1, 1000), [], "one");
+    assert_eq!(of(TraceCause::Notify, 2.0, 2, 3000), [], "fewer than one of a thousand");
+    assert_eq!(of(TraceCause::Notify, 1.5, 20, 1000), [], "nobody waited as long as operations may take");
+    assert_eq!(of(TraceCause::Socket, 2.0, 20, 1000), [], "somebody else does not answer");
+    assert_eq!(of(TraceCause::Timer, 2.0, 20, 1000), [], "it means to wait");
+}
