@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use flamegraphs::capture::{CaptureError, Options, Recorder, Recording};
+use flamegraphs::capture::{CaptureError, Limits, Options, Recorder, Recording};
 use flamegraphs::profile::Profile;
 
 /// CPU nanoseconds of the calling thread, by the kernel's own account.
@@ -197,7 +197,7 @@ fn a_launched_process_is_sampled_by_thread_and_function() {
     let busy = recording.threads.iter().position(|thread| thread.name == "busy-a").unwrap();
     let of_busy = || recording.on_cpu.iter().filter(|change| change.thread as usize == busy);
     assert!(of_busy().any(|change| change.on) && of_busy().any(|change| !change.on));
-    assert_eq!(recording.taken.len() as u64 + recording.forgotten, recording.samples());
+    assert_eq!(recording.taken.len() as u64 + recording.excess.times.count, recording.samples());
 }
 
 #[test]
@@ -234,6 +234,33 @@ fn recording_from_the_exec_on_sees_the_start_of_the_program() {
     assert!(recording.samples() > 0);
     assert!(recording.threads.iter().any(|thread| thread.name == "sh"), "{:?}", recording.threads);
     assert!(recording.threads.iter().all(|thread| thread.pid != std::process::id()));
+}
+
+/// The bound is far below what comes: nothing that was kept before changes, and all is counted.
+#[test]
+fn a_recording_beyond_its_limits_counts_on_and_says_from_when() {
+    let limits = Limits { times: 40, stack_bytes: 4096, ..Limits::default() };
+    let options = Options { from_exec: true, limits, ..Options::default() };
+    let launched = Recorder::launch(&options, || {
+        Command::new("sh").args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]).spawn().unwrap()
+    });
+    let (mut child, recorder) = match launched {
+        Ok(launched) => launched,
+        Err(error) => return skip(&error).unwrap_or_default(),
+    };
+    child.wait().unwrap();
+    let recording = recorder.stop().unwrap();
+    let (samples, excess) = (recording.samples(), recording.excess);
+    assert!(samples > 40, "{samples}");
+    assert_eq!((recording.taken.len() as u64, excess.times.count), (40, samples - 40));
+    assert_eq!(recording.threads.iter().map(|thread| thread.samples).sum::<u64>(), samples);
+    assert!(excess.callers.count > 0 && excess.callers.count < samples, "{excess:?} of {samples}");
+    assert!(recording.stacks.iter().map(|(_, stack)| 8 * stack.len()).sum::<usize>() <= 4096 + 512);
+    let began = recording.ended_ns - (recording.wall_s * 1e9) as u64;
+    assert!(excess.callers.from_ns > began && excess.callers.from_ns < recording.ended_ns, "{excess:?}");
+    assert_eq!(recording.profile(&[]).unwrap().total(0), Some(samples as i64));
+    let told = recording.limits_reached().join("\n");
+    assert!(told.contains("innermost function alone") && told.contains("without their times"), "{told}");
 }
 
 /// Ten thousand samples and more: within one percentage point.

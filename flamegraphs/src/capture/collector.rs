@@ -4,17 +4,19 @@
 use std::collections::{HashMap, HashSet};
 
 use super::address_space::{AddressSpace, Images, Walk};
+use super::limits::{Coarser, Excess, Limits, NO_CALLERS, OTHER_THREADS};
 use super::perf::{Record, Sample};
 use super::recording::{OnCpu, Recording, Taken, Thread};
 
-/// Samples, departures and switches whose times are kept: 16 bytes each, 192 MiB in all.
-const MOST_TIMES: usize = 4 << 20;
+/// What a stack takes beside its addresses, bytes: its key, its place in the table, the head of its allocation.
+const STACK_HEAD: usize = 64;
 
 /// Adds up what the buffers yield.
 #[derive(Default)]
 pub(super) struct Collector {
     /// Our own process, whose threads may share an event with the subject.
     ours: u32,
+    limits: Limits,
     /// Events that fire when a thread leaves its CPU.
     leaving: HashSet<u64>,
     images: Images,
@@ -24,11 +26,13 @@ pub(super) struct Collector {
     /// When each thread was met: the time of the record that named it first, 0 for those that ran already.
     met_ns: Vec<u64>,
     stacks: HashMap<(u32, Vec<u64>), u32>,
+    /// Bytes that they take.
+    stack_bytes: usize,
     counts: HashMap<(u32, u32), u64>,
     taken: Vec<Taken>,
     left: Vec<Taken>,
     on_cpu: Vec<OnCpu>,
-    forgotten: u64,
+    excess: Excess,
     lost: u64,
     rootless: u64,
     /// Addresses of the sample at hand.
@@ -38,8 +42,8 @@ pub(super) struct Collector {
 impl Collector {
     /// `leaving` are the marks of samples that are taken when a thread leaves its CPU; `threads` are the processes and
     /// threads that run already, whose names are read while they are there.
-    pub(super) fn new(leaving: HashSet<u64>, threads: &[(u32, u32)]) -> Self {
-        let mut collector = Self { ours: std::process::id(), leaving, ..Self::default() };
+    pub(super) fn new(leaving: HashSet<u64>, threads: &[(u32, u32)], limits: Limits) -> Self {
+        let mut collector = Self { ours: std::process::id(), limits, leaving, ..Self::default() };
         for (pid, tid) in threads {
             collector.thread(*pid, *tid, 0);
         }
@@ -50,10 +54,10 @@ impl Collector {
         match record {
             Record::Sample(sample) if sample.pid != self.ours => self.sample(&sample),
             Record::Switch { pid, tid, time_ns, misc } if pid != self.ours && tid != 0 => {
-                let thread = self.thread(pid, tid, time_ns);
+                let Some(thread) = self.thread(pid, tid, time_ns) else { return self.excess.changes.add(time_ns) };
                 let on = !misc.is_switch_out();
                 let change = OnCpu { time_ns, thread, on, preempted: !on && misc.is_preempted() };
-                keep(&mut self.on_cpu, change, &mut self.forgotten);
+                keep(&mut self.on_cpu, change, self.limits.times, time_ns, &mut self.excess.changes);
             }
             Record::Map { pid, start, length, offset, path } if pid != self.ours => {
                 // A process that was not met yet is read whole, at its first sample.
@@ -67,8 +71,9 @@ impl Collector {
                     // Another program: nothing of the old one is mapped any more.
                     self.spaces.remove(&pid);
                 }
-                let thread = self.thread(pid, tid, u64::MAX) as usize;
-                self.threads[thread].name = String::from_utf8_lossy(name).into_owned();
+                if let Some(thread) = self.thread(pid, tid, u64::MAX) {
+                    self.threads[thread as usize].name = String::from_utf8_lossy(name).into_owned();
+                }
             }
             Record::Fork { pid, tid, time_ns } if pid != self.ours => self.born(tid, time_ns),
             Record::Exit { pid, tid, time_ns } if pid != self.ours => {
@@ -91,40 +96,111 @@ impl Collector {
     }
 
     fn sample(&mut self, sample: &Sample<'_>) {
-        let thread = self.thread(sample.pid, sample.tid, sample.time_ns);
+        let time_ns = sample.time_ns;
         let mut addresses = std::mem::take(&mut self.scratch);
         addresses.clear();
         let inner = sample.kernel().enumerate();
         addresses.extend(inner.map(|(index, at)| if index == 0 { at } else { at.saturating_sub(1) }));
         let images = &mut self.images;
-        let space = self
-            .spaces
-            .entry(sample.pid)
+        if !self.spaces.contains_key(&sample.pid) && self.spaces.len() < self.limits.processes {
             // A process that is gone already leaves its addresses unexplained.
-            .or_insert_with(|| AddressSpace::of(sample.pid, images).unwrap_or_default());
-        let walk = space.walk(sample, images, &mut addresses);
-        let key = (sample.pid, addresses);
-        let stack = match self.stacks.get(&key) {
-            Some(stack) => *stack,
+            self.spaces.insert(sample.pid, AddressSpace::of(sample.pid, images).unwrap_or_default());
+        }
+        let space = self.spaces.get(&sample.pid);
+        let mut coarse = space.is_none();
+        let walk = match space {
+            Some(space) => space.walk(sample, images, &mut addresses),
             None => {
-                let next = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
-                self.stacks.insert(key.clone(), next);
-                next
+                addresses.push(NO_CALLERS);
+                Walk::Whole
             }
         };
-        self.scratch = key.1;
-        let taken = Taken { time_ns: sample.time_ns, thread, stack };
-        if self.leaving.contains(&sample.id) {
-            keep(&mut self.left, taken, &mut self.forgotten);
-            return;
+        let known = self.thread(sample.pid, sample.tid, time_ns);
+        let left = self.leaving.contains(&sample.id);
+        if left && (known.is_none() || self.left.len() >= self.limits.times) {
+            self.scratch = addresses;
+            return self.excess.departures.add(time_ns);
         }
-        self.rootless += u64::from(walk == Walk::Cut);
-        *self.counts.entry((thread, stack)).or_default() += 1;
-        self.threads[thread as usize].samples += 1;
-        keep(&mut self.taken, taken, &mut self.forgotten);
+        let thread = known.unwrap_or_else(|| {
+            self.excess.threads.add(time_ns);
+            self.others()
+        });
+        let mut stack = self.stack(sample.pid, &mut addresses, &mut coarse);
+        self.scratch = addresses;
+        if left {
+            self.left.push(Taken { time_ns, thread, stack });
+        } else {
+            stack = self.count(thread, stack, &mut coarse);
+            self.rootless += u64::from(walk == Walk::Cut);
+            self.threads[thread as usize].samples += 1;
+            keep(&mut self.taken, Taken { time_ns, thread, stack }, self.limits.times, time_ns, &mut self.excess.times);
+        }
+        if coarse {
+            self.excess.callers.add(time_ns);
+        }
     }
 
-    fn thread(&mut self, pid: u32, tid: u32, time_ns: u64) -> u32 {
+    /// Number of a stack. Where there is no room for another one, its innermost function stands for it, and where there is
+    /// none for that, nothing.
+    fn stack(&mut self, pid: u32, addresses: &mut Vec<u64>, coarse: &mut bool) -> u32 {
+        let most = self.limits.stack_bytes;
+        if let Some(known) = self.numbered(pid, addresses, most) {
+            return known;
+        }
+        *coarse = true;
+        addresses.truncate(1);
+        addresses.push(NO_CALLERS);
+        self.numbered(pid, addresses, most + most / 8).unwrap_or_else(|| self.nothing())
+    }
+
+    /// One of a thread's samples was at a stack: which one it is counted at.
+    fn count(&mut self, thread: u32, mut stack: u32, coarse: &mut bool) -> u32 {
+        if self.counts.len() >= self.limits.pairs && !self.counts.contains_key(&(thread, stack)) {
+            *coarse = true;
+            stack = self.nothing();
+        }
+        *self.counts.entry((thread, stack)).or_default() += 1;
+        stack
+    }
+
+    /// The stack of which nothing is known, one for all processes.
+    fn nothing(&mut self) -> u32 {
+        self.numbered(0, &mut vec![NO_CALLERS], usize::MAX).unwrap_or(u32::MAX)
+    }
+
+    /// Number of a stack, if it is known or there is room for it.
+    fn numbered(&mut self, pid: u32, addresses: &mut Vec<u64>, most_bytes: usize) -> Option<u32> {
+        let key = (pid, std::mem::take(addresses));
+        let number = self.stacks.get(&key).copied().or_else(|| {
+            let bytes = self.stack_bytes + key.1.len() * size_of::<u64>() + STACK_HEAD;
+            if bytes > most_bytes {
+                return None;
+            }
+            self.stack_bytes = bytes;
+            let next = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
+            self.stacks.insert(key.clone(), next);
+            Some(next)
+        });
+        *addresses = key.1;
+        number
+    }
+
+    /// The thread that stands for those that are not told apart.
+    fn others(&mut self) -> u32 {
+        // No thread has that number.
+        let at = *self.by_tid.entry(u32::MAX).or_insert_with(|| {
+            self.threads.push(Thread { name: OTHER_THREADS.to_owned(), ..Thread::default() });
+            self.met_ns.push(0);
+            u32::try_from(self.threads.len() - 1).unwrap_or(u32::MAX)
+        });
+        at
+    }
+
+    /// Position of a thread; `None` where there are too many to tell it from others.
+    fn thread(&mut self, pid: u32, tid: u32, time_ns: u64) -> Option<u32> {
+        if self.threads.len() >= self.limits.threads && !self.by_tid.contains_key(&tid) {
+            return None;
+        }
         let thread = *self.by_tid.entry(tid).or_insert_with(|| {
             let name = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).unwrap_or_default();
             self.threads.push(Thread { pid, tid, name: name.trim_end().to_owned(), samples: 0, ended_ns: None });
@@ -133,7 +209,7 @@ impl Collector {
         });
         let met = &mut self.met_ns[thread as usize];
         *met = time_ns.min(*met);
-        thread
+        Some(thread)
     }
 
     /// Processes that were seen.
@@ -160,7 +236,7 @@ impl Collector {
             taken: self.taken,
             left: self.left,
             on_cpu: self.on_cpu,
-            forgotten: self.forgotten,
+            excess: self.excess,
             lost: self.lost,
             rootless: self.rootless,
             areas: self.spaces.into_iter().map(|(pid, space)| (pid, space.areas)).collect(),
@@ -170,11 +246,11 @@ impl Collector {
 }
 
 /// Keeps one more, while there is room.
-fn keep<T>(all: &mut Vec<T>, one: T, forgotten: &mut u64) {
-    if all.len() < MOST_TIMES {
+fn keep<T>(all: &mut Vec<T>, one: T, most: usize, time_ns: u64, excess: &mut Coarser) {
+    if all.len() < most {
         all.push(one);
     } else {
-        *forgotten += 1;
+        excess.add(time_ns);
     }
 }
 
@@ -189,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_thread_whose_birth_is_read_late_stays_one_thread() {
-        let mut collector = Collector::new(HashSet::new(), &[]);
+        let mut collector = Collector::new(HashSet::new(), &[], Limits::default());
         collector.take(switch(7, 20));
         collector.take(Record::Name { pid: 1, tid: 7, name: b"worker", misc: Misc(0) });
         collector.take(Record::Fork { pid: 1, tid: 7, time_ns: 10 });
@@ -201,11 +277,80 @@ mod tests {
 
     #[test]
     fn a_number_that_is_given_again_is_another_thread() {
-        let mut collector = Collector::new(HashSet::new(), &[(1, 7)]);
+        let mut collector = Collector::new(HashSet::new(), &[(1, 7)], Limits::default());
         collector.take(switch(7, 20));
         collector.take(Record::Fork { pid: 1, tid: 7, time_ns: 30 });
         collector.take(switch(7, 40));
         let recording = collector.finish();
         assert_eq!(recording.on_cpu.iter().map(|change| change.thread).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    /// A sample at that place, whose callers are the numbers given.
+    fn with_sample(collector: &mut Collector, tid: u32, time_ns: u64, kernel: &[u64]) {
+        let kernel: Vec<u8> = kernel.iter().flat_map(|at| at.to_le_bytes()).collect();
+        let sample = Sample {
+            id: 1,
+            // No process has that number: what it maps is not known.
+            pid: u32::MAX / 4,
+            tid,
+            time_ns,
+            kernel: &kernel,
+            user: &[],
+            registers: None,
+            stack: &[],
+        };
+        collector.take(Record::Sample(sample));
+    }
+
+    const LEAF: u64 = 1 << 63;
+
+    #[test]
+    fn beyond_the_limit_samples_are_counted_by_their_innermost_function_and_nothing_before_is_lost() {
+        let room = STACK_HEAD + 3 * 8;
+        let limits = Limits { stack_bytes: 16 * room, ..Limits::default() };
+        let mut collector = Collector::new(HashSet::new(), &[], limits);
+        for caller in 0..1000 {
+            with_sample(&mut collector, 7, caller, &[LEAF, LEAF + 10 * (caller + 1), LEAF + 7]);
+        }
+        // What is known already is counted as before.
+        with_sample(&mut collector, 7, 1000, &[LEAF, LEAF + 10, LEAF + 7]);
+        assert!(collector.stack_bytes <= 18 * room);
+        let recording = collector.finish();
+        assert_eq!(recording.samples(), 1001);
+        assert_eq!(recording.excess.callers, Coarser { count: 1000 - 16, from_ns: 16 });
+        let counts: Vec<(&[u64], u64)> = recording
+            .counts
+            .iter()
+            .map(|(_, stack, count)| (recording.stacks[*stack as usize].1.as_slice(), *count))
+            .collect();
+        assert_eq!(counts.len(), 17);
+        assert_eq!(counts[0], (&[LEAF, LEAF + 10 - 1, LEAF + 6][..], 2));
+        assert!(counts[1..16].iter().all(|(stack, count)| stack.len() == 3 && *count == 1), "{counts:?}");
+        assert_eq!(counts[16], (&[LEAF, NO_CALLERS][..], 1000 - 16));
+        // Each sample has its time and the stack that it is counted at.
+        assert_eq!(recording.taken.len(), 1001);
+        let profile = recording.profile(&[]).unwrap();
+        assert_eq!(profile.total(0), Some(1001));
+        assert!(profile.functions().iter().any(|function| function.name == "[callers not kept]"));
+    }
+
+    #[test]
+    fn no_limit_loses_a_sample() {
+        let limits = Limits { times: 10, stack_bytes: 500, threads: 3, processes: 0, pairs: 5 };
+        let mut collector = Collector::new(HashSet::new(), &[], limits);
+        for at in 0..200_u64 {
+            with_sample(&mut collector, at as u32 % 8 + 1, at, &[LEAF + 10 * (at % 50), LEAF + 5]);
+            collector.take(switch(at as u32 % 8 + 1, at));
+        }
+        let recording = collector.finish();
+        assert_eq!(recording.samples(), 200);
+        assert_eq!(recording.threads.iter().map(|thread| thread.samples).sum::<u64>(), 200);
+        let excess = recording.excess;
+        assert_eq!((recording.taken.len(), excess.times), (10, Coarser { count: 190, from_ns: 10 }));
+        assert_eq!((recording.threads.len(), recording.threads[3].name.as_str()), (4, OTHER_THREADS));
+        assert_eq!(excess.threads, Coarser { count: 200 / 8 * 5, from_ns: 3 });
+        assert_eq!((recording.on_cpu.len() as u64 + excess.changes.count, excess.changes.from_ns), (200, 3));
+        assert_eq!(recording.profile(&[]).unwrap().total(0), Some(200));
+        assert_eq!(recording.limits_reached().len(), 4);
     }
 }

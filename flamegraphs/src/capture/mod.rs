@@ -9,6 +9,7 @@ pub mod allowed;
 mod collector;
 mod elf;
 mod error;
+mod limits;
 mod parking;
 mod perf;
 mod recorder;
@@ -20,6 +21,7 @@ pub mod tasks;
 mod waits;
 
 pub use error::CaptureError;
+pub use limits::{Coarser, Excess, Limits};
 pub use recorder::{Options, Recorder};
 pub use recording::{OnCpu, Recording, Taken, Thread, Waiting};
 pub use symbolize::symbolized;

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CaptureError;
 use super::collector::Collector;
+use super::limits::Limits;
 use super::perf::{Event, Ring, Trigger, Wanted};
 use super::recording::Recording;
 
@@ -45,11 +46,20 @@ pub struct Options {
     pub departures: bool,
     /// Record from the next `exec` of the launched process on, instead of from [`Recorder::start`] on.
     pub from_exec: bool,
+    /// What is kept at most.
+    pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hz: 999, stack_bytes: 8192, switches: true, departures: false, from_exec: false }
+        Self {
+            hz: 999,
+            stack_bytes: 8192,
+            switches: true,
+            departures: false,
+            from_exec: false,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -134,8 +144,9 @@ impl Recorder {
         let fds = fds.map_err(|source| CaptureError::System { doing: "copying a descriptor", source })?;
         let mut rings: Vec<Ring> = rings.into_iter().map(|(_, ring)| ring).collect();
         let stopped = Arc::clone(&stop);
+        let limits = options.limits;
         let work = move || {
-            let mut collector = Collector::new(leaving, &threads);
+            let mut collector = Collector::new(leaving, &threads, limits);
             loop {
                 // Looked at before the buffers are emptied, so that the last turn sees everything.
                 let last = stopped.load(Ordering::Acquire);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::address_space::Area;
+use super::limits::{Excess, NO_CALLERS, NO_CALLERS_NAME};
 use super::parking::{Mark, is_parked, mark};
 use super::symbols::{Place, Symbols};
 use super::waits::{Wait, Why, waits};
@@ -15,9 +16,9 @@ use crate::profile::{BuildError, Builder, Label, LocationId, Mapping, Profile, S
 const KERNEL: u64 = 1 << 63;
 
 /// A thread that was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thread {
-    /// Its process.
+    /// Its process; 0 where several stand together because there were too many.
     pub pid: u32,
     /// Its number.
     pub tid: u32,
@@ -78,8 +79,8 @@ pub struct Recording {
     pub left: Vec<Taken>,
     /// Who was on a CPU when, in no particular order.
     pub on_cpu: Vec<OnCpu>,
-    /// Samples, departures and changes whose times were not kept because there were too many.
-    pub forgotten: u64,
+    /// What is coarser, and from when on, because there was too much of it to keep.
+    pub excess: Excess,
     /// Records that the kernel found no room for.
     pub lost: u64,
     /// Samples whose stack broke off before its root.
@@ -98,6 +99,22 @@ impl Recording {
         let samples = self.samples();
         let sampled_cpu_s = samples as f64 * self.period_ns as f64 / 1e9;
         Coverage { sampled_cpu_s, kernel_cpu_s: self.kernel_cpu_s, samples, lost: self.lost }
+    }
+
+    /// `CLOCK_MONOTONIC` at the beginning, nanoseconds.
+    pub fn began_ns(&self) -> u64 {
+        let length_ns = (self.wall_s.max(0.0) * 1e9) as u64;
+        self.ended_ns.saturating_sub(length_ns)
+    }
+
+    /// A sentence for each limit of what a recording keeps that was reached, with the time from which on.
+    pub fn limits_reached(&self) -> Vec<String> {
+        self.excess.told(self.began_ns())
+    }
+
+    /// Until when it is known who was on a CPU, `CLOCK_MONOTONIC` in nanoseconds: to the end, unless there was too much.
+    pub fn changes_until_ns(&self) -> u64 {
+        if self.excess.changes.count > 0 { self.excess.changes.from_ns } else { self.ended_ns }
     }
 
     /// Who sampled, in words.
@@ -352,6 +369,12 @@ impl Resolver<'_> {
     }
 
     fn places(&mut self, pid: u32, address: u64) -> Vec<Place> {
+        let named = |name: &str| {
+            vec![Place { function: name.into(), system_name: String::new(), file: String::new(), line: 0 }]
+        };
+        if address == NO_CALLERS {
+            return named(NO_CALLERS_NAME);
+        }
         if address >= KERNEL {
             return self.symbols.in_kernel(address);
         }
@@ -367,7 +390,7 @@ impl Resolver<'_> {
             None => Vec::new(),
         };
         if found.is_empty() && area.path == Path::new("[vdso]") {
-            return vec![Place { function: "[vdso]".into(), system_name: String::new(), file: String::new(), line: 0 }];
+            return named("[vdso]");
         }
         found
     }

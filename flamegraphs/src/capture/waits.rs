@@ -58,8 +58,10 @@ impl Why {
 }
 
 /// Every wait of a recording, thread by thread, in the order of time. Waits that had not ended with the recording end
-/// with it, or with their thread; what a thread did before its first change is not known.
+/// with it, or with their thread, or when changes were no longer kept; what a thread did before its first change is not
+/// known.
 pub fn waits(recording: &Recording) -> Vec<Wait> {
+    let known_until = recording.changes_until_ns();
     let mut threads: Vec<(u32, Vec<OnCpu>)> = by(&recording.on_cpu, |change| change.thread).into_iter().collect();
     threads.sort_unstable_by_key(|(thread, _)| *thread);
     let mut departures = by(&recording.left, |taken| taken.thread);
@@ -85,7 +87,7 @@ pub fn waits(recording: &Recording) -> Vec<Wait> {
         }
         if let Some((away, on)) = since {
             let end = recording.threads.get(thread as usize).and_then(|thread| thread.ended_ns);
-            waits.push(wait(&away, on, end.unwrap_or(recording.ended_ns).max(away.time_ns), left));
+            waits.push(wait(&away, on, end.unwrap_or(known_until).min(known_until).max(away.time_ns), left));
         }
     }
     waits
@@ -148,6 +150,19 @@ mod tests {
         };
         let stacks: Vec<_> = waits(&recording).iter().map(|wait| wait.stack).collect();
         assert_eq!(stacks, [Some(7), None]);
+    }
+
+    #[test]
+    fn beyond_the_last_change_that_was_kept_nothing_is_a_wait() {
+        let mut recording = Recording {
+            on_cpu: vec![change(1, 10, true), change(1, 30, false), change(2, 60, false)],
+            ended_ns: 1000,
+            ..Recording::default()
+        };
+        recording.excess.changes = super::super::Coarser { count: 3, from_ns: 50 };
+        let lengths: Vec<u64> = waits(&recording).iter().map(Wait::ns).collect();
+        // The second was kept though it is later: its buffer was emptied first.
+        assert_eq!(lengths, [20, 0]);
     }
 
     proptest! {

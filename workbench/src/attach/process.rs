@@ -236,6 +236,7 @@ fn notes(recording: &Recording, program: &str, file: Option<&Binary>, ended: boo
     if recording.lost > 0 {
         say(format!("{} records were lost, since they came faster than they could be read", recording.lost));
     }
+    recording.limits_reached().into_iter().for_each(&mut say);
     #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
     let rootless = recording.rootless as f64 / samples.max(1) as f64;
     if rootless > 0.1 {

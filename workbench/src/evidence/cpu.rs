@@ -112,6 +112,9 @@ pub fn write_recording(writer: &mut RunWriter, of: &Gathered<'_>, record: &CpuRe
         let share = 100.0 * recorded.rootless as f64 / samples as f64;
         source.push_str(&format!("; {share:.1} % of the samples do not reach the root of their thread"));
     }
+    for reached in recorded.limits_reached() {
+        source.push_str(&format!("; {reached}"));
+    }
     kept::remember_of(&mut timed.profile.meta, of.trial, &source, samples);
     kept::remember_operations(&mut timed.profile.meta, of.trial, of.operations);
     let (profile, first) = with_earlier(writer, of, timed.profile.clone())?;

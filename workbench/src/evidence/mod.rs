@@ -16,6 +16,7 @@ pub mod trace;
 pub mod wait;
 
 pub use console::ConsoleRecord;
+use flamegraphs::capture::Recording;
 use flamegraphs::profile::Label;
 use reports::run::writer::RunWriter;
 use serde::{Deserialize, Serialize};
@@ -75,8 +76,16 @@ pub fn notice(recorded: &Recorded) -> Option<String> {
             let doubts = trace::rows(trace).head.doubts();
             (!doubts.is_empty()).then(|| doubts.join("; "))
         }
+        Recorded::CpuFromOutside(record) => limits_reached(&record.recording),
+        Recorded::Wait(record) => record.recording.as_ref().ok().and_then(limits_reached),
         _ => None,
     }
+}
+
+/// What a recording kept more coarsely, because there was too much.
+fn limits_reached(recording: &Recording) -> Option<String> {
+    let reached = recording.limits_reached();
+    (!reached.is_empty()).then(|| reached.join("; "))
 }
 
 /// Which trial gathered evidence.

@@ -13,7 +13,7 @@ use super::cpu::{CpuRecord, OpenPhase};
 /// What is kept of a recording whose profile is `timed`.
 pub(super) fn of(timed: &Timed, record: &CpuRecord, trial: u32, source: &str) -> Samples {
     let recording = &record.recording;
-    let began_ns = began_ns(recording.ended_ns, recording.wall_s);
+    let began_ns = recording.began_ns();
     let profile = &timed.profile;
     let whole = Options { fold_runtime: false, task_root: false, ..Options::default() };
     let Trees { names, trees } = Trees::new(profile, &[Options::default(), whole]);
@@ -35,13 +35,6 @@ pub(super) fn of(timed: &Timed, record: &CpuRecord, trial: u32, source: &str) ->
         taken: taken(timed, began_ns, every),
         operations: record.open.as_ref().map(|open| operations(open, began_ns)),
     }
-}
-
-/// `CLOCK_MONOTONIC` at the beginning of a recording, nanoseconds.
-pub(super) fn began_ns(ended_ns: u64, wall_s: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one recording")]
-    let wall_ns = (wall_s.max(0.0) * 1e9) as u64;
-    ended_ns.saturating_sub(wall_ns)
 }
 
 fn tree(tree: &Tree) -> FrameTree {

@@ -41,7 +41,7 @@ pub struct WaitRecord {
 /// A recording without waits, or files that cannot be written.
 pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyhow::Result<()> {
     let recording = record.recording.as_ref();
-    let began_ns = recording.ok().map(lanes::began_ns);
+    let began_ns = recording.ok().map(Recording::began_ns);
     writer.kernel(variant, &kernel(record, began_ns))?;
     let recording = recording.map_err(|because| anyhow::anyhow!("{because}"))?;
     let mut waiting = recording.waiting(&[Label::text("variant", variant)]).context("the wait profile")?;
@@ -64,7 +64,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
 /// Threads over time and their longest waits.
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds and counts of one recording")]
 fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, source: String) -> ThreadsRecord {
-    let began = lanes::began_ns(recording);
+    let began = recording.began_ns();
     let head = ThreadsHead {
         format: FORMAT,
         wall_s: recording.wall_s,
@@ -76,7 +76,7 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         waits: waiting.waits.len() as u64,
         explained: waiting.waits.iter().filter(|wait| wait.stack.is_some()).count() as u64,
         lost: recording.lost,
-        not_kept: recording.forgotten,
+        not_kept: recording.excess.changes.count,
     };
     ThreadsRecord {
         head,
@@ -129,10 +129,11 @@ fn source(recording: &Recording, profile: &Profile) -> String {
     } else {
         source.push_str(&format!("; {}", without_stacks()));
     }
-    for (count, what) in [(recording.lost, "were lost"), (recording.forgotten, "were too many to keep")] {
-        if count > 0 {
-            source.push_str(&format!("; {count} records {what}"));
-        }
+    if recording.lost > 0 {
+        source.push_str(&format!("; {} records were lost", recording.lost));
+    }
+    for reached in recording.limits_reached() {
+        source.push_str(&format!("; {reached}"));
     }
     source
 }

@@ -50,9 +50,9 @@ pub(in crate::capture) struct Sample<'a> {
     /// `CLOCK_MONOTONIC`, nanoseconds.
     pub(in crate::capture) time_ns: u64,
     /// The kernel's own frames, leaf first; empty where it ran none or shows none.
-    kernel: &'a [u8],
+    pub(in crate::capture) kernel: &'a [u8],
     /// User frames that the kernel found by frame pointers, leaf first.
-    user: &'a [u8],
+    pub(in crate::capture) user: &'a [u8],
     /// Base pointer, stack pointer, instruction pointer; `None` for a thread without a user side.
     pub(in crate::capture) registers: Option<[u64; 3]>,
     /// The stack from the stack pointer upwards.

@@ -10,13 +10,6 @@ const MOST_LANES: usize = 64;
 /// Threads that are kept at all.
 const MOST_THREADS: usize = 1000;
 
-/// `CLOCK_MONOTONIC` at the beginning of a recording, nanoseconds.
-pub(super) fn began_ns(recording: &Recording) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one recording")]
-    let length = (recording.wall_s.max(0.0) * 1e9) as u64;
-    recording.ended_ns.saturating_sub(length)
-}
-
 /// One stretch of a thread's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stretch {
@@ -29,7 +22,7 @@ struct Stretch {
 /// Threads, the busiest first: those that ran or wanted to run longest.
 pub(super) fn lanes(recording: &Recording, waiting: &Waiting) -> Vec<ThreadLane> {
     let mut rest = waiting.waits.as_slice();
-    let began = began_ns(recording);
+    let (began, known_until) = (recording.began_ns(), recording.changes_until_ns());
     let mut first: Vec<Option<(u64, bool)>> = vec![None; recording.threads.len()];
     let mut last = first.clone();
     for change in &recording.on_cpu {
@@ -47,7 +40,7 @@ pub(super) fn lanes(recording: &Recording, waiting: &Waiting) -> Vec<ThreadLane>
         let mine = rest.partition_point(|wait| wait.thread as usize <= index);
         let (waits, others) = rest.split_at(mine);
         rest = others;
-        let end = thread.ended_ns.unwrap_or(recording.ended_ns);
+        let end = thread.ended_ns.unwrap_or(known_until).min(known_until);
         // Who left a CPU before coming to one was there from the beginning on.
         let mut on_since = first[index].map(|(time, on)| if on { time } else { began });
         let mut stretches = Vec::with_capacity(2 * waits.len() + 1);
@@ -193,6 +186,16 @@ mod tests {
         );
         let born = lanes[1].shares.as_ref().unwrap();
         assert_eq!((born.running[119], born.running[120], born.running[179], born.running[180]), (0, 1000, 1000, 0));
+    }
+
+    #[test]
+    fn nothing_is_drawn_after_the_last_change_that_was_kept() {
+        let changes = vec![change(0, 20, true, false), change(1, 10, true, false), change(1, 30, false, false)];
+        let mut recording = recording(vec![thread(7, None), thread(8, None)], changes);
+        recording.excess.changes = flamegraphs::capture::Coarser { count: 9, from_ns: 1_100_000_000 };
+        let lanes = lanes(&recording, &recording.waiting(&[]).unwrap());
+        let times = |lane: &ThreadLane| [lane.running_s, lane.blocked_s].map(|s| (s * 1000.0).round() as u64);
+        assert_eq!(lanes.iter().map(times).collect::<Vec<_>>(), [[80, 0], [20, 70]]);
     }
 
     #[test]
