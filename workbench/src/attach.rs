@@ -24,6 +24,8 @@ use reports::run::store::Store;
 
 pub use target::{Target, TargetError};
 
+use crate::load::network::Tls;
+
 /// What to look at, and for how long.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -35,8 +37,8 @@ pub struct Wish {
     pub hz: u32,
     /// Also record where threads leave their CPU, where the kernel allows it.
     pub waits: bool,
-    /// Take any certificate of a server that speaks TLS.
-    pub insecure: bool,
+    /// Whose certificates are taken of a server that speaks TLS.
+    pub trust: Tls,
     /// Then, over as much time again, trace the tasks of tokio from outside; of processes only.
     pub tasks: bool,
 }
@@ -62,7 +64,7 @@ pub fn attach(
             "`--tasks` traces a process from outside: give its number or name; a server of endpoints tells its tasks itself",
         )),
         Target::Endpoints(address) => {
-            url::attach(address.trusting(wish.insecure), wish.span, wish.hz, stop, store, say)
+            url::attach(address.trusting(wish.trust.clone()), wish.span, wish.hz, stop, store, say)
         }
     }
 }

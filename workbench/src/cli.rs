@@ -512,8 +512,11 @@ pub(crate) struct Attach {
     #[arg(long)]
     pub tasks: bool,
     /// Take any certificate of a server asked by https.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tls_ca")]
     pub insecure: bool,
+    /// Trust certificates signed by an authority in this file (PEM), too; of a self-signed one, itself.
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<std::path::PathBuf>,
     /// Do not record where threads wait: for programs with hundreds of thousands of waits a second.
     #[arg(long)]
     pub no_waits: bool,

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 
+use crate::load::network::Tls;
+
 /// Folder of Go's endpoints (`net/http/pprof`), unless the address names another.
 const FOLDER: &str = "/debug/pprof";
 
@@ -20,8 +22,8 @@ pub(crate) struct Address {
     pub(crate) folder: String,
     /// Whether it speaks TLS.
     pub(crate) secure: bool,
-    /// Any certificate is taken.
-    pub(crate) insecure: bool,
+    /// Whose certificates are taken, where it does.
+    pub(crate) trust: Tls,
     /// Value of the header `Authorization`, where a name and password were given.
     pub(crate) authorization: Option<String>,
 }
@@ -79,7 +81,7 @@ impl Address {
         let authorization =
             user.map(|user| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(decoded(user))));
         let (host, root) = (host.to_owned(), root.to_owned());
-        Ok(Self { host, port, root, folder, secure, insecure: false, authorization })
+        Ok(Self { host, port, root, folder, secure, trust: Tls::System, authorization })
     }
 
     /// `http://host:6060/debug/pprof/`, without name and password.

@@ -10,6 +10,8 @@ use tokio::task::JoinSet;
 use super::address::Address;
 use super::http::{Answer, HttpError, get};
 use super::listener;
+use crate::load::network::Tls;
+use crate::load::network::once::Disagreed;
 
 /// How much longer than the span asked for an answer may take.
 const GRACE: Duration = Duration::from_secs(30);
@@ -57,6 +59,22 @@ pub(super) enum ServerError {
         url: String,
         /// Status code.
         status: u16,
+    },
+    /// Its certificate is not taken.
+    #[error("{url}: {problem}; `--tls-ca FILE` trusts whoever signed it, `--insecure` takes any")]
+    Certificate {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It answers TLS alone.
+    #[error("{url}: what listens there speaks TLS: write {instead}")]
+    Secured {
+        /// What was asked for.
+        url: String,
+        /// What to ask for.
+        instead: String,
     },
     /// Something else lives there.
     #[error(
@@ -127,7 +145,21 @@ impl Server {
     pub(super) async fn find(address: Address) -> Result<Self, ServerError> {
         let url = address.url();
         let index = get(&address, &format!("{}/", address.folder), GRACE, MOST_TEXT).await;
-        let index = index.map_err(|source| ServerError::NoAnswer { url: url.clone(), source })?;
+        // Servers that speak TLS say to others what comes to their minds: nothing, an alert, a page.
+        let doubtful = match &index {
+            Ok(answer) => answer.status == 400,
+            Err(error) => matches!(error, HttpError::NotHttp(_) | HttpError::Cut { .. }),
+        };
+        if doubtful && !address.secure {
+            let secured = Address { secure: true, trust: Tls::Insecure, ..address.clone() };
+            if get(&secured, &format!("{}/", address.folder), GRACE, MOST_TEXT).await.is_ok() {
+                return Err(ServerError::Secured { url, instead: secured.url() });
+            }
+        }
+        let index = index.map_err(|source| match source {
+            HttpError::Tls(Disagreed::Certificate(problem)) => ServerError::Certificate { url: url.clone(), problem },
+            source => ServerError::NoAnswer { url: url.clone(), source },
+        })?;
         match index.status {
             200 => {}
             401 | 403 | 407 => return Err(ServerError::Unauthorized { url, status: index.status }),

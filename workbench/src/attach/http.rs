@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
-use crate::load::network::once;
+use crate::load::network::once::{self, Disagreed};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub(crate) enum HttpError {
     },
     /// No TLS can be agreed.
     #[error("no TLS can be agreed: {0}")]
-    Tls(String),
+    Tls(Disagreed),
     /// Silence.
     #[error("no answer within {0:?}")]
     Silent(Duration),
@@ -83,9 +83,10 @@ async fn ask(address: &Address, path: &str, most: usize) -> Result<Answer, HttpE
     let stream = connected.map_err(|_| HttpError::Silent(CONNECT))?.map_err(unreachable)?;
     // Ends with the request: the answer's end closes it.
     let (mut sender, connection) = if address.secure {
-        let (config, name) = once::secured(&address.authority(), address.insecure).map_err(HttpError::Tls)?;
+        let (config, name) = once::secured(&address.authority(), address.trust.clone())
+            .map_err(|problem| HttpError::Tls(Disagreed::Other(problem)))?;
         let agreed = tokio_rustls::TlsConnector::from(config).connect(name, stream).await;
-        let stream = agreed.map_err(|error| HttpError::Tls(once::disagreed(&error)))?;
+        let stream = agreed.map_err(|error| HttpError::Tls(Disagreed::of(&error, &address.host)))?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| told(&error, 0))?;
         (sender, tokio::spawn(async move { connection.await.is_ok() }))
     } else {

@@ -2,6 +2,7 @@
 
 use super::address::{Address, AddressError};
 use super::process;
+use crate::load::network::Tls;
 
 /// Processes that are listed where several have a name.
 const MOST_LISTED: usize = 8;
@@ -20,9 +21,9 @@ pub enum Target {
 pub struct Endpoints(pub(super) Address);
 
 impl Endpoints {
-    /// The address, with any certificate taken or not.
-    pub(super) fn trusting(&self, insecure: bool) -> Address {
-        Address { insecure, ..self.0.clone() }
+    /// The address, and whose certificates are taken there.
+    pub(super) fn trusting(&self, trust: Tls) -> Address {
+        Address { trust, ..self.0.clone() }
     }
 }
 

@@ -5,6 +5,7 @@ use reports::render;
 use crate::attach::{self, Target, Wish};
 use crate::cli::Attach;
 use crate::exit::{Exit, Refusal};
+use crate::load::network::Tls;
 use crate::{signals, ui};
 
 /// Watches a running process, or asks a server of debug endpoints, and says where its time and memory go.
@@ -12,8 +13,12 @@ pub(super) fn attach(flags: &Attach) -> anyhow::Result<Exit> {
     let span = scenarios::knobs::parse_duration(&flags.duration)
         .map_err(|e| Refusal::usage(format!("`--for` = {} is not {e}", flags.duration)))?;
     let target = Target::parse(&flags.target).map_err(Refusal::usage)?;
-    let wish =
-        Wish { target, span, hz: flags.hz, waits: !flags.no_waits, insecure: flags.insecure, tasks: flags.tasks };
+    let trust = match &flags.tls_ca {
+        Some(file) => Tls::Authorities(file.clone()),
+        None if flags.insecure => Tls::Insecure,
+        None => Tls::System,
+    };
+    let wish = Wish { target, span, hz: flags.hz, waits: !flags.no_waits, trust, tasks: flags.tasks };
     let stop = signals::stop_on_interrupt()?;
     let summary = attach::attach(&wish, &stop, &super::store()?, &mut ui::remark)?;
     ui::result(&if flags.json {

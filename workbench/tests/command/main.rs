@@ -1,6 +1,7 @@
 //! The command as a person types it: the real program, its messages, exit codes and run directories.
 
 mod attach;
+mod attach_secure;
 mod ci;
 mod console;
 mod damage;

@@ -32,14 +32,10 @@ pub enum Unagreed {
 /// What a client of HTTP/1.1 needs for TLS with a host, its port behind it.
 ///
 /// # Errors
-/// A host that is no name, or a machine without certificate authorities.
-pub fn secured(host: &str, insecure: bool) -> Result<(Arc<ClientConfig>, ServerName<'static>), String> {
-    let endpoint = Endpoint {
-        host: host.to_owned(),
-        tls: Some(if insecure { Tls::Insecure } else { Tls::System }),
-        protocol: Protocol::Http1,
-        ..Endpoint::loopback(0)
-    };
+/// A host that is no name, a file of authorities that cannot be used, or a machine without any.
+pub fn secured(host: &str, trust: Tls) -> Result<(Arc<ClientConfig>, ServerName<'static>), String> {
+    let endpoint =
+        Endpoint { host: host.to_owned(), tls: Some(trust), protocol: Protocol::Http1, ..Endpoint::loopback(0) };
     match TlsClient::new(&endpoint) {
         Ok(Some(client)) => Ok(client.parts()),
         Ok(None) => Err("it was not asked for".to_owned()),
@@ -48,15 +44,26 @@ pub fn secured(host: &str, insecure: bool) -> Result<(Arc<ClientConfig>, ServerN
     }
 }
 
-/// Why TLS was not agreed, as a person would say it.
-pub fn disagreed(error: &std::io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner.map(tls::failure) {
-        Some(Failure::Certificate) => {
-            "the certificate is not trusted, or not for this host: `--insecure` takes any".to_owned()
+/// Why TLS was not agreed with a host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Disagreed {
+    /// Its certificate is not taken: what is wrong with it.
+    #[error("{0}")]
+    Certificate(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Disagreed {
+    /// What an error of a handshake with a host means.
+    pub fn of(error: &std::io::Error, host: &str) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner.map(|error| (error, tls::failure(error))) {
+            Some((error, Failure::Certificate)) => Self::Certificate(tls::certificate(error, host)),
+            Some((_, failure)) => Self::Other(failure.label(&[])),
+            None => Self::Other(error.to_string()),
         }
-        Some(failure) => failure.label(&[]),
-        None => error.to_string(),
     }
 }
 

@@ -8,7 +8,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 
 use super::Protocol;
@@ -74,7 +75,8 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let Some(file) = file else {
         return if roots.is_empty() {
-            Err("this machine has no certificate authorities: name one by `tls_ca`, or set `tls_insecure`".into())
+            Err("this machine has no certificate authorities: name one by `--tls-ca` (`tls_ca`), or take any by `--insecure` \
+                 (`tls_insecure`)".into())
         } else {
             Ok(roots)
         };
@@ -113,6 +115,26 @@ pub(super) fn failure(error: &Error) -> Failure {
             Failure::Protocol
         }
         _ => Failure::Handshake,
+    }
+}
+
+/// What is wrong with the certificate of a host.
+pub(super) fn certificate(error: &Error, host: &str) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!("the certificate of {host} is signed by nobody whom this machine trusts, perhaps by itself")
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => format!("the certificate is not for {host}"),
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            format!("the certificate of {host} has expired")
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            format!("the certificate of {host} is not valid yet")
+        }
+        Error::NoCertificatesPresented => format!("{host} shows no certificate"),
+        other => format!("the certificate of {host} is not trusted ({other})"),
     }
 }
 
