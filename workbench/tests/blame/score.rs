@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cases::{CASES, Case, WELL};
+use crate::cases::{CASES, Case, WELL, Written};
 use crate::subject::scores;
 use crate::verdict::{Broken, Healthy};
 
@@ -26,24 +26,28 @@ impl Row {
     }
 }
 
-/// Rows of all programs that were run, and their sums.
+/// Rows of all programs that were run, and their sums: those that the rules were tuned on apart from those held out.
 pub(crate) fn table() -> String {
     let mut text = format!("{:<16} {:<16} {}\n", "program", "broken", "healthy");
-    let names = || CASES.iter().chain(WELL).map(|case| case.name);
-    let rows: Vec<String> = names().filter_map(|name| std::fs::read_to_string(scores().join(name)).ok()).collect();
-    for row in &rows {
-        let _ = writeln!(text, "{row}");
+    for (written, words) in [(Written::Along, "tuned on"), (Written::HeldOut, "held out")] {
+        let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);
+        let rows: Vec<String> =
+            cases.filter_map(|case| std::fs::read_to_string(scores().join(case.name)).ok()).collect();
+        for row in &rows {
+            let _ = writeln!(text, "{row}");
+        }
+        let _ = writeln!(text, "{} programs {words}. {}", rows.len(), sums(&rows));
     }
+    text
+}
+
+fn sums(rows: &[String]) -> String {
     let with = |word: &str| rows.iter().filter(|row| row.contains(word)).count();
     let (right, wrong) = (with(" right "), with(" WRONG ") + with(" wrong "));
     let unsure = with(" nothing found ") + with(" cannot tell ");
-    let _ = write!(
-        text,
-        "{} programs. Broken: {right} right, {wrong} wrong, {unsure} unsaid. Healthy: {} blamed as their twins, {} blamed \
-         otherwise",
-        rows.len(),
-        with("BLAMED"),
-        with("blamed otherwise")
-    );
-    text
+    let (as_twins, otherwise) = (with("BLAMED"), with("blamed otherwise"));
+    format!(
+        "Broken: {right} right, {wrong} wrong, {unsure} unsaid. Healthy: {as_twins} blamed as their twins, {otherwise} \
+         blamed otherwise"
+    )
 }

@@ -116,6 +116,7 @@ pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
         .args(["run", "--target", "http://127.0.0.1:${port}/", "--json", "--trials", "1"])
         .args(["--duration", "5s", "--evidence", "cpu,wait,trace"])
         .args(["--rate", &case.rate.to_string(), "--concurrency", &case.concurrency.to_string()])
+        .args(case.beside.iter().flat_map(|load| ["--background", load]))
         .arg("--")
         .arg(program)
         .args([case.name, twin.name(), "${port}"])

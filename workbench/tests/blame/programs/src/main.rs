@@ -7,11 +7,14 @@ use std::process::ExitCode;
 
 mod http;
 
+mod alder;
 mod audit_pool;
 mod backoff;
 mod batch_tick;
 mod big_drop;
+mod birch;
 mod cancelled;
+mod cedar;
 mod chatty_reply;
 mod checksum;
 mod clerk;
@@ -20,25 +23,38 @@ mod compactor;
 mod config_parse;
 mod crowd;
 mod dribble;
+mod elder;
 mod export_json;
+mod fir;
 mod gather;
+mod gorse;
+mod hazel;
 mod herd;
 mod impatient;
+mod iris;
 mod journal;
+mod kelp;
+mod larch;
 mod late_reply;
 mod ledger;
 mod log_pipe;
 mod login;
 mod mailbox;
 mod metrics_dump;
+mod nettle;
+mod oak;
 mod one_by_one;
 mod polling_wait;
+mod quince;
+mod rowan;
 mod scratch;
 mod sessions;
 mod settings_lock;
 mod snapshot_lock;
+mod sorrel;
 mod spinners;
 mod sync_client;
+mod tansy;
 mod thumbnails;
 mod ticket;
 mod token_refresh;
@@ -46,6 +62,7 @@ mod transfer;
 mod upstream_halves;
 mod watchers;
 mod well;
+mod well_held;
 
 /// Which of the twins to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,11 +74,14 @@ enum Twin {
 type Program = fn(Twin, u16) -> std::io::Result<()>;
 
 const PROGRAMS: &[(&str, Program)] = &[
+    ("alder", alder::run),
     ("audit-pool", audit_pool::run),
     ("backoff", backoff::run),
     ("batch-tick", batch_tick::run),
     ("big-drop", big_drop::run),
+    ("birch", birch::run),
     ("cancelled", cancelled::run),
+    ("cedar", cedar::run),
     ("chatty-reply", chatty_reply::run),
     ("checksum", checksum::run),
     ("clerk", clerk::run),
@@ -70,25 +90,38 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("config-parse", config_parse::run),
     ("crowd", crowd::run),
     ("dribble", dribble::run),
+    ("elder", elder::run),
     ("export-json", export_json::run),
+    ("fir", fir::run),
     ("gather", gather::run),
+    ("gorse", gorse::run),
+    ("hazel", hazel::run),
     ("herd", herd::run),
     ("impatient", impatient::run),
+    ("iris", iris::run),
     ("journal", journal::run),
+    ("kelp", kelp::run),
+    ("larch", larch::run),
     ("late-reply", late_reply::run),
     ("ledger", ledger::run),
     ("log-pipe", log_pipe::run),
     ("login", login::run),
     ("mailbox", mailbox::run),
     ("metrics-dump", metrics_dump::run),
+    ("nettle", nettle::run),
+    ("oak", oak::run),
     ("one-by-one", one_by_one::run),
     ("polling-wait", polling_wait::run),
+    ("quince", quince::run),
+    ("rowan", rowan::run),
     ("scratch", scratch::run),
     ("sessions", sessions::run),
     ("settings-lock", settings_lock::run),
     ("snapshot-lock", snapshot_lock::run),
+    ("sorrel", sorrel::run),
     ("spinners", spinners::run),
     ("sync-client", sync_client::run),
+    ("tansy", tansy::run),
     ("thumbnails", thumbnails::run),
     ("ticket", ticket::run),
     ("token-refresh", token_refresh::run),
@@ -97,7 +130,13 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("watchers", watchers::run),
     ("well-beside", well::beside),
     ("well-busy", well::busy),
+    ("well-calls", well_held::calls),
+    ("well-commit", well_held::commit),
+    ("well-cron", well_held::cron),
+    ("well-drip", well_held::drip),
     ("well-gateway", well::gateway),
+    ("well-half", well_held::half),
+    ("well-pool", well_held::pool),
     ("well-streaming", well::streaming),
 ];
 
