@@ -61,6 +61,9 @@ pub struct Stage<'a> {
     pub stop: &'a AtomicBool,
     /// Ends the measurements early; without one, all of the plan is measured.
     pub referee: Option<&'a mut dyn Referee>,
+    /// How often in all a measured trial may be run again where the load driver could not keep up. Only for a plan of one variant:
+    /// of two, the one that is slowed more would be looked at in calmer moments.
+    pub repeats: usize,
 }
 
 /// Runs every trial of `plan` that is not in `done` (indexes), after a preflight of every variant.
@@ -109,9 +112,7 @@ fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -
             tracing::info_span!("trial", index = trial.index, variant = %trial.variant, kind = ?trial.kind).entered();
         stage.listener.hear(&Happening::TrialStarted(trial));
         stage.writer.event(&Event::TrialStarted { at: stage.clock.now(), index: trial.index })?;
-        let listener = &mut *stage.listener;
-        let result = stage.subject.run(trial, &mut |phase| listener.hear(&Happening::Phase(trial, phase)));
-        match result {
+        match attempted(trial, stage) {
             Ok(data) => {
                 let heard = stage.referee.is_some().then(|| data.record.clone());
                 record(trial, data, limit_s, stage)?;
@@ -144,6 +145,28 @@ fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -
         }
     }
     Ok(Ending::Complete)
+}
+
+/// Runs a trial, and again where its latencies are void since the driver was late: re-run, never averaged in. The last
+/// attempt counts, and knows why those before it do not.
+fn attempted(trial: &PlannedTrial, stage: &mut Stage<'_>) -> Result<TrialData, SubjectError> {
+    let mut repeated = Vec::new();
+    loop {
+        let listener = &mut *stage.listener;
+        let mut data = stage.subject.run(trial, &mut |phase| listener.hear(&Happening::Phase(trial, phase)))?;
+        let again = trial.kind.evidence().is_none() && stage.repeats > 0 && !stage.stop.load(Ordering::Relaxed);
+        match data.record.driver.limited.clone().filter(|_| again) {
+            Some(reason) => {
+                stage.listener.hear(&Happening::Warning(&format!("trial {} runs again: {reason}", trial.index)));
+                stage.repeats -= 1;
+                repeated.push(reason);
+            }
+            None => {
+                data.record.driver.repeated = repeated;
+                return Ok(data);
+            }
+        }
+    }
 }
 
 fn record(trial: &PlannedTrial, data: TrialData, limit_s: Option<f64>, stage: &mut Stage<'_>) -> anyhow::Result<()> {

@@ -259,6 +259,24 @@ fn limited(variants: &[VariantSummary]) -> Vec<String> {
         .collect()
 }
 
+/// Attempts that were left out because the driver could not keep up.
+fn repeated(run: &LoadedRun) -> Option<String> {
+    let attempts: usize = run.measured_trials().map(|trial| trial.driver.repeated.len()).sum();
+    let trials = run.measured_trials().filter(|trial| !trial.driver.repeated.is_empty()).count();
+    (attempts > 0).then(|| {
+        format!(
+            "{attempts} {} at {trials} {} left out and run again, since the driver could not keep up: the machine is \
+             busy with other things",
+            if attempts == 1 { "attempt" } else { "attempts" },
+            match (attempts, trials) {
+                (1, _) => "trial was",
+                (_, 1) => "trial were",
+                _ => "trials were",
+            }
+        )
+    })
+}
+
 /// Settings that nobody wrote into the plan: those that were kept from the subjects, and those that cannot be.
 fn configuration(machine: &reports::run::Machine) -> Vec<String> {
     let mut told = Vec::new();
@@ -298,6 +316,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
         doubts.push(format!("`{}`: {percent:.2} % of operations failed, timed out or went unanswered", variant.name));
     }
     doubts.extend(limited(variants));
+    doubts.extend(repeated(run));
     doubts.extend(memory_limit::doubts(variants));
     let thin: Vec<String> = profiles
         .iter()

@@ -72,6 +72,9 @@ pub struct Wish {
     pub seed: Option<u64>,
 }
 
+/// How often in all trials of a diagnosis are run again where the load driver could not keep up.
+const REPEATS: usize = 2;
+
 /// How much to measure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Amount {
@@ -474,8 +477,10 @@ impl Session {
             ),
         };
         let referee = referee.map(|one| one as &mut dyn Referee);
+        let repeats = if plan.variants.len() == 1 { REPEATS } else { 0 };
+        let clock = &SystemClock;
         let mut stage =
-            Stage { subject: &mut *subject, writer: &mut self.writer, listener, clock: &SystemClock, stop, referee };
+            Stage { subject: &mut *subject, writer: &mut self.writer, listener, clock, stop, referee, repeats };
         conduct(plan, &self.done, &mut stage)
     }
 }

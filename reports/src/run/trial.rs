@@ -118,6 +118,9 @@ pub struct DriverRecord {
     pub lag_limit: f64,
     /// Why this trial's latencies are void; `None` where the driver kept up.
     pub limited: Option<String>,
+    /// Why earlier attempts at this trial were left out: the driver could not keep up in any of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<String>,
 }
 
 /// What a graceful shutdown did.

@@ -68,8 +68,15 @@ fn rig(plan: &Plan) -> Rig {
 
 fn go(plan: &Plan, done: &[u32], rig: &mut Rig, subject: &mut SimulatedSubject, stop: &AtomicBool) -> (Ending, Heard) {
     let mut heard = Heard::default();
-    let mut stage =
-        Stage { subject, writer: &mut rig.writer, listener: &mut heard, clock: &FrozenClock, stop, referee: None };
+    let mut stage = Stage {
+        subject,
+        writer: &mut rig.writer,
+        listener: &mut heard,
+        clock: &FrozenClock,
+        stop,
+        referee: None,
+        repeats: 2,
+    };
     (conduct(plan, done, &mut stage).unwrap(), heard)
 }
 
@@ -176,6 +183,27 @@ fn a_crashed_profiler_costs_the_evidence_and_nothing_else() {
     assert_eq!(summary.status, Status::Complete);
     assert!(summary.profiles.iter().all(|p| p.missing.as_deref() == Some("was ended by SIGSEGV")), "{summary:#?}");
     assert_eq!(summary.variants.iter().map(|v| v.trials).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn a_trial_whose_driver_was_late_runs_again_and_what_was_left_out_is_told() {
+    let plan = plan_of(2, true);
+    let mut rig = rig(&plan);
+    let mut subject = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
+    subject.late = 3;
+    let (ending, heard) = go(&plan, &[], &mut rig, &mut subject, &AtomicBool::new(false));
+    assert!(matches!(ending, Ending::Complete));
+    // Twice in all: the third attempt is late, too, and stands as it is.
+    let indexes: Vec<u32> = subject.ran.iter().map(|(index, _)| *index).collect();
+    assert_eq!(indexes, [1, 1, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(heard.0.iter().filter(|line| line.starts_with("start ")).count(), plan.trials.len());
+    let summary = crate::report::write(&mut rig.writer, ending.status(), "2026-01-01T00:01:00Z").unwrap();
+    let run = reader::load(&rig.path).unwrap();
+    let first = &run.trials.iter().find(|trial| trial.index == 1).unwrap().driver;
+    assert_eq!(first.repeated, ["late at attempt 1", "late at attempt 2"]);
+    assert_eq!(first.limited.as_deref(), Some("late at attempt 3"));
+    let told = summary.warnings.join("\n");
+    assert!(told.contains("2 attempts at 1 trial were left out and run again"), "{told}");
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl PhaseOutcome {
             sent: self.driver.sent,
             lag_limit: lag_limit(self, max_lag_p99).as_secs_f64(),
             limited: driver_limited(self, max_lag_p99),
+            repeated: Vec::new(),
         }
     }
 

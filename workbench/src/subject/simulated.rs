@@ -19,6 +19,8 @@ pub(crate) struct SimulatedSubject {
     pub(crate) effective: Settings,
     /// Metrics or failure of each trial.
     pub(crate) behaviour: Behaviour,
+    /// Attempts, from the first on, at which the driver cannot keep up.
+    pub(crate) late: usize,
     /// Trials that ran, in order.
     pub(crate) ran: Vec<(u32, String)>,
 }
@@ -30,7 +32,7 @@ impl SimulatedSubject {
         behaviour: impl FnMut(&PlannedTrial) -> Result<Metrics, SubjectError> + 'static,
     ) -> Self {
         let requested = plan.variants.iter().map(|v| (v.name.clone(), v.requested.clone())).collect();
-        Self { requested, effective: Settings::new(), behaviour: Box::new(behaviour), ran: Vec::new() }
+        Self { requested, effective: Settings::new(), behaviour: Box::new(behaviour), late: 0, ran: Vec::new() }
     }
 }
 
@@ -69,7 +71,10 @@ impl Subject for SimulatedSubject {
                 effective: self.effective.clone(),
                 metrics,
                 operations,
-                driver: DriverRecord::default(),
+                driver: DriverRecord {
+                    limited: (self.ran.len() <= self.late).then(|| format!("late at attempt {}", self.ran.len())),
+                    ..DriverRecord::default()
+                },
                 noise: Metrics::new(),
                 drain: None,
                 exit: ExitRecord::default(),
