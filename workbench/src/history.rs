@@ -5,25 +5,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reports::baseline::Shelf;
-use reports::history::{History, Suspect};
+use reports::history::{History, Rerun, Suspect};
 use reports::limits::OnCannotTell;
 use reports::metric::{self, Better};
-use reports::run::RunSummary;
 use reports::run::store::Store;
 use scenarios::catalog::Catalog;
 
+use crate::conductor::Ending;
 use crate::events::Listener;
 use crate::gate::{Against, GateWish, PreparedGate, prepare};
 use crate::session::{Session, Wish};
-
-/// What became of a suspicion.
-#[derive(Debug)]
-pub enum Settled {
-    /// The program of this run is not there.
-    NotKept(String),
-    /// Both ran side by side.
-    Judged(Box<RunSummary>),
-}
 
 /// What a person can do about a suspect: the command that measures both programs side by side, or what it lacks.
 pub fn next(history: &History, suspect: &Suspect, shelf: &Shelf) -> String {
@@ -68,7 +59,8 @@ fn limit(name: &str) -> String {
     }
 }
 
-/// Measures both programs around a change, where both were kept.
+/// Measures both programs around a change, where both were kept. How it ended, where anything was measured, stands beside
+/// what it came to.
 ///
 /// # Errors
 /// Whatever keeps a gate from being run.
@@ -82,12 +74,15 @@ pub fn settle(
     budget: Option<Duration>,
     listener: &mut dyn Listener,
     stop: &Arc<AtomicBool>,
-) -> anyhow::Result<Settled> {
-    let Some(before) = kept(shelf, &suspect.before_binary) else {
-        return Ok(Settled::NotKept(suspect.before.clone()));
+) -> anyhow::Result<(Rerun, Option<Ending>)> {
+    let told = |run, verdict, sentence| {
+        let (before, after) = (suspect.before.clone(), suspect.after.clone());
+        Rerun { before, after, run, verdict, sentence }
     };
-    let Some(after) = kept(shelf, &suspect.after_binary) else {
-        return Ok(Settled::NotKept(suspect.after.clone()));
+    let (before, after) = match (kept(shelf, &suspect.before_binary), kept(shelf, &suspect.after_binary)) {
+        (Some(before), Some(after)) => (before, after),
+        (None, _) => return Ok((told(None, None, not_kept(&suspect.before)), None)),
+        (_, None) => return Ok((told(None, None, not_kept(&suspect.after)), None)),
     };
     let wish = GateWish {
         run: Wish {
@@ -104,6 +99,7 @@ pub fn settle(
         on_cannot_tell: OnCannotTell::Pass,
     };
     let PreparedGate { prepared, gate, .. } = prepare(&wish, catalog, store.root(), &mut |_| {})?;
-    let (_, summary) = Session::create(prepared, store)?.run_gated(gate, listener, stop)?;
-    Ok(Settled::Judged(Box::new(summary)))
+    let (ending, summary) = Session::create(prepared, store)?.run_gated(gate, listener, stop)?;
+    let (verdict, sentence) = summary.gate.as_ref().map(|gate| (gate.verdict, gate.sentence.clone())).unzip();
+    Ok((told(Some(summary.run.clone()), verdict, sentence.unwrap_or_default()), Some(ending)))
 }

@@ -12,7 +12,7 @@ pub struct Interval {
 }
 
 /// Probability left out on each side.
-const TAIL: f64 = 0.025;
+pub(super) const TAIL: f64 = 0.025;
 
 /// The interval of Clopper and Pearson (1934) for `bad` of `operations`.
 ///

@@ -1,13 +1,14 @@
 //! How fast variants burn their error budget.
 
-use super::binomial::interval;
+use super::binomial::{Interval, TAIL, interval};
 use crate::run::{BurnRate, Slo, SloCount, SloVerdict};
+use crate::stats::{Clustered, Counted};
 
 /// Judges every variant by its trials. `limited` says of how many trials of a variant the driver fell behind.
 ///
 /// The interval is the exact binomial one over all operations. Where bad operations come in bursts, trials differ by more
-/// than chance allows; it then counts operations ÷ design effect (Kish 1965; Korn and Graubard 1998), since a stall that
-/// hits a hundred operations is one misfortune and not a hundred.
+/// than chance allows; it then counts operations ÷ design effect ([`Clustered`]), since a stall that hits a hundred
+/// operations is one misfortune and not a hundred.
 pub fn judge(slo: &Slo, variants: &[(String, u32)], counts: &[SloCount]) -> Vec<BurnRate> {
     variants
         .iter()
@@ -45,8 +46,12 @@ fn one(slo: &Slo, variant: &str, limited: u32, trials: &[&SloCount]) -> BurnRate
     }
     let (n, bad) = (operations as f64, (failed + slow) as f64);
     let allowed = slo.allowed();
-    burn.design_effect = design_effect(trials);
-    let bounds = interval(bad / burn.design_effect, n / burn.design_effect);
+    #[allow(clippy::cast_precision_loss, reason = "counts of operations are far below 2^52")]
+    let counted = |trial: &&SloCount| Counted { events: trial.failed + trial.slow, exposure: trial.operations as f64 };
+    let clustered = Clustered::of(&trials.iter().map(counted).collect::<Vec<_>>());
+    burn.design_effect = clustered.design_effect.max(1.0);
+    let (low, high) = clustered.interval(TAIL);
+    let bounds = Interval { low, high };
     burn.rate = Some(bad / n / allowed);
     (burn.low, burn.high) = (Some(bounds.low / allowed), Some(bounds.high / allowed));
     burn.verdict = match (bounds.low > allowed, bounds.high <= allowed) {
@@ -55,7 +60,7 @@ fn one(slo: &Slo, variant: &str, limited: u32, trials: &[&SloCount]) -> BurnRate
         _ => SloVerdict::CannotTell,
     };
     if burn.verdict == SloVerdict::CannotTell {
-        burn.operations_needed = needed(bad / n, allowed).map(|needed| scaled(needed, burn.design_effect));
+        burn.operations_needed = needed(bad / n, allowed).map(|needed| scaled(needed, clustered.divisor(TAIL)));
     }
     burn
 }
@@ -63,26 +68,6 @@ fn one(slo: &Slo, variant: &str, limited: u32, trials: &[&SloCount]) -> BurnRate
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 2^52")]
 fn scaled(operations: u64, design_effect: f64) -> u64 {
     (operations as f64 * design_effect).ceil() as u64
-}
-
-/// Variance of the part of bad operations between trials ÷ what chance alone would give, at least 1: the ratio estimator
-/// of a proportion over clusters (Cochran 1977, §3.12).
-#[allow(clippy::cast_precision_loss, reason = "counts of operations are far below 2^52")]
-fn design_effect(trials: &[&SloCount]) -> f64 {
-    let trials: Vec<(f64, f64)> = trials
-        .iter()
-        .filter(|trial| trial.operations > 0)
-        .map(|trial| (trial.operations as f64, (trial.failed + trial.slow) as f64))
-        .collect();
-    let (n, bad) = trials.iter().fold((0.0, 0.0), |(n, bad), trial| (n + trial.0, bad + trial.1));
-    let part = bad / n;
-    if trials.len() < 2 || part <= 0.0 || part >= 1.0 {
-        return 1.0;
-    }
-    let clusters = trials.len() as f64;
-    let squares: f64 = trials.iter().map(|(n, bad)| (bad - part * n).powi(2)).sum();
-    let between = clusters / (clusters - 1.0) * squares / (n * n);
-    (between / (part * (1.0 - part) / n)).max(1.0)
 }
 
 /// Operations after which an interval around `part` leaves out `allowed`: doubled until it does, then halved.
@@ -136,7 +121,7 @@ mod tests {
         assert_eq!((met.verdict, met.rate, met.low), (SloVerdict::Met, Some(0.0), Some(0.0)));
         assert!(met.high.unwrap() < 1.0 && met.operations_needed.is_none(), "{met:?}");
 
-        let missed = judged(&[(2000, 10), (2000, 12)]);
+        let missed = judged(&[(2000, 10), (2000, 12), (2000, 11), (2000, 11)]);
         assert_eq!(missed.verdict, SloVerdict::Missed);
         assert!((missed.rate.unwrap() - 5.5).abs() < 1e-9 && missed.low.unwrap() > 3.0, "{missed:?}");
 
@@ -160,6 +145,9 @@ mod tests {
         assert_eq!(spread.rate, burst.rate);
         assert_eq!((spread.design_effect, spread.verdict), (1.0, SloVerdict::Missed));
         assert!(burst.design_effect > 10.0, "{burst:?}");
+        // Two trials that happen to differ tell little of how trials do.
+        let two = judged(&[(2000, 8), (2000, 12)]);
+        assert!(two.low.unwrap() < 1.0 && two.verdict == SloVerdict::CannotTell, "{two:?}");
         assert_eq!(burst.verdict, SloVerdict::CannotTell);
     }
 

@@ -6,10 +6,10 @@
 
 mod changes;
 
-pub use changes::{Change, EDGE, change_points};
+pub use changes::{Change, EDGE, FEWEST, change_points};
 
 use crate::metric;
-use crate::run::{RunHead, Status};
+use crate::run::{GateVerdict, RunHead, Status};
 
 /// Points that are looked at for changes: the latest.
 pub const LOOKED_AT: usize = 400;
@@ -50,6 +50,23 @@ pub struct History {
     pub suspects: Vec<Suspect>,
     /// What is left out and why, and what is odd.
     pub notes: Vec<String>,
+    /// What measuring the programs around the changes side by side came to; empty until somebody does.
+    pub reruns: Vec<Rerun>,
+}
+
+/// What became of a suspicion.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Rerun {
+    /// Last run before the change.
+    pub before: String,
+    /// First run after it.
+    pub after: String,
+    /// The run that measured both programs side by side; `None` where that could not be.
+    pub run: Option<String>,
+    /// Its verdict.
+    pub verdict: Option<GateVerdict>,
+    /// Its sentence, or why there is none.
+    pub sentence: String,
 }
 
 /// A run in a history.
@@ -144,6 +161,13 @@ pub enum HistoryError {
     },
 }
 
+impl History {
+    /// What became of a suspicion, where both programs were measured side by side.
+    pub fn rerun(&self, suspect: &Suspect) -> Option<&Rerun> {
+        self.reruns.iter().find(|rerun| (&rerun.before, &rerun.after) == (&suspect.before, &suspect.after))
+    }
+}
+
 fn hint(known: &[String]) -> String {
     match known {
         [] => String::new(),
@@ -230,15 +254,26 @@ pub fn history(heads: &[RunHead], query: &Query, now: &str) -> Result<History, H
     let mut notes = notes.told();
     notes.extend(clocks(&measured, now));
     let suspects = suspects(&points, query.seed);
-    if points.len() < 2 * EDGE {
-        notes.push(format!("{} runs: changes are looked for from {} on", points.len(), 2 * EDGE));
+    if points.len() < FEWEST {
+        notes.push(format!("{} runs: fewer than {FEWEST} can show no change", points.len()));
     }
     if points.len() > LOOKED_AT {
         notes.push(format!("changes were looked for among the latest {LOOKED_AT} of {} runs", points.len()));
     }
     let (scenario_version, metric) = (reference.scenario_version, about.name.to_owned());
     let reference = reference.run.clone();
-    Ok(History { scenario, scenario_version, variant, metric, reference, reference_value, points, suspects, notes })
+    Ok(History {
+        scenario,
+        scenario_version,
+        variant,
+        metric,
+        reference,
+        reference_value,
+        points,
+        suspects,
+        notes,
+        reruns: Vec::new(),
+    })
 }
 
 fn variant(measured: &[&RunHead], query: &Query, scenario: &str) -> Result<String, HistoryError> {

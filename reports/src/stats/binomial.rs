@@ -65,6 +65,16 @@ pub(super) fn at_least(successes: u64, trials: u64, p: f64) -> f64 {
     }
 }
 
+/// P(X ≤ `successes`) of counts that need not be whole: see [`clopper_pearson_of`].
+pub(super) fn at_most_of(successes: f64, trials: f64, p: f64) -> f64 {
+    if successes >= trials { 1.0 } else { 1.0 - beta(p, successes + 1.0, trials - successes) }
+}
+
+/// P(X ≥ `successes`) of counts that need not be whole.
+pub(super) fn at_least_of(successes: f64, trials: f64, p: f64) -> f64 {
+    if successes <= 0.0 { 1.0 } else { beta(p, successes, (trials - successes).max(0.0) + 1.0) }
+}
+
 /// Regularised incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method.
 pub(super) fn beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {

@@ -1,6 +1,6 @@
 //! The mean difference of few pairs.
 
-use super::student::t_two_sided;
+use super::student::{t_quantile, t_two_sided};
 
 /// Mean of candidate − base with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,18 +34,8 @@ pub fn mean_difference(base: &[f64], candidate: &[f64], noise: f64) -> Option<Me
         return Some(MeanDifference { mean, low: mean, high: mean, p: if mean == 0.0 { 1.0 } else { 0.0 } });
     }
     let freedom = pairs - 1.0;
-    let half = t_quantile(freedom) * error;
+    let half = t_quantile(freedom, 0.025) * error;
     Some(MeanDifference { mean, low: mean - half, high: mean + half, p: t_two_sided(mean / error, freedom) })
-}
-
-/// The t beyond which 2.5 % lie on either side, by bisection.
-pub(super) fn t_quantile(freedom: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1000.0);
-    for _ in 0..100 {
-        let middle = 0.5 * (low + high);
-        if t_two_sided(middle, freedom) > 0.05 { low = middle } else { high = middle }
-    }
-    high
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@
 mod benjamini_hochberg;
 mod binomial;
 mod boundary;
+mod clustered;
 mod design;
 mod difference;
 mod family;
@@ -46,6 +47,7 @@ pub use benjamini_hochberg::benjamini_hochberg;
 #[cfg(test)]
 pub(crate) use binomial::ln_gamma;
 pub use binomial::{clopper_pearson, clopper_pearson_of, clopper_pearson_upper};
+pub use clustered::{Clustered, clustered_ratio};
 pub use design::{Design, DesignError, GATE_ALPHA, INTERVAL_ALPHA, LOOKS};
 pub use difference::{MeanDifference, mean_difference};
 pub use family::Family;

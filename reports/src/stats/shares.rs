@@ -1,6 +1,6 @@
 //! How much larger one share is than another, where what is counted comes in clusters.
 
-use super::difference::t_quantile;
+use super::student::t_quantile;
 
 /// Quantile of the standard normal distribution that leaves 2.5 % beyond it.
 const Z: f64 = 1.959_963_984_540_054;
@@ -68,7 +68,7 @@ impl LogShare {
         // What was never seen does not vary.
         let seen = having.iter().any(|having| *having > 0);
         let between = if clusters > 1.0 && seen { clusters / (clusters - 1.0) * spread / (sum * sum) } else { 0.0 };
-        let t = if clusters > 1.0 { t_quantile(clusters - 1.0) } else { 0.0 };
+        let t = if clusters > 1.0 { t_quantile(clusters - 1.0, 0.025) } else { 0.0 };
         Self { log: share.ln(), half: (t * between.sqrt()).max(Z * binomial.sqrt()) }
     }
 }

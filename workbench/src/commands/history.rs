@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use reports::baseline::Shelf;
-use reports::history::{self, History, Query, Suspect};
+use reports::history::{self, History, Query};
 use reports::render;
 use scenarios::catalog::Catalog;
 
 use crate::cli;
 use crate::clock::{Clock, SystemClock};
+use crate::conductor::Ending;
 use crate::exit::{Exit, Refusal};
-use crate::history::{Settled, next, settle};
+use crate::history::{next, settle};
 use crate::{signals, ui};
 
 /// Shows a metric over runs, and what changed.
@@ -35,15 +36,25 @@ pub(super) fn history(flags: &cli::History, catalog: &Catalog) -> anyhow::Result
     found.notes.extend(heads.unreadable.iter().map(ToString::to_string));
     let shelf = Shelf::at(store.root());
     let next: Vec<String> = found.suspects.iter().map(|suspect| next(&found, suspect, &shelf)).collect();
-    if flags.json {
-        ui::result(&serde_json::to_string_pretty(&found)?)?;
-    } else {
-        ui::result(&render::terminal::history(&found, &next, ui::color(), ui::width()))?;
+    let text = |found: &History| render::terminal::history(found, &next, ui::color(), ui::width());
+    let mut exit = Exit::Done;
+    let mut failed = None;
+    if flags.rerun && !found.suspects.is_empty() {
+        if !flags.json {
+            ui::result(&text(&found))?;
+        }
+        (exit, failed) = rerun(&mut found, &shelf, catalog, flags)?;
+    }
+    // Pages and documents hold what the re-runs came to.
+    match (flags.json, flags.rerun) {
+        (true, _) => ui::result(&serde_json::to_string_pretty(&found)?)?,
+        (false, true) if !found.suspects.is_empty() => {}
+        (false, _) => ui::result(&text(&found))?,
     }
     if let Some(file) = &flags.html {
         write(file, &render::html::history(&found, &next))?;
     }
-    if flags.rerun { rerun(&found, &shelf, catalog, flags) } else { Ok(Exit::Done) }
+    failed.map_or(Ok(exit), Err)
 }
 
 fn write(file: &PathBuf, page: &str) -> anyhow::Result<()> {
@@ -52,24 +63,38 @@ fn write(file: &PathBuf, page: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures the two programs around each change side by side.
-fn rerun(found: &History, shelf: &Shelf, catalog: &Catalog, flags: &cli::History) -> anyhow::Result<Exit> {
+/// Measures the two programs around each change side by side, and tells each verdict as it comes. One that cannot be
+/// measured keeps none of the others from it; its error is handed on.
+fn rerun(
+    found: &mut History,
+    shelf: &Shelf,
+    catalog: &Catalog,
+    flags: &cli::History,
+) -> anyhow::Result<(Exit, Option<anyhow::Error>)> {
     let stop = signals::stop_on_interrupt()?;
     let store = super::store()?;
     let budget = super::duration("--for", flags.budget.as_deref())?;
-    let told = |suspect: &Suspect| format!("{} to {}", suspect.before, suspect.after);
-    for suspect in &found.suspects {
+    let mut failed = None;
+    for suspect in &found.suspects.clone() {
         let mut progress = ui::Progress::new(1.0, 32, [crate::gate::BASE, crate::gate::CANDIDATE].into_iter());
         let settled = settle(found, suspect, shelf, &store, catalog, budget, &mut progress, &stop);
         progress.clear();
-        match settled? {
-            Settled::NotKept(which) => ui::remark(&format!("{}: the program of {which} was not kept", told(suspect))),
-            Settled::Judged(summary) => {
-                if let Some(gate) = &summary.gate {
-                    ui::result(&format!("{}: {}", told(suspect), gate.sentence))?;
-                }
+        let (rerun, ending) = match settled {
+            Ok(settled) => settled,
+            Err(error) => {
+                failed.get_or_insert(error);
+                continue;
             }
+        };
+        let told = format!("{} to {}: {}", rerun.before, rerun.after, rerun.sentence);
+        match rerun.run {
+            Some(_) if !flags.json => ui::result(&told)?,
+            _ => ui::remark(&told),
+        }
+        found.reruns.push(rerun);
+        if matches!(ending, Some(Ending::Interrupted)) {
+            return Ok((Exit::Interrupted, failed));
         }
     }
-    Ok(Exit::Done)
+    Ok((Exit::Done, failed))
 }

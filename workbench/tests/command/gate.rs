@@ -213,7 +213,7 @@ fn a_history_stands_on_the_runs_there_are() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("CPU per op of allocator-lab v1, variant system, 3 runs"), "{}", ran.stdout);
     assert!(
-        ran.stdout.contains("No change is shown.") && ran.stdout.contains("3 runs: changes are looked for from 10 on"),
+        ran.stdout.contains("No change is shown.") && ran.stdout.contains("3 runs: fewer than 14 can show no change"),
         "{}",
         ran.stdout
     );

@@ -18,6 +18,8 @@ mod plans;
 mod program;
 mod recordings;
 mod refusals;
+mod reruns;
+mod revisions;
 mod sample;
 mod selectors;
 mod stalls;

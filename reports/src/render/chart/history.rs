@@ -130,6 +130,7 @@ mod tests {
             points: (0..12).map(point).collect(),
             suspects: vec![suspect],
             notes: Vec::new(),
+            reruns: Vec::new(),
         };
         let drawn = svg(&history, 920.0).expect("points");
         assert_eq!(drawn.matches("<circle").count(), 12);

@@ -8,6 +8,7 @@ use crate::limits::words::change;
 use crate::metric::{self, format_value};
 use crate::render::chart::history::{class, svg};
 use crate::render::text;
+use crate::run::GateVerdict;
 
 #[derive(Template)]
 #[template(path = "history.html")]
@@ -27,6 +28,8 @@ struct Row {
     after: String,
     p: String,
     next: String,
+    /// Verdict of the re-run, its class, and the run that it stands in.
+    rerun: Option<(&'static str, String, String)>,
 }
 
 struct Line {
@@ -63,6 +66,10 @@ pub fn history(history: &History, next: &[String]) -> String {
                 after: text::name(&suspect.after),
                 p: suspect.p.to_string(),
                 next: text::sentence(next),
+                rerun: history.rerun(suspect).map(|rerun| {
+                    let class = rerun.verdict.map_or("", rerun_class);
+                    (class, text::sentence(&rerun.sentence), text::name(rerun.run.as_deref().unwrap_or("")))
+                }),
             })
             .collect(),
         points: history
@@ -81,4 +88,13 @@ pub fn history(history: &History, next: &[String]) -> String {
         notes: history.notes.iter().map(|note| text::sentence(note)).collect(),
     };
     page.render().expect("templates without fallible filters render into memory")
+}
+
+/// Class of a re-run's cell: what the page colours.
+fn rerun_class(verdict: GateVerdict) -> &'static str {
+    match verdict {
+        GateVerdict::Passed => "improved",
+        GateVerdict::Broken | GateVerdict::SubjectFailed => "regressed",
+        GateVerdict::CannotTell | GateVerdict::NotComparable => "",
+    }
 }

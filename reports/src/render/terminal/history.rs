@@ -2,7 +2,7 @@
 
 use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, paragraph};
-use crate::history::{History, Point};
+use crate::history::{History, Point, Rerun};
 use crate::limits::words::change;
 use crate::metric::{self, format_value};
 use crate::render::chart::history::class;
@@ -69,13 +69,23 @@ pub fn history(history: &History, next: &[String], color: bool, width: usize) ->
             text::name(&suspect.before),
             text::name(&suspect.after)
         );
-        out.push_str(&format!("{told}\n  {}\n", paragraph(&text::sentence(next), 2, width)));
+        // Measured side by side, a suspicion is one no longer.
+        let next = history.rerun(suspect).map_or_else(|| next.clone(), rerun);
+        out.push_str(&format!("{told}\n  {}\n", paragraph(&text::sentence(&next), 2, width)));
     }
     for note in &history.notes {
         out.push_str(&ink.paint(Look::Warn, "note"));
         out.push_str(&format!(": {}\n", paragraph(&text::sentence(note), 6, width)));
     }
     out
+}
+
+/// What a re-run came to, with the run that holds it.
+fn rerun(rerun: &Rerun) -> String {
+    match &rerun.run {
+        Some(run) => format!("side by side: {} See `workbench show {run}`.", rerun.sentence),
+        None => format!("not measured side by side: {}", rerun.sentence),
+    }
 }
 
 fn commit(point: &Point) -> String {
