@@ -2,7 +2,7 @@
 
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
-use super::rules::RULES;
+use super::rules::{RULES, rare_stall};
 use super::{Explanation, Finding, RuledOut, Undecided, Unused};
 
 /// What the evidence says of each variant.
@@ -40,6 +40,17 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         evidence: (*evidence).into(),
         because: joined.missing.get(evidence).cloned().unwrap_or_else(|| "it was not gathered".into()),
         rules: rules.clone(),
+    }));
+    all.unused.extend(joined.felt.as_ref().filter(|felt| felt.doubtful).map(|_| {
+        Unused {
+            variant: joined.variant.into(),
+            evidence: "latency".into(),
+            because:
+                "the load driver could not keep up in any measured trial: latencies are upper bounds, in which what is \
+                  late now and then does not stand out; run it again while the machine is quieter"
+                    .into(),
+            rules: vec![rare_stall::SLUG.into()],
+        }
     }));
     let ranked = ranked(causes);
     match ranked.as_slice() {

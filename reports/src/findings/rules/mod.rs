@@ -5,7 +5,7 @@ mod latency_pinned;
 mod long_poll_cpu;
 mod never_answered;
 mod poll_blocked;
-mod rare_stall;
+pub(super) mod rare_stall;
 mod ready_not_polled;
 mod repeated_work;
 mod runnable_not_scheduled;

@@ -7,7 +7,7 @@ use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::run::{Breach, BreachRow};
 
-pub(super) const SLUG: &str = "rare-stall";
+pub(in crate::findings) const SLUG: &str = "rare-stall";
 /// Windows may be this part of the phase: who is late more often is not stalled seldom.
 const MOST_TIME: f64 = 0.2;
 /// A stall has this part of the samples within the windows.

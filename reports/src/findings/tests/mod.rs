@@ -107,6 +107,16 @@ fn a_healthy_program_has_no_finding_and_is_told_what_was_ruled_out() {
 }
 
 #[test]
+fn latencies_of_a_driver_that_was_late_are_said_to_be_of_little_use() {
+    let trace = trace();
+    let late = Felt { doubtful: true, ..felt(0.001, 0.000_5) };
+    let explained = explain(&[joined(&trace, late)]);
+    let unused = explained.unused.iter().find(|one| one.evidence == "latency").unwrap();
+    assert!(unused.because.contains("the load driver could not keep up"), "{unused:?}");
+    assert_eq!(unused.rules, ["rare-stall"]);
+}
+
+#[test]
 fn a_poll_that_computes_is_named_by_the_innermost_function_of_the_program() {
     let mut trace = trace();
     trace.polls = vec![in_poll(TraceEndKind::Cpu, "", &[("app::hash", 41), ("app::login", 30)], 50, 1.0)];
