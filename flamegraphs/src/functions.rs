@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::names;
+use crate::names::{self, Owners, Whose};
 use crate::profile::Profile;
 
 /// Addresses from here on are the kernel's (the upper half of the address space).
@@ -22,6 +22,8 @@ pub(crate) struct Frame<'p> {
 /// Frames of each sample of a profile, leaf first, inlined ones included.
 pub(crate) struct Functions<'p> {
     names: Vec<(String, bool)>,
+    /// By name: of the program itself, or of a library where nothing is.
+    written_here: Vec<bool>,
     stacks: Vec<Vec<Frame<'p>>>,
 }
 
@@ -41,9 +43,12 @@ impl<'p> Functions<'p> {
             .iter()
             .map(|at| at.lines.is_empty().then(|| id((crate::folded::unsymbolised(profile, at), false))))
             .collect();
+        let mut whose = whose(profile, &functions, names.len());
         for location in profile.locations().iter().filter(|location| location.address >= KERNEL) {
             for line in &location.lines {
-                names[functions[line.function.index()] as usize].1 = false;
+                let name = functions[line.function.index()] as usize;
+                names[name].1 = false;
+                whose[name] = Whose::Language;
             }
         }
         let stacks = profile.samples().iter().map(|sample| {
@@ -59,7 +64,14 @@ impl<'p> Functions<'p> {
             frames.collect()
         });
         let stacks = stacks.collect();
-        Self { names, stacks }
+        let wanted = if whose.contains(&Whose::Program) { Whose::Program } else { Whose::Dependency };
+        let written_here = whose.iter().zip(&names).map(|(whose, (_, own))| *own && *whose == wanted).collect();
+        Self { names, written_here, stacks }
+    }
+
+    /// Whether a function is of the program itself; where nothing in the profile is, of a library.
+    pub(crate) fn is_written_here(&self, name: u32) -> bool {
+        self.written_here.get(name as usize).copied().unwrap_or(false)
     }
 
     /// Of a sample by its position; leaf first.
@@ -71,4 +83,15 @@ impl<'p> Functions<'p> {
     pub(crate) fn name(&self, name: u32) -> (&str, bool) {
         self.names.get(name as usize).map_or(("", false), |(name, own)| (name, *own))
     }
+}
+
+/// Whose functions are, by the position of their readable name.
+fn whose(profile: &Profile, functions: &[u32], names: usize) -> Vec<Whose> {
+    let owners = Owners::of_profile(profile);
+    let mut whose = vec![Whose::Language; names];
+    for (function, name) in profile.functions().iter().zip(functions) {
+        let told = owners.whose(&names::clean_name(&function.name), &function.file);
+        whose[*name as usize] = whose[*name as usize].min(told);
+    }
+    whose
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::functions::Functions;
+use crate::functions::{Frame, Functions};
 use crate::profile::{Label, Profile};
 
 /// One sample that was taken.
@@ -43,11 +43,12 @@ pub struct Seen {
     pub file: String,
     /// That line, 0 where unknown.
     pub line: i64,
-    /// False of what only passes calls on: runtimes, the standard library, the kernel's entry.
+    /// Written in the program itself: false of libraries, runtimes, the standard library, the kernel's entry. Where nothing
+    /// of the program is in the profile, libraries count.
     pub own: bool,
     /// By group of pieces and piece: samples with the function anywhere on the stack.
     pub anywhere: [Vec<u64>; 2],
-    /// The same, with the function at the leaf.
+    /// The same, with the function the innermost that is its own; at the leaf where none is.
     pub leaf: [u64; 2],
 }
 
@@ -84,6 +85,7 @@ impl Timed {
     /// Samples of each function in each of two groups of pieces.
     pub fn parts(&self, groups: [&[Piece]; 2]) -> Parts {
         let functions = Functions::new(&self.profile);
+        let own = |frame: &Frame<'_>| functions.is_written_here(frame.name);
         let mut parts = Parts { samples: groups.map(|pieces| vec![0; pieces.len()]), functions: Vec::new() };
         let mut all: HashMap<u32, Seen> = HashMap::new();
         let mut lines: HashMap<u32, BTreeMap<(&str, i64), u64>> = HashMap::new();
@@ -92,6 +94,7 @@ impl Timed {
                 for moment in self.within(*piece) {
                     parts.samples[group][at] += 1;
                     let stack = functions.of(moment.sample as usize);
+                    let innermost = stack.iter().find(|frame| own(frame)).or(stack.first()).map(|frame| frame.name);
                     for (depth, frame) in stack.iter().enumerate() {
                         // A function that calls itself is in the sample once.
                         if stack[..depth].iter().any(|inner| inner.name == frame.name) {
@@ -99,7 +102,7 @@ impl Timed {
                         }
                         let one = all.entry(frame.name).or_insert_with(|| seen(&functions, frame.name, groups));
                         one.anywhere[group][at] += 1;
-                        one.leaf[group] += u64::from(depth == 0);
+                        one.leaf[group] += u64::from(Some(frame.name) == innermost);
                         *lines.entry(frame.name).or_default().entry((frame.file, frame.line)).or_default() += 1;
                     }
                 }
@@ -142,7 +145,8 @@ impl Timed {
 }
 
 fn seen(functions: &Functions<'_>, name: u32, groups: [&[Piece]; 2]) -> Seen {
-    let (function, own) = functions.name(name);
+    let (function, _) = functions.name(name);
+    let own = functions.is_written_here(name);
     let anywhere = groups.map(|pieces| vec![0; pieces.len()]);
     Seen { function: function.to_owned(), file: String::new(), line: 0, own, anywhere, leaf: [0; 2] }
 }

@@ -6,6 +6,7 @@ mod cpu;
 
 use std::collections::BTreeMap;
 
+use flamegraphs::profile::Profile;
 use reports::findings::{Build, CpuTable, Explanation, Joined};
 use reports::run::{LoadedRun, ProfileSummary, VariantSummary};
 
@@ -17,24 +18,73 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
         Some(origin) => vec![VariantSummary { name: origin.program.clone(), ..VariantSummary::default() }],
         None => variants.to_vec(),
     };
-    let read: Vec<(&VariantSummary, Option<CpuTable>, Option<Build>)> =
-        watched.iter().map(|variant| (variant, table(run, &variant.name), build::of(run, &variant.name))).collect();
+    let read: Vec<(&VariantSummary, Evidence)> =
+        watched.iter().map(|variant| (variant, Evidence::of(run, &variant.name))).collect();
     let joined: Vec<Joined<'_>> = read
         .iter()
-        .map(|(variant, table, build)| {
-            let mut joined = Joined::new(run, variant, table.as_ref(), build.as_ref());
+        .map(|(variant, evidence)| {
+            let mut joined = Joined::new(run, variant, evidence.cpu.as_ref(), evidence.build.as_ref());
             joined.command = command(run, &variant.name);
-            joined.missing = missing(profiles, &variant.name);
+            for (kind, because) in missing(profiles, &variant.name).into_iter().chain(evidence.unusable.clone()) {
+                joined.missing.entry(kind).or_insert(because);
+            }
+            joined.partly.extend(of_another_version(&run.plan.build.version));
             joined
         })
         .collect();
     reports::findings::explain(&joined)
 }
 
-fn table(run: &LoadedRun, variant: &str) -> Option<CpuTable> {
-    let file = run.path.join(run.evidence_folder(variant)).join(CPU_PROFILE);
-    let profile = flamegraphs::read::pprof(&std::fs::read(file).ok()?).ok()?;
-    cpu::table(&profile)
+/// What only this crate can read of a variant's evidence.
+#[derive(Default)]
+struct Evidence {
+    cpu: Option<CpuTable>,
+    build: Option<Build>,
+    unusable: Vec<(&'static str, String)>,
+}
+
+impl Evidence {
+    fn of(run: &LoadedRun, variant: &str) -> Self {
+        let mut all = Self::default();
+        let mut profiled = String::new();
+        match profile(run, variant) {
+            Ok(Some(profile)) => {
+                profiled = profile.mappings().first().map(|mapping| mapping.build_id.clone()).unwrap_or_default();
+                all.cpu = cpu::table(&profile);
+                if all.cpu.is_none() {
+                    all.unusable.push(("cpu", "its profile holds no CPU time".to_owned()));
+                }
+            }
+            Ok(None) => {}
+            Err(because) => all.unusable.push(("cpu", because)),
+        }
+        match build::of(run, variant, Some(&profiled)) {
+            Ok(build) => all.build = build,
+            Err(because) => all.unusable.push(("binary", because)),
+        }
+        all
+    }
+}
+
+/// The CPU profile of a variant; `None` where there is none.
+fn profile(run: &LoadedRun, variant: &str) -> Result<Option<Profile>, String> {
+    let folder = run.evidence_folder(variant);
+    let unreadable =
+        |error: &dyn std::fmt::Display| format!("{folder}/{CPU_PROFILE} cannot be read ({error}): gather it again");
+    match std::fs::read(run.path.join(&folder).join(CPU_PROFILE)) {
+        Ok(bytes) => flamegraphs::read::pprof(&bytes).map(Some).map_err(|error| unreadable(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// That a run was written by another version: what that did not record yet is missing, whatever else is said.
+fn of_another_version(written_by: &str) -> Option<(&'static str, String)> {
+    let ours = env!("CARGO_PKG_VERSION");
+    (written_by != ours && !written_by.is_empty()).then(|| {
+        let said = format!("it was written by workbench {written_by}, and this is {ours}: what that version did not record counts as not gathered");
+        ("run", said)
+    })
 }
 
 /// Why evidence is not there, by its kind.
@@ -50,8 +100,9 @@ fn missing(profiles: &[ProfileSummary], variant: &str) -> BTreeMap<&'static str,
 /// too little (requests, variables, other programs), the scenario that the run keeps says all.
 fn command(run: &LoadedRun, variant: &str) -> String {
     let plan = &run.plan;
-    if plan.attached.is_some() {
-        return String::new();
+    if let Some(origin) = &plan.attached {
+        let target = origin.url.clone().or_else(|| Some(origin.pid?.to_string()));
+        return target.unwrap_or_else(|| origin.program.clone());
     }
     let scenario = match &plan.target {
         Some(_) => run.scenario_path().to_string_lossy().into_owned(),

@@ -22,9 +22,11 @@ mod stack;
 mod task;
 #[cfg(feature = "capture")]
 mod task_type;
+mod whose;
 
 #[cfg(feature = "capture")]
 pub(crate) use task_type::{TaskType, type_of};
+pub use whose::{Owners, Whose, innermost, is_allocation};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::usable;
 use crate::run::{
     Breach, EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord,
     Trace, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
@@ -16,7 +17,8 @@ pub struct CpuTable {
     pub total_s: f64,
     /// By function, the most first.
     pub rows: Vec<CpuRow>,
-    /// Samples whose function has a name ÷ all: without symbols nothing can be said.
+    /// Samples in the program's own file of which a function there has a name ÷ all in it: without symbols nothing can be
+    /// said. 1 where there are none.
     pub named: f64,
 }
 
@@ -132,8 +134,10 @@ pub struct Joined<'a> {
     pub stalls: Option<&'a Stalls>,
     /// The program's file.
     pub build: Option<&'a Build>,
-    /// Evidence that is missing, and why.
+    /// Evidence that is missing, or of no use, and why.
     pub missing: BTreeMap<&'static str, String>,
+    /// Evidence that is used in part only, and why.
+    pub partly: Vec<(&'static str, String)>,
 }
 
 impl<'a> Joined<'a> {
@@ -156,7 +160,7 @@ impl<'a> Joined<'a> {
         let waits = run.waits.get(variant);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "operations of a phase")]
         let saturated = |trial: &TrialRecord| (trial.metrics.get("capacity").unwrap_or(&0.0) * seconds) as u64;
-        Self {
+        let mut joined = Self {
             variant,
             run: &run.id,
             command: String::new(),
@@ -185,8 +189,16 @@ impl<'a> Joined<'a> {
             breach: run.breaches.get(variant).map(|seen| &seen.record),
             stalls: run.stalls.get(variant),
             build,
-            missing: BTreeMap::new(),
+            missing: usable::lost(run, variant),
+            partly: Vec::new(),
+        };
+        for (kind, because) in usable::of_other_builds(&run.trials, variant) {
+            joined.leave_out(kind, because);
         }
+        for unread in run.unread.iter().filter(|unread| unread.variant == variant) {
+            joined.leave_out(unread.kind.name(), unread.because.clone());
+        }
+        joined
     }
 
     /// A metric of the measured trials.

@@ -10,10 +10,12 @@ mod owner;
 mod rank;
 mod record;
 mod rules;
+mod usable;
 
 pub use joined::{Build, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined};
 pub use rank::explain;
 pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
+pub use usable::PROGRAM_FILE;
 
 #[cfg(test)]
 mod tests;

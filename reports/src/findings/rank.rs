@@ -3,13 +3,14 @@
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
 use super::rules::{RULES, rare_stall};
+use super::usable::usable;
 use super::{Explanation, Finding, RuledOut, Undecided, Unused};
 
 /// What the evidence says of each variant.
 pub fn explain(variants: &[Joined<'_>]) -> Explanation {
     let mut all = Explanation::default();
     for joined in variants {
-        of_variant(joined, &mut all);
+        of_variant(&usable(joined), &mut all);
     }
     all
 }
@@ -51,6 +52,12 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
                     .into(),
             rules: vec![rare_stall::SLUG.into()],
         }
+    }));
+    all.unused.extend(joined.partly.iter().map(|(evidence, because)| Unused {
+        variant: joined.variant.into(),
+        evidence: (*evidence).into(),
+        because: because.clone(),
+        rules: Vec::new(),
     }));
     let ranked = ranked(causes);
     match ranked.as_slice() {

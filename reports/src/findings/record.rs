@@ -61,7 +61,7 @@ pub struct Unused {
     pub evidence: String,
     /// Why, and what would mend it.
     pub because: String,
-    /// Slugs of the mechanisms that nothing is said about without it.
+    /// Slugs of the mechanisms that nothing is said about without it; empty where it was used in part.
     pub rules: Vec<String>,
 }
 

@@ -95,5 +95,9 @@ pub(crate) fn ruled_out(one: &RuledOut) -> String {
 
 /// Evidence that could not be used.
 pub(crate) fn unused(one: &Unused) -> String {
-    text::sentence(&format!("{}: {}, so that nothing is said of {}", one.evidence, one.because, one.rules.join(", ")))
+    let silent = match one.rules.as_slice() {
+        [] => String::new(),
+        rules => format!(", so that nothing is said of {}", rules.join(", ")),
+    };
+    text::sentence(&format!("{}: {}{silent}", one.evidence, one.because))
 }

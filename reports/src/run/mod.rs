@@ -52,7 +52,7 @@ pub use movers::{MoveKind, Moved, MoverRow, Movers};
 pub use planned::{
     BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Phases, Plan, PlannedTrial, PlannedVariant,
 };
-pub use reader::{BreachEvidence, HeapFlamegraphs, LoadedRun, WaitEvidence, load};
+pub use reader::{BreachEvidence, HeapFlamegraphs, LoadedRun, Unread, WaitEvidence, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};
 pub use samples::{FrameTree, Kinds, MOST_SAMPLES, OperationColumns, Samples, TakenColumns};
 pub use slo::{BudgetRecord, BurnRate, Slo, SloCount, SloSummary, SloVerdict};

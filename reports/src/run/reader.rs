@@ -10,10 +10,10 @@ use hdrhistogram::Histogram;
 use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
-    AllocatorRecord, Attached, Breach, Event, KernelRecord, Machine, Metrics, Plan, RunError, RunSummary, Samples,
-    SiteRecord, Slo, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind, TrialOutcome,
-    TrialRecord, allocator, attached, breach, files, hlog, journal, kernel, paths, samples, stalls, tasks, threads,
-    trace, version,
+    AllocatorRecord, Attached, Breach, Event, EvidenceKind, FORMAT, KernelRecord, Machine, Metrics, Plan, RunError,
+    RunSummary, Samples, SiteRecord, Slo, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind,
+    TrialOutcome, TrialRecord, allocator, attached, breach, files, hlog, journal, kernel, paths, samples, stalls,
+    tasks, threads, trace, version,
 };
 
 /// Everything a report needs of a run.
@@ -62,8 +62,21 @@ pub struct LoadedRun {
     pub attached: Option<Attached>,
     /// What tasks did, seen from outside, by variant.
     pub traces: BTreeMap<String, Trace>,
+    /// Evidence that is there and that this version cannot read.
+    pub unread: Vec<Unread>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
+}
+
+/// Evidence of another format than this version reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Variant.
+    pub variant: String,
+    /// Kind.
+    pub kind: EvidenceKind,
+    /// The file, the format found and the one read.
+    pub because: String,
 }
 
 /// What was seen from outside of the threads of one variant.
@@ -169,6 +182,7 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
     let mut waits = BTreeMap::new();
     let mut timed = BTreeMap::new();
     let mut breaches = BTreeMap::new();
+    let mut unread = Vec::new();
     for (variant, slug) in &slugs {
         let folder = path.join(paths::EVIDENCE).join(slug);
         if let Some(records) = tasks::read(&folder)? {
@@ -183,7 +197,8 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
         if let Some(traced) = trace::read(&folder)? {
             traces.insert(variant.clone(), traced);
         }
-        if let Some(seen) = wait_evidence(&folder)? {
+        if let Some(mut seen) = wait_evidence(&folder)? {
+            unread.extend(of_another_format(variant, &mut seen));
             waits.insert(variant.clone(), seen);
         }
         if let Some(record) = samples::read(&folder)? {
@@ -225,8 +240,23 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
         attached,
         traces,
         waits,
+        unread,
         warnings,
     })
+}
+
+/// Takes what was written in another format out of what was seen of threads.
+fn of_another_format(variant: &str, seen: &mut WaitEvidence) -> Option<Unread> {
+    let other = |format: u32| (format != FORMAT).then_some(format);
+    let threads = seen.threads.as_ref().and_then(|record| Some((paths::THREADS, other(record.head.format)?)));
+    let kernel = seen.kernel.as_ref().and_then(|record| Some((paths::KERNEL, other(record.head.format)?)));
+    seen.threads.take_if(|record| record.head.format != FORMAT);
+    seen.kernel.take_if(|record| record.head.format != FORMAT);
+    let (file, found) = threads.or(kernel)?;
+    let because = format!(
+        "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
+    );
+    Some(Unread { variant: variant.to_owned(), kind: EvidenceKind::Wait, because })
 }
 
 /// What to do about a damaged file that nothing can replace.

@@ -1,8 +1,9 @@
 //! The places where most of a profile lies, each with its line.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
-use flamegraphs::names;
+use flamegraphs::names::{self, Owners, Whose};
 use flamegraphs::profile::{Location, Profile, Sample};
 use reports::run::Hot;
 
@@ -20,74 +21,27 @@ struct Sum {
     callers: Vec<String>,
 }
 
-/// Top-level folders of Go's standard library (`go list std`).
-const GO_STANDARD: &[&str] = &[
-    "archive",
-    "bufio",
-    "bytes",
-    "cmp",
-    "compress",
-    "container",
-    "context",
-    "crypto",
-    "database",
-    "debug",
-    "embed",
-    "encoding",
-    "errors",
-    "expvar",
-    "flag",
-    "fmt",
-    "go",
-    "hash",
-    "html",
-    "image",
-    "index",
-    "internal",
-    "io",
-    "iter",
-    "log",
-    "maps",
-    "math",
-    "mime",
-    "net",
-    "os",
-    "path",
-    "plugin",
-    "reflect",
-    "regexp",
-    "runtime",
-    "slices",
-    "sort",
-    "strconv",
-    "strings",
-    "structs",
-    "sync",
-    "syscall",
-    "testing",
-    "text",
-    "time",
-    "unicode",
-    "unique",
-    "unsafe",
-    "vendor",
-    "weak",
-];
-
-/// A frame and whether it is of the program itself, not of the kernel, a library or the language's plumbing.
+/// A frame and whose it is.
 pub(crate) struct Shown {
     pub(crate) function: String,
     pub(crate) file: String,
     pub(crate) line: i64,
-    pub(crate) own: bool,
+    /// `None` of the kernel's, of a library that the system has, and of the language's plumbing.
+    pub(crate) whose: Option<Whose>,
     /// Of the kernel's side.
     pub(crate) kernel: bool,
 }
 
 impl Shown {
+    /// Of the program, and no dependency of its.
+    pub(crate) fn is_written_here(&self) -> bool {
+        self.whose == Some(Whose::Program)
+    }
+
     /// A function that others stand on: its name says how a goroutine waits, not for what.
     fn is_ground(&self) -> bool {
-        !self.own && ["runtime.", "internal/", "sync.", "_."].iter().any(|start| self.function.starts_with(start))
+        self.whose.is_none()
+            && ["runtime.", "internal/", "sync.", "_."].iter().any(|start| self.function.starts_with(start))
     }
 }
 
@@ -110,10 +64,7 @@ pub(super) fn places(profile: &Profile, value: usize, blame: Blame) -> Vec<Hot> 
     let chosen = |sample: &Sample| sample.label("why").is_none_or(|why| why == "blocked") && !sample.stack.is_empty();
     hottest(profile, value, chosen, |frames| match blame {
         Blame::Leaf => 0,
-        Blame::Own => {
-            let own = frames.iter().position(|frame| frame.own);
-            own.or_else(|| frames.iter().position(|frame| !frame.is_ground())).unwrap_or(0)
-        }
+        Blame::Own => innermost(frames).or_else(|| frames.iter().position(|frame| !frame.is_ground())).unwrap_or(0),
     })
 }
 
@@ -125,12 +76,14 @@ fn hottest(
 ) -> Vec<Hot> {
     let mut sums: HashMap<(String, String), Sum> = HashMap::new();
     let mut whole = 0_i64;
+    let owners = Owners::of_profile(profile);
     for sample in profile.samples().iter().filter(|sample| counts(sample)) {
         let amount = sample.values[value];
         if is_asking(profile, sample) {
             continue;
         }
-        let frames: Vec<Shown> = sample.stack.iter().flat_map(|id| shown(profile, profile.location(*id))).collect();
+        let frames: Vec<Shown> =
+            sample.stack.iter().flat_map(|id| shown(&owners, profile, profile.location(*id))).collect();
         whole = whole.saturating_add(amount);
         let at = choose(&frames);
         let Some(place) = frames.get(at) else { continue };
@@ -139,7 +92,7 @@ fn hottest(
         let line = sum.by_line.entry(place.line).or_default();
         *line = line.saturating_add(amount);
         if sum.callers.is_empty() {
-            let own = frames[at + 1..].iter().filter(|frame| frame.own);
+            let own = frames[at + 1..].iter().filter(|frame| frame.is_written_here());
             let others = own.map(|frame| &frame.function).filter(|name| **name != place.function);
             sum.callers = others.take(2).cloned().collect();
         }
@@ -166,25 +119,25 @@ pub(crate) fn is_asking(profile: &Profile, sample: &Sample) -> bool {
     lines.into_iter().any(|line| profile.function(line.function).name.starts_with(ASKING))
 }
 
-/// Whether a function of the program's own file says nothing of the program: what languages bring along.
+/// Whether a function says nothing of a program: what languages bring along, and the runtime that polls tasks.
 pub(crate) fn is_plumbing(function: &str, file: &str) -> bool {
-    let path = function.trim_start_matches(['<', '&']);
-    let brought = ["std::", "core::", "alloc::", "__rust", "tokio::runtime::", "tokio::loom::"];
-    // Debug information of Rust's own libraries names them by the compiler's commit, or, with the component rust-src,
-    // by where they lie in the toolchain.
-    let of_rust = file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/");
-    path.is_empty() || of_rust || brought.iter().any(|start| path.starts_with(start)) || of_go(path)
+    is_plumbing_for(&Owners::default(), function, file)
 }
 
-/// Whether it is a function of Go's standard library: `net/http.(*conn).serve`, `sync.(*Mutex).Lock`.
-fn of_go(function: &str) -> bool {
-    let first = function.split(['/', '.']).next().unwrap_or_default();
-    // `_.goready.func1`: closures that the compiler made for functions of the runtime.
-    !function.contains("::") && function.contains('.') && (first == "_" || GO_STANDARD.contains(&first))
+fn is_plumbing_for(owners: &Owners, function: &str, file: &str) -> bool {
+    let path = function.trim_start_matches(['<', '&']);
+    let runtime = ["tokio::runtime::", "tokio::loom::"].iter().any(|start| path.starts_with(start));
+    runtime || owners.whose(function, file) == Whose::Language
+}
+
+/// Where, in a stack, leaf first, the innermost function of the program stands; where there is none, of a library that it
+/// chose.
+pub(crate) fn innermost<S: Borrow<Shown>>(frames: &[S]) -> Option<usize> {
+    names::innermost(frames.iter().map(|frame| frame.borrow().whose))
 }
 
 /// Functions of a location, innermost first.
-pub(crate) fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
+pub(crate) fn shown(owners: &Owners, profile: &Profile, location: &Location) -> Vec<Shown> {
     let kernel = location.address >= KERNEL;
     // The program is the first of the mappings; a profile without mappings is of one program.
     let files = profile.mappings();
@@ -194,7 +147,7 @@ pub(crate) fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
             function: format!("{:#x}", location.address),
             file: String::new(),
             line: 0,
-            own: false,
+            whose: None,
             kernel,
         }];
     }
@@ -204,7 +157,9 @@ pub(crate) fn shown(profile: &Profile, location: &Location) -> Vec<Shown> {
         .map(|line| {
             let function = profile.function(line.function);
             let (name, file) = (names::clean_name(&function.name), function.file.clone());
-            Shown { own: inside && !is_plumbing(&name, &file), function: name, file, line: line.line, kernel }
+            let told = inside && !kernel && !is_plumbing_for(owners, &name, &file);
+            let whose = told.then(|| owners.whose(&name, &file));
+            Shown { whose, function: name, file, line: line.line, kernel }
         })
         .collect()
 }

@@ -14,20 +14,35 @@ const CHECK: &str = "precondition_check";
 /// A dependency alone may be built with assertions; a program that is has many.
 const MANY_CHECKS: usize = 12;
 
-/// The file behind a variant: of a program that is not ours; `None` where there is none, or it is gone.
-pub(super) fn of(run: &LoadedRun, variant: &str) -> Option<Build> {
+/// The file behind a variant: of a program that is not ours; `Ok(None)` where there is none, or it is gone.
+///
+/// # Errors
+/// Why what lies there now says nothing of the run: it is another build than the one that was profiled.
+pub(super) fn of(run: &LoadedRun, variant: &str, profiled: Option<&str>) -> Result<Option<Build>, String> {
+    let Some(path) = path_of(run, variant) else { return Ok(None) };
+    let Some((build, found)) = read(&path) else { return Ok(None) };
+    match profiled.filter(|profiled| !profiled.is_empty() && !found.is_empty() && *profiled != found) {
+        Some(profiled) => Err(format!(
+            "{} is another build now ({found}) than the one that ran ({profiled}): what it was built with is not known",
+            path.display()
+        )),
+        None => Ok(Some(build)),
+    }
+}
+
+fn path_of(run: &LoadedRun, variant: &str) -> Option<PathBuf> {
     let trials = run.trials.iter().filter(|trial| trial.variant == variant);
     let started = trials.filter_map(|trial| trial.effective.get(COMMAND)).next();
     let traced = run.traces.get(variant).map(|trace| trace.head.program.clone());
-    let path = match (traced, &run.plan.attached) {
+    Some(match (traced, &run.plan.attached) {
         (Some(path), _) => PathBuf::from(path),
         (None, Some(origin)) => PathBuf::from(format!("/proc/{}/exe", origin.pid?)),
         (None, None) => PathBuf::from(shlex::split(started?)?.into_iter().next()?),
-    };
-    read(&path)
+    })
 }
 
-fn read(path: &Path) -> Option<Build> {
+/// What a file says, and its build id (hex; empty without).
+fn read(path: &Path) -> Option<(Build, String)> {
     let cache = ReadCache::new(std::fs::File::open(path).ok()?);
     let file = object::File::parse(&cache).ok()?;
     let (mut symbols, mut checks) = (0, 0);
@@ -35,11 +50,16 @@ fn read(path: &Path) -> Option<Build> {
         symbols += 1;
         checks += usize::from(symbol.name().unwrap_or_default().contains(CHECK));
     }
-    let lines = file.section_by_name(".debug_line").is_some_and(|section| section.size() > 0);
-    Some(Build {
+    let has = |name: &str| file.section_by_name(name).is_some_and(|section| section.size() > 0);
+    // Go brings tables of its own, which no stripping takes.
+    let go = has(".gopclntab");
+    let id = file.build_id().ok().flatten().unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines = has(".debug_line") || has(".zdebug_line");
+    let build = Build {
         path: path.display().to_string(),
         debug_assertions: checks >= MANY_CHECKS,
-        symbols: symbols > 0,
-        lines,
-    })
+        symbols: symbols > 0 || go,
+        lines: lines || go,
+    };
+    Some((build, id))
 }

@@ -4,42 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use flamegraphs::capture::system_call;
 use flamegraphs::names;
-use flamegraphs::profile::{LocationId, Profile};
+use flamegraphs::profile::{Location, LocationId, Profile};
 use reports::findings::{CpuRow, CpuTable, ENTERING};
 
-use crate::attach::hot::{Shown, is_asking, shown};
+use crate::attach::hot::{Shown, innermost, is_asking, shown};
 use crate::evidence::trace::within_project;
-use crate::evidence::wait::places::innermost;
 
 /// Rows that are kept.
 const MOST: usize = 200;
-
-/// Functions that C's allocation interface and Rust's shims before it are made of, by the beginning of their names.
-const ALLOCATOR: &[&str] = &[
-    "malloc",
-    "calloc",
-    "realloc",
-    "free",
-    "cfree",
-    "_int_",
-    "__libc_malloc",
-    "__libc_free",
-    "__rust_alloc",
-    "__rust_dealloc",
-    "__rust_realloc",
-    "__rdl_",
-    "__rg_",
-    "_rjem_",
-    "je_",
-    "mi_",
-    "_mi_",
-    "sysmalloc",
-    "systrim",
-    "unlink_chunk",
-    "tc_",
-    "posix_memalign",
-    "aligned_alloc",
-];
 
 /// What CPU time is held against: function, file, threads.
 type Held = (String, String, String);
@@ -47,19 +19,22 @@ type Held = (String, String, String);
 /// The table; `None` where the profile has no CPU time.
 pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     let value = profile.type_index("cpu").or_else(|| profile.type_index("samples"))?;
+    let owners = names::Owners::of_profile(profile);
     let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
     let mut rows: BTreeMap<Held, (CpuRow, HashMap<u32, f64>)> = BTreeMap::new();
-    let (mut total_s, mut named_s) = (0.0, 0.0);
+    let (mut total_s, mut inside_s, mut named_s) = (0.0, 0.0, 0.0);
     for sample in profile.samples().iter().filter(|sample| !is_asking(profile, sample)) {
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one profile")]
         let seconds = sample.values[value] as f64 * 1e-9;
         for id in &sample.stack {
-            known.entry(*id).or_insert_with(|| shown(profile, profile.location(*id)));
+            known.entry(*id).or_insert_with(|| shown(&owners, profile, profile.location(*id)));
         }
         let frames: Vec<&Shown> = sample.stack.iter().filter_map(|id| known.get(id)).flatten().collect();
         total_s += seconds;
-        if frames.iter().any(|frame| !frame.kernel && !frame.function.starts_with("0x")) {
-            named_s += seconds;
+        let inside = || sample.stack.iter().map(|id| profile.location(*id)).filter(|at| is_of_program(profile, at));
+        if inside().next().is_some() {
+            inside_s += seconds;
+            named_s += if inside().any(|at| !at.lines.is_empty()) { seconds } else { 0.0 };
         }
         let at = innermost(&frames);
         let (function, file, line) = at.map_or((String::new(), String::new(), 0), |at| {
@@ -83,7 +58,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         };
         if !call.is_empty() {
             *row.calls.entry(call).or_default() += seconds;
-        } else if inner.iter().any(|frame| is_allocator(&frame.function)) {
+        } else if inner.iter().any(|frame| names::is_allocation(&frame.function)) {
             row.allocator_s += seconds;
         }
     }
@@ -99,16 +74,18 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         .collect();
     rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
     rows.truncate(MOST);
-    Some(CpuTable { total_s, rows, named: named_s / total_s })
+    let named = if inside_s > 0.0 { named_s / inside_s } else { 1.0 };
+    Some(CpuTable { total_s, rows, named })
+}
+
+/// Whether an address is in the program's own file: the first of the mappings.
+fn is_of_program(profile: &Profile, location: &Location) -> bool {
+    let files = profile.mappings();
+    location.mapping.is_some_and(|at| files[at.index()].file == files[0].file)
 }
 
 /// Whether the kernel was entered by a system call: what it does before and after the call itself, such as giving the CPU
 /// to whom the call woke, bears no name of a call (arch/x86/entry/entry_64.S, arch/arm64/kernel/entry.S).
 fn is_entry(function: &str) -> bool {
     function.starts_with("entry_SYSCALL_64") || function.starts_with("el0t_64_sync")
-}
-
-fn is_allocator(function: &str) -> bool {
-    let last = function.rsplit("::").next().unwrap_or(function);
-    ALLOCATOR.iter().any(|begin| last.starts_with(begin))
 }

@@ -1,11 +1,12 @@
 //! Stacks of wakes and waker clones as places: what is waited for, and which line of the program waits.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use crate::capture::address_space::AddressSpace;
 use crate::capture::recording::{Recording, seen_by};
 use crate::capture::symbols::{Place, Symbols};
-use crate::names;
+use crate::names::{self, Owners};
 
 /// Frames of a site that are kept, leaf first.
 const MOST_FRAMES: usize = 24;
@@ -74,7 +75,7 @@ pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>
     let mut symbols = Symbols::default();
     let mut known: HashMap<(u32, u64), Vec<Place>> = HashMap::new();
     let mut files = HashMap::new();
-    let site = |(pid, addresses): &(u32, Vec<u64>)| {
+    let frames = |(pid, addresses): &(u32, Vec<u64>)| {
         let mut frames = Vec::new();
         for address in addresses {
             let places = known.entry((*pid, *address)).or_insert_with(|| {
@@ -93,9 +94,10 @@ pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>
                 line: u32::try_from(place.line).unwrap_or(0),
             }));
         }
-        classify(frames)
+        frames
     };
-    stacks.iter().map(site).collect()
+    let frames = stacks.iter().map(frames).collect();
+    classified(frames, spaces.values().filter_map(|space| Some(space.areas.first()?.path.as_path())))
 }
 
 /// Stacks of a recording, by their positions there.
@@ -106,15 +108,26 @@ pub(super) fn of_recording(recording: &Recording, stacks: &[u32]) -> Vec<Site> {
         function: place.function,
         file: place.file,
     };
-    named.into_iter().map(|places| classify(places.into_iter().map(frame).collect())).collect()
+    let frames = named.into_iter().map(|places| places.into_iter().map(frame).collect()).collect();
+    // A program's file is mapped before the libraries that it loads.
+    classified(frames, recording.areas.values().filter_map(|areas| Some(areas.first()?.path.as_path())))
+}
+
+/// All stacks as places, told by what all of them say of whose code is whose.
+fn classified<'a>(stacks: Vec<Vec<Frame>>, executables: impl Iterator<Item = &'a Path>) -> Vec<Site> {
+    let executables: Vec<_> = executables.map(Path::to_string_lossy).collect();
+    let executables: Vec<&str> = executables.iter().map(AsRef::as_ref).collect();
+    let all = stacks.iter().flatten().map(|frame| (frame.function.as_str(), frame.file.as_str()));
+    let owners = Owners::of(all, &executables);
+    stacks.into_iter().map(|frames| classify(&owners, frames)).collect()
 }
 
 /// What a stack of frames, leaf first, is about.
-fn classify(mut frames: Vec<Frame>) -> Site {
+fn classify(owners: &Owners, mut frames: Vec<Frame>) -> Site {
     // What runs the task is no part of where it waits.
     let poll = frames.iter().position(|frame| is_poll(&frame.function)).unwrap_or(frames.len());
     let inner = &frames[..poll];
-    let whose: Vec<Whose> = inner.iter().map(whose).collect();
+    let whose: Vec<Whose> = inner.iter().map(|frame| whose(owners, frame)).collect();
     let own = whose.iter().position(|whose| *whose == Whose::Program);
     let place = own.or_else(|| whose.iter().position(|whose| *whose == Whose::Library));
     let runtime: Vec<usize> = (0..place.unwrap_or(whose.len())).filter(|at| whose[*at] == Whose::Tokio).collect();
@@ -187,76 +200,35 @@ enum Whose {
     Program,
 }
 
-/// Crates between a program and its runtime; by the first segment of the path.
-const LIBRARIES: &[&str] = &[
-    "axum",
-    "axum_core",
-    "futures",
-    "futures_channel",
-    "futures_core",
-    "futures_util",
-    "h2",
-    "http",
-    "http_body",
-    "http_body_util",
-    "hyper",
-    "hyper_util",
-    "mio",
-    "pin_project_lite",
-    "reqwest",
-    "rustls",
-    "tokio_rustls",
-    "tokio_stream",
-    "tokio_util",
-    "tonic",
-    "tower",
-    "tower_http",
-    "tower_layer",
-    "tower_service",
-    "tracing",
-];
-
-/// By the file, where it is known: names of what was inlined may lack their path.
-fn whose(frame: &Frame) -> Whose {
-    let file = frame.file.as_str();
-    // With the component rust-src, paths of the standard library lead into the toolchain.
-    if file.contains("/rustc/") || file.contains("/rustlib/src/rust/") {
+/// Tokio is known by its name, everything else by where it lies.
+fn whose(owners: &Owners, frame: &Frame) -> Whose {
+    let rust = frame.file.ends_with(".rs") || frame.function.contains("::");
+    // C of the system's libraries, and the kernel's, has no path in its names.
+    if !rust {
         return Whose::Standard;
     }
-    if let Some((_, krate)) = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
-        return if krate.starts_with("tokio-1") { Whose::Tokio } else { by_path(&frame.function, Whose::Library) };
-    }
-    if [".cargo/git/", "/vendor/"].iter().any(|home| file.contains(home)) {
-        return by_path(&frame.function, Whose::Library);
-    }
-    if file.is_empty() {
-        return by_path(&frame.function, Whose::Standard);
-    }
-    // C of the system's libraries has files, but no path in its names.
-    let rust = file.ends_with(".rs");
-    if rust { by_file(&frame.function) } else { Whose::Standard }
-}
-
-/// Of a Rust file that is neither the toolchain's nor a dependency's: the program's, whatever its name says, unless a
-/// trait of the runtime is implemented there.
-fn by_file(function: &str) -> Whose {
-    match by_path(function, Whose::Program) {
-        Whose::Library => Whose::Program,
-        whose => whose,
+    match owners.whose(&frame.function, &frame.file) {
+        names::Whose::Language => Whose::Standard,
+        _ if is_tokio(&frame.function) => Whose::Tokio,
+        names::Whose::Program => Whose::Program,
+        // Names of what was inlined may lack their path.
+        names::Whose::Dependency if lies_in_tokio(&frame.file) => Whose::Tokio,
+        names::Whose::Dependency => Whose::Library,
     }
 }
 
-/// By the first segment of a path; `other` where there is none.
-fn by_path(function: &str, other: Whose) -> Whose {
+/// By the first segment of a path.
+fn is_tokio(function: &str) -> bool {
     let path = function.trim_start_matches(['<', '&', '(', '*']);
-    let path = path.strip_prefix("mut ").unwrap_or(path);
-    match path.split("::").next().unwrap_or_default() {
-        "tokio" => Whose::Tokio,
-        "core" | "std" | "alloc" => Whose::Standard,
-        first if LIBRARIES.contains(&first) => Whose::Library,
-        _ if path.contains("::") && other == Whose::Standard => Whose::Program,
-        _ => other,
-    }
+    path.strip_prefix("mut ").unwrap_or(path).starts_with("tokio::")
+}
+
+/// `…/tokio-1.54.1/src/…`, or `…/tokio/src/…` of a copy.
+fn lies_in_tokio(file: &str) -> bool {
+    file.rsplit_once("/src/").is_some_and(|(before, _)| {
+        let package = before.rsplit('/').find(|part| !matches!(*part, "src")).unwrap_or_default();
+        package == "tokio" || package.starts_with("tokio-1.") || before.contains("/tokio-1.")
+    })
 }
 
 /// By the path of a function of tokio.
@@ -301,7 +273,8 @@ mod tests {
     use super::*;
 
     fn site(functions: &[&str]) -> Site {
-        classify(functions.iter().map(|name| Frame { function: (*name).to_owned(), ..Frame::default() }).collect())
+        let frames = functions.iter().map(|name| Frame { function: (*name).to_owned(), ..Frame::default() }).collect();
+        classified(vec![frames], [Path::new("/srv/app")].into_iter()).remove(0)
     }
 
     #[test]
@@ -340,12 +313,15 @@ mod tests {
     fn what_was_inlined_is_known_by_its_file() {
         let frame = |function: &str, file: &str| Frame { function: function.into(), file: file.into(), line: 7 };
         let tokio = "/home/u/.cargo/registry/src/index-1/tokio-1.54.1/src";
-        let site = classify(vec![
-            frame("tokio::runtime::task::waker::clone_waker", &format!("{tokio}/runtime/task/waker.rs")),
-            frame("with_mut<tokio::sync::mpsc::chan::Rx>", &format!("{tokio}/loom/std/unsafe_cell.rs")),
-            frame("{async_fn#0}<u32>", &format!("{tokio}/sync/mpsc/bounded.rs")),
-            frame("{async_fn#0}", "src/main.rs"),
-        ]);
+        let site = classify(
+            &Owners::default(),
+            vec![
+                frame("tokio::runtime::task::waker::clone_waker", &format!("{tokio}/runtime/task/waker.rs")),
+                frame("with_mut<tokio::sync::mpsc::chan::Rx>", &format!("{tokio}/loom/std/unsafe_cell.rs")),
+                frame("{async_fn#0}<u32>", &format!("{tokio}/sync/mpsc/bounded.rs")),
+                frame("{async_fn#0}", "src/main.rs"),
+            ],
+        );
         assert_eq!((site.cause, site.resource.as_str()), (Cause::Channel, "tokio::sync::mpsc::bounded"));
         assert_eq!(site.place.map(|place| (place.file, place.line)), Some(("src/main.rs".into(), 7)));
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use flamegraphs::capture::{Recording, Waiting, Why, system_call};
-use flamegraphs::names;
+use flamegraphs::names::{self, Owners};
 use flamegraphs::profile::{LocationId, Profile};
 use reports::run::{LongWait, WaitCause, WaitPlace};
 
-use crate::attach::hot::{Shown, shown};
+use crate::attach::hot::{Shown, innermost, shown};
 
 /// Places kept of each cause.
 const MOST_PLACES: usize = 20;
@@ -26,7 +26,7 @@ struct Sum<'a> {
 
 /// Places that threads waited in, by cause and time.
 pub(super) fn places(recording: &Recording, waiting: &Waiting) -> Vec<WaitPlace> {
-    let mut frames = Frames { profile: &waiting.profile, known: HashMap::new() };
+    let mut frames = Frames::of(&waiting.profile);
     let mut sums: HashMap<(u32, Option<u32>, Why), Sum<'_>> = HashMap::new();
     for wait in &waiting.waits {
         let key = (wait.thread, wait.stack, waiting.why(wait));
@@ -74,7 +74,7 @@ pub(super) fn places(recording: &Recording, waiting: &Waiting) -> Vec<WaitPlace>
 
 /// The longest waits that were not idleness.
 pub(super) fn longest(recording: &Recording, waiting: &Waiting, began_ns: u64) -> Vec<LongWait> {
-    let mut frames = Frames { profile: &waiting.profile, known: HashMap::new() };
+    let mut frames = Frames::of(&waiting.profile);
     let mut all: Vec<_> = waiting.waits.iter().filter(|wait| waiting.why(wait) != Why::Parked).collect();
     all.sort_by_key(|wait| (std::cmp::Reverse(wait.ns()), wait.from_ns));
     all.truncate(MOST_WAITS);
@@ -111,14 +111,19 @@ fn seconds(ns: u64) -> f64 {
 /// Functions by location, each told once.
 struct Frames<'a> {
     profile: &'a Profile,
+    owners: Owners,
     known: HashMap<LocationId, Vec<Shown>>,
 }
 
-impl Frames<'_> {
+impl<'a> Frames<'a> {
+    fn of(profile: &'a Profile) -> Self {
+        Self { profile, owners: Owners::of_profile(profile), known: HashMap::new() }
+    }
+
     /// The place that a stack, leaf first, stands for.
     fn place(&mut self, stack: &[LocationId]) -> WaitPlace {
         for id in stack {
-            self.known.entry(*id).or_insert_with(|| shown(self.profile, self.profile.location(*id)));
+            self.known.entry(*id).or_insert_with(|| shown(&self.owners, self.profile, self.profile.location(*id)));
         }
         let frames: Vec<&Shown> = stack.iter().filter_map(|id| self.known.get(id)).flatten().collect();
         let at = innermost(&frames);
@@ -126,7 +131,7 @@ impl Frames<'_> {
         let found = at.or_else(|| frames.iter().position(|frame| !is_kernel(frame))).map(|at| frames[at]);
         let mut callers: Vec<String> = Vec::new();
         let outer = at.map(|at| &frames[at + 1..]).unwrap_or_default();
-        for frame in outer.iter().filter(|frame| is_written_here(frame)) {
+        for frame in outer.iter().filter(|frame| frame.is_written_here()) {
             let name = &frame.function;
             if callers.len() < CALLERS && callers.last() != Some(name) && found.is_none_or(|own| own.function != *name)
             {
@@ -146,23 +151,6 @@ impl Frames<'_> {
             longest_s: 0.0,
         }
     }
-}
-
-/// Where the innermost function of the program stands in a stack, leaf first. Code of dependencies is the program's only
-/// where nothing else is.
-pub(crate) fn innermost(frames: &[&Shown]) -> Option<usize> {
-    let here = frames.iter().position(is_written_here);
-    here.or_else(|| frames.iter().position(|frame| frame.own))
-}
-
-/// Of the program, and no dependency of its.
-fn is_written_here(frame: &&Shown) -> bool {
-    frame.own && !is_dependency(&frame.file)
-}
-
-/// Whether cargo fetched it.
-fn is_dependency(file: &str) -> bool {
-    [".cargo/registry/", ".cargo/git/", "/vendor/"].iter().any(|home| file.contains(home))
 }
 
 /// Of the kernel: names without a file and not of a mapping.
@@ -198,7 +186,7 @@ mod tests {
         let own = builder.location(0x20, &[frame("app::ledger::post", "src/ledger.rs", 41)]);
         let main = builder.location(0x40, &[frame("app::serve", "src/main.rs", 9)]);
         let profile = builder.finish();
-        let mut frames = Frames { profile: &profile, known: HashMap::new() };
+        let mut frames = Frames::of(&profile);
         let place = frames.place(&[schedule, call, lock, own, main]);
         assert_eq!(
             (place.function.as_str(), place.line, place.within.as_str(), place.callers.as_slice()),

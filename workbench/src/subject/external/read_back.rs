@@ -18,7 +18,7 @@ use crate::digest;
 use crate::subject::one_look;
 
 /// Path of the setting that names the file.
-pub const BINARY: &str = "program.binary";
+pub const BINARY: &str = reports::findings::PROGRAM_FILE;
 /// Path of the setting that names the command line, as it is written in the scenario.
 pub const COMMAND: &str = "program.command";
 
