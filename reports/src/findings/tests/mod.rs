@@ -10,6 +10,7 @@ use crate::run::{
 mod cost;
 mod growth;
 mod polls;
+mod unusable;
 mod waits;
 
 const SERVER: &str = "app::serve";
