@@ -15,7 +15,42 @@ const UNMEASURED_S: f64 = 0.001;
 const MOST_BUSY: f64 = 0.7;
 const MOST_WANTED: f64 = 0.9;
 
+/// How long the kernel kept a process from its CPUs since its quota was used up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Throttling {
+    /// Seconds, all CPUs together.
+    pub(super) stopped_s: f64,
+    /// Periods of the quota in which it was stopped.
+    pub(super) periods: u64,
+    /// Seconds looked at.
+    pub(super) wall_s: f64,
+}
+
 impl Joined<'_> {
+    /// Throttling in the open loop; of a process that nobody drove, all the time. `None` where nobody counted.
+    pub(super) fn throttled(&self) -> Option<Throttling> {
+        let open = self.kernel?.head.open_at_s.unwrap_or(0.0);
+        self.throttled_within(open, f64::INFINITY)
+    }
+
+    /// Throttling while all clients asked at once.
+    fn throttled_saturated(&self) -> Option<Throttling> {
+        let open = self.kernel?.head.open_at_s.filter(|at| *at > 0.0)?;
+        self.throttled_within(0.0, open)
+    }
+
+    fn throttled_within(&self, from_s: f64, to_s: f64) -> Option<Throttling> {
+        let within = self.kernel?.samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.at_s));
+        let mut counted = within.filter_map(|sample| Some((sample.at_s, sample.throttled_s?, sample.throttled?)));
+        let first = counted.next()?;
+        let last = counted.last().unwrap_or(first);
+        Some(Throttling {
+            stopped_s: last.1 - first.1,
+            periods: last.2.saturating_sub(first.2),
+            wall_s: last.0 - first.0,
+        })
+    }
+
     /// Excess latency for each operation, seconds: of the measured trials, or of the traced one where that is less, since a
     /// disk or a neighbour that was slow in one trial only has no part in what the other shows. `None` where nothing was
     /// measured.
@@ -115,7 +150,9 @@ impl Joined<'_> {
         let clients = f64::from(high.concurrency) / f64::from(low.concurrency.max(1));
         let slower = matches!((low.p50, high.p50), (Some(low), Some(high)) if high >= 3.0 * low);
         let idle = self.busy_saturated().is_none_or(|busy| busy < MOST_BUSY)
-            && self.wanted_saturated().is_none_or(|wanted| wanted < MOST_WANTED);
+            && self.wanted_saturated().is_none_or(|wanted| wanted < MOST_WANTED)
+            // A quota that is used up keeps throughput down, and says so itself.
+            && self.throttled_saturated().is_none_or(|throttled| throttled.periods < 3);
         clients >= 4.0 && high.throughput < 0.4 * clients * low.throughput && slower && idle
     }
 

@@ -1,7 +1,9 @@
-//! The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups).
+//! The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups), at the rate that
+//! was asked for: of all clients at once every quota is used up.
 
 use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, percent, time};
+use crate::findings::harm::Throttling;
 use crate::findings::joined::Joined;
 
 pub(super) const SLUG: &str = "throttled";
@@ -9,11 +11,12 @@ pub(super) const SLUG: &str = "throttled";
 const LEAST: f64 = 0.02;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    let Some(kernel) = joined.kernel else { return Answer::Blind("wait") };
-    let Some(last) = kernel.samples.iter().rev().find(|sample| sample.throttled_s.is_some()) else {
+    if joined.kernel.is_none() {
+        return Answer::Blind("wait");
+    }
+    let Some(Throttling { stopped_s: stopped, periods, wall_s: wall }) = joined.throttled() else {
         return Answer::Blind("wait");
     };
-    let (stopped, periods, wall) = (last.throttled_s.unwrap_or(0.0), last.throttled.unwrap_or(0), last.at_s);
     if stopped < LEAST * wall || periods < 3 {
         return Answer::RuledOut(format!("its cgroups were throttled for {} of {}", time(stopped), time(wall)));
     }

@@ -160,7 +160,7 @@ fn a_quota_counts_where_it_stopped_the_process_for_long_and_again_and_again() {
     let trace = trace();
     let of = |part: f64, periods: u64| {
         let kernel = kernel(|at| KernelSample {
-            throttled: Some(periods),
+            throttled: Some((at / 10.0 * periods as f64) as u64),
             throttled_s: Some(part * at),
             ..KernelSample::default()
         });
@@ -169,6 +169,20 @@ fn a_quota_counts_where_it_stopped_the_process_for_long_and_again_and_again() {
     assert_eq!(of(0.1, 30), [is("throttled", "", 0)]);
     assert_eq!(of(0.01, 30), [], "a hundredth of the time");
     assert_eq!(of(0.1, 2), [], "twice");
+}
+
+#[test]
+fn a_quota_that_is_used_up_by_all_clients_at_once_is_nobodys_fault() {
+    let trace = trace();
+    let mut kernel = kernel(|at| KernelSample {
+        throttled: Some((at.min(2.0) * 9.0) as u64),
+        throttled_s: Some(at.min(2.0)),
+        ..KernelSample::default()
+    });
+    let of = |kernel: &KernelRecord| found(&Joined { kernel: Some(kernel), ..joined(&trace, felt(0.000_3, 0.000_1)) });
+    assert_eq!(of(&kernel), []);
+    kernel.head.open_at_s = None;
+    assert_eq!(of(&kernel), [is("throttled", "", 0)], "nobody drove it: all the time counts");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn text() -> String {
 }
 
 fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_default()
+    serde_json::from_str(text).unwrap_or_default() // guilty: what is repeated, or below who repeats it
 }
 
 fn load_rules(text: &str) -> Value {
