@@ -29,7 +29,8 @@ fn text() -> String {
 }
 
 fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_default() // guilty: what is repeated, or below who repeats it
+    // What is repeated, as guilty as who repeats it.
+    serde_json::from_str(text).unwrap_or_default() // guilty
 }
 
 fn load_rules(text: &str) -> Value {
