@@ -15,6 +15,7 @@
 //! - `::{closure#0}`, generics, hashes and crate disambiguators go, `<T as Trait>::method` is `T::method`;
 //! - equal neighbours (an async function and its future; recursion) are one frame.
 
+mod callers;
 mod kind;
 mod parse;
 mod path;
@@ -24,6 +25,7 @@ mod task;
 mod task_type;
 mod whose;
 
+pub use callers::Callers;
 #[cfg(feature = "capture")]
 pub(crate) use task_type::{TaskType, type_of};
 pub use whose::{Owners, Whose, innermost, is_allocation};

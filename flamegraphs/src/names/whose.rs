@@ -141,7 +141,7 @@ fn unhashed(stem: &str) -> &str {
 }
 
 /// The crate of a path: `shop` of `<shop::Cart as core::fmt::Debug>::fmt`; `None` where the name has no path of Rust's.
-fn crate_of(function: &str) -> Option<&str> {
+pub(super) fn crate_of(function: &str) -> Option<&str> {
     let mut path = function;
     loop {
         let rest = path.trim_start_matches(['<', '&', '(', '[', '*']);

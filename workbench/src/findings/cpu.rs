@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use flamegraphs::capture::system_call;
 use flamegraphs::names;
-use flamegraphs::profile::{Location, LocationId, Profile};
+use flamegraphs::profile::{Location, LocationId, Profile, Sample};
 use reports::findings::{CpuRow, CpuTable, ENTERING};
 
 use crate::attach::hot::{Shown, innermost, is_asking, shown};
@@ -23,22 +23,31 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
     let mut rows: BTreeMap<Held, (CpuRow, HashMap<u32, f64>)> = BTreeMap::new();
     let (mut total_s, mut inside_s, mut named_s) = (0.0, 0.0, 0.0);
-    for sample in profile.samples().iter().filter(|sample| !is_asking(profile, sample)) {
+    let samples: Vec<&Sample> = profile.samples().iter().filter(|sample| !is_asking(profile, sample)).collect();
+    for id in samples.iter().flat_map(|sample| &sample.stack) {
+        known.entry(*id).or_insert_with(|| shown(&owners, profile, profile.location(*id)));
+    }
+    let told =
+        |sample: &Sample| -> Vec<&Shown> { sample.stack.iter().filter_map(|id| known.get(id)).flatten().collect() };
+    let mut callers = names::Callers::default();
+    for (number, sample) in samples.iter().enumerate() {
+        callers.learn(number, &owned(&told(sample)), u64::try_from(sample.values[value]).unwrap_or(0));
+    }
+    for sample in &samples {
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one profile")]
         let seconds = sample.values[value] as f64 * 1e-9;
-        for id in &sample.stack {
-            known.entry(*id).or_insert_with(|| shown(&owners, profile, profile.location(*id)));
-        }
-        let frames: Vec<&Shown> = sample.stack.iter().filter_map(|id| known.get(id)).flatten().collect();
+        let frames = told(sample);
         total_s += seconds;
         let inside = || sample.stack.iter().map(|id| profile.location(*id)).filter(|at| is_of_program(profile, at));
         if inside().next().is_some() {
             inside_s += seconds;
             named_s += if inside().any(|at| !at.lines.is_empty()) { seconds } else { 0.0 };
         }
-        let at = innermost(&frames);
-        let (function, file, line) = at.map_or((String::new(), String::new(), 0), |at| {
-            let frame = frames[at];
+        // A stack that broke off in a library is its caller's, with all that is in it.
+        let caller = callers.of(&owned(&frames)).map(|(number, at)| told(samples[number])[at]);
+        let at = innermost(&frames).filter(|_| caller.is_none());
+        let held = caller.or(at.map(|at| frames[at]));
+        let (function, file, line) = held.map_or((String::new(), String::new(), 0), |frame| {
             (frame.function.clone(), frame.file.clone(), u32::try_from(frame.line).unwrap_or(0))
         });
         let thread = names::thread_name(sample.label("thread").unwrap_or_default());
@@ -76,6 +85,11 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     rows.truncate(MOST);
     let named = if inside_s > 0.0 { named_s / inside_s } else { 1.0 };
     Some(CpuTable { total_s, rows, named })
+}
+
+/// A stack as [`names::Callers`] takes it.
+fn owned<'a>(frames: &[&'a Shown]) -> Vec<(&'a str, Option<names::Whose>)> {
+    frames.iter().map(|frame| (frame.function.as_str(), frame.whose)).collect()
 }
 
 /// Whether an address is in the program's own file: the first of the mappings.

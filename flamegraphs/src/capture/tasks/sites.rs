@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::capture::address_space::AddressSpace;
 use crate::capture::recording::{Recording, seen_by};
 use crate::capture::symbols::{Place, Symbols};
-use crate::names::{self, Owners};
+use crate::names::{self, Callers, Owners};
 
 /// Frames of a site that are kept, leaf first.
 const MOST_FRAMES: usize = 24;
@@ -119,7 +119,29 @@ fn classified<'a>(stacks: Vec<Vec<Frame>>, executables: impl Iterator<Item = &'a
     let executables: Vec<&str> = executables.iter().map(AsRef::as_ref).collect();
     let all = stacks.iter().flatten().map(|frame| (frame.function.as_str(), frame.file.as_str()));
     let owners = Owners::of(all, &executables);
-    stacks.into_iter().map(|frames| classify(&owners, frames)).collect()
+    let owned = |frames: &[Frame]| -> Vec<(String, Option<names::Whose>)> {
+        let known = |frame: &Frame| match whose(&owners, frame) {
+            Whose::Program => Some(names::Whose::Program),
+            Whose::Library => Some(names::Whose::Dependency),
+            Whose::Tokio | Whose::Standard => None,
+        };
+        frames.iter().map(|frame| (frame.function.clone(), known(frame))).collect()
+    };
+    let mut callers = Callers::default();
+    for (number, frames) in stacks.iter().enumerate() {
+        callers.learn(number, &borrowed(&owned(frames)), 1);
+    }
+    // A stack that broke off in a library goes on with who calls that.
+    let rest = |frames: &[Frame]| -> Vec<Frame> {
+        let found = callers.of(&borrowed(&owned(frames)));
+        found.map(|(number, at)| stacks[number][at..].to_vec()).unwrap_or_default()
+    };
+    let whole = stacks.iter().map(|frames| [frames.as_slice(), &rest(frames)].concat());
+    whole.map(|frames| classify(&owners, frames)).collect()
+}
+
+fn borrowed(frames: &[(String, Option<names::Whose>)]) -> Vec<(&str, Option<names::Whose>)> {
+    frames.iter().map(|(function, whose)| (function.as_str(), *whose)).collect()
 }
 
 /// What a stack of frames, leaf first, is about.

@@ -42,8 +42,7 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
     let share = (wait.total_s / operations / mean).min(1.0);
-    // A loop that sleeps a set number of times, while nobody else does anything for the operation, waits for its own work.
-    let set = (count - count.round()).abs() <= WHOLE * count && !others_work(joined, &wait.kind, operations);
+    let set = is_set(joined, &wait.kind, count, operations);
     // So does the timer that ticks whether there are operations or not: under full load it hardly fires for each of them.
     let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= LOOKS;
     (count >= LOOKS && share >= LEAST && often && !set).then(|| Cause {
@@ -61,6 +60,12 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
         culprit: Some(culprit),
         foremost: false,
     })
+}
+
+/// Whether waits are a number that the program chose: a loop that waits a set number of times, while nobody else does anything
+/// for the operation, waits for its own work.
+pub(super) fn is_set(joined: &Joined<'_>, kind: &str, count: f64, operations: f64) -> bool {
+    (count - count.round()).abs() <= WHOLE * count && !others_work(joined, kind, operations)
 }
 
 /// Whether tasks of another type, or the blocking pool, do something for each operation.
@@ -92,7 +97,18 @@ pub(super) fn is_tick(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool
         return false;
     }
     // Where work is done for each operation the two phases are alike, and neither is small.
-    each_phase(joined, kind, site).is_none_or(|each| each < TICKS)
+    each_phase(joined, kind, site).is_none_or(|each| each < TICKS) && !works_in_turn(joined, kind, site)
+}
+
+/// Whether a task waits elsewhere, for a time or the network, for each operation: what it is asked for takes that long, and
+/// its tick is beside.
+fn works_in_turn(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
+    let waits = joined.trace.into_iter().flat_map(|trace| &trace.waits).filter(|wait| wait.kind == kind);
+    let elsewhere = waits.filter_map(|wait| wait.site.as_ref()).filter(|other| {
+        let own = matches!(other.cause, TraceCause::Timer | TraceCause::Socket);
+        own && !other.looks_like(site) && !other.beside_others
+    });
+    elsewhere.map(|other| each_phase(joined, kind, other).unwrap_or(0.0)).any(|each| each >= ONE_EACH)
 }
 
 /// Whether a task is spawned for each operation, in the open loop or under full load.

@@ -2,7 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceWait};
+use crate::run::{TraceCause, TraceSite, TraceWait};
 
 pub(super) const SLUG: &str = "never-answered";
 /// Part of the operations that must be missing, and how many at least.
@@ -10,6 +10,23 @@ const LEAST: f64 = 0.001;
 const LEAST_COUNT: u64 = 2;
 /// Waits of this part of the timeout are of operations that were given up.
 const OF_TIMEOUT: f64 = 0.8;
+
+/// Who also watches its connection while it waits is seen at the socket when what it waits for told nobody where to wake it:
+/// the place that tasks of its type otherwise wait in, where there is one only.
+fn beside_a_connection<'a>(joined: &Joined<'a>) -> Option<&'a TraceSite> {
+    let trace = joined.trace?;
+    let waits = || trace.waits.iter().filter(|wait| joined.serves(&wait.kind));
+    let stuck = waits().find(|wait| {
+        let at_socket = |site: &TraceSite| site.cause == TraceCause::Socket && site.beside_others;
+        wait.longest_s >= OF_TIMEOUT * joined.timeout_s && wait.site.as_ref().is_some_and(at_socket)
+    })?;
+    let within = |site: &&TraceSite| {
+        let own = !site.own.is_empty() && !site.beside_others;
+        own && !matches!(site.cause, TraceCause::Socket | TraceCause::Timer | TraceCause::Yield)
+    };
+    let mut usual = waits().filter(|wait| wait.kind == stuck.kind).filter_map(|wait| wait.site.as_ref()).filter(within);
+    usual.next().filter(|_| usual.next().is_none())
+}
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let failed = joined.failed;
@@ -39,6 +56,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         task.waits_at.as_ref().is_some_and(|site| !matches!(site.cause, TraceCause::Socket | TraceCause::Timer))
     });
     let site = stuck.and_then(|wait| wait.site.as_ref()).or_else(|| idle.and_then(|task| task.waits_at.as_ref()));
+    let site = site.or_else(|| beside_a_connection(joined));
     let mut evidence = vec![format!(
         "{missing} of {} operations ({}) were not answered within {}",
         failed.scheduled,

@@ -5,7 +5,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, ENTERING};
 use crate::run::{TraceCause, TraceWait};
 
-use super::latency_pinned::each_phase;
+use super::latency_pinned::{each_phase, is_set};
 use super::long_poll_cpu::{self, OWN_WORK_S};
 
 pub(super) const SLUG: &str = "repeated-work";
@@ -15,6 +15,8 @@ const CALLS: f64 = 60.0;
 const WAKES: f64 = 25.0;
 /// Attempts that were given up, for each operation: one timer may as well be the time that its work takes.
 const GIVEN_UP: f64 = 1.7;
+/// Waits of an operation in one place from which they are round trips that could be one: a few are how protocols work.
+const ROUND_TRIPS: f64 = 5.0;
 /// CPU for an operation from which what is built for it counts, seconds; and the part of it that allocations must be.
 const BUILDS_S: f64 = 0.000_4;
 const BUILDS: f64 = 0.15;
@@ -34,6 +36,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(system_calls(joined).or_else(|| uncounted_calls(joined)));
     causes.extend(herd(joined));
     causes.extend(attempts(joined));
+    causes.extend(round_trips(joined));
     causes.extend(same_work(joined));
     Answer::of(causes, || match calls(joined) {
         Some((count, what)) => format!("{count:.1} {what} for each operation"),
@@ -192,6 +195,48 @@ fn attempts(joined: &Joined<'_>) -> Option<Cause> {
         next: joined.again("trace"),
         proof: "trace",
         depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Each operation waits for the network, or for a time, again and again in one place, a set number of times: questions that are
+/// asked one after the other.
+fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let mean = joined.usual_s()?.max(1e-9);
+    let asks = |wait: &&TraceWait| {
+        let Some(site) = wait.site.as_ref().filter(|site| !site.beside_others && !site.own.is_empty()) else {
+            return false;
+        };
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let count = wait.count as f64 / operations;
+        let set = match site.cause {
+            TraceCause::Socket => true,
+            // Who looks again and again whether somebody else is done has another mechanism.
+            TraceCause::Timer => is_set(joined, &wait.kind, count, operations),
+            _ => false,
+        };
+        let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
+        set && often && count >= ROUND_TRIPS && wait.total_s / operations >= LEAST * mean && joined.serves(&wait.kind)
+    };
+    let wait = trace.waits.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let culprit = wait.site.as_ref().and_then(innermost)?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
+    let share = (wait.total_s / operations / mean).min(1.0);
+    Some(Cause {
+        rule: SLUG,
+        title: format!("each operation waits {count:.0} times, one after the other, in {}", culprit.function),
+        share,
+        evidence: vec![
+            format!("{} waits of {} each for {operations:.0} operations", wait.count, time(each)),
+            format!("together {} of the latency", percent(share)),
+        ],
+        refuted_by: "asked at once, or in one question, they would take as long".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 4,
         culprit: Some(culprit),
         foremost: false,
     })

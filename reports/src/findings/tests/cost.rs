@@ -207,3 +207,27 @@ fn two_causes_that_explain_as_much_are_left_open_with_an_experiment() {
     trace.polls[1] = blocked(0.6);
     assert_eq!(of(&trace).undecided, [], "one explains twice as much");
 }
+
+#[test]
+fn round_trips_are_many_waits_in_one_place_one_after_the_other() {
+    let of = |cause, count: u64, total_s| {
+        let mut trace = trace();
+        trace.waits.push(wait(SERVER, site(cause, &[("app::ask", 29)]), count, total_s, 0.01));
+        found(&joined(&trace, felt(0.02, 0.000_1)))
+    };
+    let asked = [is("repeated-work", "app::ask", 29)];
+    assert_eq!(of(TraceCause::Timer, 9000, 18.0), asked);
+    assert_eq!(of(TraceCause::Socket, 9400, 18.0), asked);
+    assert_eq!(of(TraceCause::Socket, 4000, 18.0), [], "four are how protocols work");
+    assert_eq!(of(TraceCause::Socket, 9000, 1.0), [], "a quarter of the latency");
+    assert_eq!(
+        of(TraceCause::Timer, 9400, 18.0),
+        [is("latency-pinned", "app::ask", 29)],
+        "the number varies: it looks"
+    );
+    assert_eq!(of(TraceCause::Channel, 9000, 18.0), [], "somebody else has its own mechanism");
+    let mut library = trace();
+    let bare = TraceSite { own: Vec::new(), ..site(TraceCause::Socket, &[("hyper::read", 5)]) };
+    library.waits.push(wait(SERVER, bare, 9000, 18.0, 0.01));
+    assert_eq!(found(&joined(&library, felt(0.02, 0.000_1))), [], "a library reads in pieces");
+}

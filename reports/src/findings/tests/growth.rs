@@ -31,7 +31,8 @@ fn tasks_that_are_left_are_told_from_those_in_flight_and_from_a_few() {
     assert_eq!(of(1000, 0), grown);
     assert_eq!(of(1000, 510), [], "half of them end");
     assert_eq!(of(99, 0), [], "one for ten operations");
-    let few = left(19, 0, 19, TraceCause::Notify);
+    let mut few = left(19, 0, 19, TraceCause::Notify);
+    few.waits[0].count = 100;
     let seldom = Joined { traced: Some((100, 0.004)), ..joined(&few, felt(0.000_3, 0.000_1)) };
     assert_eq!(found(&seldom), [], "fewer than twenty");
 }

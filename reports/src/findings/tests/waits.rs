@@ -237,3 +237,29 @@ fn operations_that_are_late_are_told_from_those_that_nobody_answers() {
     assert_eq!(of(TraceCause::Socket, 2.0, 20, 1000), [], "somebody else does not answer");
     assert_eq!(of(TraceCause::Timer, 2.0, 20, 1000), [], "it means to wait");
 }
+
+#[test]
+fn who_watches_its_connection_too_is_held_against_where_it_otherwise_waits() {
+    let stuck = |usual: &[&str]| {
+        let mut trace = trace();
+        let beside = TraceSite { beside_others: true, ..site(TraceCause::Socket, &[("app::serve", 37)]) };
+        trace.waits[0] = wait(SERVER, beside, 1000, 90.0, 2.1);
+        for function in usual {
+            trace.waits.push(wait(SERVER, site(TraceCause::Other, &[(function, 40)]), 1200, 5.0, 0.006));
+        }
+        let failed = Failed { scheduled: 1000, timeouts: 15, unanswered: 0 };
+        found(&Joined { failed, ..joined(&trace, felt(0.008, 0.03)) })
+    };
+    assert_eq!(stuck(&["app::poll_next"]), [is("never-answered", "app::poll_next", 40)]);
+    assert_eq!(stuck(&["app::poll_next", "app::other"]), [], "it may be either");
+    assert_eq!(stuck(&[]), []);
+}
+
+#[test]
+fn a_task_that_works_in_turn_and_ticks_beside_is_no_tick() {
+    let mut trace = behind_a_task(300);
+    trace.waits.push(wait("app::clerk", site(TraceCause::Timer, &[("app::accept", 36)]), 900, 3.0, 0.01));
+    assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), []);
+    trace.waits[3].count = 400;
+    assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [is("latency-pinned", "app::bank", 31)]);
+}
