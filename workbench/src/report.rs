@@ -318,14 +318,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
     doubts.extend(limited(variants));
     doubts.extend(repeated(run));
     doubts.extend(memory_limit::doubts(variants));
-    let thin: Vec<String> = profiles
-        .iter()
-        .filter(|profile| profile.coverage.is_some_and(|coverage| coverage < flamegraphs::Coverage::LOW))
-        .map(|profile| format!("`{}`", profile.variant))
-        .collect();
-    if !thin.is_empty() {
-        doubts.push(format!("less than 90 % of the CPU used was seen by the CPU profile of {}", thin.join(", ")));
-    }
+    doubts.extend(thin(profiles));
     doubts.extend(program::doubts(run));
     doubts.extend(sittings::doubts(run));
     let cut: u64 = run.trials.iter().filter_map(|t| t.drain.as_ref()).map(|d| d.cut).sum();
@@ -335,11 +328,48 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
     doubts
 }
 
+/// Which CPU profiles saw too little, and why where that is known.
+fn thin(profiles: &[ProfileSummary]) -> Option<String> {
+    let low =
+        |profile: &&ProfileSummary| profile.coverage.is_some_and(|coverage| coverage < flamegraphs::Coverage::LOW);
+    let thin: Vec<&ProfileSummary> = profiles.iter().filter(low).collect();
+    let names: Vec<String> = thin.iter().map(|profile| format!("`{}`", profile.variant)).collect();
+    let half = |profile: &&ProfileSummary| profile.source.contains(flamegraphs::capture::WITHOUT_KERNEL);
+    let because = if thin.iter().any(half) {
+        ": what it used within system calls is seen only by root or with CAP_PERFMON"
+    } else {
+        ""
+    };
+    (!names.is_empty())
+        .then(|| format!("less than 90 % of the CPU used was seen by the CPU profile of {}{because}", names.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use reports::run::Machine;
 
     use super::*;
+
+    #[test]
+    fn thin_profiles_are_named_with_the_reason_where_it_is_known() {
+        let profile = |variant: &str, coverage, source: &str| ProfileSummary {
+            variant: variant.into(),
+            coverage: Some(coverage),
+            source: source.into(),
+            ..ProfileSummary::default()
+        };
+        let whole = "perf events at 999 Hz from outside";
+        let half = format!("{whole}, without the kernel's side; 3 records were lost");
+        assert_eq!(thin(&[profile("a", 0.95, whole)]), None);
+        let told = |profiles: &[ProfileSummary]| thin(profiles).unwrap();
+        insta::assert_snapshot!(
+            [told(&[profile("a", 0.8, whole), profile("b", 0.7, whole)]), told(&[profile("a", 0.8, &half)])].join("\n"),
+            @r"
+        less than 90 % of the CPU used was seen by the CPU profile of `a`, `b`
+        less than 90 % of the CPU used was seen by the CPU profile of `a`: what it used within system calls is seen only by root or with CAP_PERFMON
+        "
+        );
+    }
 
     #[test]
     fn configuration_that_nobody_planned_is_told() {

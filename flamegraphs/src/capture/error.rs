@@ -42,9 +42,14 @@ pub enum CaptureError {
 /// What would have to change, by the errors that perf_event_open(2) lists.
 fn hint(source: &io::Error) -> String {
     match source.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => match paranoid() {
+        Some(code @ (libc::EACCES | libc::EPERM)) => match paranoid() {
             Some(level) if level > 2 => format!(
                 "kernel.perf_event_paranoid is {level}; `sysctl kernel.perf_event_paranoid=2` or CAP_PERFMON allows it"
+            ),
+            // The kernel's own refusal of its side; filters answer EPERM.
+            Some(level) if level > 1 && code == libc::EACCES => format!(
+                "the kernel's side of a process is seen by root, with CAP_PERFMON, or where kernel.perf_event_paranoid is \
+                 1 or less; here it is {level}"
             ),
             _ => "a container's seccomp filter or a security module forbids it; allow `perf_event_open`, or add \
                   CAP_PERFMON"

@@ -23,7 +23,7 @@ mod waits;
 pub use error::CaptureError;
 pub use limits::{Coarser, Excess, Limits};
 pub use recorder::{Options, Recorder};
-pub use recording::{OnCpu, Recording, Taken, Thread, Waiting};
+pub use recording::{OnCpu, Recording, Taken, Thread, WITHOUT_KERNEL, Waiting};
 pub use symbolize::symbolized;
 pub use system_calls::SystemCalls;
 pub use tasks::system_call;

@@ -15,6 +15,9 @@ use crate::profile::{BuildError, Builder, Label, LocationId, Mapping, Profile, S
 /// Addresses from here on are the kernel's (the upper half of the address space).
 const KERNEL: u64 = 1 << 63;
 
+/// What [`Recording::sampler`] says where the kernel does not let us see its own side.
+pub const WITHOUT_KERNEL: &str = "without the kernel's side";
+
 /// A thread that was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thread {
@@ -120,7 +123,7 @@ impl Recording {
     /// Who sampled, in words.
     pub fn sampler(&self) -> String {
         let hz = 1e9 / self.period_ns.max(1) as f64;
-        let kernel = if self.kernel { "" } else { ", without the kernel's side" };
+        let kernel = if self.kernel { String::new() } else { format!(", {WITHOUT_KERNEL}") };
         format!("perf events at {hz:.0} Hz from outside{kernel}")
     }
 

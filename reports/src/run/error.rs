@@ -16,6 +16,18 @@ pub enum RunError {
         /// Cause.
         source: io::Error,
     },
+    /// Nobody lets us keep runs there.
+    #[error(
+        "cannot create {}: {source}; runs go into the nearest `.workbench` at or above this folder, and WORKBENCH_DIR=FOLDER \
+         keeps them elsewhere",
+        path.display()
+    )]
+    NoPlace {
+        /// Where.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
     /// A file of the run does not hold what it must.
     #[error("{}{}: {problem}; {fix}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
     Damaged {

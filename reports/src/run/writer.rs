@@ -67,7 +67,13 @@ impl RunWriter {
         check_name(name)?;
         let id = format!("{}-{}-{}", name.stamp, slug(&plan.scenario), name.letters);
         let runs = root.join(paths::RUNS);
-        fs::create_dir_all(&runs).map_err(RunError::io("create", &runs))?;
+        let no_place = |path: &Path, source: io::Error| match source.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
+                RunError::NoPlace { path: path.to_owned(), source }
+            }
+            _ => RunError::io("create", path)(source),
+        };
+        fs::create_dir_all(&runs).map_err(|error| no_place(&runs, error))?;
         let ignore = root.join(".gitignore");
         if !ignore.exists() {
             files::write(&ignore, b"*\n")?;
@@ -75,7 +81,7 @@ impl RunWriter {
         let path = runs.join(&id);
         fs::create_dir(&path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => RunError::Exists { id: id.clone() },
-            _ => RunError::io("create", &path)(error),
+            _ => no_place(&path, error),
         })?;
         for folder in [paths::TRIALS, paths::EVIDENCE] {
             let folder = path.join(folder);

@@ -34,6 +34,16 @@ fn runs_are_never_overwritten() {
 }
 
 #[test]
+fn where_no_run_can_be_kept_it_is_said_how_to_keep_them_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = create(&file.join(".workbench"), &["a"]).unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, RunError::NoPlace { .. }) && told.contains("WORKBENCH_DIR=FOLDER"), "{told}");
+}
+
+#[test]
 fn an_edited_ignore_file_stays() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(".gitignore"), "!baselines\n").unwrap();

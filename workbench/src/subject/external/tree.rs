@@ -198,4 +198,44 @@ mod tests {
         }
         leader.wait().unwrap();
     }
+
+    /// User and system ticks of processes, by `/proc` itself.
+    fn ticks(pids: &[i32]) -> u64 {
+        pids.iter().filter_map(|pid| member(*pid)).map(|member| member.own_ticks).sum()
+    }
+
+    #[test]
+    fn what_children_use_is_counted_though_the_one_that_was_started_only_waits() {
+        let marker = "t-tree-usage";
+        let mut leader = Command::new("sh")
+            .args(["-c", "for i in 1 2; do sh -c 'while :; do :; done' & done; wait"])
+            .env(MARKER, marker)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let tree = Tree::new(leader.id(), marker);
+        let signal = |signal| {
+            for member in tree.alive() {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(member.pid), signal);
+            }
+        };
+        let (own, mut children) = (leader.id().cast_signed(), Vec::new());
+        while children.len() != 2 || children.iter().any(|pid| ticks(&[*pid]) == 0) {
+            children = tree.alive().into_iter().map(|member| member.pid).filter(|pid| *pid != own).collect();
+            std::thread::yield_now();
+        }
+        // Standing still, all clocks say the same.
+        signal(nix::sys::signal::Signal::SIGSTOP);
+        let stopped =
+            |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "));
+        while !children.iter().all(stopped) {
+            std::thread::yield_now();
+        }
+        let (by_proc, used) = (ticks(&[children.as_slice(), &[own]].concat()) as f64, tree.usage().cpu_s / tick_s());
+        signal(nix::sys::signal::Signal::SIGKILL);
+        leader.wait().unwrap();
+        assert!(by_proc >= 2.0, "{by_proc} ticks");
+        // `stat` cuts user and system time of each process off to whole ticks.
+        assert!(by_proc <= used + 1e-6 && used <= by_proc + 2.0 * 3.0, "{used} ticks, {by_proc} by /proc");
+    }
 }

@@ -58,3 +58,33 @@ fn what_cannot_be_read_says_why_once() {
     assert_eq!(missing.len(), 1);
     assert_eq!(missing["io"], "/proc/1/io cannot be read (Permission denied (os error 13))");
 }
+
+#[test]
+fn figures_are_those_of_a_process_and_all_that_it_started() {
+    let mut leader = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "for i in 1 2; do sh -c 'while :; do :; done' & all=\"$all $!\"; done; read line; kill $all; wait",
+        ])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut reader = Reader::new(leader.id());
+    let mut last = KernelSample::default();
+    // The leader waits: CPU time of more than a tick is its children's.
+    while last.threads != Some(3) || last.cpu_s.is_none_or(|used| used < 0.02) {
+        reader.renewed = None;
+        reader.sample(Duration::from_millis(reader.samples.len() as u64));
+        last = reader.samples.last().unwrap().clone();
+    }
+    let family = process::family(leader.id());
+    let own = fs::read_to_string(format!("/proc/{}/stat", leader.id())).ok().and_then(|text| process::stat(&text));
+    drop(leader.stdin.take());
+    leader.wait().unwrap();
+    assert_eq!(family.len(), 3);
+    assert!(last.resident > own.map(|stat| stat.resident), "of three processes more is resident than of one");
+    assert!(last.descriptors >= Some(3 * 2), "{last:?}");
+    let known = |pid: &u32| reader.running.last.contains_key(pid) || reader.ticks.last.contains_key(pid);
+    assert!(family.iter().all(known), "{family:?}");
+}
