@@ -1,5 +1,6 @@
 //! What each kind of evidence costs: CPU per operation and throughput of a subject with it, against without, paired in one
-//! run of the product.
+//! run of the product. Evidence trials come after the measured ones, so that drift of the machine is in the ratio: `nothing`
+//! is the last measured trial of each variant against those before it, and what that differs from 1 means nothing.
 //!
 //! `cargo bench -p workbench --bench evidence [-- SCENARIO]`
 
@@ -45,8 +46,11 @@ fn main() {
 fn of_run(trials: &Path) -> BTreeMap<String, [Vec<f64>; 2]> {
     let mut measured: BTreeMap<String, [Vec<f64>; 2]> = BTreeMap::new();
     let mut watched: Vec<(String, String, [f64; 2])> = Vec::new();
-    for entry in std::fs::read_dir(trials).unwrap().flatten() {
-        let Ok(text) = std::fs::read_to_string(entry.path().join("trial.json")) else { continue };
+    let mut folders: Vec<_> = std::fs::read_dir(trials).unwrap().flatten().map(|entry| entry.path()).collect();
+    // In the order of trials.
+    folders.sort();
+    for folder in folders {
+        let Ok(text) = std::fs::read_to_string(folder.join("trial.json")) else { continue };
         let trial: serde_json::Value = serde_json::from_str(&text).unwrap();
         let metric = |name: &str| trial["metrics"][name].as_f64().unwrap_or(f64::NAN);
         let both = [metric("cpu_per_op"), metric("capacity")];
@@ -57,6 +61,12 @@ fn of_run(trials: &Path) -> BTreeMap<String, [Vec<f64>; 2]> {
         }
     }
     let mut ratios: BTreeMap<String, [Vec<f64>; 2]> = BTreeMap::new();
+    for [cpu, capacity] in measured.values() {
+        let ([before @ .., last], [.., last_capacity]) = (cpu.as_slice(), capacity.as_slice()) else { continue };
+        let both = [last / median(before.to_vec()), last_capacity / median(capacity[..before.len()].to_vec())];
+        let all = ratios.entry("nothing".to_owned()).or_default();
+        all.iter_mut().zip(both).for_each(|(all, ratio)| all.extend(Some(ratio).filter(|ratio| ratio.is_finite())));
+    }
     for (variant, kind, both) in watched {
         let Some(without) = measured.get(&variant) else { continue };
         let all = ratios.entry(kind).or_default();

@@ -17,8 +17,8 @@ pub(crate) struct Cost {
     pub(crate) disk: u64,
     /// Bytes of the picture.
     pub(crate) picture: u64,
-    /// What the kernel found no room for.
-    pub(crate) lost: u64,
+    /// What the kernel found no room for, where that is told.
+    pub(crate) lost: Option<u64>,
 }
 
 impl Cost {
@@ -31,7 +31,7 @@ impl Cost {
         let mut line = format!(
             "{name:<22} {:>9} {:>8} {:>7.2} {:>15.2} {:>8.2} {:>10.0} {:>10.1} {:>13.2}",
             self.samples,
-            self.lost,
+            self.lost.map_or_else(|| "n/a".to_owned(), |lost| lost.to_string()),
             self.cpu_s,
             each(self),
             self.wait_s,

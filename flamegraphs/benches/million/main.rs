@@ -17,6 +17,10 @@ use std::process::{Child, Command, Stdio};
 
 use cost::Cost;
 
+/// Who watches; perf and inferno where there is no mode.
+const WATCHERS: [(Option<&str>, &str); 3] =
+    [(None, "perf, inferno"), (Some("pointers"), "ours, frame pointers"), (Some("unwinding"), "ours, 8 KiB of stack")];
+
 /// Samples a second of CPU of a thread. Far beyond what anybody should ask for, so that a million come together soon.
 const HZ: u32 = 19_997;
 const MODE: &str = "MILLION_MODE";
@@ -34,26 +38,29 @@ fn main() {
     let program = Watched(again("subject").stdout(Stdio::null()).spawn().expect("this program, once more"));
     println!("{wanted} samples wanted: {seconds:.1} s of {} threads at {HZ} Hz\n", subject::THREADS);
     println!("{}", Cost::HEADING);
-    let mut reference = None;
     for round in 1..=2 {
-        match peers::run(program.0.id(), seconds, &folder) {
-            Ok(cost) => {
-                println!("{}", cost.line("perf, inferno", None));
-                reference = Some(cost);
-            }
-            Err(missing) => println!("perf, inferno: skipped: {missing}"),
+        let mut costs = Vec::new();
+        // Who is first in one round is last in the next; ratios are to perf's and inferno's of the same round.
+        let mut order = WATCHERS;
+        if round == 2 {
+            order.reverse();
         }
-        for (mode, name) in [("pointers", "ours, frame pointers"), ("unwinding", "ours, 8 KiB of stack")] {
-            match ours::watch(mode, program.0.id(), seconds, &folder) {
-                Ok(cost) => println!("{}", cost.line(name, reference.as_ref())),
-                Err(refused) => println!("{name}: skipped: {refused}"),
+        for (mode, name) in order {
+            let cost = match mode {
+                None => peers::run(program.0.id(), seconds, &folder),
+                Some(mode) => ours::watch(mode, program.0.id(), seconds, &folder),
+            };
+            match cost {
+                Ok(cost) => costs.push((mode, name, cost)),
+                Err(missing) => println!("{name}: skipped: {missing}"),
             }
         }
-        println!(
-            "{}",
-            if round == 1 { "" } else { "\nRatios are ours ÷ perf's and inferno's of the same round; CPU by sample." }
-        );
+        let reference = costs.iter().find(|(mode, ..)| mode.is_none()).map(|(.., cost)| cost.clone());
+        for (mode, name, cost) in &costs {
+            println!("{}", cost.line(name, reference.as_ref().filter(|_| mode.is_some())));
+        }
     }
+    println!("\nRatios are ours ÷ perf's and inferno's of the same round; CPU by sample.");
     drop(program);
     let _ = std::fs::remove_dir_all(&folder);
 }

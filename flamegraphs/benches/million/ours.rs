@@ -32,7 +32,15 @@ pub(crate) fn watch(mode: &str, pid: u32, seconds: f64, folder: &Path) -> Result
     let number = |text: &str| text.parse::<f64>().map_err(|error| error.to_string());
     let (samples, lost, wait_s) = (number(next()?)?, number(next()?)?, number(next()?)?);
     let disk = size(&picture.with_extension("pb.gz"));
-    Ok(Cost { samples: samples as u64, cpu_s, wait_s, peak_kib, disk, picture: size(&picture), lost: lost as u64 })
+    Ok(Cost {
+        samples: samples as u64,
+        cpu_s,
+        wait_s,
+        peak_kib,
+        disk,
+        picture: size(&picture),
+        lost: Some(lost as u64),
+    })
 }
 
 /// The other process.

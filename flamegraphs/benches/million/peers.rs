@@ -41,7 +41,7 @@ pub(crate) fn run(pid: u32, seconds: f64, folder: &Path) -> Result<Cost, String>
         peak_kib: recording_kib.max(script_kib + collapse_kib).max(draw_kib),
         disk: size(&data) + size(&folded),
         picture: size(&picture),
-        lost: 0,
+        lost: None,
     })
 }
 

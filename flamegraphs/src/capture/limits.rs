@@ -1,7 +1,8 @@
 //! What one recording keeps at most, and what it says where that was not enough.
 
-/// Stands in a stack for callers that were not kept: an address that nobody has, between user space and the kernel's.
-pub(super) const NO_CALLERS: u64 = 1 << 62;
+/// Stands in a stack for callers that were not kept: an address that nobody has, on the kernel's side, so that nobody takes
+/// it for a function of the program.
+pub(super) const NO_CALLERS: u64 = u64::MAX;
 /// How a picture shows it.
 pub(super) const NO_CALLERS_NAME: &str = "[callers not kept]";
 /// How threads that are not told apart are called.

@@ -58,10 +58,18 @@ fn sentence(variant: &VariantSummary) -> Option<String> {
     let level = |level: &&crate::run::LevelSummary| {
         let p99 = level.p99.map(|p99| format!(", p99 {}", number::seconds(p99))).unwrap_or_default();
         let answered = number::count(level.throughput.round());
-        format!("{} {answered}/s{p99}", words::plural(u64::from(level.concurrency), "client", "clients"))
+        let failed = failed(level).map(|share| format!(", {share} failed")).unwrap_or_default();
+        format!("{} {answered}/s{p99}{failed}", words::plural(u64::from(level.concurrency), "client", "clients"))
     };
     let each: Vec<String> = shown.iter().map(level).collect();
     Some(format!("{}: {}", text::name(&variant.name), each.join("; ")))
+}
+
+/// Share of the operations of a level that failed, where any did.
+fn failed(level: &crate::run::LevelSummary) -> Option<String> {
+    #[allow(clippy::cast_precision_loss, reason = "operations of a moment")]
+    let percent = 100.0 * level.failed as f64 / (level.answered + level.failed).max(1) as f64;
+    (level.failed > 0).then(|| if percent < 1.0 { "less than 1 %".to_owned() } else { format!("{percent:.0} %") })
 }
 
 #[cfg(test)]
@@ -103,6 +111,13 @@ mod tests {
             sentence(&VariantSummary { name: "new".into(), levels, ..VariantSummary::default() }).unwrap_or_default()
         };
         let rising = vec![level(1, 800.0), level(4, 3000.0), level(32, 2500.0)];
+        let failing = |failed| LevelSummary { answered: 900, failed, ..level(64, 900.0) };
+        let failing = [1, 300].map(|failed| told(vec![level(1, 800.0), failing(failed)])).join("\n");
+        assert_eq!(
+            failing,
+            "new: 1 client 800/s, p99 1.00 ms; 64 clients 900/s, p99 64.0 ms, less than 1 % failed\n\
+             new: 1 client 800/s, p99 1.00 ms; 64 clients 900/s, p99 64.0 ms, 25 % failed"
+        );
         insta::assert_snapshot!(
             [told(rising), told(vec![level(1, 800.0), level(4, 3000.0)]), told(vec![level(2, 800.0)]), told(vec![])]
                 .join("\n")

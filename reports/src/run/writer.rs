@@ -67,7 +67,7 @@ impl RunWriter {
         check_name(name)?;
         let id = format!("{}-{}-{}", name.stamp, slug(&plan.scenario), name.letters);
         let runs = root.join(paths::RUNS);
-        let no_place = |path: &Path, source: io::Error| match source.kind() {
+        let no_place = |path: &Path, source: std::io::Error| match source.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
                 RunError::NoPlace { path: path.to_owned(), source }
             }

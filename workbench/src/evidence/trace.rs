@@ -33,7 +33,8 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &TaskTrace) -> any
     let trace = rows(recorded);
     anyhow::ensure!(
         trace.kinds.iter().any(|kind| kind.polls > 0 || kind.in_poll > 0),
-        "not one task was polled while the process was traced ({} hits)",
+        "not one task was polled while the process was traced ({} hits): tokio is in it, but what it did ran outside of \
+         tokio's tasks",
         recorded.hits
     );
     writer.trace(variant, &trace)?;

@@ -71,6 +71,14 @@ pub enum LoadError {
         /// Why, and what to do about it.
         problem: String,
     },
+    /// HTTP/2 without TLS, which the other side does not speak.
+    #[error("cannot speak HTTP/2 with {target}: {problem}; `--protocol http1` asks for no more than HTTP/1.1")]
+    Protocol {
+        /// Address.
+        target: String,
+        /// What it does instead.
+        problem: String,
+    },
     /// What was asked for goes with nothing that the driver can do.
     #[error("{problem}")]
     Unsupported {

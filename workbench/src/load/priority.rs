@@ -25,7 +25,7 @@ pub struct DriverPriority {
 
 impl DriverPriority {
     /// Asks for the calling thread, and reads back what it got.
-    pub(crate) fn obtain() -> Self {
+    pub fn obtain() -> Self {
         let exact_timers = set_current_timer_slack(Some(NonZeroU64::MIN)).is_ok();
         // For the kernel, process 0 is the calling thread.
         let before = getpriority_process(None).unwrap_or(0);

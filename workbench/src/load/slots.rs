@@ -202,11 +202,7 @@ impl Failure {
             Self::NoPort => "no local port is left for another connection".into(),
             Self::NoTls => "the server does not speak TLS: is it `http` rather than `https`?".into(),
             Self::TlsSpoken => "the server speaks TLS: is it `https` rather than `http`?".into(),
-            Self::Certificate => {
-                "the certificate is not trusted, or not for this host: name its authority by `tls_ca`, or set \
-                 `tls_insecure`"
-                    .into()
-            }
+            Self::Certificate => "the certificate is not trusted, or not for this host".into(),
             Self::Protocol => "the server speaks none of the protocols offered (ALPN)".into(),
             Self::Handshake => "no TLS connection could be agreed".into(),
             Self::NotHttp2 => "the answer is not HTTP/2".into(),

@@ -17,7 +17,9 @@ pub enum TraceError {
     )]
     NoSource,
     /// No rights.
-    #[error("uprobes are refused ({source}): they need root or CAP_PERFMON, in a container of the host's own; {SEEN}")]
+    #[error(
+        "uprobes are refused ({source}): they need root or CAP_PERFMON (in a container: the host's own), and no seccomp filter that forbids perf_event_open; {SEEN}"
+    )]
     Refused {
         /// What `perf_event_open` answered.
         source: io::Error,

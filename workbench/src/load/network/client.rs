@@ -3,6 +3,7 @@
 use std::io;
 
 use super::endpoint::Endpoint;
+use super::once;
 use crate::load::LoadError;
 use crate::load::slots::{Ending, Failure};
 
@@ -73,7 +74,17 @@ impl Unreachable {
         let target = endpoint.address.to_string();
         match self {
             Self::Io(source) => LoadError::Unreachable { target, source },
-            Self::Greeting(failure) => LoadError::Tls { target, problem: failure.label(&[]) },
+            Self::Greeting(failure) if endpoint.tls.is_none() => {
+                LoadError::Protocol { target, problem: failure.label(&[]) }
+            }
+            Self::Greeting(failure) => {
+                // The hot path does not keep what was wrong with a certificate: another look tells.
+                let looked = if failure == Failure::Certificate { once::refused(endpoint) } else { None };
+                LoadError::Tls { target, problem: looked.unwrap_or_else(|| failure.label(&[])) }
+            }
+            Self::Silent if endpoint.tls.is_none() => {
+                LoadError::Protocol { target, problem: "it says nothing within 5 s".into() }
+            }
             Self::Silent => {
                 let problem = "it accepts connections and says nothing within 5 s: does it speak TLS at all?".into();
                 LoadError::Tls { target, problem }

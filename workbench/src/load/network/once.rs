@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, StreamOwned};
@@ -67,6 +68,19 @@ impl Disagreed {
     }
 }
 
+/// How long another look may take.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Why an endpoint refuses TLS for good, by another connection; `None` where this one is agreed, or says nothing.
+pub(super) fn refused(endpoint: &Endpoint) -> Option<String> {
+    let stream = TcpStream::connect_timeout(&endpoint.address, LOOK).ok()?;
+    stream.set_read_timeout(Some(LOOK)).and_then(|()| stream.set_write_timeout(Some(LOOK))).ok()?;
+    match talk(endpoint, stream) {
+        Err(Unagreed::Ever(why)) => Some(why),
+        Err(Unagreed::Now(_)) | Ok(_) => None,
+    }
+}
+
 /// Agrees on TLS over a connected stream, where the endpoint has it. Times out as the stream does.
 ///
 /// # Errors
@@ -81,11 +95,13 @@ pub fn talk(endpoint: &Endpoint, mut stream: TcpStream) -> Result<Box<dyn Talk>,
     while connection.is_handshaking() {
         if let Err(error) = connection.complete_io(&mut stream) {
             let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            return Err(match inner.map(tls::failure) {
-                Some(failure @ (Failure::Certificate | Failure::Protocol | Failure::NoTls)) => {
-                    Unagreed::Ever(failure.label(&[]))
+            return Err(match inner.map(|inner| (inner, tls::failure(inner))) {
+                Some((inner, Failure::Certificate)) => {
+                    let wrong = tls::certificate(inner, tls::without_port(&endpoint.host));
+                    Unagreed::Ever(format!("{wrong}; {}", tls::TAKEN_BY))
                 }
-                Some(failure) => Unagreed::Now(failure.label(&[])),
+                Some((_, failure @ (Failure::Protocol | Failure::NoTls))) => Unagreed::Ever(failure.label(&[])),
+                Some((_, failure)) => Unagreed::Now(failure.label(&[])),
                 None => Unagreed::Now(error.to_string()),
             });
         }

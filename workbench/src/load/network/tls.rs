@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
     SignatureScheme,
@@ -16,6 +18,10 @@ use super::Protocol;
 use super::endpoint::{Endpoint, Tls};
 use crate::load::LoadError;
 use crate::load::slots::Failure;
+
+/// How a certificate is taken that was not.
+pub(super) const TAKEN_BY: &str =
+    "`--tls-ca FILE` (`tls_ca`) trusts whoever signed it, `--insecure` (`tls_insecure`) takes any";
 
 /// Makes TLS connections to one endpoint.
 #[derive(Debug, Clone)]
@@ -43,9 +49,10 @@ impl TlsClient {
             Tls::Insecure => {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
             }
-            Tls::System => builder.with_root_certificates(roots(None).map_err(refuse)?).with_no_client_auth(),
+            Tls::System => builder.with_root_certificates(machine().map_err(refuse)?).with_no_client_auth(),
             Tls::Authorities(file) => {
-                builder.with_root_certificates(roots(Some(file)).map_err(refuse)?).with_no_client_auth()
+                let listed = Listed::new(file, provider).map_err(refuse)?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(listed)).with_no_client_auth()
             }
         };
         let offered: &[&[u8]] = match endpoint.protocol {
@@ -69,18 +76,18 @@ impl TlsClient {
     }
 }
 
-/// Certificate authorities of this machine and of a file.
-fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
+/// Certificate authorities of this machine.
+fn machine() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let Some(file) = file else {
-        return if roots.is_empty() {
-            Err("this machine has no certificate authorities: name one by `--tls-ca` (`tls_ca`), or take any by `--insecure` \
-                 (`tls_insecure`)".into())
-        } else {
-            Ok(roots)
-        };
-    };
+    if roots.is_empty() {
+        return Err(format!("this machine has no certificate authorities: {TAKEN_BY}"));
+    }
+    Ok(roots)
+}
+
+/// Certificates in a file.
+fn listed(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = file.display();
     let given = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -88,14 +95,11 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     if given.is_empty() {
         return Err(format!("{shown} holds no certificate (PEM, `-----BEGIN CERTIFICATE-----`)"));
     }
-    for certificate in given {
-        roots.add(certificate).map_err(|error| format!("{shown} holds a certificate that cannot be used: {error}"))?;
-    }
-    Ok(roots)
+    Ok(given)
 }
 
 /// A host without its port; an IPv6 address without its brackets.
-fn without_port(host: &str) -> &str {
+pub(super) fn without_port(host: &str) -> &str {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split(']').next().unwrap_or(rest);
     }
@@ -121,7 +125,8 @@ pub(super) fn failure(error: &Error) -> Failure {
 /// What is wrong with the certificate of a host.
 pub(super) fn certificate(error: &Error, host: &str) -> String {
     match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // A bad signature is that of another authority of the same name.
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             format!("the certificate of {host} is signed by nobody whom this machine trusts, perhaps by itself")
         }
         Error::InvalidCertificate(
@@ -135,6 +140,72 @@ pub(super) fn certificate(error: &Error, host: &str) -> String {
         }
         Error::NoCertificatesPresented => format!("{host} shows no certificate"),
         other => format!("the certificate of {host} is not trusted ({other})"),
+    }
+}
+
+/// Takes what authorities of the machine and of a file have signed; and a certificate that is in the file itself, though it
+/// is that of an authority: one that `openssl req -x509` makes is both.
+#[derive(Debug)]
+struct Listed {
+    signed: Arc<WebPkiServerVerifier>,
+    listed: Vec<CertificateDer<'static>>,
+}
+
+impl Listed {
+    fn new(file: &Path, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+        let listed = listed(file)?;
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for certificate in &listed {
+            let unusable = |error| format!("{} holds a certificate that cannot be used: {error}", file.display());
+            roots.add(certificate.clone()).map_err(unusable)?;
+        }
+        let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(Self { signed: signed.map_err(|error| error.to_string())?, listed })
+    }
+}
+
+impl ServerCertVerifier for Listed {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.signed.verify_server_cert(certificate, chain, name, ocsp, now) {
+            // An authority's, or nobody's: dates are looked at before.
+            Err(Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::UnknownIssuer))
+                if self.listed.contains(certificate) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.signed.supported_verify_schemes()
     }
 }
 

@@ -112,7 +112,7 @@ impl Driving<'_> {
                 Err(SubjectError::Refused(format!("operation `{operation}`: {problem}")))
             }
             Err(LoadError::Unsupported { problem }) => Err(SubjectError::Refused(problem)),
-            Err(error @ (LoadError::Unreachable { .. } | LoadError::Tls { .. })) => {
+            Err(error @ (LoadError::Unreachable { .. } | LoadError::Tls { .. } | LoadError::Protocol { .. })) => {
                 Err(running.failed(&format!("failed during {during}: {error}")))
             }
             Err(error) => Err(SubjectError::Ours(format!("during {during}: {error}"))),

@@ -48,16 +48,38 @@ fn a_certificate_is_trusted_by_its_authority_only() {
     other.write_all(certificates::server(&[]).1.as_bytes()).unwrap();
     let unknown = trusting(Tls::Authorities(other.path().to_owned()));
     let elsewhere = Endpoint { host: "shop.test:443".into(), ..known };
-    for refused in [unknown, elsewhere] {
+    for (refused, why) in
+        [(unknown, "is signed by nobody whom this machine trusts"), (elsewhere, "is not for shop.test;")]
+    {
         for protocol in [Protocol::Auto, Protocol::Http1, Protocol::Http2] {
             let endpoint = Endpoint { protocol, ..refused.clone() };
             let error = drive_open(&endpoint, &fixture::open(20), &GO).unwrap_err().to_string();
-            assert!(error.contains("certificate is not trusted"), "{error}");
+            assert!(error.contains(why) && error.contains("--tls-ca"), "{error}");
         }
     }
     let empty = tempfile::NamedTempFile::new().unwrap();
     let error = drive_open(&trusting(Tls::Authorities(empty.path().to_owned())), &fixture::open(1), &GO).unwrap_err();
     assert!(error.to_string().contains("holds no certificate"), "{error}");
+}
+
+/// As `openssl req -x509` makes it: an authority's, shown by a server.
+#[test]
+fn a_certificate_that_signed_itself_is_taken_where_it_is_listed() {
+    let (config, pem) = certificates::authority();
+    let server = Server::secure(config, |_, _| answer("200 OK", ""));
+    let trusting = |tls| Endpoint { tls: Some(tls), protocol: Protocol::Http1, ..server.target() };
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(pem.as_bytes()).unwrap();
+    let listed = trusting(Tls::Authorities(file.path().to_owned()));
+    assert_eq!(sums(&drive_open(&listed, &fixture::open(20), &GO).unwrap()), [20, 0, 0, 0]);
+    // For its own name alone, and nowhere else than where it is listed.
+    let elsewhere = Endpoint { host: "shop.test:443".into(), ..listed };
+    let error = drive_open(&elsewhere, &fixture::open(20), &GO).unwrap_err().to_string();
+    assert!(error.contains("the certificate is not for shop.test"), "{error}");
+    std::fs::write(file.path(), certificates::authority().1).unwrap();
+    let unlisted = trusting(Tls::Authorities(file.path().to_owned()));
+    let error = drive_open(&unlisted, &fixture::open(20), &GO).unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
 }
 
 #[test]
@@ -110,7 +132,7 @@ fn a_look_over_tls_says_whether_it_is_worth_waiting() {
     let other = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(other.path(), certificates::server(&[]).1).unwrap();
     let Err(refused) = talk(&http1(Tls::Authorities(other.path().to_owned())), stream()) else { panic!("agreed") };
-    assert!(matches!(&refused, Unagreed::Ever(why) if why.contains("certificate is not trusted")), "{refused}");
+    assert!(matches!(&refused, Unagreed::Ever(why) if why.contains("signed by nobody")), "{refused}");
     let plain = Server::start(|_, _| answer("200 OK", ""));
     let stream = std::net::TcpStream::connect(plain.target().address).unwrap();
     let Err(refused) = talk(&insecure(plain.target()), stream) else { panic!("agreed") };
