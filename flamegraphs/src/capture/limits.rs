@@ -28,7 +28,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Some 400 MiB, were all of them reached.
     fn default() -> Self {
-        Self { times: 4 << 20, stack_bytes: 64 << 20, threads: 1 << 17, processes: 1 << 12, pairs: 2 << 20 }
+        Self { times: 4 << 20, stack_bytes: 32 << 20, threads: 1 << 17, processes: 1 << 12, pairs: 2 << 20 }
     }
 }
 

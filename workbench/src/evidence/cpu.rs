@@ -217,13 +217,39 @@ mod tests {
 
     const OF: Gathered<'_> = Gathered { variant: "broken", trial: 7, operations: 100, limit_s: None };
 
-    #[test]
-    fn trials_of_a_variant_are_one_profile_that_tells_them_apart() {
-        let folder = tempfile::tempdir().unwrap();
+    fn writer(folder: &Path) -> RunWriter {
         let wish = crate::session::Wish { scenario: "http-service".into(), seed: Some(1), ..Default::default() };
         let plan = crate::session::prepare(&wish, &crate::Catalog::builtin()).unwrap().plan;
         let name = reports::run::writer::RunName { stamp: "20260102-030405", letters: "abcd" };
-        let mut writer = RunWriter::create(folder.path(), name, &plan, "", &crate::machine::read()).unwrap();
+        RunWriter::create(folder, name, &plan, "", &crate::machine::read()).unwrap()
+    }
+
+    #[test]
+    fn a_recording_beyond_its_limits_is_kept_and_says_until_when_it_is_whole() {
+        use flamegraphs::capture::{Coarser, Thread};
+
+        let mut recording = Recording::default();
+        (recording.period_ns, recording.wall_s, recording.ended_ns) = (1_000_000, 2.0, 5_000_000_000);
+        recording.threads = vec![Thread { pid: 1, tid: 7, name: "worker".into(), samples: 4, ended_ns: None }];
+        (recording.stacks, recording.counts) = (vec![(1, vec![1 << 63])], vec![(0, 0, 4)]);
+        recording.excess.callers = Coarser { count: 3, from_ns: 4_000_000_000 };
+        let record = CpuRecord::of(recording);
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        write_recording(&mut writer, &OF, &record).unwrap();
+        let within = reports::run::load(writer.path()).unwrap().evidence_folder("broken");
+        let kept = summary(writer.path(), &within, "broken", None, None);
+        assert_eq!((kept.samples, kept.missing), (4, None));
+        let said = "from 1.0 s on there were too many different stacks";
+        assert!(kept.source.contains(said), "{}", kept.source);
+        let notice = super::super::notice(&super::super::Recorded::CpuFromOutside(Box::new(record)));
+        assert!(notice.is_some_and(|notice| notice.starts_with(said)));
+    }
+
+    #[test]
+    fn trials_of_a_variant_are_one_profile_that_tells_them_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
         for trial in [7, 9, 9] {
             write(&mut writer, &Gathered { trial, operations: 10 * u64::from(trial), ..OF }, &recorded()).unwrap();
         }
