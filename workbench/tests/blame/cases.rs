@@ -68,7 +68,7 @@ pub(crate) const CASES: &[Case] = &[
     case("cancelled", &["never-answered"], 120, 16),
     Case { has_line: false, ..case("checksum", &["wrong-build"], 120, 16) },
     case("cold-map", &["poll-blocked"], 80, 16),
-    Case { has_quota: true, ..case("crowd", &["throttled"], 20, 16) },
+    Case { has_quota: true, ..case("crowd", &["throttled"], 45, 16) },
     case("gather", &["waiting-on-owner", "throughput-pinned", "ready-not-polled"], 120, 16),
     case("herd", &["repeated-work"], 60, 16),
     case("impatient", &["repeated-work"], 60, 16),
