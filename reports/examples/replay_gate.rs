@@ -12,12 +12,13 @@ use reports::replay::{Options, ReplayError, Rule, read, replay, text};
 const USAGE: &str = "\
 usage: replay_gate FILE.csv[.gz] [options]
   --metric COLUMN       the metric (default: cap_cpu_us, cpu_per_op, cpu_us or cap_ops_s, the first there is)
-  --base LABEL[,LABEL]  labels of identical programs (default: A, A1, A2 …)
+  --base LABEL[,LABEL]  labels of identical programs (default: A, A1, A2 … or base, main, old …)
   --pairs N[,N]         budgets (default: 8,12,16,24,32 … as far as the file has blocks)
   --swaps N             label swaps for false alarms (default 20000)
   --resamples N         resamples for what is found (default 2000)
   --margin PERCENT      margin of `same` (default: 3 for CPU, 5 for capacity, 10 for latency)
   --least PERCENT       smallest estimate that counts as a difference (default 0: any that is shown)
+  --alpha P             error rate of the gate over all looks (default 0.008)
   --seed N              seed of swaps and resamples (default 1)
   --gate-only           leave out the other tools' rules
   --json                one JSON document";
@@ -79,6 +80,11 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Asked>, S
             "--resamples" => options.resamples = number(&name, &value()?)?,
             "--margin" => options.margin = Some(percent(&name, &value()?)?),
             "--least" => options.least_effect = percent(&name, &value()?)?,
+            "--alpha" => {
+                let asked = value()?;
+                let alpha = asked.trim().parse().ok().filter(|alpha: &f64| 0.0 < *alpha && *alpha < 1.0);
+                options.alpha = alpha.ok_or_else(|| format!("{name}: `{asked}` is no number between 0 and 1"))?;
+            }
             "--seed" => options.seed = number(&name, &value()?)?,
             unknown if unknown.starts_with('-') => return Err(format!("unknown option {unknown}")),
             _ if path.is_some() => return Err(format!("one file only; {word} is a second")),

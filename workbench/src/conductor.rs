@@ -1,9 +1,10 @@
 //! Conducts a plan: trial by trial, each recorded before the next begins.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reports::run::writer::RunWriter;
-use reports::run::{Event, Plan, PlannedTrial, Settings, Status, TrialOutcome, TrialRecord};
+use reports::run::{Count, Event, Plan, PlannedTrial, Settings, Status, TrialOutcome, TrialRecord};
 
 use scenarios::knobs;
 
@@ -45,6 +46,16 @@ impl Ending {
 pub trait Referee {
     /// Takes in a measured trial that ended well; true where no more are needed.
     fn enough(&mut self, trial: &TrialRecord) -> bool;
+
+    /// Whether the plan's evidence is wanted, once enough was measured.
+    fn wants_evidence(&self) -> bool {
+        false
+    }
+
+    /// Takes in what an evidence trial counted, or why it did not; true where no more are needed.
+    fn counted(&mut self, _trial: &PlannedTrial, _counts: Result<BTreeMap<String, Count>, String>) -> bool {
+        false
+    }
 }
 
 /// What the conductor needs besides the plan.
@@ -104,7 +115,12 @@ fn preflight(plan: &Plan, stage: &mut Stage<'_>) -> anyhow::Result<Option<Ending
 }
 
 fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
+    let mut measured = false;
+    let mut kept = Vec::new();
     for &trial in left {
+        if measured && trial.kind.evidence().is_none() {
+            continue;
+        }
         if stage.stop.load(Ordering::Relaxed) {
             return Ok(Ending::Interrupted);
         }
@@ -115,13 +131,22 @@ fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -
         match attempted(trial, stage) {
             Ok(data) => {
                 let heard = stage.referee.is_some().then(|| data.record.clone());
-                record(trial, data, limit_s, stage)?;
-                if let (Some(referee), Some(record)) = (&mut stage.referee, heard)
-                    && trial.kind.evidence().is_none()
-                    && referee.enough(&record)
-                {
-                    tracing::debug!(index = trial.index, "decided: the rest of the plan is left out");
-                    return Ok(Ending::Complete);
+                // A gate counts in every trial, and explains with one of each side: to name what was seen takes longer than
+                // the trial did.
+                let counted_only = stage.referee.is_some() && kept.contains(&(&trial.variant, trial.kind));
+                kept.push((&trial.variant, trial.kind));
+                let counts = record(trial, data, (limit_s, counted_only), stage)?;
+                if let (Some(referee), Some(record)) = (&mut stage.referee, heard) {
+                    let done = if trial.kind.evidence().is_some() {
+                        referee.counted(trial, counts)
+                    } else {
+                        measured |= referee.enough(&record);
+                        measured && !referee.wants_evidence()
+                    };
+                    if done {
+                        tracing::debug!(index = trial.index, "decided: the rest of the plan is left out");
+                        return Ok(Ending::Complete);
+                    }
                 }
             }
             Err(SubjectError::Failed { reason, stderr }) if trial.kind.evidence().is_some() => {
@@ -132,7 +157,10 @@ fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -
                     format!("{reason}; its last words: {}", last_line(&stderr))
                 };
                 stage.listener.hear(&Happening::TrialFailed { trial, reason: &because });
-                finish(trial, TrialOutcome::EvidenceMissing { because }, stage)?;
+                finish(trial, TrialOutcome::EvidenceMissing { because: because.clone() }, stage)?;
+                if stage.referee.as_mut().is_some_and(|referee| referee.counted(trial, Err(because))) {
+                    return Ok(Ending::Complete);
+                }
             }
             Err(SubjectError::Failed { reason, stderr }) => {
                 stage.listener.hear(&Happening::TrialFailed { trial, reason: &reason });
@@ -169,12 +197,28 @@ fn attempted(trial: &PlannedTrial, stage: &mut Stage<'_>) -> Result<TrialData, S
     }
 }
 
-fn record(trial: &PlannedTrial, data: TrialData, limit_s: Option<f64>, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+/// What evidence counted by metric, or why it did not.
+type Counts = Result<BTreeMap<String, Count>, String>;
+
+/// Keeps a trial; what its evidence counted is known also where the evidence itself could not be written.
+fn record(
+    trial: &PlannedTrial,
+    mut data: TrialData,
+    (limit_s, counted_only): (Option<f64>, bool),
+    stage: &mut Stage<'_>,
+) -> anyhow::Result<Counts> {
     let line = one_line(&data);
+    let mut counts = match &data.recorded {
+        Some(Ok(recorded)) => evidence::counts::of(recorded, data.answered),
+        Some(Err(because)) => Err(because.clone()),
+        None => Ok(BTreeMap::new()),
+    };
+    data.record.counts = counts.clone().unwrap_or_default();
     stage.writer.trial(&data.record, &data.intervals, &data.timeline, &data.log)?;
     let mut outcome = data.record.outcome.clone();
     match data.recorded {
         None => {}
+        Some(Ok(_)) if counted_only => {}
         Some(Ok(recorded)) => {
             let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
             let gathered =
@@ -191,9 +235,14 @@ fn record(trial: &PlannedTrial, data: TrialData, limit_s: Option<f64>, stage: &m
     if let TrialOutcome::EvidenceMissing { because } = &outcome {
         stage.listener.hear(&Happening::Warning(&format!("evidence of `{}` is missing: {because}", trial.variant)));
     }
+    if let (TrialOutcome::EvidenceMissing { because }, Ok(none)) = (&outcome, &counts)
+        && none.is_empty()
+    {
+        counts = Err(because.clone());
+    }
     finish(trial, outcome, stage)?;
     stage.listener.hear(&Happening::TrialFinished { trial, result: &line });
-    Ok(())
+    Ok(counts)
 }
 
 fn finish(trial: &PlannedTrial, outcome: TrialOutcome, stage: &mut Stage<'_>) -> anyhow::Result<()> {

@@ -18,6 +18,9 @@ use crate::session::{Session, Wish};
 
 /// What a person can do about a suspect: the command that measures both programs side by side, or what it lacks.
 pub fn next(history: &History, suspect: &Suspect, shelf: &Shelf) -> String {
+    if same_program(suspect) {
+        return SAME.to_owned();
+    }
     let (before, after) = (kept(shelf, &suspect.before_binary), kept(shelf, &suspect.after_binary));
     match (before, after) {
         (Some(before), Some(after)) => format!(
@@ -29,6 +32,13 @@ pub fn next(history: &History, suspect: &Suspect, shelf: &Shelf) -> String {
         (None, _) => not_kept(&suspect.before),
         (_, None) => not_kept(&suspect.after),
     }
+}
+
+/// Why there is nothing to measure side by side.
+const SAME: &str = "both runs measured the very same program: the machine or the settings changed, not the code";
+
+fn same_program(suspect: &Suspect) -> bool {
+    suspect.before_binary == suspect.after_binary && !suspect.before_binary.is_empty()
 }
 
 fn not_kept(run: &str) -> String {
@@ -79,6 +89,9 @@ pub fn settle(
         let (before, after) = (suspect.before.clone(), suspect.after.clone());
         Rerun { before, after, run, verdict, sentence }
     };
+    if same_program(suspect) {
+        return Ok((told(None, None, SAME.to_owned()), None));
+    }
     let (before, after) = match (kept(shelf, &suspect.before_binary), kept(shelf, &suspect.after_binary)) {
         (Some(before), Some(after)) => (before, after),
         (None, _) => return Ok((told(None, None, not_kept(&suspect.before)), None)),

@@ -26,6 +26,8 @@ pub struct Request<'a> {
     pub evidence: &'a [EvidenceKind],
     /// Trials of each variant for CPU evidence, at least one: several tell differences from chance.
     pub evidence_trials: u32,
+    /// As many of every other kind, too: a gate judges by what several count.
+    pub every_kind: bool,
     /// Gather it at the rate for incidents, where its kind has one.
     pub incident: bool,
     /// How CPU evidence is sampled, where it is among them.
@@ -54,6 +56,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         blocks,
         evidence,
         evidence_trials,
+        every_kind,
         incident,
         cpu,
         heap,
@@ -81,7 +84,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
             push(None, variant, TrialKind::Evidence(*kind));
         }
         // Blocks, too: what drifts meanwhile is in both sides of a pair.
-        let further = if *kind == EvidenceKind::Cpu { evidence_trials.saturating_sub(1) } else { 0 };
+        let further = if every_kind || *kind == EvidenceKind::Cpu { evidence_trials.saturating_sub(1) } else { 0 };
         for _ in 0..further {
             let mut shuffled: Vec<&Variant> = variants.iter().collect();
             shuffled.shuffle(&mut order);
@@ -163,6 +166,14 @@ pub fn seconds(plan: &Plan, to_run: impl Fn(&PlannedTrial) -> bool) -> f64 {
         _ => 0.0,
     };
     plan.trials.iter().filter(|trial| to_run(trial)).map(|trial| each + climb(trial)).sum()
+}
+
+/// Expected seconds of the evidence trials of a plan.
+pub fn evidence_seconds(plan: &Plan) -> f64 {
+    let trials = plan.trials.iter().filter(|trial| trial.kind.evidence().is_some()).count();
+    #[allow(clippy::cast_precision_loss, reason = "a handful")]
+    let trials = trials as f64;
+    trials * (trial_seconds(&plan.phases) + EVIDENCE_EXTRA_S)
 }
 
 /// Expected seconds of one trial, but for the ladder.

@@ -158,8 +158,8 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         Amount::AsTheScenarioSays | Amount::Quick => resolved.scenario.trial.blocks,
     };
     let recorded = own_arrivals(&mut resolved);
-    let plan =
-        plan_of(wish, &resolved, blocks, (&evidence, evidence_trials), &build_info::read(), recorded.as_deref())?;
+    let gathered = EvidenceAmount::of_cpu(&evidence, evidence_trials);
+    let plan = plan_of(wish, &resolved, blocks, gathered, &build_info::read(), recorded.as_deref())?;
     if let Amount::Within(budget) = wish.amount {
         let least_s = plan::seconds(&plan, |_| true);
         if blocks == 1 && least_s > budget.as_secs_f64() {
@@ -186,6 +186,28 @@ pub(crate) fn resolved(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Resolve
     resolve(&scenario, &wish.set, &wish.vary, &wish.variants).map_err(Refusal::usage)
 }
 
+/// Evidence to plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EvidenceAmount<'a> {
+    kinds: &'a [EvidenceKind],
+    /// Trials of each variant.
+    trials: u32,
+    /// Of every kind, not of CPU evidence alone.
+    every_kind: bool,
+}
+
+impl<'a> EvidenceAmount<'a> {
+    /// A trial of each kind, of CPU evidence several.
+    pub(crate) fn of_cpu(kinds: &'a [EvidenceKind], trials: u32) -> Self {
+        Self { kinds, trials, every_kind: false }
+    }
+
+    /// Several of every kind.
+    pub(crate) fn of_every(kinds: &'a [EvidenceKind], trials: u32) -> Self {
+        Self { kinds, trials, every_kind: true }
+    }
+}
+
 /// The plan of a resolved scenario.
 ///
 /// # Errors
@@ -194,7 +216,7 @@ pub(crate) fn plan_of(
     wish: &Wish,
     resolved: &Resolved,
     blocks: u32,
-    (evidence, evidence_trials): (&[EvidenceKind], u32),
+    evidence: EvidenceAmount<'_>,
     build: &BuildInfo,
     recorded: Option<&str>,
 ) -> anyhow::Result<Plan> {
@@ -202,8 +224,9 @@ pub(crate) fn plan_of(
         scenario: &resolved.scenario,
         variants: &resolved.variants,
         blocks,
-        evidence,
-        evidence_trials,
+        evidence: evidence.kinds,
+        evidence_trials: evidence.trials,
+        every_kind: evidence.every_kind,
         incident: wish.incident,
         cpu: sampling::resolve(wish.cpu_backend, wish.cpu_hz).map_err(Refusal::usage)?,
         heap: heap_backend(wish.heap_backend, resolved)?,

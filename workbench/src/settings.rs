@@ -32,6 +32,13 @@ pub fn place() -> std::io::Result<Place> {
     }
 }
 
+/// The user's folder for what can be made again (XDG Base Directory Specification 0.8): `XDG_CACHE_HOME`, else `.cache` in
+/// `HOME`.
+pub fn cache_folder() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))
+}
+
 /// Whether colour is unwanted (<https://no-color.org>).
 pub fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())

@@ -4,6 +4,8 @@ set -uo pipefail
 
 out=.workbench/ci
 mkdir -p "$out"
+# A runner that keeps its folder has those of the job before.
+rm -f "$out/comment.md" "$out/junit.xml"
 arguments=(gate)
 [ -n "${SCENARIO:-}" ] && arguments+=("$SCENARIO")
 [ -n "${AGAINST_REV:-}" ] && arguments+=(--against-rev "$AGAINST_REV")

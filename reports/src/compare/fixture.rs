@@ -115,6 +115,7 @@ pub(crate) fn trial(planned: &PlannedTrial, metrics: BTreeMap<String, f64>) -> T
         duration_s: 3.0,
         effective: [("runtime.worker_threads".to_owned(), "2".to_owned())].into(),
         metrics,
+        counts: BTreeMap::new(),
         operations: vec![operation("orders", true, 2_000), operation("login", false, 500)],
         driver: DriverRecord::default(),
         noise: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A named cause.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Variant.
@@ -31,6 +32,7 @@ pub struct Finding {
 }
 
 /// A place in a program.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Culprit {
     /// Function.
@@ -42,6 +44,7 @@ pub struct Culprit {
 }
 
 /// A mechanism that was looked for and is not there.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuledOut {
     /// Variant.
@@ -53,6 +56,7 @@ pub struct RuledOut {
 }
 
 /// Evidence that findings could not use, or only in part.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unused {
     /// Variant.
@@ -66,6 +70,7 @@ pub struct Unused {
 }
 
 /// Causes that the evidence does not tell apart.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undecided {
     /// Variant.

@@ -1,5 +1,6 @@
 //! Limits on what is counted: error rates by exact bounds, counts trial by trial.
 
+use super::counters::{self, Source};
 use super::{Bound, Limit, LimitVerdict, Side};
 use crate::run::TrialRecord;
 use crate::stats::{Clustered, Counted, Design, clustered_ratio};
@@ -19,6 +20,8 @@ pub(super) enum Kind {
     Share,
     /// A count that no trial may exceed.
     EachTrial,
+    /// Events among operations of evidence trials, pooled.
+    FromEvidence,
 }
 
 /// How this limit is judged.
@@ -26,6 +29,8 @@ pub(super) fn kind(limit: &Limit) -> Kind {
     match (limit.metric.as_str(), limit.bound) {
         ("error_rate", _) | ("errors" | "timeouts" | "unanswered", Bound::Change(_)) => Kind::Share,
         ("errors" | "timeouts" | "unanswered", Bound::Value(_)) => Kind::EachTrial,
+        // Whether a program is ours changes who counts, not whether.
+        (metric, _) if matches!(counters::source(metric, true), Source::Counted(_)) => Kind::FromEvidence,
         _ => Kind::Measured,
     }
 }
@@ -64,9 +69,9 @@ pub(super) fn share(
     }
     let of = |side: Clustered| format!("{} of {}", side.events, side.exposure);
     let mut counts = match limit.bound {
-        Bound::Value(bound) => absolute(&candidate, bound, limit, design.alpha(), part),
+        Bound::Value(bound) => absolute(&candidate, (bound, 1.0), limit, design.alpha(), part),
         Bound::Change(_) if base.exposure <= 0.0 => return None,
-        Bound::Change(change) => relative(&before, &after, change, limit, design.alpha(), part),
+        Bound::Change(change) => relative(&before, &after, (change, FLOOR), limit, design.alpha(), part),
     };
     counts.told = match limit.bound {
         Bound::Value(_) => format!("{} operations{}", of(candidate), bursts(&[candidate], after.len())),
@@ -102,12 +107,23 @@ fn spent(design: &Design, look: Option<usize>, last: bool) -> f64 {
     }
 }
 
-fn absolute(counted: &Clustered, bound: f64, limit: &Limit, alpha: f64, part: f64) -> Counts {
-    let (events, operations) = (counted.events, counted.exposure);
-    let (sure_low, sure_high) = counted.interval(alpha * part / 2.0);
-    let (low, high) = counted.interval(crate::stats::INTERVAL_ALPHA * part / 2.0);
+/// Judges a side by itself; a share times `scale` is a value in the metric's unit.
+pub(super) fn absolute(
+    counted: &Clustered,
+    (bound, scale): (f64, f64),
+    limit: &Limit,
+    alpha: f64,
+    part: f64,
+) -> Counts {
+    let events = counted.events;
+    let interval = |level: f64| {
+        let (low, high) = counted.interval(level * part / 2.0);
+        (low * scale, high * scale)
+    };
+    let (sure_low, sure_high) = interval(alpha);
+    let (low, high) = interval(crate::stats::INTERVAL_ALPHA);
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    let estimate = events as f64 / operations;
+    let estimate = events as f64 / counted.exposure * scale;
     let verdict = match limit.side {
         // No operation failed: there is nothing that a limit could have been broken by.
         Side::Below if high <= bound => Some(LimitVerdict::Held),
@@ -117,13 +133,21 @@ fn absolute(counted: &Clustered, bound: f64, limit: &Limit, alpha: f64, part: f6
         _ => None,
     };
     let why = (verdict.is_none() && events == 0 && limit.side == Side::Below)
-        .then(|| format!("none failed, and {operations} operations are too few to show a share as small as that"));
+        .then(|| "none was seen, and these are too few operations to show a part as small as that".to_owned());
     Counts { verdict, estimate: Some(estimate), low: Some(low), high: Some(high), why, told: String::new() }
 }
 
-fn relative(base: &[Counted], candidate: &[Counted], change: f64, limit: &Limit, alpha: f64, part: f64) -> Counts {
+/// Judges two sides; differences below `floor` events per operation count for nothing.
+pub(super) fn relative(
+    base: &[Counted],
+    candidate: &[Counted],
+    (change, floor): (f64, f64),
+    limit: &Limit,
+    alpha: f64,
+    part: f64,
+) -> Counts {
     // Test and interval have levels of their own, and few trials widen each by its level.
-    let at = |level: f64| clustered_ratio(base, candidate, level * part / 2.0, FLOOR);
+    let at = |level: f64| clustered_ratio(base, candidate, level * part / 2.0, floor);
     let (Some(found), Some(sure)) = (at(crate::stats::INTERVAL_ALPHA), at(alpha)) else { return Counts::default() };
     let none = candidate.iter().all(|trial| trial.events == 0);
     let bound = 1.0 + change;

@@ -8,13 +8,14 @@
 
 use std::collections::BTreeSet;
 
+use super::counters::{self, Evidence};
 use super::counts::{self, Counts};
+use super::scale::{against, beyond_nothing, edge, from_bound, question};
 use super::words::sentence;
 use super::{Bound, Limit, LimitOutcome, LimitVerdict, Side, Stopped};
 use crate::compare::pairs::{collect, value, well_ended};
-use crate::metric::Better;
 use crate::run::{TrialRecord, Verdict};
-use crate::stats::{self, Conclusion, Design, DesignError, Family, Question};
+use crate::stats::{self, Conclusion, Design, DesignError, Family};
 
 /// Limits, the variants they are for, and what was heard so far.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ pub struct Judge {
     design: Design,
     alpha: f64,
     trials: Vec<TrialRecord>,
+    evidence: Vec<Evidence>,
     pairs: usize,
     decided: Vec<Option<LimitVerdict>>,
 }
@@ -47,6 +49,8 @@ enum How {
     Counted,
     /// A count that no trial may exceed.
     EachTrial,
+    /// What evidence trials count: looked at once, when all are there.
+    FromEvidence,
 }
 
 impl Judge {
@@ -67,6 +71,7 @@ impl Judge {
                 let how = match counts::kind(limit) {
                     counts::Kind::Share => How::Counted,
                     counts::Kind::EachTrial => How::EachTrial,
+                    counts::Kind::FromEvidence => How::FromEvidence,
                     counts::Kind::Measured => {
                         questions.push(question(limit));
                         How::Sequential { member: questions.len() - 1, fed: 0 }
@@ -88,9 +93,15 @@ impl Judge {
             design: Design::gate(most, alpha / all)?,
             alpha,
             trials: Vec::new(),
+            evidence: Vec::new(),
             pairs: 0,
             decided,
         })
+    }
+
+    /// Takes in what an evidence trial counted.
+    pub fn count(&mut self, evidence: Evidence) {
+        self.evidence.push(evidence);
     }
 
     /// Takes in a measured trial; at the end of a block it looks, where a look is due.
@@ -104,8 +115,9 @@ impl Judge {
         for index in 0..self.cells.len() {
             let verdict = match self.cells[index].how {
                 How::Sequential { .. } => self.look(index),
-                How::Counted => self.count(index, false).map(|(verdict, _)| verdict),
+                How::Counted => self.count_operations(index, false).map(|(verdict, _)| verdict),
                 How::EachTrial => self.count_each(index, false),
+                How::FromEvidence => None,
             };
             if self.decided[index].is_none() {
                 self.decided[index] = verdict;
@@ -113,12 +125,23 @@ impl Judge {
         }
     }
 
-    /// Whether more pairs would change nothing: a limit is broken or cannot be judged at all, or every one is held.
+    /// Whether more pairs would change nothing: a limit is broken or cannot be judged at all, or every one that measured
+    /// trials decide is held.
     pub fn decided(&self) -> bool {
+        let open = |(cell, verdict): (&Cell, &Option<LimitVerdict>)| cell.how != How::FromEvidence && verdict.is_none();
+        self.failed() || !self.cells.iter().zip(&self.decided).any(open)
+    }
+
+    /// Whether evidence trials are still to be counted: a gate that has failed needs none.
+    pub fn awaits_counts(&self) -> bool {
+        !self.failed() && self.cells.iter().any(|cell| cell.how == How::FromEvidence)
+    }
+
+    fn failed(&self) -> bool {
         let ends = |verdict: &Option<LimitVerdict>| {
             matches!(verdict, Some(LimitVerdict::Broken | LimitVerdict::NotComparable))
         };
-        self.decided.iter().any(ends) || self.decided.iter().all(Option::is_some)
+        self.decided.iter().any(ends)
     }
 
     /// Blocks in which every variant has ended well.
@@ -246,7 +269,7 @@ impl Judge {
                 self.measured(cell, member, conclusion, (self.decided[index], last), &mut outcome);
                 None
             }
-            How::Counted => self.count(index, last).map(|(verdict, counts)| {
+            How::Counted => self.count_operations(index, last).map(|(verdict, counts)| {
                 outcome.verdict = self.decided[index].unwrap_or(verdict);
                 outcome.estimate = counts.estimate;
                 (outcome.low, outcome.high) = (counts.low, counts.high);
@@ -259,8 +282,10 @@ impl Judge {
                 outcome.estimate = worst.as_ref().map(|worst| worst.value);
                 worst.map(|worst| worst.told)
             }
+            How::FromEvidence => self.count_evidence(cell, &mut outcome),
         };
-        if outcome.verdict == LimitVerdict::CannotTell && !last && outcome.why.is_none() {
+        let early = !last && (cell.how != How::FromEvidence || self.failed());
+        if outcome.verdict == LimitVerdict::CannotTell && early && outcome.why.is_none() {
             outcome.why = Some("the gate ended as another limit was decided".to_owned());
         }
         outcome.sentence = sentence(&cell.limit, &outcome, counted.as_deref());
@@ -314,7 +339,7 @@ impl Judge {
         }
     }
 
-    fn count(&self, index: usize, last: bool) -> Option<(LimitVerdict, Counts)> {
+    fn count_operations(&self, index: usize, last: bool) -> Option<(LimitVerdict, Counts)> {
         let cell = &self.cells[index];
         let (base, candidate) = (well_ended(&self.trials, &self.base), well_ended(&self.trials, &cell.candidate));
         let look = self.design.looks().iter().position(|look| *look == self.pairs);
@@ -323,6 +348,29 @@ impl Judge {
         }
         let all = counts::share(&base, &candidate, &cell.limit, &self.design, look, last)?;
         all.verdict.or(last.then_some(LimitVerdict::CannotTell)).map(|verdict| (verdict, all))
+    }
+
+    /// Judges by evidence; nothing of it where another limit has failed before any was gathered.
+    fn count_evidence(&self, cell: &Cell, outcome: &mut LimitOutcome) -> Option<String> {
+        let own = self.evidence.iter().filter(|one| one.variant == cell.candidate && one.counts.is_ok());
+        outcome.pairs = u32::try_from(own.count()).unwrap_or(u32::MAX);
+        if self.failed() {
+            return Some("not counted".to_owned());
+        }
+        #[allow(clippy::cast_precision_loss, reason = "families are small")]
+        let alpha = self.alpha / self.cells.len().max(1) as f64;
+        match counters::judge(&self.evidence, (&self.base, &cell.candidate), &cell.limit, alpha) {
+            Ok(counts) => {
+                outcome.verdict = counts.verdict.unwrap_or(LimitVerdict::CannotTell);
+                outcome.estimate = counts.estimate;
+                (outcome.low, outcome.high, outcome.why) = (counts.low, counts.high, counts.why);
+                Some(counts.told)
+            }
+            Err(why) => {
+                outcome.why = Some(why);
+                Some("not counted".to_owned())
+            }
+        }
     }
 
     fn count_each(&self, index: usize, last: bool) -> Option<LimitVerdict> {
@@ -338,6 +386,9 @@ impl Judge {
     fn blank(&self, cell: &Cell) -> LimitOutcome {
         let metric = cell.limit.about();
         let median = |variant: &str| {
+            if cell.how == How::FromEvidence {
+                return counters::rate(&self.evidence, variant, &cell.limit);
+            }
             if cell.how == How::Counted && cell.limit.metric == "error_rate" {
                 return counts::pooled_share(&well_ended(&self.trials, variant), &cell.limit.metric);
             }
@@ -370,6 +421,7 @@ impl Judge {
             candidate_value: median(&cell.candidate),
             pairs: u32::try_from(self.pairs).unwrap_or(u32::MAX),
             pairs_needed: None,
+            counted: cell.how == How::FromEvidence,
             why: None,
             sentence: String::new(),
         }
@@ -383,49 +435,6 @@ fn interval_level(design: &Design, pairs: usize) -> f64 {
     }
     // Without pairs there is no interval, whatever its level.
     design.ending(pairs).map_or(0.0, |design| design.interval_level(design.looks().len() - 1))
-}
-
-/// The question behind a limit: `regressed` is the answer that breaks it.
-fn question(limit: &Limit) -> Question {
-    let better = match limit.side {
-        Side::Below => Better::Lower,
-        Side::Above => Better::Higher,
-    };
-    let effect = match limit.bound {
-        Bound::Change(change) if !beyond_nothing(limit.side, change) => change.ln_1p().abs().exp_m1(),
-        _ => 0.0,
-    };
-    Question { better, margin: effect, least_effect: effect }
-}
-
-/// Whether a limit asks for more than no change: `<-10%`, `>+5%`.
-fn beyond_nothing(side: Side, change: f64) -> bool {
-    match side {
-        Side::Below => change < 0.0,
-        Side::Above => change > 0.0,
-    }
-}
-
-/// The bound on the scale of a cell's differences.
-fn edge(limit: &Limit) -> f64 {
-    match limit.bound {
-        Bound::Change(change) if !beyond_nothing(limit.side, change) => change.ln_1p(),
-        _ => 0.0,
-    }
-}
-
-/// Whether values of this unit may be zero, so that they have no ratio to a bound.
-fn may_be_zero(unit: &str) -> bool {
-    !matches!(unit, "s" | "s/op" | "B" | "B/op" | "ops/s")
-}
-
-/// A value against its bound: a logarithm where it cannot be zero.
-fn against(value: f64, bound: f64, unit: &str) -> f64 {
-    if may_be_zero(unit) || bound <= 0.0 || value <= 0.0 { value - bound } else { value.ln() - bound.ln() }
-}
-
-fn from_bound(difference: f64, bound: f64, unit: &str) -> f64 {
-    if may_be_zero(unit) || bound <= 0.0 { difference + bound } else { (difference + bound.ln()).exp() }
 }
 
 #[cfg(test)]

@@ -6,17 +6,21 @@
 //! latency.p99[login]<50ms absolute: the candidate alone
 //! error_rate<=0.1%        absolute, of all operations
 //! timeouts<=0             absolute, counted
+//! syscalls.count_per_op<+1%  relative, counted by evidence trials of both sides
 //! ```
 //!
 //! A sign before a percentage makes a limit relative; without one it is absolute, and a percentage is then a share.
 //! Pure: no I/O, no clock.
 
+mod counters;
 mod counts;
 mod judge;
 mod parse;
+mod scale;
 mod value;
 pub(crate) mod words;
 
+pub use counters::{Evidence, Source};
 pub use judge::Judge;
 pub use parse::{LimitError, parse};
 
@@ -81,9 +85,8 @@ impl Limit {
         !saturated && !["alloc.", "faults.", "ctx_switches."].iter().any(|family| self.metric.starts_with(family))
     }
 
-    /// What counts the metric, where no measured trial does: evidence, which a gate does not gather.
-    pub fn evidence(&self) -> Option<&'static str> {
-        let by = [("polls.", "tasks"), ("waits.", "tasks"), ("schedule_delay.", "tasks"), ("runqueue.", "wait")];
-        by.into_iter().find(|(family, _)| self.metric.starts_with(family)).map(|(_, kind)| kind)
+    /// What a verdict about it stands on, for a workload of ours or for a program that is not.
+    pub fn source(&self, own: bool) -> Source {
+        counters::source(&self.metric, own)
     }
 }

@@ -36,8 +36,13 @@ pub(super) fn sentence(limit: &Limit, outcome: &LimitOutcome, counted: Option<&s
     }
 }
 
-fn pairs(outcome: &LimitOutcome) -> String {
-    let (one, many) = if outcome.relative { ("pair", "pairs") } else { ("trial", "trials") };
+/// `12 pairs`: what an outcome stands on.
+pub(crate) fn pairs(outcome: &LimitOutcome) -> String {
+    let (one, many) = match (outcome.counted, outcome.relative) {
+        (true, _) => ("evidence trial", "evidence trials"),
+        (false, true) => ("pair", "pairs"),
+        (false, false) => ("trial", "trials"),
+    };
     format!("{} {}", outcome.pairs, if outcome.pairs == 1 { one } else { many })
 }
 

@@ -151,11 +151,32 @@ pub const METRICS: &[Metric] = &[
         "times a thread lost its core, per operation",
     ),
     base(
+        ("syscalls.count_per_op", "system calls per op"),
+        "1/op",
+        Lower,
+        0.01,
+        "system calls per operation, of all threads (evidence of wait)",
+    ),
+    base(
+        ("polls.count_per_op", "polls per op"),
+        "1/op",
+        Lower,
+        0.01,
+        "polls of tasks per operation (evidence of tasks, of a program that is not ours trace)",
+    ),
+    base(
+        ("tasks.spawned_per_op", "spawns per op"),
+        "1/op",
+        Lower,
+        0.01,
+        "tasks spawned per operation (evidence of tasks, of a program that is not ours trace)",
+    ),
+    base(
         ("polls.long_per_kop", "long polls"),
         "1/kop",
         Lower,
         0.10,
-        "polls over the long-poll limit per 1,000 operations",
+        "polls over 1 ms per 1,000 operations (evidence of tasks, of a program that is not ours trace)",
     ),
     base(
         ("polls.blocked_per_kop", "blocked polls"),

@@ -21,6 +21,8 @@ mod ladder;
 pub mod markdown;
 mod movers;
 mod number;
+#[cfg(test)]
+mod schema;
 mod slo;
 mod stalls;
 mod table;
@@ -30,6 +32,8 @@ pub mod terminal;
 mod tests;
 mod text;
 mod trace;
+#[cfg(test)]
+mod verdicts;
 mod waits;
 mod words;
 

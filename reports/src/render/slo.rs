@@ -46,7 +46,7 @@ pub(crate) fn sentence(slo: &Slo, burn: &BurnRate) -> String {
     }
     if burn.design_effect > 1.5 {
         said.push_str(&format!(
-            "; bad ones come in bursts, so that the interval counts operations ÷ {}",
+            "; bad ones come in bursts (trials differ {} times as much as chance has it), which the interval allows for",
             number::significant(burn.design_effect)
         ));
     }

@@ -144,8 +144,13 @@ fn paired(block: &Block) -> bool {
     of_base >= 2 || of_base == 1 && block.candidates.iter().any(Option::is_some)
 }
 
+/// What people call the program that others are measured against, without a number behind it.
+const BASES: [&str; 12] =
+    ["base", "baseline", "main", "master", "old", "before", "control", "ctl", "ref", "reference", "parent", "aa"];
+
 /// Labels of identical programs: those asked for; else those that are one letter, or the same letter and a number, of the
-/// letter that comes first (`A`, or `A1` and `A2`), however many there are.
+/// letter that comes first (`A`, or `A1` and `A2`), however many there are; else those that are called like a base
+/// (`base`, or `main-1` and `main-2`).
 fn base(table: &Table, labels: &BTreeSet<&str>, asked: &[String]) -> Result<Vec<String>, ReplayError> {
     let complain = |what: String| ReplayError::Labels {
         file: table.file.clone(),
@@ -164,15 +169,20 @@ fn base(table: &Table, labels: &BTreeSet<&str>, asked: &[String]) -> Result<Vec<
         characters.all(|character| character.is_ascii_digit()).then(|| first.to_ascii_uppercase())
     };
     let first = labels.iter().filter_map(|label| letter(label)).min();
-    let base: Vec<String> = labels
-        .iter()
-        .filter(|label| first.is_some() && letter(label) == first)
-        .map(|label| (*label).to_owned())
-        .collect();
-    if base.is_empty() {
-        return Err(complain("no labels like `A1` and `A2`: say which programs are identical with --base".to_owned()));
+    let of = |is: &dyn Fn(&str) -> bool| -> Vec<String> {
+        labels.iter().filter(|label| is(label)).map(|label| (*label).to_owned()).collect()
+    };
+    let lettered = of(&|label| first.is_some() && letter(label) == first);
+    if !lettered.is_empty() {
+        return Ok(lettered);
     }
-    Ok(base)
+    let stem = |label: &str| {
+        label.to_lowercase().trim_end_matches(|c: char| c.is_ascii_digit() || "-_. ".contains(c)).to_owned()
+    };
+    let called = BASES.into_iter().map(|name| of(&|label| stem(label) == name)).find(|found| !found.is_empty());
+    called.ok_or_else(|| {
+        complain("no labels like `A1` and `A2`, or `base`: say which programs are identical with --base".to_owned())
+    })
 }
 
 fn higher_is_better(metric: &str) -> bool {

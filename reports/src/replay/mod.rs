@@ -39,6 +39,8 @@ pub struct Options {
     pub margin: Option<f64>,
     /// Smallest estimate that counts, relative; see [`crate::stats::Question::least_effect`].
     pub least_effect: f64,
+    /// Two-sided error rate of the gate, over all looks; [`crate::stats::GATE_ALPHA`] unless another is tried.
+    pub alpha: f64,
     /// Who judges.
     pub rules: Vec<Rule>,
     /// Seed of swaps and resamples.
@@ -55,6 +57,7 @@ impl Default for Options {
             resamples: 2_000,
             margin: None,
             least_effect: 0.0,
+            alpha: crate::stats::GATE_ALPHA,
             rules: Rule::ALL.to_vec(),
             seed: 1,
         }

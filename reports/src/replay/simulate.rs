@@ -7,7 +7,7 @@ use super::rank_sum::Exact;
 use super::rules::Rule;
 use super::{Options, ReplayError};
 use crate::run::Verdict;
-use crate::stats::{self, Design, GATE_ALPHA, Question, Session, Step};
+use crate::stats::{self, Design, Question, Session, Step};
 
 /// Budgets where none are asked for, as far as there are blocks.
 const BUDGETS: [usize; 9] = [8, 12, 16, 24, 32, 48, 64, 96, 128];
@@ -49,7 +49,8 @@ pub fn replay(trials: &Trials, options: &Options) -> Result<Replay, ReplayError>
     let mut row = |rule, subject, words: &str, runs, swap| {
         let cells = budgets.iter().map(|pairs| {
             stream += 1;
-            let draw = Draw { blocks: &trials.blocks, subject, higher: layout.higher_is_better, swap };
+            let draw =
+                Draw { blocks: &trials.blocks, subject, higher: layout.higher_is_better, swap, alpha: options.alpha };
             cell(rule, &draw, *pairs, runs, layout.question(), Random::new(options.seed, stream))
         });
         Row { rule, subject: words.to_owned(), cells: cells.collect() }
@@ -91,6 +92,8 @@ struct Draw<'a> {
     /// Of identical programs: blocks as they followed each other, sides by the toss of a coin. Otherwise blocks at random,
     /// with replacement, as if they were the population.
     swap: bool,
+    /// Error rate of the gate.
+    alpha: f64,
 }
 
 impl Draw<'_> {
@@ -138,7 +141,7 @@ fn cell(rule: Rule, draw: &Draw<'_>, pairs: usize, runs: u32, question: Question
     if usable.is_empty() {
         return None;
     }
-    let design = Design::gate(pairs, GATE_ALPHA).ok()?;
+    let design = Design::gate(pairs, draw.alpha).ok()?;
     let mut exact = Exact::default();
     let mut cell = Cell { pairs, ..Cell::default() };
     let mut used = 0;

@@ -117,6 +117,18 @@ fn columns_may_stand_anywhere_and_labels_may_be_any() {
     assert_eq!(parsed(&twice, &Options::default()).unwrap().layout.blocks, 8);
 }
 
+/// Other people's labels, and files that hold one set, no order and nothing beside the metric.
+#[test]
+fn the_base_is_found_by_what_it_is_called() {
+    let base = |labels: &[(&str, f64)]| parsed(&table(9, labels), &Options::default()).unwrap().layout.base;
+    assert_eq!(base(&[("main-1", 1.0), ("main-2", 1.0), ("pr", 1.1)]), ["main-1", "main-2"]);
+    assert_eq!(base(&[("Baseline", 1.0), ("candidate", 1.1)]), ["Baseline"]);
+    assert_eq!(base(&[("new", 1.1), ("old_1", 1.0), ("old_2", 1.0)]), ["old_1", "old_2"]);
+    assert_eq!(base(&[("c1", 1.0), ("c2", 1.0), ("d", 1.1)]), ["c1", "c2"]);
+    // One letter goes before a word: somebody chose it for this.
+    assert_eq!(base(&[("A", 1.0), ("base", 1.0)]), ["A"]);
+}
+
 #[test]
 fn missing_values_cost_their_pair() {
     let mut text = table(10, &[("A1", 1.0), ("A2", 1.0)]);
@@ -137,7 +149,7 @@ fn what_is_wrong_with_a_file_is_named() {
         "block,cap_cpu_us\n1,1\n",
         "block,label,p42\n1,A1,1\n",
         "block,label,block\n1,A1,1\n",
-        "block,label,cap_cpu_us\n1,old,1\n1,new-1,1\n",
+        "block,label,cap_cpu_us\n1,fast,1\n1,slow-1,1\n",
     ]
     .map(said)
     .to_vec();

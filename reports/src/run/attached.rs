@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{RunError, files, paths, version};
 
 /// Where the evidence of a run comes from that started no subject of its own.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Its process, where it was watched from outside.
@@ -20,6 +21,7 @@ pub struct Origin {
 }
 
 /// `attached.json`. Units are SI.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attached {
     /// [`FORMAT`](super::FORMAT).
@@ -53,6 +55,7 @@ impl Attached {
 }
 
 /// One profile.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AttachedProfile {
     /// `cpu`, `wait`, `heap`, `allocs`, `block`, `mutex`, `goroutine`, …; the name of a profile of the program's own.
@@ -75,6 +78,7 @@ pub struct AttachedProfile {
 }
 
 /// One sample type of a profile: its flamegraph, and where most of it lies.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     /// Flamegraph within the evidence folder; empty where there was nothing to draw.
@@ -96,6 +100,7 @@ pub struct Picture {
 }
 
 /// A place in the source and its share of a profile.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hot {
     /// Function, readable.
@@ -113,6 +118,7 @@ pub struct Hot {
 }
 
 /// A label that the program gave to its samples, with its share.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LabelShare {
     /// Name.
@@ -124,6 +130,7 @@ pub struct LabelShare {
 }
 
 /// One thread over the recording. Seconds.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThreadTime {
     /// `comm` of proc(5).
@@ -146,6 +153,7 @@ pub struct ThreadTime {
 }
 
 /// Goroutines at one moment (`goroutine?debug=2` of Go's net/http/pprof).
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goroutines {
     /// All that the dump holds.
@@ -159,6 +167,7 @@ pub struct Goroutines {
 }
 
 /// Goroutines that do or wait for the same at the same place.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GoroutineGroup {
     /// `chan receive`, `IO wait`, `running`, ….
@@ -178,6 +187,7 @@ pub struct GoroutineGroup {
 }
 
 /// One figure.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// As the program names it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A gate's verdict and what it stands on.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateOutcome {
     /// Over all limits.
@@ -30,6 +31,7 @@ pub struct GateOutcome {
 }
 
 /// What a gate says.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateVerdict {
@@ -46,6 +48,7 @@ pub enum GateVerdict {
 }
 
 /// What `cannot_tell` means for the exit code.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnCannotTell {
@@ -57,6 +60,7 @@ pub enum OnCannotTell {
 }
 
 /// Why a gate took no more pairs.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stopped {
@@ -71,6 +75,7 @@ pub enum Stopped {
 }
 
 /// One side of a gate.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GateSide {
     /// Variant of this run.
@@ -89,6 +94,7 @@ pub struct GateSide {
 }
 
 /// What became of one limit.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LimitOutcome {
     /// As written: `cpu_per_op<+3%`.
@@ -124,8 +130,11 @@ pub struct LimitOutcome {
     /// The same of the candidate.
     #[serde(default)]
     pub candidate_value: Option<f64>,
-    /// Pairs behind it (trials of the candidate where it is not relative).
+    /// Pairs behind it (trials of the candidate where it is not relative; its evidence trials where `counted`).
     pub pairs: u32,
+    /// True where evidence trials counted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
     /// For `cannot_tell`: pairs that would tell.
     #[serde(default)]
     pub pairs_needed: Option<u32>,
@@ -137,6 +146,7 @@ pub struct LimitOutcome {
 }
 
 /// What became of a limit.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitVerdict {
@@ -151,6 +161,7 @@ pub enum LimitVerdict {
 }
 
 /// Where a limit is written.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitSource {
     /// File as it was given.

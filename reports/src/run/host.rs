@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What built the program that measured.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildInfo {
     /// Crate version.
@@ -22,6 +23,7 @@ pub struct BuildInfo {
 }
 
 /// `machine.json`: where it ran. Runs of different fingerprints are not compared silently.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// [`FORMAT`](super::FORMAT).

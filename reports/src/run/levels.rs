@@ -24,6 +24,7 @@ pub struct LevelRecord {
 }
 
 /// One level of a variant, over its trials.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LevelSummary {
     /// Clients.

@@ -69,4 +69,4 @@ pub use trace::{
     TraceInstead, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite, TraceSpan, TraceStep, TraceTask,
     TraceWait, TraceWaker, TraceWhat,
 };
-pub use trial::{DrainRecord, DriverRecord, ExitRecord, Heed, OperationRecord, TimelinePoint, TrialRecord};
+pub use trial::{Count, DrainRecord, DriverRecord, ExitRecord, Heed, OperationRecord, TimelinePoint, TrialRecord};

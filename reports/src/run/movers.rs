@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A candidate against the base, or why they are not set against each other.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Movers {
     /// Base variant.
@@ -29,6 +30,7 @@ pub struct Movers {
 }
 
 /// A function or a crate.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MoverRow {
     /// Readable name.
@@ -48,6 +50,7 @@ pub struct MoverRow {
 }
 
 /// CPU per operation on both sides, seconds.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moved {
     /// Mean of the base's trials.
@@ -65,6 +68,7 @@ pub struct Moved {
 }
 
 /// Whether something moved.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveKind {

@@ -17,6 +17,7 @@ pub type Metrics = BTreeMap<String, f64>;
 pub type Settings = BTreeMap<String, String>;
 
 /// How a run ended.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A service-level objective: what part of operations must be good.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Slo {
     /// Part of operations that must be good, between 0 and 1.
@@ -36,6 +37,7 @@ pub struct SloCount {
 }
 
 /// What a run says of its objective.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SloSummary {
     /// The objective.
@@ -46,6 +48,7 @@ pub struct SloSummary {
 
 /// How fast a variant burns its error budget: part of bad operations ÷ part that may be bad. At 1 the budget is spent
 /// when the window ends.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BurnRate {
     /// Variant.
@@ -75,6 +78,7 @@ pub struct BurnRate {
 }
 
 /// Whether the objective holds.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloVerdict {
@@ -87,6 +91,7 @@ pub enum SloVerdict {
 }
 
 /// The error budget that was left in production.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BudgetRecord {
     /// Part of the budget that is left: 1 all of it, 0 none, below 0 overspent.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Culprit, RunError, files, paths};
 
 /// Why a poll took too long.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StallClass {
@@ -28,6 +29,7 @@ pub enum StallClass {
 }
 
 /// A place in the source.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Source file as the compiler was given it; empty where unknown.

@@ -12,6 +12,7 @@ use super::{
 };
 
 /// `run.json` and the `--json` document.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// [`FORMAT`](super::FORMAT).
@@ -82,6 +83,7 @@ pub struct RunSummary {
 }
 
 /// A delay or a wait of a task, followed back to what it was for.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Blame {
     /// Variant.
@@ -93,6 +95,7 @@ pub struct Blame {
 }
 
 /// Results of one variant.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct VariantSummary {
     /// Name.
@@ -127,6 +130,7 @@ pub struct VariantSummary {
 }
 
 /// A number with its unit.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricValue {
     /// Value.
@@ -136,6 +140,7 @@ pub struct MetricValue {
 }
 
 /// What a comparison concluded.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -152,6 +157,7 @@ pub enum Verdict {
 }
 
 /// One metric of one variant against the base.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Base variant.
@@ -189,6 +195,7 @@ pub struct Comparison {
 }
 
 /// One evidence file.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileSummary {
     /// Variant.
@@ -222,6 +229,7 @@ pub struct ProfileSummary {
 }
 
 /// What `stalls.jsonl` says, in short.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StallSummary {
     /// A poll longer than this is a stall, seconds.
@@ -247,6 +255,7 @@ pub struct StallSummary {
 }
 
 /// One stall in short.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StallLine {
     /// Why it took so long.
@@ -287,6 +296,7 @@ impl StallSummary {
 }
 
 /// The moment of most live memory within a heap profile, with the profile of what was in use then.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeapPeak {
     /// Profile within the run directory.

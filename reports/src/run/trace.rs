@@ -85,6 +85,7 @@ pub struct TraceHolder {
 }
 
 /// A function of the program in a stack.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TraceFrame {
     /// Function.
@@ -170,6 +171,7 @@ pub struct TraceKind {
 }
 
 /// What somebody waits for, or was woken by.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceCause {
@@ -197,6 +199,7 @@ pub enum TraceCause {
 }
 
 /// A line of a program.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TraceSite {
     /// What it is about.
@@ -300,6 +303,7 @@ pub struct TraceInstead {
 }
 
 /// A delay or a wait.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceWhat {
@@ -311,6 +315,7 @@ pub enum TraceWhat {
 }
 
 /// One of the worst, with what it was for.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceCase {
     /// Delay or wait.
@@ -336,6 +341,7 @@ pub struct TraceCase {
 }
 
 /// What one task of a chain did for most of the time.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceLink {
     /// The task.
@@ -364,6 +370,7 @@ pub struct TraceLink {
 }
 
 /// What a task did.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceStep {
@@ -377,6 +384,7 @@ pub enum TraceStep {
 }
 
 /// What a chain ends at.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceEnd {
     /// What.
@@ -388,6 +396,7 @@ pub struct TraceEnd {
 }
 
 /// What a chain can end at.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceEndKind {
@@ -419,6 +428,7 @@ pub enum TraceEndKind {
 }
 
 /// A stretch of a task's life.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceSpan {
     /// What it did.
@@ -436,6 +446,7 @@ pub struct TraceSpan {
 }
 
 /// A poll of another task on the same worker.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceBeside {
     /// The task.

@@ -29,6 +29,9 @@ pub struct TrialRecord {
     pub effective: Settings,
     /// Metrics of this trial.
     pub metrics: Metrics,
+    /// What evidence counted, by metric; empty where nothing was, and in measured trials.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, Count>,
     /// Counts and latencies per operation kind, open-loop phase.
     pub operations: Vec<OperationRecord>,
     /// How the driver kept up in the open-loop phase.
@@ -51,7 +54,17 @@ pub struct TrialRecord {
     pub heeded: BTreeMap<String, Heed>,
 }
 
+/// Events that an evidence trial counted, and the operations that were answered meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Events.
+    pub events: u64,
+    /// Operations.
+    pub operations: u64,
+}
+
 /// Whether a setting that was given in a variable is in force.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Heed {

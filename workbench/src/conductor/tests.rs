@@ -40,6 +40,7 @@ fn plan_of(blocks: u32, evidence: bool) -> Plan {
         blocks,
         evidence,
         evidence_trials: 1,
+        every_kind: false,
         incident: false,
         cpu: crate::evidence::sampling::resolve(None, None).unwrap(),
         heap: reports::run::HeapBackend::Sampler,

@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod breach;
 pub mod console;
+pub mod counts;
 pub mod cpu;
 mod frames;
 pub mod heap;

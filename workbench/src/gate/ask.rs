@@ -1,6 +1,7 @@
 //! The limits of a gate: those of the scenario file, then those of the command line.
 
-use reports::limits::{Bound, Limit, LimitSource, parse};
+use reports::limits::{Bound, Limit, LimitSource, Source, parse};
+use reports::run::EvidenceKind;
 use scenarios::catalog::Catalog;
 
 use crate::exit::Refusal;
@@ -25,15 +26,29 @@ pub(super) fn limits(flags: &[String], scenario: &str, catalog: &Catalog) -> any
     if limits.is_empty() {
         return Err(Refusal::usage(NONE));
     }
-    if let Some((limit, kind)) = limits.iter().find_map(|limit| Some((limit, limit.evidence()?))) {
-        return Err(Refusal::usage(format!(
-            "{}`{}`: {} is counted by evidence of {kind} alone, which a gate does not gather: its trials run clean",
-            place(limit),
-            limit.text,
-            limit.metric
-        )));
-    }
     Ok(limits)
+}
+
+/// Evidence that limits stand on, of a workload of ours or of a program that is not.
+pub(super) fn evidence(limits: &[Limit], own: bool) -> anyhow::Result<Vec<EvidenceKind>> {
+    let mut kinds = Vec::new();
+    for limit in limits {
+        match limit.source(own) {
+            Source::Measured => {}
+            Source::Counted(kind) => kinds.push(kind),
+            Source::Nothing(why) => {
+                return Err(Refusal::usage(format!(
+                    "{}`{}`: no verdict can rest on {}: {why}",
+                    place(limit),
+                    limit.text,
+                    limit.metric
+                )));
+            }
+        }
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
 }
 
 /// The limits of the scenario file.
@@ -67,6 +82,7 @@ mod tests {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let catalog = Catalog::builtin();
         let limits = limits(&flags, scenario, &catalog).map_err(|error| error.to_string())?;
+        evidence(&limits, true).map_err(|error| error.to_string())?;
         Ok(limits.iter().map(|limit| format!("{}{}", place(limit), limit.text)).collect())
     }
 

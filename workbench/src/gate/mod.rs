@@ -30,6 +30,10 @@ pub const BASE: &str = "base";
 pub const CANDIDATE: &str = "new";
 /// Pairs at most, unless a budget says otherwise (design 06 §12).
 const MOST_PAIRS: u32 = 32;
+/// Evidence trials of each side, where a limit is on what they count: 10 degrees of freedom for how much trials differ.
+const EVIDENCE_PAIRS: u32 = 6;
+/// Counts need no stacks of long polls, and to name their functions takes longer than the trial.
+const NO_STALLS: Duration = Duration::from_secs(3_600);
 /// More pairs than this are never planned, whatever the budget.
 const PAIRS_LIMIT: u32 = 240;
 
@@ -109,6 +113,7 @@ pub fn prepare(
 ) -> anyhow::Result<PreparedGate> {
     let limits = ask::limits(&wish.limits, &wish.run.scenario, catalog)?;
     let mut resolved = session::resolved(&wish.run, catalog)?;
+    let evidence = ask::evidence(&limits, resolved.scenario.subject.is_none())?;
     let sides = sides::of(wish, &resolved, &Shelf::at(root), say)?;
     let mut notes = sides.notes;
     shorten(&mut resolved.scenario, &limits);
@@ -116,9 +121,10 @@ pub fn prepare(
     resolved.scenario.variants = variants.iter().map(|variant| own(variant, &resolved.scenario)).collect();
     resolved.variants = variants;
     if let Some(program) = &resolved.scenario.subject {
-        session::possible(program, &resolved.variants, &[], &wish.run)?;
+        session::possible(program, &resolved.variants, &evidence, &wish.run)?;
     }
-    let pairs = pairs(wish, &resolved.scenario)?;
+    let counted = if evidence.is_empty() { 0 } else { EVIDENCE_PAIRS };
+    let pairs = pairs(wish, &resolved.scenario, evidence.len() as u32 * counted)?;
     if pairs < 12 {
         notes.push(format!(
             "{pairs} pairs at most: fewer than 12 show only large changes; a longer `--for` or shorter trials allow more"
@@ -126,7 +132,15 @@ pub fn prepare(
     }
     let build = build_info::read();
     let recorded = session::own_arrivals(&mut resolved);
-    let plan = session::plan_of(&wish.run, &resolved, pairs, (&[], 1), &build, recorded.as_deref())?;
+    let plan = session::plan_of(
+        &Wish { stall_after: Some(NO_STALLS), ..wish.run.clone() },
+        &resolved,
+        pairs,
+        session::EvidenceAmount::of_every(&evidence, counted),
+        &build,
+        recorded.as_deref(),
+    )?;
+    let reserve = plan::evidence_seconds(&plan);
     let names = [CANDIDATE.to_owned()];
     let judge = Judge::new(&limits, BASE, &names, pairs as usize, GATE_ALPHA).map_err(Refusal::usage)?;
     let programs: BTreeMap<String, PathBuf> = [(BASE, sides.base.program), (CANDIDATE, sides.candidate.program)]
@@ -139,6 +153,7 @@ pub fn prepare(
         candidate: sides.candidate.told,
         programs,
         budget: wish.budget,
+        reserve: Duration::from_secs_f64(reserve),
         on_cannot_tell: wish.on_cannot_tell,
     };
     Ok(PreparedGate { prepared: Prepared { resolved, plan }, gate, notes })
@@ -163,11 +178,13 @@ fn own(variant: &Variant, scenario: &Scenario) -> Variant {
 }
 
 /// Pairs at most: what was asked for, and what fits in the budget.
-fn pairs(wish: &GateWish, scenario: &Scenario) -> anyhow::Result<u32> {
+fn pairs(wish: &GateWish, scenario: &Scenario, evidence: u32) -> anyhow::Result<u32> {
     match (wish.pairs, wish.budget) {
         (Some(0), _) => Err(Refusal::usage("`--trials` = 0 is out of range: at least 1 pair")),
         (Some(pairs), _) => Ok(pairs.min(PAIRS_LIMIT)),
         (None, None) => Ok(MOST_PAIRS),
-        (None, Some(budget)) => Ok(plan::blocks_within(budget.as_secs_f64(), scenario, 2, 0).min(PAIRS_LIMIT)),
+        (None, Some(budget)) => {
+            Ok(plan::blocks_within(budget.as_secs_f64(), scenario, 2, evidence as usize).min(PAIRS_LIMIT))
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reports::limits::{GateSide, Judge, OnCannotTell, Stopped};
-use reports::run::TrialRecord;
+use reports::limits::{Evidence, GateSide, Judge, OnCannotTell, Stopped};
+use reports::run::{Count, PlannedTrial, TrialRecord};
 
 use crate::conductor::Referee;
 
@@ -19,6 +19,8 @@ pub struct Gate {
     pub(super) programs: BTreeMap<String, PathBuf>,
     /// Wall time.
     pub(super) budget: Option<Duration>,
+    /// What evidence trials should take of it.
+    pub(super) reserve: Duration,
     pub(super) on_cannot_tell: OnCannotTell,
 }
 
@@ -81,7 +83,18 @@ impl Referee for GateReferee {
             self.longest = self.longest.max(now - self.last);
         }
         self.last = now;
-        self.out_of_time = self.gate.budget.is_some_and(|budget| now - self.began + self.longest > budget);
+        let needed = self.longest + self.gate.reserve;
+        self.out_of_time = self.gate.budget.is_some_and(|budget| now - self.began + needed > budget);
         self.gate.judge.decided() || self.out_of_time
+    }
+
+    fn wants_evidence(&self) -> bool {
+        self.gate.judge.awaits_counts()
+    }
+
+    fn counted(&mut self, trial: &PlannedTrial, counts: Result<BTreeMap<String, Count>, String>) -> bool {
+        self.gate.judge.count(Evidence { variant: trial.variant.clone(), counts });
+        // All that are planned: how they come out must not decide how many there are.
+        false
     }
 }

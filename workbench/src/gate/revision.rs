@@ -1,7 +1,8 @@
 //! The program of another revision: built once in a work tree of its own, kept by content.
 //!
 //! The tree stays between builds, so that what did not change is not built again; the user's own tree and target folder
-//! are never touched.
+//! are never touched. It lies outside of the repository: cargo joins the flags of every `.cargo/config.toml` from a tree
+//! upwards, and a base that is built with the candidate's flags as well hides what they change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Side;
 use super::sides::with_program;
-use crate::digest;
 use crate::exit::Refusal;
+use crate::{build_info, digest, settings};
 
 /// Lines of a failed build that are shown.
 const SHOWN: usize = 20;
@@ -113,9 +114,10 @@ impl Repository {
 fn of_this_program(repository: &Repository, build: Option<&str>) -> anyhow::Result<Recipe> {
     let executable = std::env::current_exe().context("this executable")?;
     let name = executable.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let output = executable.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let output = output.unwrap_or_else(|| "release".to_owned());
-    let profile = if output == "debug" { "dev" } else { &output };
+    // Not the folder's name: an installed program lies in `bin`.
+    let build_profile = build_info::read().profile;
+    let profile = build_profile.as_str();
+    let output = if profile == "dev" { "debug" } else { profile };
     let command = match build {
         Some(build) => by_shell(build),
         None => ["cargo", "build", "--profile", profile, "--bin", &name].map(str::to_owned).to_vec(),
@@ -199,9 +201,11 @@ fn make(
     if !ignore.exists() {
         fs::write(&ignore, "*\n").with_context(|| format!("writing {}", ignore.display()))?;
     }
-    let lock = fs::File::create(folder.join("lock")).context("the lock of the tree for revisions")?;
+    let place = place(repository, folder);
+    fs::create_dir_all(&place).with_context(|| format!("creating {}", place.display()))?;
+    let lock = fs::File::create(place.join("lock")).context("the lock of the tree for revisions")?;
     lock.lock().context("waiting for another build of a revision")?;
-    let tree = folder.canonicalize()?.join("tree");
+    let tree = place.canonicalize()?.join("tree");
     repository.tree(&tree, commit)?;
     let target = tree.join("target");
     let short = &commit[..commit.len().min(12)];
@@ -244,6 +248,15 @@ fn make(
     let built = Built { commit: commit.to_owned(), build: recipe.command.join(" "), hash, file };
     fs::write(entry(folder, commit, recipe), serde_json::to_vec_pretty(&built)?).context("the record of the build")?;
     Ok(built)
+}
+
+/// Where the tree of a repository lies; within the repository only where the user has no folder for such things.
+fn place(repository: &Repository, folder: &Path) -> PathBuf {
+    let own = digest::of(&repository.top.to_string_lossy());
+    match settings::cache_folder() {
+        Some(cache) => cache.join("workbench/revisions").join(own),
+        None => folder.to_owned(),
+    }
 }
 
 /// What git prints, or what it complains of.

@@ -70,6 +70,7 @@ impl Subject for SimulatedSubject {
                 duration_s: 1.0,
                 effective: self.effective.clone(),
                 metrics,
+                counts: Default::default(),
                 operations,
                 driver: DriverRecord {
                     limited: (self.ran.len() <= self.late).then(|| format!("late at attempt {}", self.ran.len())),

@@ -59,6 +59,7 @@ fn a_running_program_is_profiled_and_goes_on() {
     assert_eq!(found["attached"]["origin"]["pid"].as_u64(), Some(u64::from(busy.0.id())));
     assert_eq!(found["attached"]["ended"], false);
     assert_eq!(found["variants"][0]["trials"], 0);
+    crate::json_schema::assert_run(&found);
     assert!(busy.0.try_wait().expect("it is our child").is_none(), "it still runs");
     let run = PathBuf::from(found["path"].as_str().expect("a path"));
     assert!(run.starts_with(program.folder().join(".workbench/runs")), "{run:?}");

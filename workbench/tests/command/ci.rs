@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::json_schema::misfits;
+use crate::json_schema::{misfits, misfits_by_another};
 use crate::program::Program;
 use crate::sample::{SMALL, program, with_run};
 
@@ -116,7 +116,18 @@ fn schemas_hold_for_the_catalogue_and_for_runs() {
         assert_eq!(misfits(&schema, &broken).len(), 2, "{:?}", misfits(&schema, &broken));
     }
     let run = json(&printed(&program, &["schema", "run"]));
-    assert_eq!(misfits(&run, &json(&printed(&program, &["show", "--json"]))), [""; 0]);
+    let shown = json(&printed(&program, &["show", "--json"]));
+    assert_eq!(misfits(&run, &shown), [""; 0]);
+    // It is closed: a field that nobody described has no place in it.
+    let mut more = shown.clone();
+    more["variants"][0]["surprise"] = 1.into();
+    more["seed"] = "seven".into();
+    assert_eq!(misfits(&run, &more).len(), 2);
+    for (value, fits) in [(&shown, true), (&more, false)] {
+        if let Some(said) = misfits_by_another(&run, value) {
+            assert_eq!(said.is_empty(), fits, "{said}");
+        }
+    }
 }
 
 /// Whatever the machine: nearly all operations may be bad, so that the objective is met.
@@ -207,7 +218,7 @@ const GATE: &[&str] = &[
 ];
 
 /// A scenario with this objective and trials as short as they can be.
-fn write_scenario(program: &Program, objective: &str) {
+pub(crate) fn write_scenario(program: &Program, objective: &str) {
     let text = "name = \"slow\"\nversion = 1\nsummary = \"\"\n\
                 workload = \"allocator-lab\"\n\
                 [trial]\nwarmup = \"0s\"\nsaturated = \"300ms\"\n\

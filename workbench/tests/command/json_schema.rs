@@ -1,5 +1,8 @@
 //! A small checker of JSON Schemas: the keywords that ours use, and a panic for any other.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 /// Words that only explain.
@@ -10,6 +13,31 @@ pub(crate) fn misfits(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(schema, schema, value, "", &mut found);
     found
+}
+
+/// A run as `--json` prints it fits the schema that `schema run` prints.
+pub(crate) fn assert_run(run: &Value) {
+    let schema = serde_json::from_str(reports::render::json::SCHEMA).expect("a schema");
+    assert_eq!(misfits(&schema, run), [""; 0]);
+}
+
+/// The same question to a validator that is not ours, where Python has one: `None` where it has not.
+pub(crate) fn misfits_by_another(schema: &Value, value: &Value) -> Option<String> {
+    const ASK: &str = "import json, sys, jsonschema\nschema, value = json.load(sys.stdin)\n\
+                       jsonschema.Draft202012Validator.check_schema(schema)\n\
+                       for error in jsonschema.Draft202012Validator(schema).iter_errors(value):\n\
+                       \x20   print(error.json_path, error.message)";
+    let there = Command::new("python3").args(["-c", "import jsonschema"]).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command.args(["-c", ASK]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut asked = command.spawn().expect("python");
+    let text = serde_json::json!([schema, value]).to_string();
+    asked.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+    let ran = crate::program::finish(asked);
+    Some(ran.stdout + &ran.stderr)
 }
 
 fn check(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {

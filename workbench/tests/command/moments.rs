@@ -42,6 +42,7 @@ fn evidence_trials_are_one_profile_and_tell_what_moved() {
         let answered = read.meta.comments.iter().filter(|comment| comment.starts_with("operations: trial=")).count();
         assert_eq!(answered, 2, "{:?}", read.meta.comments);
     }
+    crate::json_schema::assert_run(&summary);
     let movers = &summary["movers"][0];
     assert_eq!(movers["candidate"], "kind=system");
     assert!(movers["pairs"] == 2 || movers["refused"].is_string(), "{movers}");

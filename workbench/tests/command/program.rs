@@ -16,6 +16,8 @@ const HANG: Duration = Duration::from_secs(120);
 pub(crate) struct Program {
     path: &'static str,
     folder: TempDir,
+    /// The user's folder for what can be made again.
+    cache: TempDir,
 }
 
 /// What a run of the program came to.
@@ -27,7 +29,8 @@ pub(crate) struct Ran {
 
 impl Program {
     pub(crate) fn new(path: &'static str) -> Self {
-        Self { path, folder: tempfile::tempdir().expect("a temporary folder") }
+        let folder = || tempfile::tempdir().expect("a temporary folder");
+        Self { path, folder: folder(), cache: folder() }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -41,7 +44,10 @@ impl Program {
             .args(arguments)
             .current_dir(self.folder())
             .env("WORKBENCH_DIR", self.folder())
+            .env("XDG_CACHE_HOME", self.cache.path())
             .env_remove("NO_COLOR")
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
             // Backtraces must not hide what a subject said last.
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null())

@@ -13,6 +13,7 @@ fn hashing_within_a_poll_is_caught_and_shown() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let run = program.only_run();
 
+    crate::json_schema::assert_run(&serde_json::from_str(&program.run(&["show", "--json"]).stdout).expect("JSON"));
     let json = program.run(&["show", "--tasks", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("one document");
     let stalls = &json["tasks"][0]["stalls"];

@@ -16,6 +16,7 @@ fn waits_are_recorded_shown_and_drawn() {
     // What the kernel counts needs no rights.
     let kernel = fs::read_to_string(folder.join("kernel.jsonl")).expect("the kernel's figures");
     assert!(kernel.starts_with("{\"head\":") && kernel.lines().count() >= 3, "{kernel}");
+    crate::json_schema::assert_run(&serde_json::from_str(&program.run(&["show", "--json"]).stdout).expect("JSON"));
     let json = program.run(&["show", "--waits", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("one document");
     let waits = &json["waits"][0];

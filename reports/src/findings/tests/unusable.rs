@@ -16,6 +16,7 @@ fn ran(kind: TrialKind, file: &str) -> TrialRecord {
         duration_s: 1.0,
         effective: [(usable::PROGRAM_FILE.to_owned(), file.to_owned())].into(),
         metrics: <_>::default(),
+        counts: Default::default(),
         operations: Vec::new(),
         driver: DriverRecord::default(),
         noise: <_>::default(),

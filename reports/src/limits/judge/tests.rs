@@ -111,7 +111,7 @@ fn error_rates_have_exact_bounds() {
 fn no_errors_in_few_operations_are_no_proof() {
     let (outcomes, _) = judged(&["error_rate<=0.001%"], 12, failing(0, 0));
     assert_eq!(outcomes[0].verdict, LimitVerdict::CannotTell);
-    insta::assert_snapshot!(sentences(&outcomes), @"CannotTell: error rate 0 % [0 %, 0.012 %]: cannot tell whether `error_rate<=0.001%` is kept (0 of 30000 operations): none failed, and 30000 operations are too few to show a share as small as that");
+    insta::assert_snapshot!(sentences(&outcomes), @"CannotTell: error rate 0 % [0 %, 0.012 %]: cannot tell whether `error_rate<=0.001%` is kept (0 of 30000 operations): none was seen, and these are too few operations to show a part as small as that");
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn gated() -> Fixture {
         base_value: Some(1e-5),
         candidate_value: Some(1e-5 * estimate),
         pairs: 16,
+        counted: false,
         pairs_needed: None,
         why: None,
         sentence: format!("{limit}: {estimate}× is 100 % known, or not:\nsee the report"),

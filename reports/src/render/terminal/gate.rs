@@ -3,7 +3,7 @@
 use super::ink::{Ink, Look};
 use super::layout::{Align, Piece, grid, hanging, paragraph};
 use crate::baseline::Baseline;
-use crate::limits::words;
+use crate::limits::words::{self, pairs};
 use crate::metric::{self, format_value};
 use crate::render::slo::sentences;
 use crate::render::text;
@@ -80,8 +80,7 @@ pub(crate) fn found(limit: &LimitOutcome) -> String {
 
 /// `12 pairs`, with where the limit is written.
 fn from(limit: &LimitOutcome) -> String {
-    let (one, many) = if limit.relative { ("pair", "pairs") } else { ("trial", "trials") };
-    let from = format!("{} {}", limit.pairs, if limit.pairs == 1 { one } else { many });
+    let from = pairs(limit);
     match &limit.source {
         Some(source) => format!("{from}; {}:{}", text::name(&source.file), source.line),
         None => from,
@@ -197,6 +196,7 @@ mod tests {
             base_value: Some(2e-5),
             candidate_value: Some(2.1e-5),
             pairs: 12,
+            counted: false,
             pairs_needed: None,
             why: (verdict == LimitVerdict::CannotTell).then(|| "too few".to_owned()),
             sentence: "CPU per op +5.2 %".into(),

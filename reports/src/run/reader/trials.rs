@@ -93,6 +93,7 @@ fn without_record(planned: &PlannedTrial, outcome: &TrialOutcome) -> TrialRecord
         duration_s: 0.0,
         effective: BTreeMap::new(),
         metrics: BTreeMap::new(),
+        counts: BTreeMap::new(),
         operations: Vec::new(),
         driver: DriverRecord::default(),
         noise: BTreeMap::new(),

@@ -120,6 +120,7 @@ pub(super) fn run(
         duration_s: began.elapsed().as_secs_f64(),
         effective,
         metrics: metrics::metrics(&observed, &driver),
+        counts: Default::default(),
         operations: phases.open.as_ref().map(metrics::operations).unwrap_or_default(),
         driver,
         noise,

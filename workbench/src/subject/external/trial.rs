@@ -116,6 +116,7 @@ pub(super) fn run(
         duration_s: began.instant.elapsed().as_secs_f64(),
         effective: std::mem::take(&mut running.effective),
         metrics: metrics::metrics(&observed, &driver),
+        counts: Default::default(),
         operations: open.as_ref().map(metrics::operations).unwrap_or_default(),
         driver,
         noise,
