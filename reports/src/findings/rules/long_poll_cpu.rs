@@ -29,6 +29,8 @@ pub(super) struct Hog {
     pub(super) longest_s: f64,
     /// Such polls for each operation.
     pub(super) per_op: f64,
+    /// Polls of its type that compute for long, wherever, for each operation.
+    pub(super) of_kind: f64,
 }
 
 /// Functions in which polls compute for at least so long on average.
@@ -43,10 +45,14 @@ pub(super) fn hogs(joined: &Joined<'_>, least_s: f64) -> Vec<Hog> {
         }
     }
     let mut placed: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
     for row in joined.polls().iter().filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking) {
         let sums = placed.entry(&row.kind).or_default();
         sums.0 += if row.site.is_some() { row.total_s } else { 0.0 };
         sums.1 += row.total_s;
+        #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+        let polls = row.polls as f64;
+        *counts.entry(&row.kind).or_default() += polls;
     }
     let operations = joined.traced_operations().unwrap_or(f64::INFINITY);
     let rows = joined.polls().iter().filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking && row.polls > 0);
@@ -72,6 +78,7 @@ pub(super) fn hogs(joined: &Joined<'_>, least_s: f64) -> Vec<Hog> {
             cpu_s,
             longest_s: row.longest_s,
             per_op: polls / operations,
+            of_kind: counts.get(row.kind.as_str()).copied().unwrap_or_default().max(polls) / operations,
         })
     })
     .collect()
@@ -95,7 +102,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let mut causes = Vec::new();
     for hog in hogs(joined, LEAST_S) {
         let each = hog.cpu_s / hog.polls;
-        if hog.per_op >= 0.5 && each < OWN_WORK_S
+        // Told by the type: one work may be seen in several functions.
+        if hog.of_kind >= 0.5 && each < OWN_WORK_S
             || hog.polls < 2.0 && hog.longest_s < 0.02
             || is_of_the_kernel(joined, &hog.culprit)
         {

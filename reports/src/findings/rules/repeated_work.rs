@@ -3,10 +3,10 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, ENTERING};
-use crate::run::{TraceCause, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
 
 use super::latency_pinned::{each_phase, is_set};
-use super::long_poll_cpu::{self, OWN_WORK_S};
+use super::long_poll_cpu::OWN_WORK_S;
 
 pub(super) const SLUG: &str = "repeated-work";
 /// System calls of an operation from which they are many: one answer takes three to eight.
@@ -244,29 +244,26 @@ fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
 
 /// Something is built anew by every operation, too short to be a stall, in one place.
 fn same_work(joined: &Joined<'_>) -> Option<Cause> {
-    let hogs = long_poll_cpu::hogs(joined, BUILDS_S);
-    let own =
-        hogs.iter().filter(|hog| joined.serves(&hog.kind) && hog.per_op >= 0.5 && hog.cpu_s / hog.polls < OWN_WORK_S);
-    let hog = own.max_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s))?;
-    let each = hog.cpu_s / hog.polls;
+    let work = own_work(joined)?;
+    let each = work.each_s;
     // What an operation takes alone, which no neighbour changes.
     let alone = joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0).or(joined.mean_s())?;
     let share = (each / alone.max(1e-9)).min(1.0);
     let cpu = joined.cpu?;
-    let rows = || cpu.rows.iter().filter(|row| row.function == hog.culprit.function);
+    let rows = || cpu.rows.iter().filter(|row| work.functions.contains(&row.function.as_str()));
     let of_all: f64 = rows().map(|row| row.total_s).sum();
     let allocating = rows().map(|row| row.allocator_s).sum::<f64>() / of_all.max(1e-9);
     // Work without allocations may be what the operation is for; a structure that is built and dropped could have stayed.
-    if allocating < BUILDS {
+    if each < BUILDS_S || each >= OWN_WORK_S || work.per_op < 0.5 || allocating < BUILDS {
         return None;
     }
     (share >= LEAST && of_all >= 0.5 * cpu.total_s).then(|| Cause {
         rule: SLUG,
-        title: format!("{} computes {} for every operation", hog.culprit.function, time(each)),
+        title: format!("{} computes {} for every operation", work.culprit.function, time(each)),
         share,
-        culprit: Some(hog.culprit.clone()),
+        culprit: Some(work.culprit.clone()),
         evidence: vec![
-            format!("{:.1} polls an operation spend {} each there", hog.per_op, time(each)),
+            format!("{:.1} polls an operation spend {} in all there", work.per_op, time(each)),
             format!(
                 "{} of all CPU goes into it, {} of that into allocations",
                 percent(of_all / cpu.total_s),
@@ -279,4 +276,50 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
         depth: 3,
         foremost: false,
     })
+}
+
+/// Part of what tasks that serve compute within long polls that a function must have, with all it calls, for the work to be
+/// its.
+const DOMINANT: f64 = 0.7;
+
+/// What operations compute within long polls, and the innermost function that most of it lies in.
+struct Work<'a> {
+    culprit: Culprit,
+    /// CPU for each operation, seconds.
+    each_s: f64,
+    /// Polls for each operation.
+    per_op: f64,
+    /// Functions in which it is spent: that one and what it calls.
+    functions: Vec<&'a str>,
+}
+
+fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
+    let operations = joined.traced_operations()?;
+    let computes = |row: &&TracePolls| row.doing == TraceEndKind::Cpu && !row.blocking && joined.serves(&row.kind);
+    let rows: Vec<&'a TracePolls> = joined.trace?.polls.iter().filter(computes).collect();
+    let own = |row: &'a TracePolls| row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+    let placed: f64 = rows.iter().filter(|row| !own(row).is_empty()).map(|row| row.total_s).sum();
+    // With all that it calls, by function; the deepest of those that have most of it.
+    let mut sums: Vec<(&TraceFrame, f64, usize)> = Vec::new();
+    for row in &rows {
+        for (at, frame) in own(row).iter().enumerate() {
+            let outer = own(row).len() - at;
+            match sums.iter_mut().find(|(known, ..)| known.function == frame.function) {
+                Some((_, sum, depth)) => (*sum, *depth) = (*sum + row.total_s, outer.max(*depth)),
+                None => sums.push((frame, row.total_s, outer)),
+            }
+        }
+    }
+    let most = sums.iter().filter(|(_, sum, _)| placed > 0.0 && *sum >= DOMINANT * placed);
+    let (frame, sum, _) = most.max_by_key(|(.., depth)| *depth)?;
+    let inside = |row: &&&'a TracePolls| own(row).iter().any(|one| one.function == frame.function);
+    let mut functions: Vec<&str> =
+        rows.iter().filter(inside).filter_map(|row| Some(own(row).first()?.function.as_str())).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    // Polls that no sample fell into did what the others did.
+    let all: f64 = rows.iter().map(|row| row.total_s).sum();
+    #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+    let polls = rows.iter().map(|row| row.polls).sum::<u64>() as f64;
+    Some(Work { culprit: at(frame), each_s: sum / placed * all / operations, per_op: polls / operations, functions })
 }

@@ -231,3 +231,23 @@ fn round_trips_are_many_waits_in_one_place_one_after_the_other() {
     library.waits.push(wait(SERVER, bare, 9000, 18.0, 0.01));
     assert_eq!(found(&joined(&library, felt(0.02, 0.000_1))), [], "a library reads in pieces");
 }
+
+#[test]
+fn work_that_is_seen_in_several_functions_is_held_against_the_one_that_calls_them() {
+    let polls = |own: &[(&str, u32)], polls, total_s| in_poll(TraceEndKind::Cpu, "", own, polls, total_s);
+    let (all, quote) = (("app::all", 24), ("app::quote", 33));
+    let trace = Trace {
+        polls: vec![
+            polls(&[("app::clone", 16), all, quote], 400, 0.6),
+            polls(&[all, quote], 400, 0.6),
+            polls(&[quote], 200, 0.3),
+        ],
+        ..trace()
+    };
+    let mut cpu = spent(&[], 0.4);
+    cpu.rows[0].function = "app::clone".into();
+    cpu.rows.push(CpuRow { function: "app::all".into(), total_s: 1.0, allocator_s: 0.3, ..CpuRow::default() });
+    cpu.total_s = 2.5;
+    let copied = Joined { cpu: Some(&cpu), ..joined(&trace, felt(0.002, 0.001)) };
+    assert_eq!(found(&copied), [is("repeated-work", "app::all", 24)], "and no long poll: every operation has it");
+}
