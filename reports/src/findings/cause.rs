@@ -31,6 +31,8 @@ pub(super) enum Answer {
     RuledOut(String),
     /// It cannot be told without this evidence.
     Blind(&'static str),
+    /// It cannot be told with what there is of this evidence, and why.
+    Unfit { evidence: &'static str, because: String },
     /// What was seen has two meanings, and the command tells them apart.
     Open { sentence: String, experiment: String },
 }

@@ -55,6 +55,8 @@ pub struct Build {
     pub symbols: bool,
     /// It has line tables.
     pub lines: bool,
+    /// It was made by Go, whose goroutines nobody can watch from outside.
+    pub go: bool,
 }
 
 /// What whoever asked felt. Seconds for each operation.

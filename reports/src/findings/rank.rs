@@ -30,6 +30,12 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
                 sentence,
                 experiment,
             }),
+            Answer::Unfit { evidence, because } => all.unused.push(Unused {
+                variant: joined.variant.into(),
+                evidence: evidence.into(),
+                because,
+                rules: vec![rule.slug.into()],
+            }),
             Answer::Blind(evidence) => match blind.iter_mut().find(|(known, _)| *known == evidence) {
                 Some((_, rules)) => rules.push(rule.slug.into()),
                 None => blind.push((evidence, vec![rule.slug.into()])),
@@ -102,7 +108,10 @@ fn remaining(joined: &Joined<'_>, blind: &[(&'static str, Vec<String>)]) -> Opti
             rules.join(", ")
         ),
         rules,
-        experiment: joined.again("cpu,wait,trace"),
+        experiment: match joined.build {
+            Some(build) if build.go => "workbench attach :6060".into(),
+            _ => joined.again("cpu,wait,trace"),
+        },
     })
 }
 

@@ -17,6 +17,11 @@ const NAMED_WELL: f64 = 0.9;
 /// What keeps names and lines in a binary.
 const KEEP: &str = "build with `strip = false` and `debug = \"line-tables-only\"` in its profile";
 
+/// What Go keeps to itself, and who tells it.
+const GOROUTINES: &str = "goroutines cannot be watched from outside: import `net/http/pprof`, serve it on :6060 with \
+                          `runtime.SetMutexProfileFraction(1)` and `runtime.SetBlockProfileRate(1)`, and ask it under load with \
+                          `workbench attach :6060`";
+
 /// Kinds of evidence whose trial ran another file than the measured trials did, and how that was told.
 pub(super) fn of_other_builds(trials: &[TrialRecord], variant: &str) -> BTreeMap<&'static str, String> {
     let file = |trial: &TrialRecord| trial.effective.get(PROGRAM_FILE).map(ToString::to_string);
@@ -62,6 +67,9 @@ pub(super) fn usable<'a>(joined: &Joined<'a>) -> Joined<'a> {
         } else {
             usable.partly.push(("cpu", said));
         }
+    }
+    if joined.trace.is_none() && joined.build.is_some_and(|build| build.go) {
+        usable.missing.insert("trace", GOROUTINES.into());
     }
     if let Some(build) = joined.build {
         if !build.symbols {

@@ -60,6 +60,7 @@ fn read(path: &Path) -> Option<(Build, String)> {
         debug_assertions: checks >= MANY_CHECKS,
         symbols: symbols > 0 || go,
         lines: lines || go,
+        go,
     };
     Some((build, id))
 }

@@ -71,3 +71,23 @@ fn background_load_and_a_ladder_stand_in_the_plan() {
     let ran = program.run(&["run", "http-service", "--dry-run", "--ladder", "4,1"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("rising numbers of clients"), "{}", ran.stderr);
 }
+
+/// Every command that findings offer is one of these shapes (`reports::findings`, whose tests hold them to it).
+#[test]
+fn the_experiments_of_findings_are_commands_that_run() {
+    let program = program();
+    let external = "name = \"shop\"\nversion = 1\nsummary = \"s\"\n[subject]\ncommand = [\"/bin/sleep\", \"9\"]\n\
+                    target = \"http://127.0.0.1:1/\"\n[load]\nrate = 100\noperations = 500\nconcurrency = 4\n\
+                    [[mix]]\noperation = \"request\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n\
+                    [[variant]]\nname = \"default\"\n";
+    std::fs::write(program.folder().join("shop.toml"), external).expect("a scenario");
+    for (scenario, variant) in [("http-service", "broken"), ("shop.toml", "default")] {
+        for evidence in ["cpu", "trace", "cpu,wait", "cpu,trace", "cpu,tasks", "wait,trace", "cpu,wait,trace"] {
+            for longer in [&[][..], &["--duration", "30s"], &["--duration", "60s"]] {
+                let asked = [&["run", "--evidence", evidence], longer, &[scenario, "--variant", variant, "--dry-run"]];
+                let ran = program.run(&asked.concat());
+                assert_eq!(ran.code, Some(0), "{asked:?}: {}", ran.stderr);
+            }
+        }
+    }
+}

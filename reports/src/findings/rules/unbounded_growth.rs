@@ -8,6 +8,8 @@ pub(super) const SLUG: &str = "unbounded-growth";
 /// Growth that counts, bytes in the open loop, and for each operation.
 const LEAST: f64 = 3e6;
 const PER_OPERATION: f64 = 1000.0;
+/// Looks at its memory from which its course can be told.
+const LEAST_SAMPLES: usize = 12;
 /// Every third of the time must have this part of an even share of the growth: who warms up does so at first.
 const STEADY: f64 = 0.5;
 
@@ -17,8 +19,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory below 2^52")]
     let inside: Vec<(f64, f64)> =
         kernel.samples.iter().filter(|s| s.at_s >= open).filter_map(|s| Some((s.at_s, s.resident? as f64))).collect();
-    if inside.len() < 12 {
-        return Answer::Blind("wait");
+    if inside.len() < LEAST_SAMPLES {
+        let because = format!(
+            "{} looks at its memory are too few to tell growth from a warm-up: run it for longer",
+            inside.len()
+        );
+        return Answer::Unfit { evidence: "wait", because };
     }
     // A trial keeps its connections open: what they hold came before.
     let at = |part: usize| inside[(inside.len() - 1) * part / 4].1;

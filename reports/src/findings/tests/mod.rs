@@ -69,6 +69,7 @@ fn joined(trace: &Trace, felt: Felt) -> Joined<'_> {
     Joined {
         variant: "default",
         run: "20260102-030405-app-abcd",
+        command: SCENARIO.into(),
         felt: Some(felt),
         failed: Failed { scheduled: 1000, ..Failed::default() },
         timeout_s: 2.0,
@@ -85,12 +86,29 @@ fn joined(trace: &Trace, felt: Felt) -> Joined<'_> {
 /// Slug, function and line of what was found, by rank.
 fn found(joined: &Joined<'_>) -> Vec<(String, String, u32)> {
     let findings = explain(std::slice::from_ref(joined)).findings;
+    for finding in &findings {
+        assert!(is_offered(&finding.next), "{}: `{}`", finding.rule, finding.next);
+    }
     let told = findings.into_iter().map(|finding| {
         let culprit = finding.culprit.unwrap_or_default();
         (finding.rule, culprit.function, culprit.line)
     });
     told.collect()
 }
+
+/// The shapes of commands that `workbench/tests/command/plans.rs` runs, `show` and `explain` of a run besides.
+fn is_offered(command: &str) -> bool {
+    let kinds = ["cpu", "trace", "cpu,wait", "cpu,trace", "cpu,tasks", "wait,trace", "cpu,wait,trace"];
+    let of_run = ["workbench explain 20260102-030405-app-abcd", "workbench show 20260102-030405-app-abcd --tasks"];
+    let asked = command.strip_prefix("workbench run --evidence ").and_then(|rest| rest.split_once(' '));
+    let rest = |rest: &str| rest == SCENARIO || rest == format!("--duration 60s {SCENARIO}");
+    asked.is_some_and(|(evidence, after)| kinds.contains(&evidence) && rest(after))
+        || of_run.contains(&command)
+        || command == "cargo build --release"
+        || command.starts_with("workbench attach ") && command.ends_with(" --tasks")
+}
+
+const SCENARIO: &str = "shop.toml --variant default";
 
 fn is(rule: &str, function: &str, line: u32) -> (String, String, u32) {
     (rule.into(), function.into(), line)
@@ -308,7 +326,7 @@ fn operations_that_nobody_answers_are_held_against_where_they_wait() {
 #[test]
 fn a_debug_build_is_said_before_all_else() {
     let trace = trace();
-    let build = Build { path: "/srv/app".into(), debug_assertions: true, symbols: true, lines: true };
+    let build = Build { path: "/srv/app".into(), debug_assertions: true, symbols: true, lines: true, go: false };
     let debug = Joined { build: Some(&build), ..joined(&trace, felt(0.01, 0.01)) };
     assert_eq!(found(&debug), [is("wrong-build", "", 0)]);
     let release = Build { debug_assertions: false, ..build };

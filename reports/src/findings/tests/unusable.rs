@@ -81,7 +81,7 @@ fn a_profile_without_names_is_not_used_and_one_with_some_is_told() {
 fn a_stripped_program_and_one_without_lines_are_told() {
     let trace = trace();
     let of = |symbols, lines| {
-        let build = Build { path: "/srv/app".into(), debug_assertions: false, symbols, lines };
+        let build = Build { path: "/srv/app".into(), debug_assertions: false, symbols, lines, go: false };
         let all = unused(&Joined { build: Some(&build), ..joined(&trace, felt(0.001, 0.000_1)) });
         all.into_iter().find(|(evidence, ..)| evidence == "binary").map(|(_, because, _)| because)
     };
@@ -89,4 +89,25 @@ fn a_stripped_program_and_one_without_lines_are_told() {
     let stripped = of(false, false).expect("stripped");
     insta::assert_snapshot!(stripped, @r#"/srv/app has no symbols, so that places have no name: build with `strip = false` and `debug = "line-tables-only"` in its profile"#);
     assert!(of(true, false).expect("no lines").starts_with("/srv/app has no line tables"));
+}
+
+#[test]
+fn a_program_of_go_is_told_how_to_say_more() {
+    let none = trace();
+    let build = Build { path: "/srv/app".into(), symbols: true, lines: true, go: true, debug_assertions: false };
+    let slow = Joined { build: Some(&build), trace: None, traced: None, ..joined(&none, felt(0.000_3, 0.005)) };
+    let explained = explain(std::slice::from_ref(&slow));
+    let about = explained.unused.iter().find(|one| one.evidence == "trace").expect("it is told");
+    assert!(about.because.starts_with("goroutines cannot be watched from outside"), "{}", about.because);
+    assert_eq!(explained.undecided[0].experiment, "workbench attach :6060");
+}
+
+#[test]
+fn a_recording_that_is_too_short_is_told_from_none() {
+    let trace = trace();
+    let mut short = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
+    short.samples.truncate(30);
+    let told = unused(&Joined { kernel: Some(&short), ..joined(&trace, felt(0.001, 0.000_1)) });
+    let (_, because, _) = told.into_iter().find(|(evidence, ..)| evidence == "wait").expect("it is told");
+    assert!(because.starts_with("10 looks at its memory are too few"), "{because}");
 }
