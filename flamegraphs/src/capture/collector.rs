@@ -188,12 +188,11 @@ impl Collector {
     /// The thread that stands for those that are not told apart.
     fn others(&mut self) -> u32 {
         // No thread has that number.
-        let at = *self.by_tid.entry(u32::MAX).or_insert_with(|| {
+        *self.by_tid.entry(u32::MAX).or_insert_with(|| {
             self.threads.push(Thread { name: OTHER_THREADS.to_owned(), ..Thread::default() });
             self.met_ns.push(0);
             u32::try_from(self.threads.len() - 1).unwrap_or(u32::MAX)
-        });
-        at
+        })
     }
 
     /// Position of a thread; `None` where there are too many to tell it from others.

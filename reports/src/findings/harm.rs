@@ -43,7 +43,7 @@ impl Joined<'_> {
         let within = self.kernel?.samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.at_s));
         let mut counted = within.filter_map(|sample| Some((sample.at_s, sample.throttled_s?, sample.throttled?)));
         let first = counted.next()?;
-        let last = counted.last().unwrap_or(first);
+        let last = counted.next_back().unwrap_or(first);
         Some(Throttling {
             stopped_s: last.1 - first.1,
             periods: last.2.saturating_sub(first.2),

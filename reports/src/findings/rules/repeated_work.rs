@@ -254,7 +254,7 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
     let of_all: f64 = rows().map(|row| row.total_s).sum();
     let allocating = rows().map(|row| row.allocator_s).sum::<f64>() / of_all.max(1e-9);
     // Work without allocations may be what the operation is for; a structure that is built and dropped could have stayed.
-    if each < BUILDS_S || each >= OWN_WORK_S || work.per_op < 0.5 || allocating < BUILDS {
+    if !(BUILDS_S..OWN_WORK_S).contains(&each) || work.per_op < 0.5 || allocating < BUILDS {
         return None;
     }
     (share >= LEAST && of_all >= 0.5 * cpu.total_s).then(|| Cause {

@@ -76,7 +76,7 @@ fn figures_are_those_of_a_process_and_all_that_it_started() {
     while last.threads != Some(3) || last.cpu_s.is_none_or(|used| used < 0.02) {
         reader.renewed = None;
         reader.sample(Duration::from_millis(reader.samples.len() as u64));
-        last = reader.samples.last().unwrap().clone();
+        last = *reader.samples.last().unwrap();
     }
     let family = process::family(leader.id());
     let own = fs::read_to_string(format!("/proc/{}/stat", leader.id())).ok().and_then(|text| process::stat(&text));
