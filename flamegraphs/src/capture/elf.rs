@@ -88,6 +88,7 @@ impl Image {
     }
 
     /// What framehop wants to know.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "stacks are unwound on x86-64 alone"))]
     pub(super) fn sections(&self) -> ExplicitModuleSectionInfo<Bytes> {
         let range = |section: &Option<(Range<u64>, Option<Bytes>)>| section.as_ref().map(|(range, _)| range.clone());
         let data = |section: &Option<(Range<u64>, Option<Bytes>)>| section.as_ref()?.1.clone();

@@ -17,7 +17,7 @@ use super::limits::Limits;
 use super::perf::{Event, Ring, Trigger, Wanted};
 use super::recording::Recording;
 
-/// Data pages of one buffer, at most: 16 MiB hold two seconds of one busy CPU at 999 Hz with 8 KiB of stack each.
+/// Data pages of one buffer, at most: 16 MiB hold half a second of one busy CPU at 999 Hz with 32 KiB of stack each.
 pub(super) const MOST_PAGES: usize = 4096;
 /// And at least. Without privileges 516 KiB may be locked for each CPU (kernel.perf_event_mlock_kb).
 pub(super) const LEAST_PAGES: usize = 8;
@@ -25,6 +25,11 @@ pub(super) const LEAST_PAGES: usize = 8;
 pub(super) const ALL_PAGES: usize = 16 * MOST_PAGES;
 /// A record's size is a 16-bit number, and the call chain needs room, too.
 const MOST_STACK_BYTES: u32 = 60 * 1024;
+/// Bytes of stack with each sample of CPU where buffers may be large: libraries that compile or parse keep 10 to 20 KiB on it,
+/// and the program stands beyond. 32 MB/s of one busy CPU at 999 Hz.
+const DEEP_STACK_BYTES: u32 = 32 * 1024;
+/// The same where the kernel's side may not be seen: such users may lock half a megabyte for each CPU.
+const SHALLOW_STACK_BYTES: u32 = 8192;
 /// Threads mostly leave from shallow stacks, and often.
 const DEPARTURE_STACK_BYTES: u32 = 4096;
 /// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
@@ -54,7 +59,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             hz: 999,
-            stack_bytes: 8192,
+            stack_bytes: DEEP_STACK_BYTES,
             switches: true,
             departures: false,
             from_exec: false,
@@ -280,6 +285,7 @@ impl Opened {
             let refused = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM));
             if Event::open(&clock, *tid, *cpu).is_err_and(|error| refused(&error)) {
                 clock.kernel = false;
+                clock.stack_bytes = clock.stack_bytes.min(SHALLOW_STACK_BYTES);
             }
         }
         let departure = Wanted {

@@ -27,6 +27,8 @@ pub(crate) enum Written {
     Along,
     /// It was held out: written by someone who had not read them. They were mended after its first score.
     HeldOut,
+    /// It was held out again: written as those before, scored first after the rules were mended for them.
+    HeldOutAgain,
 }
 
 const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
@@ -36,6 +38,10 @@ const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, con
 
 const fn held_out(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
     Case { written: Written::HeldOut, ..case(name, slugs, rate, concurrency) }
+}
+
+const fn again(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { written: Written::HeldOutAgain, ..case(name, slugs, rate, concurrency) }
 }
 
 const fn beside(beside: &'static [&'static str], case: Case) -> Case {
@@ -68,7 +74,7 @@ pub(crate) const CASES: &[Case] = &[
     case("cancelled", &["never-answered"], 120, 16),
     Case { has_line: false, ..case("checksum", &["wrong-build"], 120, 16) },
     case("cold-map", &["poll-blocked"], 80, 16),
-    Case { has_quota: true, ..case("crowd", &["throttled"], 20, 16) },
+    Case { has_quota: true, ..case("crowd", &["throttled"], 45, 16) },
     case("gather", &["waiting-on-owner", "throughput-pinned", "ready-not-polled"], 120, 16),
     case("herd", &["repeated-work"], 60, 16),
     case("impatient", &["repeated-work"], 60, 16),
@@ -100,6 +106,13 @@ pub(crate) const CASES: &[Case] = &[
     held_out("rowan", &["poll-blocked"], 60, 16),
     beside(&["import=6:/import"], held_out("sorrel", &["long-poll-cpu"], 120, 16)),
     held_out("tansy", &["waiting-on-owner", "throughput-pinned"], 100, 16),
+    // Held out again.
+    again("dogwood", &["throughput-pinned", "waiting-on-owner"], 80, 16),
+    again("juniper", &["long-poll-cpu", "repeated-work"], 60, 16),
+    again("maple", &["latency-pinned"], 30, 3),
+    again("pine", &["throughput-pinned", "waiting-on-owner"], 100, 16),
+    again("sedge", &["repeated-work"], 100, 16),
+    again("yew", &["waiting-on-owner", "throughput-pinned"], 120, 16),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.
@@ -114,6 +127,8 @@ pub(crate) const WELL: &[Case] = &[
     held_out("well-drip", &[], 120, 16),
     held_out("well-half", &[], 600, 16),
     held_out("well-pool", &[], 120, 16),
+    again("well-cache", &[], 120, 16),
+    again("well-queue", &[], 120, 16),
 ];
 
 /// The program of that name.

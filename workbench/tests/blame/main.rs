@@ -130,6 +130,12 @@ programs! {
     rowan: "rowan",
     sorrel: "sorrel",
     tansy: "tansy",
+    dogwood: "dogwood",
+    juniper: "juniper",
+    maple: "maple",
+    pine: "pine",
+    sedge: "sedge",
+    yew: "yew",
     well_beside: "well-beside",
     well_busy: "well-busy",
     well_gateway: "well-gateway",
@@ -140,6 +146,8 @@ programs! {
     well_drip: "well-drip",
     well_half: "well-half",
     well_pool: "well-pool",
+    well_cache: "well-cache",
+    well_queue: "well-queue",
 }
 
 /// What `.ci/run` runs: mechanisms that show however little CPU there is. The places alone are asserted: on a machine of

@@ -29,7 +29,9 @@ impl Row {
 /// Rows of all programs that were run, and their sums: those that the rules were tuned on apart from those held out.
 pub(crate) fn table() -> String {
     let mut text = format!("{:<16} {:<16} {}\n", "program", "broken", "healthy");
-    for (written, words) in [(Written::Along, "tuned on"), (Written::HeldOut, "held out")] {
+    let sets =
+        [(Written::Along, "tuned on"), (Written::HeldOut, "held out"), (Written::HeldOutAgain, "held out again")];
+    for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);
         let rows: Vec<String> =
             cases.filter_map(|case| std::fs::read_to_string(scores().join(case.name)).ok()).collect();

@@ -155,8 +155,11 @@ fn classify(owners: &Owners, mut frames: Vec<Frame>) -> Site {
     let runtime: Vec<usize> = (0..place.unwrap_or(whose.len())).filter(|at| whose[*at] == Whose::Tokio).collect();
     let told = |at: &&usize| cause(&path(&inner[**at])) != Cause::Other;
     // What the program called is outermost; without a program, what happened is innermost.
-    let outermost = place.and(runtime.last()).filter(told);
-    let decisive = outermost.or_else(|| runtime.iter().find(told));
+    // Within a timeout it is the time, or what the time is for.
+    let within: Vec<usize> =
+        runtime.iter().copied().filter(|at| !path(&inner[*at]).trim_start_matches('<').starts_with(TIMEOUT)).collect();
+    let outermost = place.and(within.last()).filter(told);
+    let decisive = outermost.or_else(|| within.iter().find(told)).or_else(|| runtime.iter().find(told));
     let (cause, resource) = match decisive.map(|at| path(&inner[*at])) {
         Some(path) => (cause(&path), names::clean_name(&path)),
         None => (Cause::Other, String::new()),
@@ -173,6 +176,10 @@ fn classify(owners: &Owners, mut frames: Vec<Frame>) -> Site {
         }
     }
     let call = system_call(inner.iter().map(|frame| frame.function.as_str()));
+    let cause = match cause {
+        Cause::Other if call == "futex" => of_a_thread(inner, &whose),
+        cause => cause,
+    };
     frames.truncate(MOST_FRAMES);
     Site { cause, resource, place, root, own, call, frames }
 }
@@ -253,6 +260,9 @@ fn lies_in_tokio(file: &str) -> bool {
     })
 }
 
+/// What waits for something else, or for a time.
+const TIMEOUT: &str = "tokio::time::timeout";
+
 /// By the path of a function of tokio.
 const CAUSES: &[(&str, Cause)] = &[
     ("tokio::time::", Cause::Timer),
@@ -285,6 +295,35 @@ const CAUSES: &[(&str, Cause)] = &[
     ("tokio::task::yield_now", Cause::Yield),
 ];
 
+/// By the path of a function of Rust's standard library, or of C's, in which a thread sleeps until another wakes it:
+/// std/src/sys/sync, std/src/thread, and what they call.
+const THREAD_CAUSES: &[(&str, Cause)] = &[
+    ("sync::mutex", Cause::Lock),
+    ("sync::rwlock", Cause::Lock),
+    ("sync::reentrant_lock", Cause::Lock),
+    ("pthread_mutex", Cause::Lock),
+    ("pthread_rwlock", Cause::Lock),
+    ("lll_lock", Cause::Lock),
+    ("thread_parking", Cause::Notify),
+    ("sync::condvar", Cause::Notify),
+    ("pthread_cond", Cause::Notify),
+    ("thread::join", Cause::Join),
+    ("pthread_join", Cause::Join),
+    ("pthread_clockjoin", Cause::Join),
+    ("pthread_timedjoin", Cause::Join),
+];
+
+/// What a thread that sleeps in a futex waits for: somebody's lock, or that it is told. Of its own library's locks, which
+/// the kernel sees as well, nothing is said.
+fn of_a_thread(frames: &[Frame], whose: &[Whose]) -> Cause {
+    let language = frames.iter().zip(whose).filter(|(_, whose)| **whose == Whose::Standard).map(|(frame, _)| frame);
+    let told = language.filter_map(|frame| {
+        let named = |(part, _): &&(&str, Cause)| frame.function.contains(part);
+        THREAD_CAUSES.iter().find(named).map(|(_, cause)| *cause)
+    });
+    told.into_iter().next().unwrap_or(Cause::Other)
+}
+
 fn cause(function: &str) -> Cause {
     let path = function.trim_start_matches('<');
     CAUSES.iter().find(|(begin, _)| path.starts_with(begin)).map_or(Cause::Other, |(_, cause)| *cause)
@@ -311,6 +350,37 @@ mod tests {
         ]);
         assert_eq!((lock.cause, lock.resource.as_str()), (Cause::Lock, "tokio::sync::mutex::Mutex::lock"));
         assert_eq!(lock.place.unwrap().function, "app::take");
+    }
+
+    #[test]
+    fn a_timeout_is_what_it_is_for_or_the_time() {
+        let inside = |functions: [&str; 2]| {
+            site(&[
+                functions[0],
+                functions[1],
+                "<tokio::time::timeout::Timeout<T> as core::future::future::Future>::poll",
+                "app::newest::{{closure}}",
+                "tokio::runtime::task::harness::Harness<T,S>::poll",
+            ])
+        };
+        let news = inside(["tokio::sync::notify::Notified::poll_notified", "tokio::sync::watch::changed_impl"]);
+        assert_eq!((news.cause, news.resource.as_str()), (Cause::Channel, "tokio::sync::watch::changed_impl"));
+        let time = inside(["tokio::runtime::time::entry::TimerEntry::poll_elapsed", "tokio::time::sleep::Sleep::poll"]);
+        assert_eq!((time.cause, time.resource.as_str()), (Cause::Timer, "tokio::time::sleep::Sleep::poll"));
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_in_a_futex_waits_for_a_lock_or_to_be_told() {
+        let asleep = |function: &str| {
+            site(&["schedule", "__x64_sys_futex", "syscall", function, "app::answer", "app::serve"]).cause
+        };
+        assert_eq!(asleep("std::sys::sync::mutex::futex::Mutex::lock_contended"), Cause::Lock);
+        assert_eq!(asleep("std::sys::sync::rwlock::futex::RwLock::read_contended"), Cause::Lock);
+        assert_eq!(asleep("std::sys::sync::thread_parking::futex::Parker::park"), Cause::Notify);
+        assert_eq!(asleep("std::sys::sync::condvar::futex::Condvar::wait"), Cause::Notify);
+        assert_eq!(asleep("std::sys::thread::unix::Thread::join"), Cause::Other, "its C has the name");
+        assert_eq!(asleep("__pthread_clockjoin_ex"), Cause::Join);
+        assert_eq!(asleep("app::lock_slow"), Cause::Other);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(super) const SLUG: &str = "allocator-churn";
 const LEAST: f64 = 0.3;
 /// Page faults of an operation from which pages are taken anew each time.
 const FAULTS: f64 = 100.0;
+/// Part of a function's CPU from which memory is what it is about; below it what is built anew is, and memory a part of that.
+const MAINLY: f64 = 0.5;
 /// CPU for each operation below which it is nobody's trouble, seconds.
 const LEAST_CPU_S: f64 = 0.000_3;
 
@@ -42,7 +44,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         refuted_by: "with a buffer that is kept CPU per operation would stay".into(),
         next: joined.again("cpu,wait"),
         proof: "cpu",
-        depth: 5,
+        depth: if churn(row) >= MAINLY * row.total_s { 5 } else { 2 },
         foremost: false,
     }])
 }

@@ -15,6 +15,8 @@ const LOOKS: f64 = 1.7;
 const WHOLE: f64 = 0.03;
 /// Timer waits for each operation below which a task's timer does not depend on operations: it ticks.
 const TICKS: f64 = 0.7;
+/// Waits of an operation that ended with their timeout, from which each operation has one.
+const EVERY: std::ops::Range<f64> = 0.9..1.1;
 /// Tasks for each operation from which a type of task belongs to operations: its timers are what they wait for.
 pub(super) const ONE_EACH: f64 = 0.5;
 /// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
@@ -27,6 +29,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let mut causes = delayed_acks(joined);
     if let Some(trace) = joined.trace {
         causes.extend(trace.waits.iter().filter_map(|wait| polling(joined, wait, mean)));
+        causes.extend(trace.waits.iter().filter_map(|wait| given_up(joined, wait, mean)));
         causes.extend(ticks(joined, mean));
     } else if causes.is_empty() {
         return Answer::Blind("trace");
@@ -66,6 +69,36 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
 /// for the operation, waits for its own work.
 pub(super) fn is_set(joined: &Joined<'_>, kind: &str, count: f64, operations: f64) -> bool {
     (count - count.round()).abs() <= WHOLE * count && !others_work(joined, kind, operations)
+}
+
+/// An operation that gives something time to come, and it never does.
+fn given_up(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
+    let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && site.beside_others)?;
+    let culprit = innermost(site).filter(|_| joined.serves(&wait.kind) && !site.own.is_empty())?;
+    let operations = joined.traced_operations()?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
+    let share = (wait.total_s / operations / mean).min(1.0);
+    let always =
+        EVERY.contains(&count) && each_phase(joined, &wait.kind, site).is_none_or(|each| EVERY.contains(&each));
+    (always && share >= LEAST).then(|| Cause {
+        rule: SLUG,
+        title: format!("{} waits {} for what never comes before it goes on", culprit.function, time(each)),
+        share,
+        evidence: vec![
+            format!(
+                "{count:.1} waits of {} for each operation ended with their timeout, not with what they were for",
+                time(each)
+            ),
+            format!("that is {} of the mean latency of {}", percent(share), time(mean)),
+        ],
+        refuted_by: "the latency would not follow the timeout".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
 }
 
 /// Whether tasks of another type, or the blocking pool, do something for each operation.

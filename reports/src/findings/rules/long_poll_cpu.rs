@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use crate::findings::Culprit;
-use crate::findings::cause::{Answer, Cause, innermost, percent, time};
+use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::run::{StallClass, TraceEndKind};
+use crate::run::{StallClass, TraceEndKind, TraceFrame, TracePolls};
 
 pub(super) const SLUG: &str = "long-poll-cpu";
 /// CPU of such a poll, on average: tokio's own rule of thumb is 10 to 100 µs between two awaits.
@@ -17,6 +17,10 @@ pub(super) const OWN_WORK_S: f64 = 0.005;
 
 /// Of polls with a place, so many times as many may lack one: a poll of a millisecond is hit by one sample, or by none.
 const MOST_UNSEEN: f64 = 4.0;
+
+/// Part of the time within a function that it spends itself, from which what it calls is part of its work: a copy of a
+/// map is the map's, and not that of the function that copies one of its entries.
+const OWN_PART: f64 = 0.3;
 
 /// CPU in long polls of one type of task in one function.
 pub(super) struct Hog {
@@ -55,33 +59,97 @@ pub(super) fn hogs(joined: &Joined<'_>, least_s: f64) -> Vec<Hog> {
         *counts.entry(&row.kind).or_default() += polls;
     }
     let operations = joined.traced_operations().unwrap_or(f64::INFINITY);
-    let rows = joined.polls().iter().filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking && row.polls > 0);
-    rows.filter_map(|row| {
-        let culprit = row.site.as_ref().and_then(innermost)?;
+    let works = works(joined).into_iter();
+    works
+        .filter_map(|work| {
+            let Work { kind, culprit, polls, total_s, longest_s } = work;
+            if total_s / polls < least_s {
+                return None;
+            }
+            // Polls that no sample fell into did what the others of their type did.
+            let (placed, all) = placed.get(kind).copied().unwrap_or_default();
+            let unseen = (all / placed.max(1e-9)).clamp(1.0, MOST_UNSEEN);
+            let (polls, cpu_s) = (polls * unseen, total_s * unseen);
+            let (cpu, preempted) = taken.get(kind).copied().unwrap_or_default();
+            // What its neighbours took from it while it computed is part of how long it kept its worker.
+            let total_s = cpu_s * (1.0 + preempted / cpu.max(1e-9)).min(8.0);
+            let per_op = polls / operations;
+            let of_kind = counts.get(kind).copied().unwrap_or_default().max(polls) / operations;
+            Some(Hog { kind: kind.to_owned(), culprit, polls, total_s, cpu_s, longest_s, per_op, of_kind })
+        })
+        .collect()
+}
+
+/// CPU of long polls of one type of task that is one work.
+struct Work<'a> {
+    kind: &'a str,
+    culprit: Culprit,
+    polls: f64,
+    total_s: f64,
+    longest_s: f64,
+}
+
+/// CPU of long polls by the function whose work it is: the innermost, unless whoever called it spends much of the time
+/// between such calls itself.
+fn works<'a>(joined: &Joined<'a>) -> Vec<Work<'a>> {
+    let rows: Vec<&'a TracePolls> = joined.trace.map(|trace| trace.polls.iter().collect()).unwrap_or_default();
+    let rows: Vec<&'a TracePolls> = rows
+        .into_iter()
+        .filter(|row| row.doing == TraceEndKind::Cpu && !row.blocking && row.polls > 0)
+        .filter(|row| row.site.is_some())
+        .collect();
+    let mut works: Vec<(Work<'a>, &TracePolls)> = Vec::new();
+    for row in &rows {
+        let Some(culprit) = whose_work(row, &rows) else { continue };
+        let known = works.iter_mut().find(|(known, _)| {
+            (known.kind, &known.culprit.function, &known.culprit.file)
+                == (row.kind.as_str(), &culprit.function, &culprit.file)
+        });
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let polls = row.polls as f64;
-        if row.total_s / polls < least_s {
-            return None;
+        let Some((work, most)) = known else {
+            let (total_s, longest_s) = (row.total_s, row.longest_s);
+            works.push((Work { kind: &row.kind, culprit, polls, total_s, longest_s }, row));
+            continue;
+        };
+        (work.polls, work.total_s) = (work.polls + polls, work.total_s + row.total_s);
+        work.longest_s = work.longest_s.max(row.longest_s);
+        if row.total_s > most.total_s {
+            (work.culprit, *most) = (culprit, row);
         }
-        // Polls that no sample fell into did what the others of their type did.
-        let (placed, all) = placed.get(row.kind.as_str()).copied().unwrap_or_default();
-        let unseen = (all / placed.max(1e-9)).clamp(1.0, MOST_UNSEEN);
-        let (polls, cpu_s) = (polls * unseen, row.total_s * unseen);
-        let (cpu, preempted) = taken.get(row.kind.as_str()).copied().unwrap_or_default();
-        // What its neighbours took from it while it computed is part of how long it kept its worker.
-        let total_s = cpu_s * (1.0 + preempted / cpu.max(1e-9)).min(8.0);
-        Some(Hog {
-            kind: row.kind.clone(),
-            culprit,
-            polls,
-            total_s,
-            cpu_s,
-            longest_s: row.longest_s,
-            per_op: polls / operations,
-            of_kind: counts.get(row.kind.as_str()).copied().unwrap_or_default().max(polls) / operations,
-        })
-    })
-    .collect()
+    }
+    let counted = works.into_iter().map(|(work, most)| {
+        // A poll longer than some samples counts for each place that they fell on.
+        let long = joined.kind(work.kind).map_or(0, |kind| kind.long_polls).max(most.polls);
+        #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+        let polls = work.polls.min(long as f64);
+        Work { polls, ..work }
+    });
+    counted.collect()
+}
+
+/// Whose work a row is.
+fn whose_work(row: &TracePolls, rows: &[&TracePolls]) -> Option<Culprit> {
+    let site = row.site.as_ref()?;
+    let innermost = innermost(site)?;
+    let same = |a: &TraceFrame, b: &TraceFrame| a.function == b.function && a.file == b.file;
+    let own = |row: &TracePolls| row.site.as_ref().map(|site| site.own.clone()).unwrap_or_default();
+    let works_itself = |caller: &TraceFrame| {
+        let alike = rows.iter().filter(|other| other.kind == row.kind);
+        let (mut itself, mut all) = (0.0, 0.0);
+        for other in alike {
+            let frames = own(other);
+            if frames.iter().any(|frame| same(frame, caller)) {
+                all += other.total_s;
+            }
+            if frames.first().is_some_and(|frame| same(frame, caller)) {
+                itself += other.total_s;
+            }
+        }
+        itself >= OWN_PART * all
+    };
+    let outer = site.own.iter().skip(1).take_while(|caller| works_itself(caller)).last();
+    Some(outer.map_or(innermost, at))
 }
 
 impl Hog {

@@ -2,7 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceSite, TraceWait};
+use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
 pub(super) const SLUG: &str = "never-answered";
 /// Part of the operations that must be missing, and how many at least.
@@ -10,6 +10,14 @@ const LEAST: f64 = 0.001;
 const LEAST_COUNT: u64 = 2;
 /// Waits of this part of the timeout are of operations that were given up.
 const OF_TIMEOUT: f64 = 0.8;
+/// Who gives up does so after the timeout, and no later than this part of it.
+const GIVEN_UP: f64 = 1.1;
+/// A connection whose silence lasts to the end of the recording, seconds, was closed because that ended.
+const END_S: f64 = 0.2;
+/// Connections that must have fallen silent after the same wait.
+const SILENT: usize = 2;
+/// Waits for each operation from which a task waits there between operations.
+const BETWEEN: f64 = 0.5;
 
 /// Who also watches its connection while it waits is seen at the socket when what it waits for told nobody where to wake it:
 /// the place that tasks of its type otherwise wait in, where there is one only.
@@ -56,7 +64,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         task.waits_at.as_ref().is_some_and(|site| !matches!(site.cause, TraceCause::Socket | TraceCause::Timer))
     });
     let site = stuck.and_then(|wait| wait.site.as_ref()).or_else(|| idle.and_then(|task| task.waits_at.as_ref()));
-    let site = site.or_else(|| beside_a_connection(joined));
+    let silent = if site.is_none() { before_silence(joined) } else { None };
     let mut evidence = vec![format!(
         "{missing} of {} operations ({}) were not answered within {}",
         failed.scheduled,
@@ -70,6 +78,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             time(wait.longest_s)
         ));
     }
+    if let Some((site, count)) = silent {
+        evidence.push(format!(
+            "{count} connections went on from a wait there and then left nobody who would wake them, until the other side gave up: {}",
+            if site.resource.is_empty() { "a future of the program's own" } else { &site.resource }
+        ));
+    }
+    let site = site.or(silent.map(|(site, _)| site)).or_else(|| beside_a_connection(joined));
     if site.is_none() {
         return Answer::RuledOut(format!(
             "{missing} operations were not answered in time, but nothing within the program was seen to wait so long"
@@ -89,4 +104,46 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 7,
         foremost: part >= LEAST,
     }])
+}
+
+/// What connections waited for last before they fell silent until the other side gave up, and how many did. A future that
+/// leaves no waker behind is not seen to be waited for: what is seen is the wait before it.
+fn before_silence<'a>(joined: &Joined<'a>) -> Option<(&'a TraceSite, usize)> {
+    let trace = joined.trace?;
+    let tasks = trace.tasks.iter().filter(|task| joined.serves(&task.kind));
+    let mut found: Vec<(&TraceSite, usize)> = Vec::new();
+    for site in tasks.filter_map(|task| silent_after(joined, task)) {
+        match found.iter_mut().find(|(known, _)| known.looks_like(site)) {
+            Some((_, count)) => *count += 1,
+            None => found.push((site, 1)),
+        }
+    }
+    found.into_iter().filter(|(_, count)| *count >= SILENT).max_by_key(|(_, count)| *count)
+}
+
+/// The wait within the program from which a task went on, to answer nothing until the other side gave up.
+fn silent_after<'a>(joined: &Joined<'a>, task: &'a TraceTask) -> Option<&'a TraceSite> {
+    let trace = joined.trace?;
+    let lengths = OF_TIMEOUT * joined.timeout_s..GIVEN_UP * joined.timeout_s;
+    let is_silence = |span: &TraceSpan| {
+        span.step == TraceStep::Waited
+            && lengths.contains(&span.length_s)
+            && span.at_s + span.length_s < trace.head.wall_s - END_S
+            && span.site.as_ref().is_some_and(|site| is_between_operations(joined, &task.kind, site))
+    };
+    let at = task.spans.iter().position(is_silence)?;
+    let silence = task.spans[at].site.as_ref()?;
+    let before = task.spans[..at].iter().rev().filter(|span| span.step == TraceStep::Waited);
+    let last = before.filter_map(|span| span.site.as_ref()).next()?;
+    // It was within an operation, and deeper than where the connection waits for the next one.
+    (last.cause != TraceCause::Socket && last.own.len() > silence.own.len()).then_some(last)
+}
+
+/// Whether tasks of that type wait there for what is asked next.
+fn is_between_operations(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
+    let Some((trace, operations)) = joined.trace.zip(joined.traced_operations()) else { return false };
+    let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site));
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = trace.waits.iter().filter(here).map(|wait| wait.count).sum::<u64>() as f64;
+    site.cause == TraceCause::Socket && count >= BETWEEN * operations
 }

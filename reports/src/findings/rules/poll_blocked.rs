@@ -6,7 +6,7 @@ use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::run::{StallClass, TraceEndKind, TracePolls};
+use crate::run::{StallClass, TraceCause, TraceEndKind, TracePolls};
 
 pub(super) const SLUG: &str = "poll-blocked";
 /// Blocked time of such a poll, on average: below it the wake-up costs more.
@@ -23,7 +23,15 @@ pub(super) fn holder_of(row: &TracePolls) -> Option<(Culprit, &str)> {
     Some((innermost(&holder.site)?, holder.site.call.as_str()))
 }
 
+/// Whether it waits for what somebody has: in a futex, and not to be told by another thread, as a blocking `recv`, a join
+/// or a `block_on` does.
 pub(super) fn is_lock(row: &TracePolls) -> bool {
+    let told = [TraceCause::Notify, TraceCause::Join];
+    row.site.as_ref().is_some_and(|site| site.call == FUTEX && !told.contains(&site.cause))
+}
+
+/// Whether it waits for another thread, whatever for.
+pub(super) fn is_for_a_thread(row: &TracePolls) -> bool {
     row.site.as_ref().is_some_and(|site| site.call == FUTEX)
 }
 

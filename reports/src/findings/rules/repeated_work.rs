@@ -3,7 +3,7 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, ENTERING};
-use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceSite, TraceWait};
 
 use super::latency_pinned::{each_phase, is_set};
 use super::long_poll_cpu::OWN_WORK_S;
@@ -38,6 +38,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(attempts(joined));
     causes.extend(round_trips(joined));
     causes.extend(same_work(joined));
+    if let Some(open) = in_a_row(joined).filter(|_| causes.is_empty()) {
+        return open;
+    }
     Answer::of(causes, || match calls(joined) {
         Some((count, what)) => format!("{count:.1} {what} for each operation"),
         None => "neither wakes nor attempts are many".into(),
@@ -200,8 +203,8 @@ fn attempts(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
-/// Each operation waits for the network, or for a time, again and again in one place, a set number of times: questions that are
-/// asked one after the other.
+/// Each operation waits for the network, or for a time in a function that is called for it, again and again in one place, a set
+/// number of times: questions that are asked one after the other.
 fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     let mean = joined.usual_s()?.max(1e-9);
@@ -214,7 +217,7 @@ fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
         let set = match site.cause {
             TraceCause::Socket => true,
             // Who looks again and again whether somebody else is done has another mechanism.
-            TraceCause::Timer => is_set(joined, &wait.kind, count, operations),
+            TraceCause::Timer => is_set(joined, &wait.kind, count, operations) && site.own.len() > 1,
             _ => false,
         };
         let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
@@ -239,6 +242,39 @@ fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
         depth: 4,
         culprit: Some(culprit),
         foremost: false,
+    })
+}
+
+/// The same where the task waits for a time between steps of its own: it may as well pace what it sends in parts. Nothing
+/// outside of the source tells which.
+fn in_a_row(joined: &Joined<'_>) -> Option<Answer> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let mean = joined.usual_s()?.max(1e-9);
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let each_operation = |wait: &TraceWait| (wait.count as f64 / operations, wait.total_s / operations / mean);
+    let in_a_row = |wait: &&TraceWait| {
+        let own_step =
+            |site: &&TraceSite| site.cause == TraceCause::Timer && !site.beside_others && site.own.len() == 1;
+        let Some(site) = wait.site.as_ref().filter(own_step) else { return false };
+        let (count, share) = each_operation(wait);
+        let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
+        let set = is_set(joined, &wait.kind, count, operations);
+        set && often && count >= ROUND_TRIPS && share >= LEAST && joined.serves(&wait.kind)
+    };
+    let wait = trace.waits.iter().filter(in_a_row).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let place = wait.site.as_ref().and_then(innermost)?.sentence();
+    let (count, share) = each_operation(wait);
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let length = wait.total_s / wait.count.max(1) as f64;
+    Some(Answer::Open {
+        sentence: format!(
+            "each operation waits {count:.0} times in a row in {place}, {} each: {} of its latency. Where the answer leaves in \
+             parts between them that is what it is for; where no wait needs the one before, awaiting them together takes as \
+             long as one",
+            time(length),
+            percent(share.min(1.0))
+        ),
+        experiment: format!("workbench show {} --tasks", joined.run),
     })
 }
 

@@ -7,7 +7,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceStep, TraceWait};
 
-use super::poll_blocked::{holder_of, is_lock};
+use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 
 pub(super) const SLUG: &str = "waiting-on-owner";
 /// Waits of an operation shorter than this on average are no convoy, seconds.
@@ -133,7 +133,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         _ => return Vec::new(),
     };
     let mut found: Vec<(Culprit, f64, Vec<String>)> = Vec::new();
-    for row in rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked && is_lock(row)) {
+    // A poll may wait for a lock; without tasks a thread may as well wait to be told.
+    let waits = |row: &&TracePolls| if joined.trace.is_some() { is_lock(row) } else { is_for_a_thread(row) };
+    for row in rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits) {
         let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
         let Some(holder) = row.holders.first() else { continue };
         // A poll that blocks is the deeper cause, and has a rule of its own.

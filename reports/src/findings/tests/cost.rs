@@ -212,7 +212,7 @@ fn two_causes_that_explain_as_much_are_left_open_with_an_experiment() {
 fn round_trips_are_many_waits_in_one_place_one_after_the_other() {
     let of = |cause, count: u64, total_s| {
         let mut trace = trace();
-        trace.waits.push(wait(SERVER, site(cause, &[("app::ask", 29)]), count, total_s, 0.01));
+        trace.waits.push(wait(SERVER, site(cause, &[("app::ask", 29), ("app::page", 43)]), count, total_s, 0.01));
         found(&joined(&trace, felt(0.02, 0.000_1)))
     };
     let asked = [is("repeated-work", "app::ask", 29)];
@@ -250,4 +250,37 @@ fn work_that_is_seen_in_several_functions_is_held_against_the_one_that_calls_the
     cpu.total_s = 2.5;
     let copied = Joined { cpu: Some(&cpu), ..joined(&trace, felt(0.002, 0.001)) };
     assert_eq!(found(&copied), [is("repeated-work", "app::all", 24)], "and no long poll: every operation has it");
+}
+
+#[test]
+fn waits_between_a_tasks_own_steps_are_left_open_since_only_the_source_tells_what_they_are_for() {
+    let of = |own: &[(&str, u32)], count, total_s| {
+        let mut trace = trace();
+        trace.waits.push(wait(SERVER, site(TraceCause::Timer, own), count, total_s, 0.01));
+        let explained = explain(&[joined(&trace, felt(0.02, 0.000_1))]);
+        let told = explained.undecided.into_iter().find(|one| one.rules == ["repeated-work"]).map(|one| one.sentence);
+        (explained.findings.len(), told.unwrap_or_default())
+    };
+    let (own, called) = ([("app::tokens", 29)], [("app::ask", 29), ("app::page", 43)]);
+    let (found, told) = of(&own, 9000, 18.0);
+    assert!(found == 0 && told.contains("9 times in a row in app::tokens"), "{found} {told}");
+    assert_eq!(of(&own, 4000, 18.0), (0, String::new()), "a few");
+    assert_eq!(of(&own, 9000, 1.0), (0, String::new()), "a quarter of the latency");
+    assert_eq!(of(&called, 9000, 18.0), (1, String::new()), "questions");
+}
+
+#[test]
+fn memory_that_is_a_part_of_what_is_built_anew_is_no_cause_of_its_own() {
+    let trace = Trace { polls: vec![in_poll(TraceEndKind::Cpu, "", &[("app::build", 15)], 1000, 0.6)], ..trace() };
+    let of = |allocator_s| {
+        let cpu = CpuTable {
+            total_s: 1.0,
+            rows: vec![CpuRow { total_s: 0.9, ..spent(&[], allocator_s).rows.remove(0) }],
+            named: 1.0,
+        };
+        let metrics = metrics(&[("faults.minor_per_op", 150.0), ("cpu_per_op", 0.000_8)]);
+        found(&Joined { cpu: Some(&cpu), metrics: Some(&metrics), ..joined(&trace, felt(0.001, 0.000_1)) })
+    };
+    assert_eq!(of(0.4), [is("repeated-work", "app::build", 15)]);
+    assert_eq!(of(0.8), [is("allocator-churn", "app::build", 15)]);
 }

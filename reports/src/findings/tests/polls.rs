@@ -131,3 +131,48 @@ fn without_a_measurement_a_wait_of_a_millisecond_counts_in_full() {
     assert_eq!(of(&slow), [is("poll-blocked", "app::hash", 41)]);
     assert_eq!(of(&quick), [], "50 of 2 ms in 10 s keep nobody");
 }
+
+#[test]
+fn work_is_of_the_function_that_spends_much_of_it_itself_and_not_of_what_it_calls_for_each_part() {
+    let of = |copying_s: f64| {
+        let entry =
+            in_poll(TraceEndKind::Cpu, "", &[("app::Entry::clone", 16), ("app::all", 27), ("app::quote", 37)], 20, 0.4);
+        let map = in_poll(TraceEndKind::Cpu, "", &[("app::all", 27), ("app::quote", 37)], 20, copying_s);
+        let trace = with(vec![entry, map]);
+        let findings = explain(&[joined(&trace, felt(0.000_3, 0.003))]).findings;
+        let first = findings.into_iter().next().expect("a finding");
+        (first.culprit.expect("a place").function, first.evidence[0].split(' ').next().unwrap_or_default().to_owned())
+    };
+    assert_eq!(of(0.6), ("app::all".into(), "20".into()), "the same twenty polls");
+    assert_eq!(of(0.05), ("app::Entry::clone".into(), "20".into()), "the caller hardly does anything but call");
+}
+
+#[test]
+fn places_of_one_function_are_one_work_of_as_many_polls_as_were_long() {
+    let mut trace = with(vec![
+        in_poll(TraceEndKind::Cpu, "", &[("app::hash", 41), ("app::login", 30)], 300, 0.6),
+        in_poll(TraceEndKind::Cpu, "", &[("app::hash", 44), ("app::login", 30)], 250, 0.5),
+    ]);
+    trace.kinds[0].long_polls = 550;
+    let of = |trace: &Trace| rules(trace, felt(0.000_3, 0.000_8));
+    assert_eq!(of(&trace), [""; 0], "2 ms of every second operation is its own work");
+    trace.polls.pop();
+    assert_eq!(of(&trace), ["long-poll-cpu"], "three of ten stall the others");
+}
+
+#[test]
+fn a_poll_that_waits_to_be_told_by_a_thread_blocks_whatever_that_thread_does() {
+    let mut told = in_poll(TraceEndKind::Blocked, "futex", &[("app::wait_for", 34), ("app::drop", 71)], 100, 1.4);
+    let engine = TraceSite { call: "clock_nanosleep".into(), ..site(TraceCause::Other, &[("app::engine", 45)]) };
+    told.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: engine, total_s: 1.3 }];
+    let mut of = |cause| {
+        told.site.as_mut().expect("a place").cause = cause;
+        found(&joined(&with(vec![told.clone()]), felt(0.000_3, 0.003)))
+    };
+    for cause in [TraceCause::Notify, TraceCause::Join] {
+        assert_eq!(of(cause), [is("poll-blocked", "app::wait_for", 34)]);
+    }
+    for cause in [TraceCause::Lock, TraceCause::Other] {
+        assert_eq!(of(cause), [is("waiting-on-owner", "app::engine", 45)], "it has what is waited for");
+    }
+}

@@ -263,3 +263,64 @@ fn a_task_that_works_in_turn_and_ticks_beside_is_no_tick() {
     trace.waits[3].count = 400;
     assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [is("latency-pinned", "app::bank", 31)]);
 }
+
+/// A connection that went on from a wait at `last` and then answered nothing for `silence_s`.
+fn silent(last: TraceSite, silence_s: f64, at_s: f64) -> crate::run::TraceTask {
+    let span = |at_s, length_s, site: Option<TraceSite>| crate::run::TraceSpan {
+        step: if site.is_some() { TraceStep::Waited } else { TraceStep::Polled },
+        at_s,
+        length_s,
+        by: None,
+        site,
+    };
+    let idle = site(TraceCause::Socket, &[("app::serve", 9)]);
+    crate::run::TraceTask {
+        kind: SERVER.into(),
+        ended: true,
+        spans: vec![
+            span(at_s - 0.1, 0.09, Some(idle.clone())),
+            span(at_s - 0.01, 0.01, Some(last)),
+            span(at_s, 0.0, None),
+            span(at_s, silence_s, Some(idle)),
+        ],
+        ..crate::run::TraceTask::default()
+    }
+}
+
+#[test]
+fn a_future_that_leaves_no_waker_is_known_by_the_wait_before_the_silence() {
+    let items = || site(TraceCause::Other, &[("app::Items::poll_next", 40), ("app::collect", 64), ("app::serve", 9)]);
+    let of = |tasks: Vec<crate::run::TraceTask>, timeouts| {
+        let trace = Trace { tasks, ..trace() };
+        found(&Joined {
+            failed: Failed { scheduled: 1000, timeouts, unanswered: 0 },
+            ..joined(&trace, felt(0.005, 0.04))
+        })
+    };
+    let twice = |last: TraceSite, silence_s| vec![silent(last.clone(), silence_s, 4.0), silent(last, silence_s, 6.0)];
+    let lost = [is("never-answered", "app::Items::poll_next", 40)];
+    assert_eq!(of(twice(items(), 1.99), 20), lost);
+    assert_eq!(of(twice(items(), 1.99), 0), [], "all were answered");
+    assert_eq!(of(twice(items(), 0.5), 20), [], "idle, and asked again");
+    assert_eq!(of(twice(items(), 3.0), 20), [], "idle for longer than anybody waits");
+    assert_eq!(of(vec![silent(items(), 1.99, 4.0)], 20), [], "one");
+    assert_eq!(of(vec![silent(items(), 1.99, 4.0), silent(items(), 1.99, 10.0)], 20), [], "one, and the end");
+    let shallow = site(TraceCause::Other, &[("app::serve", 9)]);
+    assert_eq!(of(twice(shallow, 1.99), 20), [], "no deeper than between operations");
+    let upstream = site(TraceCause::Socket, &[("app::ask", 30), ("app::serve", 9)]);
+    assert_eq!(of(twice(upstream, 1.99), 20), [], "somebody else does not answer");
+}
+
+#[test]
+fn a_timeout_that_ends_the_wait_of_every_operation_sets_their_latency() {
+    let of = |count, total_s, beside_others| {
+        let mut trace = trace();
+        let news = site(TraceCause::Timer, &[("app::newest", 24), ("app::read", 31)]);
+        trace.waits.push(wait(SERVER, TraceSite { beside_others, ..news }, count, total_s, 0.05));
+        found(&joined(&trace, felt(0.04, 0.000_1)))
+    };
+    assert_eq!(of(1000, 39.0, true), [is("latency-pinned", "app::newest", 24)]);
+    assert_eq!(of(500, 19.5, true), [], "every second: what it is for comes as well");
+    assert_eq!(of(1000, 12.0, true), [], "less than a third of the latency");
+    assert_eq!(of(1000, 39.0, false), [], "it means to wait");
+}

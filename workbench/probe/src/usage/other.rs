@@ -22,12 +22,19 @@ pub struct OtherProcess {
 /// # Errors
 /// It is gone, or not ours to read.
 pub fn process_of(pid: i32) -> io::Result<OtherProcess> {
-    let clock = clock_getcpuclockid(Pid::from_raw(pid))?;
     Ok(OtherProcess {
-        cpu_s: super::own::clock_s(clock)?,
+        cpu_s: cpu_s_of(pid)?,
         rss_bytes: rss_bytes_at(format!("/proc/{pid}/statm"))?,
         threads: threads_in(&std::fs::read_to_string(format!("/proc/{pid}/status"))?)?,
     })
+}
+
+/// CPU seconds of process `pid` since it began, user and system, threads that have ended included (clock_getcpuclockid(3)).
+///
+/// # Errors
+/// It is gone.
+pub fn cpu_s_of(pid: i32) -> io::Result<f64> {
+    super::own::clock_s(clock_getcpuclockid(Pid::from_raw(pid))?)
 }
 
 /// Second field of a `statm` file, in bytes.

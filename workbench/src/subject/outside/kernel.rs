@@ -254,6 +254,18 @@ impl Reader {
                 self.minor.see(pid, stat.minor_faults, self.first);
                 self.major.see(pid, stat.major_faults, self.first);
                 self.ticks.see(pid, stat.ticks, self.first);
+                // By its own clock: threads that ended between two looks are in it, and it counts no ticks.
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "nanoseconds of CPU, below 2^63"
+                )]
+                let ran =
+                    i32::try_from(pid).ok().and_then(|pid| probe::usage::cpu_s_of(pid).ok()).map(|s| (s * 1e9) as u64);
+                if let Some(ran) = ran {
+                    self.running.see(pid, ran, self.first);
+                    sample.cpu_s = Some(self.running.sum as f64 * 1e-9);
+                }
                 *resident.get_or_insert(0) += stat.resident;
                 *threads.get_or_insert(0) += stat.threads;
             }
@@ -279,10 +291,9 @@ impl Reader {
         for pid in self.family.clone() {
             let folder = format!("/proc/{pid}/task");
             for tid in process::numbers(Path::new(&folder)).unwrap_or_default() {
-                if let Some((ran, queued)) =
+                if let Some((_, queued)) =
                     self.read("schedstat", &format!("{folder}/{tid}/schedstat"), process::schedstat)
                 {
-                    self.running.see(tid, ran, self.first);
                     let grown = self.queued.see(tid, queued, self.first);
                     if self.run_queue_ns.len() < MOST_THREADS || self.run_queue_ns.contains_key(&tid) {
                         *self.run_queue_ns.entry(tid).or_default() += grown;
@@ -298,9 +309,9 @@ impl Reader {
             }
         }
         if timed {
-            sample.cpu_s = Some(self.running.sum as f64 * 1e-9);
             sample.run_queue_s = Some(self.queued.sum as f64 * 1e-9);
-        } else if sample.resident.is_some() {
+        }
+        if sample.cpu_s.is_none() && sample.resident.is_some() {
             let hz = rustix::param::clock_ticks_per_second().max(1);
             sample.cpu_s = Some(self.ticks.sum as f64 / hz as f64);
         }

@@ -88,3 +88,17 @@ fn figures_are_those_of_a_process_and_all_that_it_started() {
     let known = |pid: &u32| reader.running.last.contains_key(pid) || reader.ticks.last.contains_key(pid);
     assert!(family.iter().all(known), "{family:?}");
 }
+
+#[test]
+fn threads_that_end_between_two_looks_are_counted() {
+    let mut reader = Reader::new(std::process::id());
+    reader.sample(Duration::ZERO);
+    let burned = std::thread::spawn(|| {
+        let before = thread_cpu_s();
+        while thread_cpu_s() - before < 0.05 {}
+        thread_cpu_s() - before
+    });
+    let burned = burned.join().unwrap();
+    reader.sample(Duration::from_millis(1));
+    assert!(reader.samples[1].cpu_s >= Some(burned), "{:?} of {burned}", reader.samples[1].cpu_s);
+}

@@ -65,7 +65,7 @@ async fn handle_orders_whole(mut queue: mpsc::Receiver<Order>) {
             _ = flush.tick() => continue,
         };
         match order {
-            Some(order) => accepted(order).await,
+            Some(order) => drop(tokio::spawn(accepted(order))),
             None => return,
         }
     }

@@ -21,7 +21,7 @@ struct Service {
 
 pub(crate) fn run(twin: Twin, port: u16) -> io::Result<()> {
     crate::http::runtime()?.block_on(async {
-        let service = Arc::new(Service { twin, requests: AtomicU64::new(0), hashing: Semaphore::new(1) });
+        let service = Arc::new(Service { twin, requests: AtomicU64::new(0), hashing: Semaphore::new(2) });
         let router = Router::new().route("/", get(home)).with_state(service);
         axum::serve(TcpListener::bind(("127.0.0.1", port)).await?, router).await
     })

@@ -22,6 +22,7 @@ mod cold_map;
 mod compactor;
 mod config_parse;
 mod crowd;
+mod dogwood;
 mod dribble;
 mod elder;
 mod export_json;
@@ -33,6 +34,7 @@ mod herd;
 mod impatient;
 mod iris;
 mod journal;
+mod juniper;
 mod kelp;
 mod larch;
 mod late_reply;
@@ -40,14 +42,17 @@ mod ledger;
 mod log_pipe;
 mod login;
 mod mailbox;
+mod maple;
 mod metrics_dump;
 mod nettle;
 mod oak;
 mod one_by_one;
+mod pine;
 mod polling_wait;
 mod quince;
 mod rowan;
 mod scratch;
+mod sedge;
 mod sessions;
 mod settings_lock;
 mod snapshot_lock;
@@ -63,6 +68,8 @@ mod upstream_halves;
 mod watchers;
 mod well;
 mod well_held;
+mod well_more;
+mod yew;
 
 /// Which of the twins to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,6 +96,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("compactor", compactor::run),
     ("config-parse", config_parse::run),
     ("crowd", crowd::run),
+    ("dogwood", dogwood::run),
     ("dribble", dribble::run),
     ("elder", elder::run),
     ("export-json", export_json::run),
@@ -100,6 +108,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("impatient", impatient::run),
     ("iris", iris::run),
     ("journal", journal::run),
+    ("juniper", juniper::run),
     ("kelp", kelp::run),
     ("larch", larch::run),
     ("late-reply", late_reply::run),
@@ -107,14 +116,17 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("log-pipe", log_pipe::run),
     ("login", login::run),
     ("mailbox", mailbox::run),
+    ("maple", maple::run),
     ("metrics-dump", metrics_dump::run),
     ("nettle", nettle::run),
     ("oak", oak::run),
     ("one-by-one", one_by_one::run),
+    ("pine", pine::run),
     ("polling-wait", polling_wait::run),
     ("quince", quince::run),
     ("rowan", rowan::run),
     ("scratch", scratch::run),
+    ("sedge", sedge::run),
     ("sessions", sessions::run),
     ("settings-lock", settings_lock::run),
     ("snapshot-lock", snapshot_lock::run),
@@ -130,6 +142,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("watchers", watchers::run),
     ("well-beside", well::beside),
     ("well-busy", well::busy),
+    ("well-cache", well_more::cache),
     ("well-calls", well_held::calls),
     ("well-commit", well_held::commit),
     ("well-cron", well_held::cron),
@@ -137,7 +150,9 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("well-gateway", well::gateway),
     ("well-half", well_held::half),
     ("well-pool", well_held::pool),
+    ("well-queue", well_more::queue),
     ("well-streaming", well::streaming),
+    ("yew", yew::run),
 ];
 
 fn main() -> ExitCode {
