@@ -70,6 +70,8 @@ pub struct Surroundings {
     pub console_child: Result<std::path::PathBuf, Missing>,
     /// Load average over the last minute.
     pub load_1m: f64,
+    /// Whether the scheduler shares CPUs among sessions before it looks at nice values (sched(7), autogrouping).
+    pub autogroup: bool,
     /// What came of trying each mechanism.
     pub tried: Vec<(Mechanism, Tried)>,
 }
@@ -94,6 +96,7 @@ impl Surroundings {
             tokio_console: console::find_viewer(),
             console_child: Companion::Console.find(),
             load_1m: load.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0),
+            autogroup: number("/proc/sys/kernel/sched_autogroup_enabled") == Some(1),
             tried: Mechanism::ALL.map(|mechanism| (mechanism, trying::one(mechanism))).into(),
         }
     }
@@ -113,6 +116,7 @@ pub fn examine(around: &Surroundings) -> Vec<Check> {
         cores(around),
         quota(around),
         load(around),
+        sessions(around),
         clock(around),
         tick(around),
         perf(around),
@@ -179,6 +183,20 @@ fn load(around: &Surroundings) -> Check {
         )
     } else {
         check("quiet host", Health::Good, found, "")
+    }
+}
+
+fn sessions(around: &Surroundings) -> Check {
+    if around.autogroup {
+        check(
+            "sessions",
+            Health::Notice,
+            "the scheduler gives each session as much CPU as this one, before it looks at nice values (autogroup)",
+            "`nice` and idle priority of work in other terminals do not protect a measurement, and the driver's priority \
+             counts within this session alone: sudo sysctl kernel.sched_autogroup_enabled=0 while you measure",
+        )
+    } else {
+        check("sessions", Health::Good, "nice values count across sessions", "")
     }
 }
 

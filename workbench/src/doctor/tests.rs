@@ -26,6 +26,7 @@ fn healthy() -> Surroundings {
         tokio_console: Some("/bin/tokio-console".into()),
         console_child: Ok("/bin/workbench-console".into()),
         load_1m: 0.1,
+        autogroup: false,
         tried: Mechanism::ALL.map(|mechanism| (mechanism, Ok("allowed".to_owned()))).into(),
     }
 }
@@ -62,6 +63,7 @@ fn every_shortcoming_comes_with_a_fix() {
         tokio_console: None,
         console_child: Err(Missing { what: "console child", why: "not there".into(), command: "cargo build".into() }),
         load_1m: 9.0,
+        autogroup: true,
         tried: Mechanism::ALL.map(|mechanism| (mechanism, Err("refused".to_owned()))).into(),
     };
     for check in examine(&sick) {
@@ -69,4 +71,12 @@ fn every_shortcoming_comes_with_a_fix() {
     }
     let guard = Surroundings { allocator_guard: Some("malloc is jemalloc".into()), ..healthy() };
     assert!(examine(&guard).iter().any(|c| c.health == Health::Bad && c.found.contains("malloc is jemalloc")));
+}
+
+#[test]
+fn sessions_that_share_before_nice_values_count_are_told() {
+    let checks = examine(&Surroundings { autogroup: true, ..healthy() });
+    let told = checks.iter().find(|check| check.name == "sessions").unwrap();
+    assert_eq!(told.health, Health::Notice);
+    assert!(told.fix.contains("kernel.sched_autogroup_enabled=0"), "{told:?}");
 }
