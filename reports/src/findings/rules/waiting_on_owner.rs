@@ -132,7 +132,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         (None, Some(threads)) => (threads.kept.iter().collect(), joined.kernel_operations()),
         _ => return Vec::new(),
     };
-    let mut found: Vec<(Culprit, f64, Vec<String>)> = Vec::new();
+    let mut found: Vec<(Culprit, f64, bool, Vec<String>)> = Vec::new();
     // A poll may wait for a lock; without tasks a thread may as well wait to be told.
     let waits = |row: &&TracePolls| if joined.trace.is_some() { is_lock(row) } else { is_for_a_thread(row) };
     for row in rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits) {
@@ -142,8 +142,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
             continue;
         }
-        let Some(culprit) = owner::common(&waiter.own, &holder.site.own).or_else(|| holder.site.own.first().map(at))
-        else {
+        // Who waits to be told shares nothing with who tells, but perhaps the function that spawned both.
+        let taken = if is_lock(row) { owner::common(&waiter.own, &holder.site.own) } else { None };
+        let Some(culprit) = taken.or_else(|| holder.site.own.first().map(at)) else {
             continue;
         };
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
@@ -152,21 +153,23 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let each = operations.map_or(0.0, |operations| row.total_s / operations) + others;
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
         let told = format!(
-            "{} waited {} in all for a lock at {place}; meanwhile {} {}",
+            "{} waited {} in all {} at {place}; meanwhile {} {}",
             row.kind,
             time(row.total_s),
+            if is_lock(row) { "for a lock" } else { "to be told" },
             holder.site.own.first().map(|frame| frame.function.clone()).unwrap_or_default(),
             held(holder)
         );
         match found.iter_mut().find(|(known, ..)| known.function == culprit.function) {
-            Some((_, sum, evidence)) => {
+            Some((_, sum, lock, evidence)) => {
                 *sum += each;
+                *lock |= is_lock(row);
                 evidence.push(told);
             }
-            None => found.push((culprit, each, vec![told])),
+            None => found.push((culprit, each, is_lock(row), vec![told])),
         }
     }
-    let causes = found.into_iter().filter_map(|(culprit, each, mut evidence)| {
+    let causes = found.into_iter().filter_map(|(culprit, each, lock, mut evidence)| {
         let share = joined.part(each);
         if each < LEAST_S || share < LEAST_SHARE {
             return None;
@@ -174,7 +177,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         evidence.push(format!("{} for each operation, {} of the excess latency", time(each), percent(share)));
         Some(Cause {
             rule: SLUG,
-            title: format!("{} keeps a lock that others wait for {} an operation", culprit.function, time(each)),
+            title: match lock {
+                true => format!("{} keeps a lock that others wait for {} an operation", culprit.function, time(each)),
+                false => format!("{} keeps others waiting {} an operation", culprit.function, time(each)),
+            },
             share,
             culprit: Some(culprit),
             evidence,

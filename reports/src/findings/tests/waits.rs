@@ -84,6 +84,12 @@ fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
     assert_eq!(of(behind.clone()), [is("waiting-on-owner", "app::dump", 45)]);
     assert_eq!(of(TracePolls { total_s: 0.2, ..behind.clone() }), [], "0.2 ms for each operation");
     assert_eq!(of(TracePolls { holders: Vec::new(), ..behind.clone() }), [], "nobody is seen to have it");
+    let mut spawned = in_poll(TraceEndKind::Blocked, "futex", &[("app::note", 48), ("app::run", 76)], 90, 1.8);
+    let far = site(TraceCause::Other, &[("app::wind", 33), ("app::keep_all", 40), ("app::run", 71)]);
+    spawned.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: far, total_s: 1.7 }];
+    assert_eq!(of(spawned.clone()), [is("waiting-on-owner", "app::run", 71)], "both took it there");
+    spawned.site.as_mut().expect("a place").cause = TraceCause::Notify;
+    assert_eq!(of(spawned), [is("waiting-on-owner", "app::wind", 33)], "both were spawned there");
     let site = TraceSite { call: "read".into(), ..behind.site.clone().expect("a place") };
     assert_eq!(of(TracePolls { site: Some(site), ..behind }), [], "it waits for bytes, not for a lock");
 }
