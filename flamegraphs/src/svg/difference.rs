@@ -1,5 +1,8 @@
 //! The difference of two sides as one picture of two panes: the base above, the candidate below, both drawn to the same
 //! scale of CPU per operation. What is gone is seen in the base, what is new in the candidate.
+//!
+//! The picture is complete as it stands. Each frame names itself (`data-n`) and its caller (`data-p`), the same in both panes,
+//! so that a page's script can show in the other pane what somebody points at in one.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -87,7 +90,9 @@ pub fn difference(difference: &Difference, judged: &[Judged], options: &Options<
         let total = root.mean_total()[side];
         let head = format!("{}: {} an operation", plain(&options.sides[side], 80), (options.value)(total));
         drawing.text("side", MARGIN, y + 15.0, &head);
+        let _ = write!(drawing.body, r#"<g class="pane" data-side="{}">"#, escaped(&plain(&options.sides[side], 80)));
         let depth = drawing.pane(side, y + HEAD);
+        drawing.body.push_str("</g>");
         y += HEAD + ROW * f64::from(depth + 1) + 16.0;
     }
     let notes = notes(&drawing, options);
@@ -172,6 +177,7 @@ impl Drawing<'_> {
         if base == 0.0 || candidate == 0.0 {
             class.push_str(" new");
         }
+        let parent = node.parent;
         let name = plain(self.difference.name(node), 300);
         let value = self.options.value;
         let word = if base == 0.0 {
@@ -185,11 +191,11 @@ impl Drawing<'_> {
         let mut title = format!("{name}: {} → {} an operation{word}", value(base), value(candidate));
         let _ = write!(title, "; of its own {} → {}", value(own[0]), value(own[1]));
         if !judged.words.is_empty() {
-            let _ = write!(title, "; {}", plain(&judged.words, 200));
+            let _ = write!(title, "; {}: {}", plain(&judged.words, 200), shown(judged.total));
         }
         let _ = write!(
             self.body,
-            r#"<g class="{class}"><title>{}</title><rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{}"/>"#,
+            r#"<g data-n="{at}" data-p="{parent}" class="{class}"><title>{}</title><rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{}"/>"#,
             escaped(&title),
             ROW - 1.0
         );
@@ -218,6 +224,15 @@ impl Drawing<'_> {
 
     fn text(&mut self, class: &str, x: f64, y: f64, content: &str) {
         let _ = write!(self.body, r#"<text class="{class}" x="{x:.1}" y="{y:.1}">{}</text>"#, escaped(content));
+    }
+}
+
+/// What is sure of a frame, as people read it.
+fn shown(change: Change) -> &'static str {
+    match change {
+        Change::Unsure => "no difference shown",
+        Change::Grew => "shown to be more",
+        Change::Shrank => "shown to be less",
     }
 }
 
@@ -270,15 +285,29 @@ mod tests {
         let svg = drawn(&BASE, &CANDIDATE, judge);
         assert_eq!(svg.matches("<title>").count(), 5 + 5, "frames of the base, and of the candidate");
         assert!(svg.contains(
-            "<g class=\"grew\"><title>parent: 20 ns → 60 ns an operation; of its own 0 ns → 0 ns; +40 [38, 42]"
+            "class=\"grew\"><title>parent: 20 ns → 60 ns an operation; of its own 0 ns → 0 ns; +40 [38, 42]: shown to be more</title>"
         ));
-        assert!(svg.contains("<g class=\"unsure new\"><title>gone: 30 ns → 0 ns an operation; gone"));
-        assert!(svg.contains("<g class=\"unsure new\"><title>new: 0 ns → 5 ns an operation; new"));
+        assert!(svg.contains("class=\"unsure new\"><title>gone: 30 ns → 0 ns an operation; gone"));
+        assert!(svg.contains("class=\"unsure new\"><title>new: 0 ns → 5 ns an operation; new"));
         // 105 ns are the whole width, 1180 px: `other` is as wide in one pane as in the other.
         let other = 1180.0 * 40.0 / 105.0;
         let width = format!("width=\"{other:.1}\"");
         assert_eq!(svg.matches(&width).count(), 2, "{width} {svg}");
         assert!(svg.contains("a&lt;b&gt;: 90 ns an operation"));
+        // One frame has one number, whichever pane it is in, and tells its caller's.
+        let tag = |name: &str| {
+            let (before, _) = svg.split_once(&format!("<title>{name}: ")).expect("drawn");
+            before.rsplit_once("<g ").expect("a group").1.to_owned()
+        };
+        let numbers = |of: &str| svg.matches(&format!("data-n=\"{of}\"")).count();
+        let number = |tag: &str, which: &str| {
+            let (_, rest) = tag.split_once(which).expect("an attribute");
+            rest.split('"').nth(1).expect("its value").to_owned()
+        };
+        assert_eq!(numbers(&number(&tag("child"), "data-n")), 2, "in both panes");
+        assert_eq!(numbers(&number(&tag("gone"), "data-n")), 1, "in the base alone");
+        assert_eq!(number(&tag("child"), "data-p"), number(&tag("parent"), "data-n"));
+        assert_eq!(svg.matches("<g class=\"pane\" data-side=\"").count(), 2);
     }
 
     #[test]
@@ -287,7 +316,7 @@ mod tests {
             let svg =
                 drawn(&[(hostile, 9)], &[(hostile, 5)], |_| Judged { words: hostile.into(), ..Judged::default() });
             assert!(!svg.contains("<script") && !svg.contains("<![CDATA[") && !svg.contains('\u{202e}'), "{svg}");
-            assert_eq!(svg.matches("<g ").count(), 4 + 2);
+            assert_eq!(svg.matches("<g ").count(), 4 + 2 + 2, "the key, the panes, the frames");
         }
     }
 

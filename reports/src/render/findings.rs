@@ -22,8 +22,9 @@ pub(crate) struct Shown {
     pub(crate) evidence: Vec<String>,
     pub(crate) refuted_by: String,
     pub(crate) next: String,
-    /// Section of the report that proves it: anchor and name; empty where there is none.
-    pub(crate) anchor: &'static str,
+    /// Kind of evidence that proves it.
+    pub(crate) proof: String,
+    /// Name of the section of the report that holds such evidence; empty where there is none.
     pub(crate) section: &'static str,
 }
 
@@ -36,7 +37,6 @@ pub(crate) fn shown(summary: &RunSummary) -> Vec<Shown> {
 }
 
 fn one(finding: &Finding) -> Shown {
-    let (anchor, section) = section(&finding.proof);
     Shown {
         rank: finding.rank,
         title: text::sentence(&finding.title),
@@ -47,22 +47,22 @@ fn one(finding: &Finding) -> Shown {
         evidence: finding.evidence.iter().map(|line| text::sentence(line)).collect(),
         refuted_by: text::sentence(&finding.refuted_by),
         next: text::sentence(&finding.next),
-        anchor,
-        section,
+        proof: finding.proof.clone(),
+        section: section(&finding.proof),
     }
 }
 
-/// Anchor and name of the section of the report that holds a kind of evidence.
-fn section(proof: &str) -> (&'static str, &'static str) {
+/// Name of the section of the report that holds a kind of evidence.
+fn section(proof: &str) -> &'static str {
     match proof {
-        "cpu" => ("evidence", "CPU"),
-        "wait" => ("waits", "Threads"),
-        "trace" => ("trace", "Tasks from outside"),
-        "tasks" => ("stalls", "Stalls"),
-        "latency" => ("result", "Result"),
-        "levels" => ("ladder", "Concurrency"),
-        "breach" => ("breach", "When the CPU was used, and what ran while it was late"),
-        _ => ("", ""),
+        "cpu" => "CPU",
+        "wait" => "Threads",
+        "trace" => "Tasks from outside",
+        "tasks" => "Stalls",
+        "latency" => "Result",
+        "levels" => "Concurrency",
+        "breach" => "When late",
+        _ => "",
     }
 }
 

@@ -223,7 +223,6 @@ impl Fixture {
         self
     }
 
-    /// Tasks of the first variant from outside; those of the second are missing.
     /// A cause, one that cannot be told, one that is ruled out and evidence that is missing.
     pub(super) fn with_findings(mut self) -> Self {
         let variant = self.summary.variants[0].name.clone();
@@ -262,6 +261,7 @@ impl Fixture {
         self
     }
 
+    /// Tasks of the first variant from outside; those of the second are missing.
     pub(super) fn with_trace(mut self) -> Self {
         let variants: Vec<String> = self.summary.variants.iter().map(|variant| variant.name.clone()).collect();
         for (variant, missing) in variants.iter().zip([None, Some("the program is stripped".to_owned())]) {

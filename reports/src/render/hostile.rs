@@ -343,6 +343,7 @@ const ATTRIBUTES: &[&str] = &[
     "colspan",
     "style",
     "title",
+    "value",
     "sandbox",
     "loading",
     "srcdoc",

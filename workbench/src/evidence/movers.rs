@@ -335,9 +335,9 @@ mod tests {
         assert!(movers.crates.iter().any(|row| row.name == "lib" && row.moved()));
         assert_eq!(movers.all.change, MoveKind::Grew);
         let picture = picture.unwrap();
-        assert!(picture.contains("<g class=\"grew\"><title>lib::hash: "), "{picture}");
-        assert!(picture.contains("<g class=\"unsure\"><title>app::price: "));
-        assert!(picture.contains("<g class=\"shrank new\"><title>app::old: "));
+        assert!(picture.contains("class=\"grew\"><title>lib::hash: "), "{picture}");
+        assert!(picture.contains("class=\"unsure\"><title>app::price: "));
+        assert!(picture.contains("class=\"shrank new\"><title>app::old: "));
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod tests {
         let (movers, picture) = compared(&side("a", "perf", 6, &BASE), &side("b", "perf", 6, &BASE));
         assert!(movers.functions.iter().chain(&movers.crates).all(|row| !row.moved()));
         let picture = picture.unwrap();
-        assert!(!picture.contains("<g class=\"grew\"><title>") && !picture.contains("<g class=\"shrank\"><title>"));
+        assert!(!picture.contains("class=\"grew\"><title>") && !picture.contains("class=\"shrank\"><title>"));
         let (movers, picture) = compared(&side("a", "perf", 1, &BASE), &side("b", "perf", 1, &CANDIDATE));
         assert!(movers.functions.iter().all(|row| !row.moved()) && movers.doubts[0].contains("--evidence-trials"));
         assert!(picture.unwrap().contains("one trial a side"));

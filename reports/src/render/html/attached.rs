@@ -21,6 +21,7 @@ pub(super) struct Seen {
 /// One profile.
 pub(super) struct Article {
     pub(super) anchor: String,
+    pub(super) kind: String,
     pub(super) title: String,
     pub(super) how: &'static str,
     pub(super) missing: String,
@@ -109,6 +110,7 @@ fn article(page: &Page<'_>, at: usize, profile: &AttachedProfile) -> Article {
     });
     Article {
         anchor: format!("profile-{}", at + 1),
+        kind: profile.kind.clone(),
         title: words_of::title(profile),
         how: words_of::meaning(&profile.kind).map_or("", |known| known.how),
         missing: because.map(|because| format!("n/a, because {because}.")).unwrap_or_default(),

@@ -16,6 +16,7 @@ const WINDOWS: usize = 12;
 pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) heat: Option<Picture>,
     /// What the heat map does not show, may be empty.
     pub(super) notes: Vec<String>,
@@ -56,6 +57,7 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
     Some(Article {
         variant: variant.name.clone(),
         class: variant.class(),
+            key: variant.key(),
         heat: samples.and_then(|samples| Picture::new(|width| heat::svg(samples, limit, width))),
         notes: samples.map(notes).unwrap_or_default(),
         summary: record.map(breach::summary).unwrap_or_default(),

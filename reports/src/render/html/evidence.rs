@@ -23,6 +23,7 @@ pub(super) struct Evidence {
 pub(super) struct Profile {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) viewer: Option<Viewer>,
     pub(super) frame: Option<Frame>,
     pub(super) missing: String,
@@ -46,6 +47,18 @@ struct Flame<'a> {
     height: f64,
 }
 
+/// The document around a picture of two panes, of the same kind.
+#[derive(Template)]
+#[template(path = "report/difference.html")]
+struct Difference<'a> {
+    svg: &'a str,
+}
+
+/// Room above the two panes for the search field and what is told of a frame, pixels.
+const TOLD_ROOM: f64 = 160.0;
+/// Width of the page's column, over that of the picture.
+const SHRUNK: f64 = 0.79;
+
 impl Evidence {
     pub(super) fn new(page: &Page<'_>, variants: &Variants<'_>) -> Self {
         if page.summary.attached.is_some() {
@@ -59,7 +72,7 @@ impl Evidence {
             let svg = page.flamegraphs.get(variant.raw);
             if summary.is_some() || svg.is_some() {
                 let shown = profile(&variant.name, variant.class(), summary, svg.map(String::as_str));
-                cpu.push(Profile { viewer: viewer(page, variant), ..shown });
+                cpu.push(Profile { key: variant.key(), viewer: viewer(page, variant), ..shown });
             }
         }
         let others = page
@@ -97,6 +110,7 @@ fn profile(name: &str, class: String, summary: Option<&ProfileSummary>, svg: Opt
     Profile {
         variant: name.into(),
         class,
+        key: String::new(),
         viewer: None,
         frame,
         missing: because.map_or_else(String::new, |because| format!("Evidence missing, because {because}.")),
@@ -161,14 +175,26 @@ fn other(profile: &ProfileSummary) -> String {
 
 /// Wraps a flamegraph; `None` where the text holds no `<svg`.
 pub(super) fn frame(raw: &str) -> Option<Frame> {
-    // The prolog would be a stray doctype inside HTML.
-    let svg = &raw[raw.find("<svg")?..];
-    // Names inside may hold direction marks and controls that no one would see.
-    let svg: String =
-        svg.chars().map(|c| if text::is_invisible(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect();
+    let svg = picture(raw)?;
     let height = height(&svg);
     let document = Flame { svg: &svg, height }.render().expect("templates without fallible filters render into memory");
     Some(Frame { document, height: height + SEARCH_ROOM })
+}
+
+/// Wraps a picture of two panes; `None` where the text holds no `<svg`.
+pub(super) fn difference(raw: &str) -> Option<Frame> {
+    let svg = picture(raw)?;
+    let height = (height(&svg) * SHRUNK + TOLD_ROOM).round();
+    let document = Difference { svg: &svg }.render().expect("templates without fallible filters render into memory");
+    Some(Frame { document, height })
+}
+
+/// The picture without what does not belong into HTML.
+fn picture(raw: &str) -> Option<String> {
+    // The prolog would be a stray doctype inside HTML.
+    let svg = &raw[raw.find("<svg")?..];
+    // Names inside may hold direction marks and controls that no one would see.
+    Some(svg.chars().map(|c| if text::is_invisible(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect())
 }
 
 /// Height that the picture asks for in pixels, within reason.

@@ -1,5 +1,7 @@
 //! Findings, the chains behind them, what was ruled out and what could not be used.
 
+use super::proof::Targets;
+use super::variants::{Variant, Variants};
 use crate::render::chart::{WIDTHS, chain};
 use crate::render::findings::{self, Shown};
 use crate::render::{Page, text};
@@ -11,13 +13,20 @@ const MOST_CHAINS: usize = 4;
 /// The section.
 pub(super) struct Findings {
     pub(super) how: &'static str,
-    pub(super) shown: Vec<Shown>,
+    pub(super) shown: Vec<Told>,
     pub(super) nothing: Option<String>,
     /// Sentence and command.
     pub(super) undecided: Vec<(String, String)>,
     pub(super) chains: Vec<Chain>,
     pub(super) ruled_out: Vec<(String, String)>,
     pub(super) unused: Vec<(String, String)>,
+}
+
+/// A finding and where it is proved.
+pub(super) struct Told {
+    pub(super) finding: Shown,
+    /// Id and name; [`Findings::prove`] finds them, once the page has its sections.
+    pub(super) proof: Option<(String, &'static str)>,
 }
 
 /// From an operation that was late back to what it was late for.
@@ -39,7 +48,7 @@ impl Findings {
         let telling = cases.filter(|(_, case)| case.links.len() > 1);
         Self {
             how: findings::HOW,
-            shown: findings::shown(summary),
+            shown: findings::shown(summary).into_iter().map(|finding| Told { finding, proof: None }).collect(),
             nothing: findings::nothing(summary),
             undecided: summary.undecided.iter().map(findings::undecided).collect(),
             chains: telling.take(MOST_CHAINS).map(chain).collect(),
@@ -49,6 +58,15 @@ impl Findings {
                 .map(|one| (text::name(&one.variant), findings::ruled_out(one)))
                 .collect(),
             unused: summary.unused.iter().map(|one| (text::name(&one.variant), findings::unused(one))).collect(),
+        }
+    }
+
+    /// Leads each finding to what proves it.
+    pub(super) fn prove(&mut self, targets: &Targets, variants: &Variants<'_>) {
+        for told in &mut self.shown {
+            let variant = variants.all.iter().find(|variant| variant.name == told.finding.variant);
+            let key = variant.map(Variant::key).unwrap_or_default();
+            told.proof = targets.find(&told.finding.proof, &key);
         }
     }
 

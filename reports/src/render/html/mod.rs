@@ -23,6 +23,7 @@ mod ladder;
 mod method;
 mod movers;
 mod operations;
+mod proof;
 mod prose;
 mod result;
 mod settings;
@@ -103,6 +104,8 @@ pub fn page(page: &Page<'_>) -> String {
         method: method::Method::new(page),
     };
     report.header.contents = contents(&report);
+    let targets = proof::Targets::of(&report);
+    report.header.findings.prove(&targets, &variants);
     report.render().expect("templates without fallible filters render into memory")
 }
 
@@ -117,8 +120,8 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     }
     if report.measured {
         all.push(("result", "Result"));
+        all.extend(report.charts.iter().map(|chart| (chart.id, chart.short)));
     }
-    all.extend(report.charts.iter().map(|chart| (chart.id, chart.short)));
     all.extend(report.seen.iter().flat_map(attached::Seen::contents));
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
@@ -153,10 +156,10 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     if report.measured {
         all.extend([("settings", "Settings"), ("driver", "Driver"), ("operations", "Operations")]);
     }
-    if !report.ladder.rows.is_empty() {
+    if report.measured && !report.ladder.rows.is_empty() {
         all.push(("ladder", "Concurrency"));
     }
-    if !report.drain.is_empty() {
+    if report.measured && !report.drain.is_empty() {
         all.push(("drain", "Shutdown"));
     }
     all.push(("host", "Host"));

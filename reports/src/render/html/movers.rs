@@ -1,6 +1,6 @@
 //! What moved between variants: tables, and the picture of both.
 
-use super::evidence::{Frame, frame};
+use super::evidence::{Frame, difference};
 use super::variants::Variants;
 use crate::render::{Page, movers, number, text};
 use crate::run::{MoveKind, Moved, MoverRow};
@@ -13,6 +13,7 @@ pub(super) struct Article {
     pub(super) base: String,
     pub(super) candidate: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) summary: String,
     pub(super) doubts: Vec<String>,
     pub(super) frame: Option<Frame>,
@@ -38,15 +39,16 @@ pub(super) struct Row {
 /// Candidates in the order of the summary.
 pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article> {
     let articles = page.summary.movers.iter().map(|one| {
-        let class = variants.all.iter().find(|variant| variant.raw == one.candidate).map(|variant| variant.class());
+        let variant = variants.all.iter().find(|variant| variant.raw == one.candidate);
         let picture = page.differences.get(&one.candidate);
         Article {
             base: text::name(&one.base),
             candidate: text::name(&one.candidate),
-            class: class.unwrap_or_default(),
+            class: variant.map(|variant| variant.class()).unwrap_or_default(),
+            key: variant.map(|variant| variant.key()).unwrap_or_default(),
             summary: movers::summary(one),
             doubts: one.doubts.iter().map(|doubt| text::sentence(doubt)).collect(),
-            frame: picture.and_then(|picture| frame(picture)),
+            frame: picture.and_then(|picture| difference(picture)),
             tables: [("function", &one.functions), ("crate", &one.crates)]
                 .into_iter()
                 .map(|(head, rows)| Table { head, rows: movers::shown(rows).take(ROWS).map(row).collect() })

@@ -9,6 +9,7 @@ use crate::run::StallSummary;
 pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) caught: String,
     pub(super) rows: Vec<Row>,
     /// Those that were not kept one by one.
@@ -24,6 +25,7 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
         Some(Article {
             variant: variant.name.clone(),
             class: variant.class(),
+            key: variant.key(),
             caught: text::sentence(&caught(&StallSummary::of(stalls))),
             rows: rows(stalls),
             others,

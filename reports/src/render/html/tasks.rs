@@ -8,6 +8,7 @@ use crate::render::{Page, number, text};
 pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) rows: Vec<Row>,
     /// Which waits are told.
     pub(super) waits: &'static str,
@@ -25,6 +26,7 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
         Some(Article {
             variant: variant.name.clone(),
             class: variant.class(),
+            key: variant.key(),
             rows: rows(sites.map(Vec::as_slice).unwrap_or_default()),
             waits: waits(sites.map(Vec::as_slice).unwrap_or_default()),
             missing: because.map(|because| format!("Evidence missing, because {because}.")).unwrap_or_default(),

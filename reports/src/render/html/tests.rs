@@ -207,3 +207,68 @@ fn a_bare_summary_still_makes_a_page() {
     let page = page(&fixture.page());
     assert!(page.contains("Nothing was measured.") && !page.contains("<svg") && !page.contains("<iframe"));
 }
+
+/// Values of an attribute in the page itself, not in the documents of its frames.
+fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
+    let start = format!(" {attribute}=\"");
+    let own = page.split("srcdoc=\"").enumerate().map(|(at, part)| match at {
+        0 => part,
+        _ => part.split_once('"').expect("the attribute ends").1,
+    });
+    own.flat_map(|part| part.split(&start).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>()).collect()
+}
+
+/// A finding for each kind of evidence, about both variants.
+fn accused(mut fixture: Fixture) -> Fixture {
+    let fixture_of = Fixture::two_variants().with_findings();
+    let one = &fixture_of.summary.findings[0];
+    let variants: Vec<String> = fixture.summary.variants.iter().map(|variant| variant.name.clone()).collect();
+    for proof in ["cpu", "wait", "trace", "tasks", "breach", "latency", "levels", "binary"] {
+        for variant in &variants {
+            let finding = crate::findings::Finding { proof: proof.into(), variant: variant.clone(), ..one.clone() };
+            fixture.summary.findings.push(finding);
+        }
+    }
+    fixture
+}
+
+#[test]
+fn every_link_leads_somewhere_and_every_finding_to_what_proves_it() {
+    let all = |fixture: Fixture| fixture.with_tasks().with_trace().with_waits().with_allocator().with_console();
+    let mut seen = accused(Fixture::two_variants());
+    seen.summary.attached = Some(crate::render::attached::tests::asked());
+    let fixtures = [
+        ("all", accused(all(Fixture::two_variants()).with_samples().with_movers())),
+        ("bare", accused(Fixture::six_variants())),
+        ("one", accused(Fixture::one_variant())),
+        ("failed", accused(Fixture::failed())),
+        ("limited", accused(Fixture::driver_limited().with_samples())),
+        ("attached", seen),
+    ];
+    for (name, fixture) in fixtures {
+        let page = page(&fixture.page());
+        let mut ids = values(&page, "id");
+        ids.sort_unstable();
+        let twice: Vec<_> = ids.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{name}: {twice:?}");
+        for link in values(&page, "href") {
+            let target = link.strip_prefix('#').unwrap_or_else(|| panic!("{name}: {link} leads out of the page"));
+            assert!(ids.contains(&target), "{name}: {link} leads nowhere");
+        }
+        for attribute in ["data-viewer", "data-samples", "data-still"] {
+            for target in values(&page, attribute) {
+                let is_there = ids.contains(&target);
+                assert!(is_there || attribute == "data-viewer", "{name}: {attribute}={target} leads nowhere");
+            }
+        }
+        if name == "all" {
+            let findings = section(&page, "findings");
+            assert_eq!(findings.matches("<p>Proof: <a href=\"#").count(), fixture.summary.findings.len(), "{findings}");
+            // To the article of the variant that is accused.
+            for target in ["cpu-s0", "cpu-s1", "waits-s0", "waits-s1", "trace-s0", "stalls-s0", "tasks-s1", "breach-s0", "percentiles"] {
+                assert!(findings.contains(&format!("<a href=\"#{target}\">")), "{target}: {findings}");
+            }
+            assert!(!findings.contains("#breach-s1"), "of the second variant no samples were kept");
+        }
+    }
+}

@@ -12,6 +12,7 @@ const MOST_PICTURES: usize = 3;
 pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) missing: String,
     pub(super) shown: Option<Shown>,
     /// For a wide screen and a narrow one.
@@ -40,6 +41,7 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
         Some(Article {
             variant: variant.name.clone(),
             class: variant.class(),
+            key: variant.key(),
             missing: because.map(|because| format!("Evidence missing, because {because}.")).unwrap_or_default(),
             shown: trace.map(|trace| shown(trace, profile.overhead)),
             pictures: cases.iter().filter_map(picture).take(MOST_PICTURES).collect(),

@@ -37,6 +37,11 @@ impl<'a> Variants<'a> {
 }
 
 impl Variant<'_> {
+    /// What ids of its articles end in: unlike colours, no two variants share one.
+    pub(super) fn key(&self) -> String {
+        format!("s{}", self.index)
+    }
+
     /// CSS class of its colour.
     pub(super) fn class(&self) -> String {
         chart::class(self.index)

@@ -16,6 +16,7 @@ const LONGEST: usize = 8;
 pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
+    pub(super) key: String,
     pub(super) missing: String,
     pub(super) summary: String,
     pub(super) lanes: Option<Picture>,
@@ -71,6 +72,7 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
     Some(Article {
         variant: variant.name.clone(),
         class: variant.class(),
+            key: variant.key(),
         missing: missing.unwrap_or_default(),
         summary: threads.map(waits::summary).unwrap_or_default(),
         lanes: threads.and_then(|threads| Picture::new(|width| lanes::svg(threads, timeline, width))),
