@@ -363,6 +363,8 @@ const ATTRIBUTES: &[&str] = &[
     "data-column",
     "data-columns",
     "data-rows",
+    "data-from",
+    "data-to",
     "hidden",
     "type",
     "viewBox",

@@ -71,7 +71,7 @@
     var self = this, began = performance.now();
     this.host = host;
     this.late = (host.dataset.late || "").split(" ").filter(Boolean).map(Number);
-    this.from = 0; this.to = Infinity; this.zoom = 0; this.rows = [];
+    this.from = 0; this.to = Infinity; this.zoom = 0; this.walked = 0; this.rows = [];
     unpacked(host.dataset.samples).then(function (data) {
       self.data = data;
       self.trees = data.trees.map(grown);
@@ -84,6 +84,9 @@
       host.hidden = false;
       self.draw();
       host.dataset.ready = String(Math.round(performance.now() - began));
+      // The heat map talks to us by events, and to nobody else.
+      host.addEventListener("pick", function (event) { self.window(event.detail[0], event.detail[1], event.detail[2]); });
+      host.dispatchEvent(new CustomEvent("ready", { detail: { times: self.times, operations: data.operations, every: data.every } }));
       var still = document.getElementById(host.dataset.still);
       if (still) still.hidden = true;
     }).catch(function () { /* The static picture stands. */ });
@@ -108,32 +111,71 @@
       self.tag.append(element("option", { value: String(at), textContent: choice ? choice.join(" = ") : "all threads" }));
     });
     var reset = element("button", { type: "button", textContent: "whole" });
-    reset.onclick = function () { self.zoom = 0; self.window(0, Infinity); };
+    reset.onclick = function () { self.window(0, Infinity); };
     this.turn.onchange = this.fold.onchange = this.tag.onchange = this.only.onchange = function () { self.zoom = 0; again(); };
     this.status = element("p", { className: "sub status" });
     this.details = element("p", { className: "details" });
     this.canvas = element("canvas", { tabIndex: 0 });
+    this.canvas.setAttribute("role", "application");
+    this.canvas.setAttribute("aria-label", "flamegraph: arrows walk from frame to frame, Enter zooms, Escape goes back");
+    this.status.setAttribute("aria-live", "polite"); this.details.setAttribute("aria-live", "polite");
     var bar = element("div", { className: "bar" }, [this.search, this.turn,
       element("label", {}, [this.fold, " fold tasks and runtime"]), this.tag]);
     if (this.late.length) bar.append(element("label", {}, [this.only, " only while late"]));
     bar.append(reset);
     host.append(bar, this.status, element("div", { className: "stage" }, [this.canvas]), this.details);
     this.canvas.onmousemove = function (event) { self.point(event); };
-    this.canvas.onmouseleave = function () { self.details.textContent = "\u00a0"; };
+    this.canvas.onmouseleave = function () { self.tell(self.walked); };
     this.canvas.onclick = function (event) {
       var at = self.at(event);
       if (at >= 0) { self.zoom = at; self.layout(); self.draw(); }
     };
-    this.canvas.onkeydown = function (event) { if (event.key === "Escape") { self.zoom = 0; self.layout(); self.draw(); } };
+    this.canvas.onkeydown = function (event) { self.key(event); };
+    this.canvas.onblur = function () { self.walked = 0; self.draw(); };
     new ResizeObserver(function () { self.draw(); }).observe(host);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { self.draw(); });
   };
 
-  Viewer.prototype.window = function (from, to) {
+  // Shows what was sampled from one second to another; whoever picked it by keyboard goes on in the picture.
+  Viewer.prototype.window = function (from, to, focus) {
     this.from = from; this.to = to; this.zoom = 0;
     this.count(); this.draw();
     this.host.dispatchEvent(new CustomEvent("window", { detail: [from, to] }));
+    if (focus) {
+      this.host.scrollIntoView({ block: "nearest" });
+      this.canvas.focus({ preventScroll: true });
+    }
   };
+
+  // By keyboard: to callers and called, to neighbours, in and back out.
+  Viewer.prototype.key = function (event) {
+    var tree = this.tree, at = this.walked, key = event.key, self = this;
+    var out = this.upside ? "ArrowUp" : "ArrowDown", into = this.upside ? "ArrowDown" : "ArrowUp";
+    if ([out, into, "ArrowLeft", "ArrowRight", "Enter", "Escape"].indexOf(key) < 0) return;
+    event.preventDefault();
+    var drawn = [];
+    this.rows.forEach(function (row) { for (var r = 2; row && r < row.length; r += 3) drawn.push(row[r]); });
+    var children = function (of) { return drawn.filter(function (one) { return tree.parent[one] === of; }); };
+    if (key === "Escape") {
+      if (this.zoom) this.zoom = 0;
+      else if (this.to !== Infinity) { this.window(0, Infinity); this.host.dispatchEvent(new CustomEvent("back")); return; }
+    } else if (key === "Enter") this.zoom = at || this.zoom;
+    else if (!at) at = children(tree.parent[this.zoom])[0] || drawn[0] || 0;
+    else if (key === out) at = tree.parent[at] || at;
+    else if (key === into) at = children(at).sort(function (a, b) { return self.total[b] - self.total[a]; })[0] || at;
+    else {
+      var row = children(tree.parent[at]), next = row[row.indexOf(at) + (key === "ArrowLeft" ? -1 : 1)];
+      at = next || at;
+    }
+    this.walked = at;
+    this.layout(); this.draw();
+    if (at && !this.found) this.tell(at);
+    var stage = this.canvas.parentNode, y = this.top(tree.depth[at] - 1);
+    if (at && (y < stage.scrollTop || y + ROW > stage.scrollTop + stage.clientHeight)) stage.scrollTop = y - stage.clientHeight / 2;
+  };
+
+  // Where a row is drawn, pixels.
+  Viewer.prototype.top = function (row) { return this.upside ? row * ROW : this.height - (row + 1) * ROW; };
 
   // Adds up what counts at present.
   Viewer.prototype.count = function () {
@@ -159,6 +201,7 @@
     var total = new Float64Array(tree.parent.length);
     for (var k = 0; k < weights.length; k++) total[leaves[k]] += weights[k];
     for (var n = total.length - 1; n > 0; n--) total[tree.parent[n]] += total[n];
+    if (this.tree !== tree) this.walked = 0;
     this.tree = tree; this.total = total; this.all = all;
     this.layout(); this.find();
     var span_s = this.to === Infinity ? this.data.wall_s : this.to - this.from;
@@ -213,21 +256,25 @@
     var pen = canvas.getContext("2d"), dark = matchMedia("(prefers-color-scheme: dark)").matches;
     pen.scale(dense, dense); pen.font = FONT; pen.textBaseline = "middle";
     for (var row = 0; row < rows.length; row++) {
-      var drawn = rows[row] || [], y = this.upside ? row * ROW : height - (row + 1) * ROW;
+      var drawn = rows[row] || [], y = this.top(row);
       for (var r = 0; r < drawn.length; r += 3) {
         var name = tree.name[drawn[r + 2]], wide2 = drawn[r + 1] - drawn[r];
         pen.fillStyle = this.matched[name] ? (dark ? "#b14bd6" : "#d98cf0")
           : "hsl(" + this.hues[name] + (dark ? ",32%,34%)" : ",58%,79%)");
         pen.fillRect(drawn[r], y, Math.max(wide2 - 0.5, 0.3), ROW - 1);
         if (wide2 > 28) this.label(pen, this.data.names[name], drawn[r] + 3, y + ROW / 2, wide2 - 6, dark);
+        if (drawn[r + 2] === this.walked) {
+          pen.strokeStyle = dark ? "#fff" : "#000"; pen.lineWidth = 2;
+          pen.strokeRect(drawn[r] + 1, y + 1, Math.max(wide2 - 2, 1), ROW - 3);
+        }
       }
     }
     if (!this.host.dataset.seen && !this.upside) {
       this.host.dataset.seen = "1";
       canvas.parentNode.scrollTop = height;
     }
-    var found = this.search.value ? Math.round(1000 * this.share / (total[0] || 1)) / 10 + " % is in what was found" : "";
-    this.details.textContent = found || "\u00a0";
+    this.found = this.search.value ? Math.round(1000 * this.share / (total[0] || 1)) / 10 + " % is in what was found" : "";
+    this.details.textContent = this.found || "\u00a0";
   };
 
   Viewer.prototype.label = function (pen, name, x, y, room, dark) {
@@ -248,68 +295,24 @@
 
   Viewer.prototype.point = function (event) {
     var at = this.at(event);
-    if (at < 0) return;
+    if (at >= 0) this.tell(at);
+  };
+
+  Viewer.prototype.tell = function (at) {
+    if (!at) { this.details.textContent = this.found || "\u00a0"; return; }
     var value = this.total[at], data = this.data;
     this.details.textContent = data.names[this.tree.name[at]] + ": " + value + " samples, "
       + (value * data.every * data.period_s * 1e3).toFixed(1) + " ms, " + (100 * value / (this.all || 1)).toFixed(1) + " %";
   };
 
-  // A heat map: press at one cell and let go at another to see what ran in between.
-  function pickable(figure, viewer) {
-    figure.querySelectorAll("svg.heatmap").forEach(function (svg) {
-      var cells = svg.querySelector(".cells"), set = cells.dataset, first = null;
-      var left = Number(set.left), tops = set.tops.split(" ").map(Number), width = Number(set.width), height = Number(set.height);
-      var columns = Number(set.columns), rows = Number(set.rows), column = Number(set.column);
-      function cell(event) {
-        var box = svg.getBoundingClientRect(), factor = svg.viewBox.baseVal.width / box.width;
-        var x = (event.clientX - box.left) * factor - left, y = (event.clientY - box.top) * factor;
-        var top = tops.filter(function (top) { return y >= top - 4; }).pop();
-        if (top === undefined || x < 0) return null;
-        var row = rows - 1 - Math.floor((y - top) / height);
-        return Math.min(columns - 1, Math.floor(x / width)) * rows + Math.max(0, Math.min(rows - 1, row));
-      }
-      function show(from, to) {
-        cells.textContent = "";
-        if (to === Infinity) return;
-        var a = Math.round(from / column * rows), b = Math.round(to / column * rows) - 1;
-        for (var c = Math.floor(a / rows); c <= Math.floor(b / rows); c++) {
-          var low = c === Math.floor(a / rows) ? a % rows : 0, high = c === Math.floor(b / rows) ? b % rows : rows - 1;
-          tops.forEach(function (top) {
-            var rect = document.createElementNS(svg.namespaceURI, "rect");
-            var set = { "class": "picked", x: left + c * width, y: top + (rows - 1 - high) * height, width: width, height: (high - low + 1) * height };
-            Object.keys(set).forEach(function (key) { rect.setAttribute(key, set[key]); });
-            cells.append(rect);
-          });
-        }
-      }
-      svg.classList.add("pickable");
-      svg.onpointerdown = function (event) { first = cell(event); if (first !== null) event.preventDefault(); };
-      svg.onpointerup = function (event) {
-        var last = cell(event);
-        if (first === null || last === null) return;
-        var low = Math.min(first, last), high = Math.max(first, last) + 1;
-        first = null;
-        viewer.window(low / rows * column, high / rows * column);
-        viewer.host.scrollIntoView({ behavior: "smooth", block: "nearest" });
-      };
-      viewer.host.addEventListener("window", function (event) { show(event.detail[0], event.detail[1]); });
-    });
-  }
-
   document.querySelectorAll(".viewer").forEach(function (host) {
     var made = false;
-    function make() {
-      if (made) return;
-      made = true;
-      var viewer = new Viewer(host);
-      document.querySelectorAll(".heat-of").forEach(function (figure) {
-        if (figure.dataset.viewer === host.id) pickable(figure, viewer);
-      });
-    }
-    // Unpacking takes a moment: not before somebody comes near.
+    function make() { if (!made) { made = true; new Viewer(host); } }
+    // Unpacking takes a moment: not before somebody comes near it, or near its heat map.
+    var maps = Array.from(document.querySelectorAll(".heat-of")).filter(function (figure) { return figure.dataset.viewer === host.id; });
     if (window.IntersectionObserver) {
       var near = new IntersectionObserver(function (seen) { if (seen.some(function (one) { return one.isIntersecting; })) make(); }, { rootMargin: "600px" });
-      near.observe(host.previousElementSibling || host);
+      [host.previousElementSibling || host].concat(maps).forEach(function (one) { near.observe(one); });
     } else make();
   });
 })();

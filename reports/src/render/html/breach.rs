@@ -23,9 +23,17 @@ pub(super) struct Article {
     pub(super) summary: String,
     pub(super) doubts: Vec<String>,
     pub(super) rows: Vec<Row>,
-    pub(super) windows: Vec<String>,
+    pub(super) windows: Vec<Span>,
     pub(super) frame: Option<Frame>,
     pub(super) path: String,
+}
+
+/// A window in which operations were late.
+pub(super) struct Span {
+    pub(super) line: String,
+    /// Seconds since the recording began.
+    pub(super) from: String,
+    pub(super) to: String,
 }
 
 /// A row of the table.
@@ -65,7 +73,7 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
             .map(|record| record.doubts.iter().map(|doubt| text::sentence(doubt)).collect())
             .unwrap_or_default(),
         rows: record.map(rows).unwrap_or_default(),
-        windows: record.map(windows).unwrap_or_default(),
+        windows: record.map(|record| windows(record, opened(samples))).unwrap_or_default(),
         frame: seen.and_then(|seen| frame(&seen.flamegraph)),
         path: if record.is_some_and(|record| record.within > 0) && !folder.is_empty() {
             text::sentence(&format!("{folder}/breach.pb.gz"))
@@ -106,18 +114,25 @@ fn rows(record: &Breach) -> Vec<Row> {
     rows.collect()
 }
 
-fn windows(record: &Breach) -> Vec<String> {
+/// When the open loop began, seconds since the recording did.
+fn opened(samples: Option<&Samples>) -> f64 {
+    samples.and_then(|samples| samples.open_at_s).unwrap_or(0.0)
+}
+
+fn windows(record: &Breach, open_s: f64) -> Vec<Span> {
     let mut longest: Vec<_> = record.windows.iter().collect();
     longest.sort_by(|a, b| b.length_s.total_cmp(&a.length_s));
     let told = longest.into_iter().take(WINDOWS).map(|window| {
-        format!(
+        let from = open_s + window.at_s;
+        let line = format!(
             "{} after the open loop began, for {}: {} late, the worst by {}; {} samples",
             number::seconds(window.at_s),
             number::seconds(window.length_s),
             number::count(window.late as f64),
             number::seconds(window.worst_s),
             number::count(window.samples as f64)
-        )
+        );
+        Span { line, from: format!("{from:.6}"), to: format!("{:.6}", from + window.length_s) }
     });
     told.collect()
 }
@@ -140,6 +155,7 @@ mod tests {
         assert!(section.contains("only within, at least 11×"), "{section}");
         assert!(!section.contains("tokio::runtime::poll"), "plumbing that does not stand out is left out");
         assert!(section.contains("<iframe title=\"CPU flamegraph of sync while it was late\""));
+        assert!(section.contains("<span data-from=\"1.000000\" data-to=\"1.080000\">"), "the windows can be picked: {section}");
         assert!(!section.contains("<b>"));
         assert!(page.contains("<a href=\"#breach\">When late</a>"));
     }
