@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reports::run::writer::RunWriter;
-use reports::run::{Count, Event, Plan, PlannedTrial, Settings, Status, TrialOutcome, TrialRecord};
+use reports::run::{Count, Event, Late, Plan, PlannedTrial, Settings, Status, TrialOutcome, TrialRecord};
 
 use scenarios::knobs;
 
@@ -89,7 +89,7 @@ pub fn conduct(plan: &Plan, done: &[u32], stage: &mut Stage<'_>) -> anyhow::Resu
     let ending = preflight(plan, stage)?;
     let ending = match ending {
         Some(ending) => ending,
-        None => trials(&left, plan.slo.and_then(|slo| slo.latency_s), stage)?,
+        None => trials(&left, plan.late.as_ref(), stage)?,
     };
     stage.writer.event(&Event::RunFinished { at: stage.clock.now(), status: ending.status() })?;
     stage.listener.hear(&Happening::Finished(ending.status()));
@@ -114,7 +114,7 @@ fn preflight(plan: &Plan, stage: &mut Stage<'_>) -> anyhow::Result<Option<Ending
     Ok(None)
 }
 
-fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
+fn trials(left: &[&PlannedTrial], late: Option<&Late>, stage: &mut Stage<'_>) -> anyhow::Result<Ending> {
     let mut measured = false;
     let mut kept = Vec::new();
     for &trial in left {
@@ -135,7 +135,7 @@ fn trials(left: &[&PlannedTrial], limit_s: Option<f64>, stage: &mut Stage<'_>) -
                 // the trial did.
                 let counted_only = stage.referee.is_some() && kept.contains(&(&trial.variant, trial.kind));
                 kept.push((&trial.variant, trial.kind));
-                let counts = record(trial, data, (limit_s, counted_only), stage)?;
+                let counts = record(trial, data, (late, counted_only), stage)?;
                 if let (Some(referee), Some(record)) = (&mut stage.referee, heard) {
                     let done = if trial.kind.evidence().is_some() {
                         referee.counted(trial, counts)
@@ -204,7 +204,7 @@ type Counts = Result<BTreeMap<String, Count>, String>;
 fn record(
     trial: &PlannedTrial,
     mut data: TrialData,
-    (limit_s, counted_only): (Option<f64>, bool),
+    (late, counted_only): (Option<&Late>, bool),
     stage: &mut Stage<'_>,
 ) -> anyhow::Result<Counts> {
     let line = one_line(&data);
@@ -222,7 +222,7 @@ fn record(
         Some(Ok(recorded)) => {
             let _span = tracing::info_span!("evidence", variant = %trial.variant).entered();
             let gathered =
-                evidence::Gathered { variant: &trial.variant, trial: trial.index, operations: data.answered, limit_s };
+                evidence::Gathered { variant: &trial.variant, trial: trial.index, operations: data.answered, late };
             if let Some(notice) = evidence::notice(&recorded) {
                 stage.listener.hear(&Happening::Warning(&format!("evidence of `{}`: {notice}", trial.variant)));
             }

@@ -122,6 +122,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         task_waits: evidence.contains(&EvidenceKind::Tasks).then_some(task_waits),
         attached: None,
         slo: scenario.slo.as_ref().map(crate::slo::plain),
+        late: None,
         build: build.clone(),
     }
 }

@@ -10,11 +10,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
+use reports::limits::{self, Limit};
 use reports::run::reader;
 use reports::run::store::Store;
 use reports::run::writer::{ARRIVALS_FILE, RunName, RunWriter};
 use reports::run::{
-    BudgetRecord, BuildInfo, CpuBackend, Event, EvidenceKind, HeapBackend, Plan, RunSummary, Settings, Waits,
+    BudgetRecord, BuildInfo, CpuBackend, Event, EvidenceKind, HeapBackend, Late, Plan, RunSummary, Settings, Waits,
 };
 use scenarios::catalog::Catalog;
 use scenarios::resolve::{Resolved, resolve};
@@ -159,7 +160,8 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     };
     let recorded = own_arrivals(&mut resolved);
     let gathered = EvidenceAmount::of_cpu(&evidence, evidence_trials);
-    let plan = plan_of(wish, &resolved, blocks, gathered, &build_info::read(), recorded.as_deref())?;
+    let mut plan = plan_of(wish, &resolved, blocks, gathered, &build_info::read(), recorded.as_deref())?;
+    plan.late = late(wish, catalog, &plan);
     if let Amount::Within(budget) = wish.amount {
         let least_s = plan::seconds(&plan, |_| true);
         if blocks == 1 && least_s > budget.as_secs_f64() {
@@ -170,6 +172,20 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
         }
     }
     Ok(Prepared { resolved, plan })
+}
+
+/// What latency is too late: by the objective of the scenario, else by its limits.
+fn late(wish: &Wish, catalog: &Catalog, plan: &Plan) -> Option<Late> {
+    if let Some(limit_s) = plan.slo.and_then(|slo| slo.latency_s) {
+        return Some(Late { limit_s, from: "the objective of the scenario".to_owned() });
+    }
+    if wish.scenario.is_empty() {
+        return None;
+    }
+    // A limit that cannot be read stops the gate, which is what limits are for; a run does not need it.
+    let written = catalog.limits(&wish.scenario).ok()?;
+    let limits: Vec<Limit> = written.limits.iter().filter_map(|one| limits::parse(&one.text).ok()).collect();
+    limits::late(&limits)
 }
 
 /// The scenario of a wish with its overrides applied, and the variants that run.

@@ -69,6 +69,7 @@ pub(crate) fn plan(variants: &[&str], blocks: u32) -> Plan {
         task_waits: None,
         attached: None,
         slo: None,
+        late: None,
         target: None,
         build: BuildInfo::default(),
     }

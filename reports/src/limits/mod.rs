@@ -15,6 +15,7 @@
 mod counters;
 mod counts;
 mod judge;
+mod late;
 mod parse;
 mod scale;
 mod value;
@@ -22,6 +23,7 @@ pub(crate) mod words;
 
 pub use counters::{Evidence, Source};
 pub use judge::Judge;
+pub use late::late;
 pub use parse::{LimitError, parse};
 
 pub use crate::run::{

@@ -50,7 +50,7 @@ pub use kernel::{KernelHead, KernelRecord, KernelSample};
 pub use levels::{LevelRecord, LevelSummary};
 pub use movers::{MoveKind, Moved, MoverRow, Movers};
 pub use planned::{
-    BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Phases, Plan, PlannedTrial, PlannedVariant,
+    BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Late, Phases, Plan, PlannedTrial, PlannedVariant,
 };
 pub use reader::{BreachEvidence, HeapFlamegraphs, LoadedRun, Unread, WaitEvidence, load};
 pub use record::{EvidenceKind, FORMAT, Metrics, Settings, Status, TrialKind, TrialOutcome};

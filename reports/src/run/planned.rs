@@ -52,8 +52,20 @@ pub struct Plan {
     /// The objective that the run is judged by; `None` where the scenario has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
+    /// What latency is too late, where the scenario says; `None` leaves it to what each trial shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
     /// Fingerprint of the workbench binary that planned it; a resumed run must match.
     pub build: BuildInfo,
+}
+
+/// A latency that somebody said is too long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Late {
+    /// Operations that take longer are late, seconds from their intended time.
+    pub limit_s: f64,
+    /// Who says so, as a sentence.
+    pub from: String,
 }
 
 /// How CPU evidence is sampled.

@@ -25,6 +25,16 @@
     if (caller && caller !== frame) [0, 1].forEach(function (side) { if (frame.box[side]) caller.below[side].push(frame); });
   });
 
+  // Frames of one name, and whether any was judged.
+  var alike = new Map(), judged = false;
+  frames.forEach(function (frame) {
+    if (!alike.has(frame.name)) alike.set(frame.name, []);
+    alike.get(frame.name).push(frame);
+    judged = judged || frame.rest.some(says);
+  });
+
+  function says(words) { return /: (no difference shown|shown to be (more|less))$/.test(words); }
+
   function line(term, text, kind) {
     var row = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd");
     dt.textContent = term; dd.textContent = text; if (kind) dd.className = kind;
@@ -32,7 +42,8 @@
   }
 
   function show(frame) {
-    if (shown) shown.box.forEach(function (box) { if (box) box.classList.remove("here"); });
+    document.querySelectorAll(".here").forEach(function (box) { box.classList.remove("here"); });
+    var kin;
     shown = frame; list.textContent = "";
     if (!frame) {
       line("Point at a frame", "its value on both sides, the interval of the difference, and the same frame in the other pane. Click to keep it; with the keyboard, arrows walk, Enter changes panes, Escape lets go.");
@@ -43,11 +54,16 @@
     line("with all it calls", frame.rest[0] + (frame.rest[1] === "new" || frame.rest[1] === "gone" ? " (" + frame.rest[1] + ")" : ""));
     var own = frame.rest.filter(function (words) { return words.indexOf("of its own ") === 0; })[0];
     if (own) line("of its own", own.slice(11));
-    var interval = frame.rest.filter(function (words) { return /(shown|no difference shown)/.test(words); })[0];
+    var interval = frame.rest.filter(says)[0];
     var kind = (frame.box[0] || frame.box[1]).classList;
-    line("difference", interval || "no difference shown: one trial a side has no interval", kind.contains("grew") ? "grew" : kind.contains("shrank") ? "shrank" : "");
+    line("difference", interval || (judged ? "no difference shown: too little CPU on both sides to be judged" : "no difference shown: one trial a side has no interval"), kind.contains("grew") ? "grew" : kind.contains("shrank") ? "shrank" : "");
     [0, 1].forEach(function (side) {
-      if (!frame.box[side]) line("not in", panes[side].dataset.side + " (it is not there, or too narrow to draw)");
+      if (frame.box[side]) return;
+      // Whoever is called from elsewhere now is new in one place and gone from another.
+      kin = (alike.get(frame.name) || []).filter(function (other) { return other.box[side]; });
+      kin.forEach(function (other) { other.box[side].classList.add("here"); });
+      line("not in", panes[side].dataset.side + (kin.length ? " here, but called from elsewhere: " + kin.slice(0, 3).map(function (other) { return other.rest[0]; }).join("; ") + (kin.length > 3 ? " and more" : "")
+        : ": it is not there, or too narrow to draw"));
     });
   }
 
@@ -84,7 +100,7 @@
     if (event.key === "Escape") { pinned = null; show(null); event.preventDefault(); return; }
     if (["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter"].indexOf(event.key) < 0) return;
     event.preventDefault();
-    if (!at) next = roots()[0];
+    if (!at) next = roots().sort(function (a, b) { return wide(b) - wide(a); })[0];
     else {
       if (!at.box[side]) side = 1 - side;
       if (event.key === "ArrowUp") next = frames.get(at.parent) || at;

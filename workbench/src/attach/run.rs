@@ -72,6 +72,7 @@ fn plan(origin: &Origin) -> Plan {
         task_waits: None,
         attached: Some(origin.clone()),
         slo: None,
+        late: None,
         target: None,
         build: build_info::read(),
     }

@@ -10,6 +10,7 @@ use super::ChildError;
 use super::host::Host;
 use super::protocol::Assignment;
 use crate::evidence::allocator::Timeline;
+use crate::evidence::cpu::FromInside;
 use crate::evidence::{ConsoleRecord, Recorded, TaskEvidence, sampling};
 
 /// A running agent.
@@ -60,7 +61,7 @@ impl Agent {
     /// Stops it and hands over what it recorded.
     pub(super) fn stop(self, host: &Host) -> Result<Recorded, ChildError> {
         Ok(match self {
-            Self::Cpu(profiler) => Recorded::Cpu(profiler.stop().map_err(cpu)?),
+            Self::Cpu(profiler) => Recorded::Cpu(FromInside::of(profiler.stop().map_err(cpu)?)),
             Self::Heap(profiler) => Recorded::Heap(profiler.stop().map_err(heap)?),
             Self::JemallocHeap(profiler) => Recorded::JemallocHeap(profiler.stop().map_err(heap)?),
             Self::Tasks(watchdog) => {

@@ -6,11 +6,11 @@ use flamegraphs::profile::Profile;
 use flamegraphs::{names, svg};
 use reports::breach::{self, Operation, Window};
 use reports::run::writer::RunWriter;
-use reports::run::{Breach, BreachRow, BreachWindow, FORMAT};
+use reports::run::{Breach, BreachRow, BreachWindow, FORMAT, Late};
 use reports::stats::{Shares, share_ratio};
 
 use super::Gathered;
-use super::cpu::{CpuRecord, OpenPhase};
+use super::cpu::{OpenPhase, Span};
 
 /// Profile of the difference, within the evidence folder of a variant.
 const BREACH_PROFILE: &str = "breach.pb.gz";
@@ -30,11 +30,11 @@ const FEW_SAMPLES: u64 = 10;
 ///
 /// # Errors
 /// Files that cannot be written.
-pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, timed: &Timed, record: &CpuRecord) -> anyhow::Result<()> {
+pub(super) fn write(writer: &mut RunWriter, of: &Gathered<'_>, timed: &Timed, span: &Span<'_>) -> anyhow::Result<()> {
     let variant = of.variant;
-    let Some(open) = record.open.as_ref().filter(|open| !open.each.at_ns.is_empty()) else { return Ok(()) };
-    let pieces = Pieces::of(open, of.limit_s);
-    let told = Breach { trial: of.trial, ..told(timed, record, open, &pieces) };
+    let Some(open) = span.open.filter(|open| !open.each.at_ns.is_empty()) else { return Ok(()) };
+    let pieces = Pieces::of(open, of.late);
+    let told = Breach { trial: of.trial, ..told(timed, span, open, &pieces) };
     if told.within > 0 {
         let mut profile = timed.difference(&pieces.within, &pieces.outside, &[]);
         profile.meta.comments.push(format!("limit: {} s, {}", told.limit_s, told.limit_from));
@@ -58,8 +58,8 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// `limit_s` is that of the scenario's objective, where it has one.
-    fn of(open: &OpenPhase, limit_s: Option<f64>) -> Self {
+    /// `late` is what the scenario says, where it does.
+    fn of(open: &OpenPhase, late: Option<&Late>) -> Self {
         let operations: Vec<Operation> = open
             .each
             .at_ns
@@ -68,9 +68,9 @@ impl Pieces {
             .map(|(at, took)| Operation { at_ns: *at, took_ns: *took })
             .collect();
         let quantile = |at: f64| open.latency.as_ref().map_or(0, |latency| latency.value_at_quantile(at));
-        let limit = match limit_s {
+        let limit = match late {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency in seconds")]
-            Some(given) => breach::Limit { ns: (given * 1e9) as u64, from: "the objective of the scenario".to_owned() },
+            Some(given) => breach::Limit { ns: (given.limit_s * 1e9) as u64, from: given.from.clone() },
             None => breach::derived(&operations, open.length_ns, quantile),
         };
         let windows = breach::windows(&operations, limit.ns, open.length_ns);
@@ -81,7 +81,7 @@ impl Pieces {
     }
 }
 
-fn told(timed: &Timed, record: &CpuRecord, open: &OpenPhase, pieces: &Pieces) -> Breach {
+fn told(timed: &Timed, span: &Span<'_>, open: &OpenPhase, pieces: &Pieces) -> Breach {
     let parts = timed.parts([&pieces.within, &pieces.outside]);
     let [within, outside] = [0, 1].map(|group| parts.samples[group].iter().sum::<u64>());
     let mut windows: Vec<BreachWindow> = pieces
@@ -125,13 +125,13 @@ fn told(timed: &Timed, record: &CpuRecord, open: &OpenPhase, pieces: &Pieces) ->
         window_count: windows.len().max(pieces.windows.len()) as u64,
         windows,
         within_s: seconds(pieces.windows.iter().map(Window::length_ns).sum()),
-        period_s: seconds(record.recording.period_ns),
+        period_s: seconds(span.period_ns),
         within,
         outside,
         rows,
         doubts: Vec::new(),
     };
-    told.doubts = doubts(&told, open, record.recording.samples().saturating_sub(timed.moments().len() as u64));
+    told.doubts = doubts(&told, open, span.samples.saturating_sub(timed.moments().len() as u64));
     told
 }
 
@@ -224,7 +224,7 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     /// Ten seconds of one busy thread at a sample a millisecond; `stall` runs for 20 ms each second: two per cent.
-    fn stalling() -> (Timed, CpuRecord) {
+    fn stalling() -> (Timed, OpenPhase) {
         let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
         builder.meta().period = 1_000_000;
         let mut at = |address, function| {
@@ -245,17 +245,18 @@ mod tests {
             each.took_ns.push(took);
             latency.record(took).unwrap();
         }
-        let mut record = CpuRecord::default();
-        (record.recording.period_ns, record.recording.wall_s) = (MS, 10.0);
-        record.open = Some(OpenPhase { started_ns: 0, length_ns: 10_000 * MS, each, latency: Some(latency) });
-        (Timed::new(builder.finish(), moments), record)
+        let open = OpenPhase { started_ns: 0, length_ns: 10_000 * MS, each, latency: Some(latency) };
+        (Timed::new(builder.finish(), moments), open)
+    }
+
+    fn span(open: &OpenPhase) -> Span<'_> {
+        Span { period_ns: MS, began_ns: 0, wall_s: 10.0, samples: 10_000, open: Some(open) }
     }
 
     #[test]
     fn a_stall_of_two_per_cent_stands_out() {
-        let (timed, record) = stalling();
-        let open = record.open.as_ref().unwrap();
-        let told = told(&timed, &record, open, &Pieces::of(open, None));
+        let (timed, open) = stalling();
+        let told = told(&timed, &span(&open), &open, &Pieces::of(&open, None));
         assert_eq!((told.window_count, told.late, told.operations), (10, 190, 10_000), "{told:?}");
         assert!((told.limit_s - 0.0015).abs() < 1e-5 && told.limit_from.contains("median"), "{told:?}");
         let first = &told.rows[0];
@@ -271,14 +272,14 @@ mod tests {
 
     #[test]
     fn the_files_are_written_and_go_reads_the_profile() {
-        let (timed, record) = stalling();
+        let (timed, open) = stalling();
         let folder = tempfile::tempdir().unwrap();
         let wish = crate::session::Wish { scenario: "http-service".into(), seed: Some(1), ..Default::default() };
         let plan = crate::session::prepare(&wish, &crate::Catalog::builtin()).unwrap().plan;
         let name = reports::run::writer::RunName { stamp: "20260102-030405", letters: "abcd" };
         let mut writer = RunWriter::create(folder.path(), name, &plan, "", &crate::machine::read()).unwrap();
         let variant = plan.variants[0].name.as_str();
-        write(&mut writer, &Gathered { variant, trial: 3, operations: 10_000, limit_s: None }, &timed, &record)
+        write(&mut writer, &Gathered { variant, trial: 3, operations: 10_000, late: None }, &timed, &span(&open))
             .unwrap();
         let read = reports::run::load(writer.path()).unwrap();
         let picture = &read.breaches[variant].flamegraph;
@@ -292,9 +293,9 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_given_is_the_limit() {
-        let (timed, record) = stalling();
-        let open = record.open.as_ref().unwrap();
-        let told = told(&timed, &record, open, &Pieces::of(open, Some(0.0105)));
+        let (timed, open) = stalling();
+        let late = Late { limit_s: 0.0105, from: "the objective of the scenario".into() };
+        let told = told(&timed, &span(&open), &open, &Pieces::of(&open, Some(&late)));
         // Of each stall those that waited longer: ten of twenty.
         assert_eq!((told.limit_s, told.late, told.window_count), (0.0105, 100, 10));
         assert_eq!(told.limit_from, "the objective of the scenario");
@@ -302,11 +303,9 @@ mod tests {
 
     #[test]
     fn where_nothing_was_late_that_is_told() {
-        let (timed, mut record) = stalling();
-        let open = record.open.as_mut().unwrap();
+        let (timed, mut open) = stalling();
         open.each.took_ns.iter_mut().for_each(|took| *took = MS);
-        let open = record.open.as_ref().unwrap();
-        let told = told(&timed, &record, open, &Pieces::of(open, None));
+        let told = told(&timed, &span(&open), &open, &Pieces::of(&open, None));
         assert_eq!((told.window_count, told.late, told.within, told.rows.len()), (0, 0, 0, 0), "{told:?}");
         assert_eq!(told.outside, 10_000);
     }

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use flamegraphs::capture::Recording;
+use flamegraphs::moments::{Moment, Timed};
 use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{Coverage, names, svg};
 use hdrhistogram::Histogram;
 use probe::cpu::CpuProfile;
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
+use serde::{Deserialize, Serialize};
 
 use super::{Gathered, breach, frames, kept, samples};
 use crate::load::{EachOperation, PhaseOutcome};
@@ -21,15 +23,40 @@ pub(super) const TRIAL: &str = "trial";
 /// Flamegraph of the same.
 const CPU_FLAMEGRAPH: &str = "cpu.svg";
 
-/// Writes `cpu.pb.gz` and `cpu.svg` of a variant.
+/// Writes `cpu.pb.gz` and `cpu.svg` of a variant; of samples that have times, `samples.json.gz` and `breach.json`, too.
 ///
 /// # Errors
 /// A profile without samples, or files that cannot be written.
-pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, recorded: &CpuProfile) -> anyhow::Result<()> {
-    let mut profile = convert(recorded, of).context("the CPU profile")?;
-    kept::remember_operations(&mut profile.meta, of.trial, of.operations);
-    let (profile, _) = with_earlier(writer, of, profile)?;
-    write_profile(writer, of.variant, &profile)
+pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, record: &FromInside) -> anyhow::Result<()> {
+    let recorded = &record.profile;
+    let mut timed = timed(recorded, of).context("the CPU profile")?;
+    kept::remember_operations(&mut timed.profile.meta, of.trial, of.operations);
+    let (profile, first) = with_earlier(writer, of, timed.profile.clone())?;
+    write_profile(writer, of.variant, &profile)?;
+    if first && !timed.moments().is_empty() {
+        let span = Span {
+            period_ns: timed.profile.meta.period.unsigned_abs(),
+            began_ns: recorded.started_ns,
+            wall_s: recorded.wall_s,
+            samples: recorded.total(),
+            open: record.open.as_ref(),
+        };
+        write_times(writer, of, &timed, &span, &recorded.source())?;
+    }
+    Ok(())
+}
+
+/// What is told of samples by their times. Of several trials the first stands for all: times of two trials have nothing to do
+/// with each other.
+fn write_times(
+    writer: &mut RunWriter,
+    of: &Gathered<'_>,
+    timed: &Timed,
+    span: &Span<'_>,
+    source: &str,
+) -> anyhow::Result<()> {
+    writer.samples(of.variant, &samples::of(timed, span, of.trial, source))?;
+    breach::write(writer, of, timed, span)
 }
 
 /// The profile with the samples of the variant's other trials, and whether it is the first of them. A trial that is done
@@ -50,6 +77,38 @@ fn with_earlier(writer: &RunWriter, of: &Gathered<'_>, profile: Profile) -> anyh
         .first()
         .is_none_or(|(trial, _)| trial.parse().is_ok_and(|first: u32| first > of.trial));
     Ok((flamegraphs::profile::merge(&[earlier, profile])?, first))
+}
+
+/// Samples taken within the process, and the load meanwhile, of which the process itself knows nothing.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct FromInside {
+    /// Samples.
+    pub profile: CpuProfile,
+    /// The open-loop phase, where there was one.
+    #[serde(skip)]
+    pub open: Option<OpenPhase>,
+}
+
+impl FromInside {
+    /// A profile of which the driver has not told anything yet.
+    pub fn of(profile: CpuProfile) -> Self {
+        Self { profile, open: None }
+    }
+}
+
+/// What the times of samples are part of, whoever took them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span<'a> {
+    /// CPU time that a sample stands for, nanoseconds.
+    pub(super) period_ns: u64,
+    /// `CLOCK_MONOTONIC` when the recording began, nanoseconds.
+    pub(super) began_ns: u64,
+    /// Its length, seconds.
+    pub(super) wall_s: f64,
+    /// Samples in all, with those whose times nobody kept.
+    pub(super) samples: u64,
+    /// The open-loop phase, where there was one.
+    pub(super) open: Option<&'a OpenPhase>,
 }
 
 /// A recording from outside, and the load meanwhile.
@@ -120,9 +179,14 @@ pub fn write_recording(writer: &mut RunWriter, of: &Gathered<'_>, record: &CpuRe
     let (profile, first) = with_earlier(writer, of, timed.profile.clone())?;
     write_profile(writer, variant, &profile)?;
     if first {
-        // Of several trials the first stands for all: times of two trials have nothing to do with each other.
-        writer.samples(variant, &samples::of(&timed, record, of.trial, &source))?;
-        breach::write(writer, of, &timed, record)?;
+        let span = Span {
+            period_ns: recorded.period_ns,
+            began_ns: recorded.began_ns(),
+            wall_s: recorded.wall_s,
+            samples,
+            open: record.open.as_ref(),
+        };
+        write_times(writer, of, &timed, &span, &source)?;
     }
     Ok(())
 }
@@ -146,18 +210,25 @@ fn write_profile(writer: &mut RunWriter, variant: &str, profile: &Profile) -> an
 /// # Errors
 /// A profile that does not hold together, or holds nothing.
 pub fn convert(recorded: &CpuProfile, of: &Gathered<'_>) -> anyhow::Result<Profile> {
+    Ok(timed(recorded, of)?.profile)
+}
+
+/// The same with the moments of its samples, as far as the sampler kept them. A signal that stands for several samples is as
+/// many moments: what was seen is all that is known of the time since the one before.
+fn timed(recorded: &CpuProfile, of: &Gathered<'_>) -> anyhow::Result<Timed> {
     let samples = recorded.total();
     anyhow::ensure!(samples > 0, "the profiler took no sample: the process used {:.3} s of CPU", recorded.kernel_cpu_s);
     let period = 1_000_000_000 / i64::from(recorded.hz.max(1));
     let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
     frames::mappings(&mut builder, &recorded.mappings, recorded.build_id.as_deref());
     let locations = frames::locations(&mut builder, &recorded.locations);
+    let mut positions = Vec::with_capacity(recorded.samples.len());
     for sample in &recorded.samples {
         let stack = frames::sampled(&locations, sample);
         let count = i64::try_from(sample.count).unwrap_or(i64::MAX);
         let [variant, trial] = of.labels();
         let labels = [Label::text("thread", &sample.thread), variant, trial];
-        builder.sample(&stack, &[count, count.saturating_mul(period)], &labels)?;
+        positions.push(u32::try_from(builder.sample(&stack, &[count, count.saturating_mul(period)], &labels)?)?);
     }
     let meta = builder.meta();
     meta.default_sample_type = "cpu".to_owned();
@@ -174,7 +245,13 @@ pub fn convert(recorded: &CpuProfile, of: &Gathered<'_>) -> anyhow::Result<Profi
         samples,
         lost: recorded.lost,
     });
-    Ok(builder.finish())
+    let moments = recorded.moments.iter().filter_map(|seen| {
+        let sample = *positions.get(seen.sample as usize)?;
+        let moment = Moment { time_ns: recorded.started_ns + seen.at_ns, sample };
+        Some(std::iter::repeat_n(moment, seen.weight as usize))
+    });
+    let moments = moments.flatten().collect();
+    Ok(Timed::new(builder.finish(), moments))
 }
 
 /// What `run.json` says of a variant's CPU evidence, read back from the file itself.
@@ -215,7 +292,7 @@ mod tests {
         }
     }
 
-    const OF: Gathered<'_> = Gathered { variant: "broken", trial: 7, operations: 100, limit_s: None };
+    const OF: Gathered<'_> = Gathered { variant: "broken", trial: 7, operations: 100, late: None };
 
     fn writer(folder: &Path) -> RunWriter {
         let wish = crate::session::Wish { scenario: "http-service".into(), seed: Some(1), ..Default::default() };
@@ -251,7 +328,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = writer(folder.path());
         for trial in [7, 9, 9] {
-            write(&mut writer, &Gathered { trial, operations: 10 * u64::from(trial), ..OF }, &recorded()).unwrap();
+            let of = Gathered { trial, operations: 10 * u64::from(trial), ..OF };
+            write(&mut writer, &of, &FromInside::of(recorded())).unwrap();
         }
         let bytes = writer.read_evidence("broken", CPU_PROFILE).unwrap().unwrap();
         let profile = flamegraphs::read::pprof(&bytes).unwrap();
@@ -279,6 +357,47 @@ mod tests {
         assert!((coverage.ratio().unwrap() - 0.8).abs() < 1e-9, "{coverage}");
         assert_eq!(coverage.lost, 1);
         assert!(profile.meta.comments.iter().any(|comment| comment.contains("sampler at 50 Hz")));
+    }
+
+    #[test]
+    fn samples_of_our_own_sampler_keep_their_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        let seen = |at_ms: u64, weight| probe::cpu::Moment { at_ns: at_ms * 1_000_000, thread: 0, sample: 0, weight };
+        // Operations at 0.5 s and 1 s of the phase, which begins with the recording; the second is late by far.
+        let each = EachOperation {
+            at_ns: vec![500_000_000, 1_000_000_000],
+            took_ns: vec![1_000_000, 300_000_000],
+            total: 2,
+            ..EachOperation::default()
+        };
+        let open = OpenPhase { started_ns: 7_000_000_000, length_ns: 2_000_000_000, each, latency: None };
+        let late = reports::run::Late { limit_s: 0.05, from: "a limit".into() };
+        let record = FromInside {
+            profile: CpuProfile { started_ns: 7_000_000_000, moments: vec![seen(1100, 3), seen(100, 1)], ..recorded() },
+            open: Some(open),
+        };
+        write(&mut writer, &Gathered { late: Some(&late), ..OF }, &record).unwrap();
+        let read = reports::run::load(writer.path()).unwrap();
+        let samples = &read.samples["broken"];
+        assert_eq!(
+            samples.times().collect::<Vec<_>>(),
+            [0.1, 1.1, 1.1, 1.1],
+            "a signal that stands for three is three"
+        );
+        assert_eq!((samples.forgotten, samples.open_at_s), (0, Some(0.0)));
+        assert_eq!(samples.tags[0]["thread"], "worker-1");
+        let breach = &read.breaches["broken"].record;
+        assert_eq!((breach.late, breach.within, breach.outside, breach.limit_from.as_str()), (1, 3, 1, "a limit"));
+    }
+
+    #[test]
+    fn without_times_there_is_nothing_to_show_by_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        write(&mut writer, &OF, &FromInside::of(recorded())).unwrap();
+        let read = reports::run::load(writer.path()).unwrap();
+        assert!(read.flamegraphs.contains_key("broken") && read.samples.is_empty() && read.breaches.is_empty());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod wait;
 pub use console::ConsoleRecord;
 use flamegraphs::capture::Recording;
 use flamegraphs::profile::Label;
+use reports::run::Late;
 use reports::run::writer::RunWriter;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ use crate::load::PhaseOutcome;
 #[serde(rename_all = "snake_case")]
 pub enum Recorded {
     /// Where CPU time went.
-    Cpu(probe::cpu::CpuProfile),
+    Cpu(cpu::FromInside),
     /// The same, by perf events from outside: the subject has no part in it, so that it never goes through a pipe.
     #[serde(skip)]
     CpuFromOutside(Box<cpu::CpuRecord>),
@@ -57,6 +58,7 @@ impl Recorded {
     pub fn driven(&mut self, open: Option<&PhaseOutcome>, operations: u64) {
         let open_started_ns = open.map(|open| open.started_ns);
         match self {
+            Self::Cpu(record) => record.open = open.map(cpu::OpenPhase::of),
             Self::CpuFromOutside(record) => record.open = open.map(cpu::OpenPhase::of),
             Self::Wait(record) => (record.open_started_ns, record.operations) = (open_started_ns, operations),
             Self::Allocator(timeline) => timeline.open_started_ns = open_started_ns,
@@ -68,7 +70,7 @@ impl Recorded {
 /// What somebody who waits for this evidence should hear at once, as a sentence.
 pub fn notice(recorded: &Recorded) -> Option<String> {
     match recorded {
-        Recorded::Cpu(profile) => {
+        Recorded::Cpu(cpu::FromInside { profile, .. }) => {
             let reasons: Vec<&str> =
                 [&profile.perf_refused, &profile.fell_back].into_iter().flatten().map(String::as_str).collect();
             (!reasons.is_empty()).then(|| format!("{} sampled instead: {}", profile.backend, reasons.join("; ")))
@@ -98,8 +100,8 @@ pub struct Gathered<'a> {
     pub trial: u32,
     /// Operations that were answered meanwhile.
     pub operations: u64,
-    /// Latency beyond which an operation is late by the scenario's objective, seconds.
-    pub limit_s: Option<f64>,
+    /// Latency beyond which an operation is late, where the scenario says.
+    pub late: Option<&'a Late>,
 }
 
 impl Gathered<'_> {
@@ -125,7 +127,7 @@ pub struct TaskEvidence {
 pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, recorded: &Recorded) -> anyhow::Result<()> {
     let variant = of.variant;
     match recorded {
-        Recorded::Cpu(profile) => cpu::write(writer, of, profile),
+        Recorded::Cpu(record) => cpu::write(writer, of, record),
         Recorded::CpuFromOutside(record) => cpu::write_recording(writer, of, record),
         Recorded::Wait(record) => wait::write(writer, variant, record),
         Recorded::Heap(profile) => heap::write(writer, variant, profile),

@@ -271,7 +271,8 @@ fn words(node: &Node, scale: &Scale, p: Option<f64>) -> String {
         let sign = if nanoseconds > 0.0 { "+" } else { "" };
         format!("{sign}{}", metric::format_value(nanoseconds * NANO, "s"))
     };
-    format!("{} [{}, {}], p {p:.3}", value(told.mean), value(told.low), value(told.high))
+    let p = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p {p:.3}") };
+    format!("{} [{}, {}], {p}", value(told.mean), value(told.low), value(told.high))
 }
 
 #[cfg(test)]

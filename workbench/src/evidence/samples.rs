@@ -8,12 +8,11 @@ use flamegraphs::profile::{LabelValue, Profile, Sample};
 use flamegraphs::trees::{Tree, Trees};
 use reports::run::{FORMAT, FrameTree, Kinds, MOST_SAMPLES, OperationColumns, Samples, TakenColumns};
 
-use super::cpu::{CpuRecord, OpenPhase};
+use super::cpu::{OpenPhase, Span};
 
 /// What is kept of a recording whose profile is `timed`.
-pub(super) fn of(timed: &Timed, record: &CpuRecord, trial: u32, source: &str) -> Samples {
-    let recording = &record.recording;
-    let began_ns = recording.began_ns();
+pub(super) fn of(timed: &Timed, span: &Span<'_>, trial: u32, source: &str) -> Samples {
+    let began_ns = span.began_ns;
     let profile = &timed.profile;
     let whole = Options { fold_runtime: false, task_root: false, ..Options::default() };
     let Trees { names, trees } = Trees::new(profile, &[Options::default(), whole]);
@@ -23,17 +22,17 @@ pub(super) fn of(timed: &Timed, record: &CpuRecord, trial: u32, source: &str) ->
         format: FORMAT,
         trial,
         source: source.to_owned(),
-        period_s: seconds(recording.period_ns),
-        wall_s: recording.wall_s,
-        open_at_s: record.open.as_ref().map(|open| seconds(open.started_ns.saturating_sub(began_ns))),
+        period_s: seconds(span.period_ns),
+        wall_s: span.wall_s,
+        open_at_s: span.open.map(|open| seconds(open.started_ns.saturating_sub(began_ns))),
         every: u32::try_from(every).unwrap_or(u32::MAX),
-        forgotten: recording.samples().saturating_sub(timed.moments().len() as u64),
+        forgotten: span.samples.saturating_sub(timed.moments().len() as u64),
         names,
         kinds: Kinds { leaf: trees.iter().map(|tree| tree.leaves.clone()).collect(), tag },
         trees: trees.iter().map(tree).collect(),
         tags,
         taken: taken(timed, began_ns, every),
-        operations: record.open.as_ref().map(|open| operations(open, began_ns)),
+        operations: span.open.map(|open| operations(open, began_ns)),
     }
 }
 
@@ -122,12 +121,11 @@ mod tests {
         let moment = |time_ns, sample| Moment { time_ns, sample };
         let moments = vec![moment(2_500_000, two), moment(1_000_500, one), moment(2_500_900, one)];
         let timed = Timed::new(builder.finish(), moments);
-        let mut record = CpuRecord::default();
-        (record.recording.ended_ns, record.recording.wall_s) = (1_001_000_000, 1.0);
         let each =
             EachOperation { at_ns: vec![0, 3_000_000], took_ns: vec![5_000, 7_000_999], total: 9, late_driver: 1 };
-        record.open = Some(OpenPhase { started_ns: 1_500_000, each, ..OpenPhase::default() });
-        let kept = of(&timed, &record, 7, "perf");
+        let open = OpenPhase { started_ns: 1_500_000, each, ..OpenPhase::default() };
+        let span = Span { period_ns: 1, began_ns: 1_000_000, wall_s: 1.0, samples: 3, open: Some(&open) };
+        let kept = of(&timed, &span, 7, "perf");
         assert_eq!(kept.taken, TakenColumns { after_us: vec![0, 1_500, 0], kind: vec![one, two, one] });
         assert_eq!(kept.tags.iter().map(|tags| tags["thread"].as_str()).collect::<Vec<_>>(), ["w-1", "w-2"]);
         assert!(kept.tags.iter().all(|tags| !tags.contains_key("variant")));

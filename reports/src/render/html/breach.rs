@@ -65,7 +65,7 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
     Some(Article {
         variant: variant.name.clone(),
         class: variant.class(),
-            key: variant.key(),
+        key: variant.key(),
         heat: samples.and_then(|samples| Picture::new(|width| heat::svg(samples, limit, width))),
         notes: samples.map(notes).unwrap_or_default(),
         summary: record.map(breach::summary).unwrap_or_default(),
@@ -155,7 +155,10 @@ mod tests {
         assert!(section.contains("only within, at least 11×"), "{section}");
         assert!(!section.contains("tokio::runtime::poll"), "plumbing that does not stand out is left out");
         assert!(section.contains("<iframe title=\"CPU flamegraph of sync while it was late\""));
-        assert!(section.contains("<span data-from=\"1.000000\" data-to=\"1.080000\">"), "the windows can be picked: {section}");
+        assert!(
+            section.contains("<span data-from=\"1.000000\" data-to=\"1.080000\">"),
+            "the windows can be picked: {section}"
+        );
         assert!(!section.contains("<b>"));
         assert!(page.contains("<a href=\"#breach\">When late</a>"));
     }

@@ -215,7 +215,8 @@ fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
         0 => part,
         _ => part.split_once('"').expect("the attribute ends").1,
     });
-    own.flat_map(|part| part.split(&start).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>()).collect()
+    own.flat_map(|part| part.split(&start).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// A finding for each kind of evidence, about both variants.
@@ -265,7 +266,17 @@ fn every_link_leads_somewhere_and_every_finding_to_what_proves_it() {
             let findings = section(&page, "findings");
             assert_eq!(findings.matches("<p>Proof: <a href=\"#").count(), fixture.summary.findings.len(), "{findings}");
             // To the article of the variant that is accused.
-            for target in ["cpu-s0", "cpu-s1", "waits-s0", "waits-s1", "trace-s0", "stalls-s0", "tasks-s1", "breach-s0", "percentiles"] {
+            for target in [
+                "cpu-s0",
+                "cpu-s1",
+                "waits-s0",
+                "waits-s1",
+                "trace-s0",
+                "stalls-s0",
+                "tasks-s1",
+                "breach-s0",
+                "percentiles",
+            ] {
                 assert!(findings.contains(&format!("<a href=\"#{target}\">")), "{target}: {findings}");
             }
             assert!(!findings.contains("#breach-s1"), "of the second variant no samples were kept");

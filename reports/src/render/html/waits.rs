@@ -72,7 +72,7 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
     Some(Article {
         variant: variant.name.clone(),
         class: variant.class(),
-            key: variant.key(),
+        key: variant.key(),
         missing: missing.unwrap_or_default(),
         summary: threads.map(waits::summary).unwrap_or_default(),
         lanes: threads.and_then(|threads| Picture::new(|width| lanes::svg(threads, timeline, width))),

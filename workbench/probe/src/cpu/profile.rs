@@ -17,6 +17,9 @@ pub struct CpuProfile {
     pub perf_refused: Option<String>,
     /// Samples per second of CPU time that were asked for. One sample stands for 1/`hz` seconds of CPU.
     pub hz: i32,
+    /// `CLOCK_MONOTONIC` when the profile began, nanoseconds: what `moments` count from; 0 where there are none.
+    #[serde(default)]
+    pub started_ns: u64,
     /// Seconds between start and stop.
     pub wall_s: f64,
     /// Seconds of CPU that the kernel counted for the whole process meanwhile, unsampled code included, the sampler's

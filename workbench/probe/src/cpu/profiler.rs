@@ -155,6 +155,7 @@ fn add_sampled(profile: &mut CpuProfile, sampled: Sampled) {
         profile.rootless += if stack.rooted { 0 } else { stack.count };
     }
     profile.locations = locations.frames;
+    profile.started_ns = sampled.started_ns;
     profile.moments = sampled.moments;
     profile.threads = sampled.tids;
     (profile.signals, profile.lost, profile.unwatched) = (sampled.signals, sampled.lost, sampled.refused);

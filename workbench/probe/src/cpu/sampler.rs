@@ -34,6 +34,7 @@ pub(super) struct Sampler {
 /// What a sampler has at its end; addresses as [`super::unwind::Unwinder::walk`] gives them.
 #[derive(Debug)]
 pub(super) struct Sampled {
+    pub(super) started_ns: u64,
     pub(super) stacks: Vec<Stack>,
     /// Their `sample` is a position in `stacks`.
     pub(super) moments: Vec<Moment>,
@@ -75,6 +76,7 @@ impl Sampler {
             moment.at_ns = moment.at_ns.saturating_sub(self.started_ns);
         }
         Ok(Sampled {
+            started_ns: self.started_ns,
             stacks: watched.tally.stacks,
             moments,
             tids: watched.tids,

@@ -180,8 +180,8 @@ fn phases(
         Some(agent) => {
             match conversation.ask(&Command::StopEvidence, &format!("stopping {agent}"), RECORDED_PATIENCE)? {
                 Reply::Recorded { mut recorded } => {
-                    if let Recorded::Cpu(profile) = &mut *recorded {
-                        profile.perf_refused = refused;
+                    if let Recorded::Cpu(record) = &mut *recorded {
+                        record.profile.perf_refused = refused;
                     }
                     Some(Ok(with_recording(*recorded, console)))
                 }
