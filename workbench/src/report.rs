@@ -17,8 +17,8 @@ use reports::render::{self, Page};
 use reports::run::reader::{self, LoadedRun};
 use reports::run::writer::RunWriter;
 use reports::run::{
-    BudgetRecord, BurnRate, Event, EvidenceKind, FORMAT, GateOutcome, ProfileSummary, RunError, RunSummary, Settings,
-    Slo, SloSummary, Status, Stopped, TrialOutcome, VariantSummary,
+    BudgetRecord, BurnRate, Event, EvidenceKind, FORMAT, GateOutcome, LateSummary, ProfileSummary, RunError,
+    RunSummary, Settings, Slo, SloSummary, Status, Stopped, TrialOutcome, VariantSummary,
 };
 
 use crate::{evidence, findings};
@@ -158,6 +158,7 @@ fn summary_of(run: &LoadedRun, recorded: &Recorded, status: Status, finished_at:
         slo: run.plan.slo.map(|slo| SloSummary { slo, burn: burn(run, &slo) }),
         budget: None,
         movers: Vec::new(),
+        late: run.breaches.iter().map(|(variant, seen)| LateSummary::of(variant, &seen.record)).collect(),
         blame: run.traces.iter().flat_map(|(variant, trace)| evidence::trace::blame(variant, trace)).collect(),
         gate: None,
     }

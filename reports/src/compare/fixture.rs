@@ -154,6 +154,7 @@ pub(crate) fn run(id: &str, variants: Vec<VariantSummary>) -> RunSummary {
         unused: Vec::new(),
         attached: None,
         movers: Vec::new(),
+        late: Vec::new(),
         blame: Vec::new(),
         gate: None,
         slo: None,

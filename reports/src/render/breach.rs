@@ -43,6 +43,26 @@ pub(crate) fn summary(breach: &Breach) -> String {
     told
 }
 
+/// Functions named in short.
+const NAMED: usize = 3;
+
+/// When a variant was late and what ran then, in a few lines; `None` where nothing was.
+pub(crate) fn brief(breach: &Breach) -> Option<String> {
+    if breach.late == 0 {
+        return None;
+    }
+    let named = breach.rows.iter().filter(|row| row.own && stands_out(row)).take(NAMED).map(|row| {
+        let (within, rest) = (number::percent(row.within_share), number::percent(row.outside_share));
+        format!("{} ({within} of the samples then, {rest} else)", place(row))
+    });
+    let named: Vec<_> = named.collect();
+    let ran = match named.is_empty() {
+        true => "No function of the program is shown to run more then than else.".to_owned(),
+        false => format!("What ran then more than else: {}.", named.join("; ")),
+    };
+    Some(format!("{} {ran}", summary(breach)))
+}
+
 /// The place of a row.
 pub(crate) fn place(row: &BreachRow) -> String {
     waits::place(&row.function, &row.file, row.line)
@@ -84,6 +104,13 @@ mod tests {
         assert_eq!(ratios, ["only within, at least 11×", "1.01× [0.90, 1.60]", "1.00× [0.90, 1.60]"]);
         let none = summary(&Breach { late: 0, ..breach() });
         assert!(none.starts_with("None of 100 measured operations took longer than 2.70 ms"), "{none}");
+        let told = brief(&breach()).unwrap();
+        let most =
+            "What ran then more than else: shop::stall<b> (src/<shop>.rs:41) (98 % of the samples then, 0 % else).";
+        assert!(told.ends_with(most), "{told}");
+        assert_eq!(brief(&Breach { late: 0, ..breach() }), None);
+        let none = brief(&Breach { rows: Vec::new(), ..breach() }).unwrap();
+        assert!(none.ends_with("No function of the program is shown to run more then than else."), "{none}");
         let waited = summary(&Breach { within: 4, ..breach() });
         assert!(waited.ends_with("in the rest 0.502: it waited more than it computed; see where."), "{waited}");
     }

@@ -340,6 +340,7 @@ impl Fixture {
         let variant = self.summary.variants[0].name.clone();
         let flamegraph = "<svg height=\"200\"><title>late</title></svg>".into();
         let seen = BreachEvidence { record: crate::run::breach::tests::breach(), flamegraph };
+        self.summary.late.push(crate::run::LateSummary::of(&variant, &seen.record));
         self.samples.insert(variant.clone(), crate::run::samples::tests::samples());
         self.breaches.insert(variant, seen);
         self

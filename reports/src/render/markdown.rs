@@ -3,6 +3,7 @@
 mod attached;
 mod console;
 mod findings;
+mod seen;
 mod trace;
 mod waits;
 
@@ -41,6 +42,7 @@ pub fn report(summary: &RunSummary) -> String {
     results(&table, &mut out);
     objective(summary, &mut out);
     ladder(summary, &mut out);
+    seen::seen(summary, &mut out);
     evidence(summary, &mut out);
     settings(summary, &mut out);
     method(summary, &table, &mut out);

@@ -27,6 +27,27 @@ pub(crate) fn summary(movers: &Movers) -> String {
     )
 }
 
+/// Functions named in short.
+const NAMED: usize = 3;
+
+/// What moved in a few lines; `None` where there is nothing to say, or one pair that cannot say it.
+pub(crate) fn brief(movers: &Movers) -> Option<String> {
+    let named = movers.functions.iter().filter(|row| row.own && row.moved()).take(NAMED).map(|row| {
+        let (moved, how) = match row.exclusive.change {
+            MoveKind::Unsure => (&row.inclusive, " with all it calls"),
+            _ => (&row.exclusive, ""),
+        };
+        format!("{} {}{how}", place(row), difference(moved))
+    });
+    let named: Vec<_> = named.collect();
+    match (&movers.refused, named.is_empty()) {
+        (Some(_), _) => Some(summary(movers)),
+        (None, true) if movers.pairs < 2 => None,
+        (None, true) => Some(summary(movers)),
+        (None, false) => Some(format!("{} Most: {}.", summary(movers), named.join("; "))),
+    }
+}
+
 /// `23.1 µs → 60.0 µs, +36.9 µs [35.2, 38.6]`.
 pub(crate) fn told(moved: &Moved) -> String {
     format!("{} → {}, {}", number::seconds(moved.base), number::seconds(moved.candidate), difference(moved))
@@ -111,6 +132,13 @@ pub(crate) mod tests {
             "CPU an operation in the evidence trials: 41.0 µs → 55.0 µs, +14.0 µs [+13.0 µs, +15.0 µs]. 2 functions are shown \
              to differ, by 6 pairs of trials."
         );
+        let told = brief(&movers).unwrap();
+        assert!(
+            told.contains("Most: shop::hash<b> (src/<shop>.rs:41) +12.0 µs [+11.0 µs, +13.0 µs]; shop::flush"),
+            "{told}"
+        );
+        let one = Movers { pairs: 1, functions: Vec::new(), ..movers.clone() };
+        assert_eq!(brief(&one), None, "one pair says nothing at every run");
         let rows: Vec<_> = movers.functions.iter().map(|row| difference(&row.exclusive)).collect();
         assert_eq!(
             rows,

@@ -59,8 +59,8 @@ pub use slo::{BudgetRecord, BurnRate, Slo, SloCount, SloSummary, SloVerdict};
 pub use slug::slugs;
 pub use stalls::{Place, StallClass, StallFrame, StallOthers, StallRecord, StallWatch, Stalls};
 pub use summary::{
-    Blame, Comparison, HeapPeak, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary, VariantSummary,
-    Verdict,
+    Blame, Comparison, HeapPeak, LateSummary, MetricValue, ProfileSummary, RunSummary, StallLine, StallSummary,
+    VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
 pub use threads::{LaneShares, LongWait, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 
 use super::{
-    Attached, BudgetRecord, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings, SloSummary,
-    StallClass, StallRecord, Stalls, Status, TraceCase,
+    Attached, Breach, BudgetRecord, BuildInfo, GateOutcome, Heed, LevelSummary, Machine, Movers, Place, Settings,
+    SloSummary, StallClass, StallRecord, Stalls, Status, TraceCase,
 };
 
 /// `run.json` and the `--json` document.
@@ -68,6 +68,9 @@ pub struct RunSummary {
     /// What moved between the first variant and each other, by their CPU evidence.
     #[serde(default)]
     pub movers: Vec<Movers>,
+    /// What ran while operations were late, by variant, in short: `breach.json` of its evidence has all of it.
+    #[serde(default)]
+    pub late: Vec<LateSummary>,
     /// What the worst delays and waits of tasks were for, where they were traced from outside.
     #[serde(default)]
     pub blame: Vec<Blame>,
@@ -80,6 +83,26 @@ pub struct RunSummary {
     /// The error budget that was left in production, where somebody asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetRecord>,
+}
+
+/// The breach profile of a variant in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LateSummary {
+    /// Variant.
+    pub variant: String,
+    /// Without its single windows, and with the functions that stand out most.
+    pub breach: Breach,
+}
+
+impl LateSummary {
+    /// Functions kept.
+    const MOST: usize = 5;
+
+    /// The short of a record.
+    pub fn of(variant: &str, breach: &Breach) -> Self {
+        let rows = breach.rows.iter().take(Self::MOST).cloned().collect();
+        Self { variant: variant.to_owned(), breach: Breach { rows, windows: Vec::new(), ..breach.clone() } }
+    }
 }
 
 /// A delay or a wait of a task, followed back to what it was for.

@@ -3,7 +3,7 @@
 use super::ink::{Ink, Look};
 use super::layout::{hanging, paragraph};
 use crate::render::findings::{nothing, ruled_out, shown, undecided, unused};
-use crate::render::text;
+use crate::render::{breach, movers, text};
 use crate::run::RunSummary;
 
 /// Findings in short.
@@ -82,6 +82,14 @@ pub fn explanation(summary: &RunSummary, color: bool, width: usize) -> String {
         ink,
         summary.blame.iter().map(|blame| format!("{}{}", of(&blame.variant), text::sentence(&blame.sentence))),
     );
+    let late = summary.late.iter().filter_map(|one| Some(of(&one.variant) + &breach::brief(&one.breach)?));
+    section(&mut out, "While it was late", width, ink, late);
+    let moved = summary.movers.iter().map(|one| {
+        let told = movers::brief(one).unwrap_or_else(|| movers::summary(one));
+        let doubts: String = one.doubts.iter().map(|doubt| format!(" {}.", text::sentence(doubt))).collect();
+        format!("{} against {}: {told}{doubts}", text::name(&one.candidate), text::name(&one.base))
+    });
+    section(&mut out, "What moved", width, ink, moved);
     section(&mut out, "Ruled out", width, ink, summary.ruled_out.iter().map(|one| of(&one.variant) + &ruled_out(one)));
     section(&mut out, "Not used", width, ink, summary.unused.iter().map(|one| of(&one.variant) + &unused(one)));
     out

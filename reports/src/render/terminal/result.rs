@@ -5,7 +5,7 @@ use super::layout::paragraph;
 use super::{attached, findings, numbers};
 use crate::render::slo::sentences;
 use crate::render::table::Table;
-use crate::render::{ladder, text, words};
+use crate::render::{breach, ladder, movers, text, words};
 use crate::run::{RunSummary, Status};
 
 /// The result of a run: verdict, table, warnings, where to find the rest.
@@ -35,6 +35,7 @@ pub fn result(summary: &RunSummary, color: bool, width: usize) -> String {
         out.push_str(&numbers::numbers(&table, width, ink));
     }
     out.push_str(&concurrency(summary, width, ink));
+    out.push_str(&seen(summary, width, ink));
     out.push_str(&objective(summary, width));
     out.push_str(&missing_evidence(summary, width, ink));
     for warning in &summary.warnings {
@@ -57,6 +58,25 @@ fn concurrency(summary: &RunSummary, width: usize, ink: Ink) -> String {
     let mut out = ink.paint(Look::Dim, "closed loops") + "\n";
     sentences.iter().for_each(|sentence| out.push_str(&format!("  {}\n", paragraph(sentence, 4, width))));
     out + "\n"
+}
+
+/// What ran while it was late and what moved, in short, followed by an empty line where there is any.
+fn seen(summary: &RunSummary, width: usize, ink: Ink) -> String {
+    let mut out = String::new();
+    let late = summary.late.iter().filter_map(|one| Some((text::name(&one.variant), breach::brief(&one.breach)?)));
+    let moved = summary.movers.iter().filter_map(|one| {
+        Some((format!("{} against {}", text::name(&one.candidate), text::name(&one.base)), movers::brief(one)?))
+    });
+    for (head, lines) in [("while it was late", late.collect::<Vec<_>>()), ("what moved", moved.collect())] {
+        if !lines.is_empty() {
+            out.push_str(&(ink.paint(Look::Dim, head) + "\n"));
+            lines
+                .iter()
+                .for_each(|(of, told)| out.push_str(&format!("  {}\n", paragraph(&format!("{of}: {told}"), 4, width))));
+            out.push('\n');
+        }
+    }
+    out
 }
 
 /// The objective, followed by an empty line where there is one.
