@@ -1,9 +1,10 @@
 //! `workbench compare`.
 
-use reports::run::Comparison;
+use reports::run::{Comparison, Movers, reader};
 use reports::{compare, render};
 
 use crate::cli::Compare;
+use crate::evidence::movers;
 use crate::exit::{Exit, Refusal};
 use crate::{report, ui};
 
@@ -35,15 +36,32 @@ pub(super) fn compare(flags: &Compare) -> anyhow::Result<Exit> {
         ui::result(&serde_json::to_string_pretty::<Vec<Comparison>>(&comparisons)?)?;
         return Ok(Exit::Done);
     }
-    if comparisons.is_empty() {
+    let between = match &flags.b {
+        None => Vec::new(),
+        Some(b) => profiles(&flags.a, b)?,
+    };
+    if comparisons.is_empty() && between.is_empty() {
         ui::result(&format!("{} has one variant: nothing to compare. {remark}", a.run))?;
         return Ok(Exit::Done);
     }
-    ui::result(&render::terminal::comparison(&comparisons, ui::color(), ui::width()))?;
+    if !comparisons.is_empty() {
+        ui::result(&render::terminal::comparison(&comparisons, ui::color(), ui::width()))?;
+    }
     ui::result(&remark)?;
     if flags.b.is_none() && !a.movers.is_empty() {
         let told = render::terminal::moved(&a.movers, ui::width());
         ui::result(&format!("\n{told}`workbench show {} --movers` names functions and crates", a.run))?;
     }
+    if !between.is_empty() {
+        ui::result(&format!("\n{}", render::terminal::moved(&between, ui::width())))?;
+    }
     Ok(Exit::Done)
+}
+
+/// What moved between the CPU profiles of two runs, or why they must not be set against each other.
+fn profiles(a: &str, b: &str) -> anyhow::Result<Vec<Movers>> {
+    let load = |selector: &str| -> anyhow::Result<_> {
+        Ok(reader::load(&super::selected(selector)?).map_err(Refusal::usage)?)
+    };
+    Ok(movers::between(&load(a)?, &load(b)?))
 }

@@ -12,6 +12,8 @@ pub(super) fn explain(flags: &Explain) -> anyhow::Result<Exit> {
     let path = super::selected(&flags.run)?;
     let run = reader::load(&path).map_err(Refusal::usage)?;
     let mut summary = report::summarise(&run, run.status(), run.finished_at());
+    // What moved took all profiles to find, and is the same by any rules.
+    summary.movers = run.summary.as_ref().map(|kept| kept.movers.clone()).unwrap_or_default();
     summary.path = path.display().to_string();
     let text = if flags.json {
         render::json::explanation(&summary)

@@ -188,8 +188,8 @@ fn breach(path: &Path, json: bool) -> anyhow::Result<String> {
     if run.breaches.is_empty() {
         not_attached(&run, "operations to be late")?;
         return Err(Refusal::usage(format!(
-            "{} does not know what ran while it was late: that takes CPU evidence by perf events and an open-loop phase; \
-             `workbench run {} --evidence cpu` gathers it where the kernel allows perf (`workbench doctor` says)",
+            "{} does not know what ran while it was late: that takes an open-loop phase and CPU samples with times, and pprof \
+             keeps none; `workbench run {} --evidence cpu` gathers them by perf or by our own sampler",
             run.id, run.plan.scenario
         )));
     }

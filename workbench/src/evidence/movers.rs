@@ -67,7 +67,7 @@ impl Side {
     }
 
     fn of(variant: &str, profile: Profile) -> Option<Self> {
-        let sampler = kept::sampler(&profile.meta).split(';').next().unwrap_or_default().trim().to_owned();
+        let sampler = sampler(kept::sampler(&profile.meta));
         let trials = kept::operations(&profile.meta);
         Some(Self { variant: variant.to_owned(), profile, sampler, trials })
     }
@@ -87,6 +87,34 @@ impl Side {
         trials.collect()
     }
 }
+
+/// Who sampled and how often it was asked to, without what came of it: how often signals came differs from trial to trial.
+fn sampler(source: &str) -> String {
+    let first = source.split(';').next().unwrap_or_default();
+    let parts = first.split(", ").filter(|part| !part.ends_with("signals a second of CPU"));
+    parts.collect::<Vec<_>>().join(", ").trim().to_owned()
+}
+
+/// What the variants that two runs have in common spend, as the second ran against as the first did, where both have a CPU
+/// profile.
+pub fn between(base: &LoadedRun, candidate: &LoadedRun) -> Vec<Movers> {
+    let both = candidate.plan.variants.iter().filter_map(|variant| {
+        let [base, candidate] = [base, candidate].map(|run| {
+            let side = Side::read(run, &variant.name)?;
+            Some(Side { variant: format!("{} of {}", variant.name, run.id), ..side })
+        });
+        let (mut movers, _) = compared(&base?, &candidate?);
+        if movers.refused.is_none() {
+            movers.doubts.push(NOT_INTERLEAVED.to_owned());
+        }
+        Some(movers)
+    });
+    both.collect()
+}
+
+/// What speaks against differences between two runs.
+const NOT_INTERLEAVED: &str =
+    "two separate runs were never interleaved: whatever else changed between them is in the difference";
 
 /// The movers, and the picture of both.
 fn compared(base: &Side, candidate: &Side) -> (Movers, Option<String>) {
@@ -350,6 +378,19 @@ mod tests {
         let (movers, picture) = compared(&side("a", "perf", 1, &BASE), &side("b", "perf", 1, &CANDIDATE));
         assert!(movers.functions.iter().all(|row| !row.moved()) && movers.doubts[0].contains("--evidence-trials"));
         assert!(picture.unwrap().contains("one trial a side"));
+    }
+
+    #[test]
+    fn how_often_signals_came_makes_no_other_sampler() {
+        let told = |signals: u32| {
+            format!("sampler at 999 Hz in the process, {signals} signals a second of CPU; 3 samples were lost")
+        };
+        let (movers, _) = compared(&side("a", &told(248), 6, &BASE), &side("b", &told(251), 6, &CANDIDATE));
+        assert_eq!(movers.refused, None);
+        assert_eq!(
+            sampler("perf events at 999 Hz from outside, without the kernel's side; 2 records were lost"),
+            "perf events at 999 Hz from outside, without the kernel's side"
+        );
     }
 
     #[test]

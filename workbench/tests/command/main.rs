@@ -7,6 +7,7 @@ mod console;
 mod counters;
 mod damage;
 mod endpoints;
+mod explain;
 mod gate;
 mod github;
 mod input;

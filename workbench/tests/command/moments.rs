@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
-use crate::sample::program;
+use flamegraphs::profile::{Builder, Frame, Label, ValueType};
+use reports::run::writer::RunWriter;
+
+use crate::sample::{ID, add_run, program, with_run};
 
 const LITTLE: &[&str] = &[
     "--trials",
@@ -53,17 +57,17 @@ fn evidence_trials_are_one_profile_and_tell_what_moved() {
     assert_eq!(json["movers"][0], *movers);
     assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("<section id=\"movers\">"));
 
-    // Only perf events have times; where the kernel refuses them, that is said.
-    let from_outside = profiles[0]["source"].as_str().unwrap().starts_with("perf");
+    // Samples of perf and of our own sampler have times; of pprof they do not, which is said.
+    let timed = !profiles[0]["source"].as_str().unwrap().starts_with("pprof");
     let late = program.run(&["show", "--breach"]);
-    if from_outside {
+    if timed {
         assert_eq!(late.code, Some(0), "{}", late.stderr);
         assert!(late.stdout.contains("measured operations"), "{}", late.stdout);
         let folder = run.join(profiles[0]["path"].as_str().unwrap());
         assert!(folder.with_file_name("samples.json.gz").exists());
     } else {
         assert_eq!(late.code, Some(2));
-        assert!(late.stderr.contains("perf events"), "{}", late.stderr);
+        assert!(late.stderr.contains("pprof keeps none"), "{}", late.stderr);
     }
 }
 
@@ -77,5 +81,49 @@ fn evidence_that_is_not_asked_for_is_not_repeated() {
         let ran = program.run(&[&["run", "allocator-lab"][..], &flags].concat());
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
+/// A CPU profile of a run's first variant: one function, as its build names it.
+fn write_profile(run: &Path, sampler: &str, symbol: &str, line: i64) {
+    let mut builder = Builder::new([ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")]);
+    builder.meta().period = 1_000_000;
+    builder.meta().comments = vec![format!("sampler: {sampler}"), "operations: trial=1 answered=100".to_owned()];
+    let frame = Frame { function: "app::work", system_name: symbol, file: "src/app.rs", line };
+    let at = builder.location(0x1000, &[frame]);
+    builder.sample(&[at], &[50, 50_000_000], &[Label::text("trial", "1")]).unwrap();
+    let bytes = flamegraphs::write::pprof(&builder.finish());
+    RunWriter::reopen(run).unwrap().evidence("jemalloc", "cpu.pb.gz", &bytes).unwrap();
+}
+
+#[test]
+fn profiles_of_two_runs_are_compared_or_refused_with_the_reason() {
+    const OTHER: &str = "20260102-030406-allocator-lab-bbbb";
+    const V0: &str = "_RNvCs1234_3app4work";
+    const LEGACY: &str = "_ZN3app4work17h0123456789abcdefE";
+    let (program, first) = with_run();
+    let second = add_run(&program, OTHER);
+    let perf = "perf events at 999 Hz from outside";
+    let told = |sampler: &str, symbol: &str, line: i64| {
+        write_profile(&first, perf, V0, 7);
+        write_profile(&second, sampler, symbol, line);
+        let ran = program.run(&["compare", ID, OTHER]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let alike = told(&format!("{perf}; 3 records were lost"), V0, 7);
+    assert!(alike.contains(&format!("jemalloc of {OTHER} against jemalloc of {ID}: CPU an operation")), "{alike}");
+    for (sampler, symbol, line, reason) in [
+        (
+            "pprof at 99 Hz in the process",
+            V0,
+            7,
+            "one was sampled by perf events at 999 Hz from outside, the other by pprof",
+        ),
+        (perf, LEGACY, 7, "symbols of one are mangled as v0, of the other as legacy"),
+        (perf, V0, 0, "the other with no debug information (`debug = 0`)"),
+    ] {
+        let told = told(sampler, symbol, line);
+        assert!(told.contains("Not compared, because") && told.contains(reason), "{told}");
     }
 }

@@ -13,6 +13,10 @@ const THIN: f64 = 0.9;
 /// Room for the search field above a flamegraph, pixels.
 const SEARCH_ROOM: f64 = 42.0;
 
+/// Why a profile has neither viewer nor heat map.
+const TIMELESS: &str = "The samples of this profile have no times, so that there is no viewer, no heat map, and no profile of \
+    what ran while it was late: perf and our own sampler keep times (--cpu-backend), pprof does not.";
+
 /// Profiles.
 pub(super) struct Evidence {
     pub(super) cpu: Vec<Profile>,
@@ -30,6 +34,8 @@ pub(super) struct Profile {
     pub(super) coverage: String,
     pub(super) thin: bool,
     pub(super) source: String,
+    /// Why nothing is shown by time; may be empty.
+    pub(super) timeless: String,
     pub(super) path: String,
 }
 
@@ -72,7 +78,10 @@ impl Evidence {
             let svg = page.flamegraphs.get(variant.raw);
             if summary.is_some() || svg.is_some() {
                 let shown = profile(&variant.name, variant.class(), summary, svg.map(String::as_str));
-                cpu.push(Profile { key: variant.key(), viewer: viewer(page, variant), ..shown });
+                let viewer = viewer(page, variant);
+                let timeless = viewer.is_none() && shown.missing.is_empty();
+                let timeless = if timeless { TIMELESS.to_owned() } else { String::new() };
+                cpu.push(Profile { key: variant.key(), viewer, timeless, ..shown });
             }
         }
         let others = page
@@ -117,6 +126,7 @@ fn profile(name: &str, class: String, summary: Option<&ProfileSummary>, svg: Opt
         coverage: present.map(coverage).unwrap_or_default(),
         thin: present.and_then(|profile| profile.coverage).is_some_and(|coverage| coverage < THIN),
         source: present.map(source).unwrap_or_default(),
+        timeless: String::new(),
         path: present.map(|profile| text::sentence(&profile.path)).unwrap_or_default(),
     }
 }

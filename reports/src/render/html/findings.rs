@@ -1,5 +1,7 @@
 //! Findings, the chains behind them, what was ruled out and what could not be used.
 
+use std::collections::BTreeMap;
+
 use super::proof::Targets;
 use super::variants::{Variant, Variants};
 use crate::render::chart::{WIDTHS, chain};
@@ -8,7 +10,9 @@ use crate::render::{Page, text};
 use crate::run::TraceCase;
 
 /// Chains that are drawn.
-const MOST_CHAINS: usize = 4;
+const MOST_CHAINS: usize = 6;
+/// Those of one variant.
+const MOST_OF_VARIANT: usize = 2;
 
 /// The section.
 pub(super) struct Findings {
@@ -45,7 +49,13 @@ impl Findings {
             Chain { variant: text::name(variant), sentence: text::sentence(&case.sentence()), wide, narrow }
         };
         let cases = page.traces.iter().flat_map(|(variant, trace)| trace.cases.iter().map(move |case| (variant, case)));
-        let telling = cases.filter(|(_, case)| case.links.len() > 1);
+        // One variant's do not hide another's.
+        let mut drawn: BTreeMap<&String, usize> = BTreeMap::new();
+        let telling = cases.filter(|(_, case)| case.links.len() > 1).filter(|(variant, _)| {
+            let of_variant = drawn.entry(*variant).or_default();
+            *of_variant += 1;
+            *of_variant <= MOST_OF_VARIANT
+        });
         Self {
             how: findings::HOW,
             shown: findings::shown(summary).into_iter().map(|finding| Told { finding, proof: None }).collect(),

@@ -126,11 +126,11 @@ fn contents(report: &Report) -> Vec<(&'static str, &'static str)> {
     if !report.evidence.is_empty() {
         all.push(("evidence", "CPU"));
     }
-    if !report.movers.is_empty() {
-        all.push(("movers", "Movers"));
-    }
     if !report.breach.is_empty() {
         all.push(("breach", "When late"));
+    }
+    if !report.movers.is_empty() {
+        all.push(("movers", "Movers"));
     }
     if !report.waits.is_empty() {
         all.push(("waits", "Threads"));

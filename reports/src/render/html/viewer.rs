@@ -70,6 +70,7 @@ mod tests {
         // Without scripts the static picture is what there is.
         assert!(page.contains("<div id=\"still-s0\"><iframe title=\"CPU flamegraph of sync\""));
         assert!(!page.contains("viewer-s1"), "the second variant has no samples");
+        assert_eq!(page.matches("The samples of this profile have no times").count(), 1, "which is said of it");
         let packed = page.split("id=\"samples-s0\">").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
         let bytes = base64::engine::general_purpose::STANDARD.decode(packed.trim()).unwrap();
         let mut json = String::new();

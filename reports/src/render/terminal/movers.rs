@@ -22,7 +22,7 @@ pub fn movers(all: &[Movers], color: bool, width: usize) -> String {
 pub fn moved(all: &[Movers], width: usize) -> String {
     let told = all.iter().map(|one| {
         let names = format!("{} against {}", text::name(&one.candidate), text::name(&one.base));
-        paragraph(&format!("{names}: {}", movers::summary(one)), 0, width) + "\n"
+        paragraph(&format!("{names}: {}", movers::brief(one).unwrap_or_else(|| movers::summary(one))), 0, width) + "\n"
     });
     told.collect()
 }
