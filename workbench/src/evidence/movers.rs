@@ -132,7 +132,8 @@ fn compared(base: &Side, candidate: &Side) -> (Movers, Option<String>) {
     movers.pairs = u32::try_from(pairs).unwrap_or(u32::MAX);
     if pairs < 2 {
         movers.doubts.push(
-            "one evidence trial a side cannot tell a difference from chance: `--evidence-trials 6` gathers six"
+            "everything is grey, because one evidence trial a side cannot tell a difference from chance: the same \
+             `workbench run` with `--evidence-trials 6` gives the colours"
                 .to_owned(),
         );
     } else if pairs < 4 {
