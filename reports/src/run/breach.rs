@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT, RunError, files, paths, version};
 
 /// Everything in the file.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
     /// [`FORMAT`].
@@ -44,6 +45,7 @@ pub struct Breach {
 }
 
 /// A piece of the phase in which the service was late.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BreachWindow {
     /// When it began, seconds after the phase did.
@@ -59,6 +61,7 @@ pub struct BreachWindow {
 }
 
 /// A function within the windows and in the rest.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BreachRow {
     /// Readable name.

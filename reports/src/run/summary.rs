@@ -86,6 +86,7 @@ pub struct RunSummary {
 }
 
 /// The breach profile of a variant in short.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LateSummary {
     /// Variant.
