@@ -133,8 +133,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         _ => return Vec::new(),
     };
     let mut found: Vec<(Culprit, f64, bool, Vec<String>)> = Vec::new();
-    // A poll may wait for a lock; without tasks a thread may as well wait to be told.
-    let waits = |row: &&TracePolls| if joined.trace.is_some() { is_lock(row) } else { is_for_a_thread(row) };
+    // Without tasks a thread that waits to be told waits for an owner where more clients get no more: otherwise it waits for
+    // work that is done for it.
+    let told = joined.trace.is_none() && joined.is_pinned();
+    let waits = |row: &&TracePolls| is_lock(row) || told && is_for_a_thread(row);
     for row in rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits) {
         let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
         let Some(holder) = row.holders.first() else { continue };

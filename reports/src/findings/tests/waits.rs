@@ -71,16 +71,18 @@ fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
         total_s: 1.7,
     }];
     let kernel = kernel(|_| KernelSample::default());
-    let of = |row: TracePolls| {
+    let at = |levels: &[LevelSummary], row: TracePolls| {
         let threads = ThreadsRecord { kept: vec![row], ..ThreadsRecord::default() };
         let none = trace();
         found(&Joined {
             trace: None,
             threads: Some(&threads),
             kernel: Some(&kernel),
+            levels,
             ..joined(&none, felt(0.000_3, 0.003))
         })
     };
+    let of = |row| at(&[], row);
     assert_eq!(of(behind.clone()), [is("waiting-on-owner", "app::dump", 45)]);
     assert_eq!(of(TracePolls { total_s: 0.2, ..behind.clone() }), [], "0.2 ms for each operation");
     assert_eq!(of(TracePolls { holders: Vec::new(), ..behind.clone() }), [], "nobody is seen to have it");
@@ -89,7 +91,8 @@ fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
     spawned.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: far, total_s: 1.7 }];
     assert_eq!(of(spawned.clone()), [is("waiting-on-owner", "app::run", 71)], "both took it there");
     spawned.site.as_mut().expect("a place").cause = TraceCause::Notify;
-    assert_eq!(of(spawned), [is("waiting-on-owner", "app::wind", 33)], "both were spawned there");
+    assert_eq!(at(&levels(), spawned.clone()), [is("waiting-on-owner", "app::wind", 33)], "both were spawned there");
+    assert_eq!(of(spawned), [], "its work is done for it");
     let site = TraceSite { call: "read".into(), ..behind.site.clone().expect("a place") };
     assert_eq!(of(TracePolls { site: Some(site), ..behind }), [], "it waits for bytes, not for a lock");
 }
