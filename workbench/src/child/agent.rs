@@ -61,7 +61,7 @@ impl Agent {
     /// Stops it and hands over what it recorded.
     pub(super) fn stop(self, host: &Host) -> Result<Recorded, ChildError> {
         Ok(match self {
-            Self::Cpu(profiler) => Recorded::Cpu(FromInside::of(profiler.stop().map_err(cpu)?)),
+            Self::Cpu(profiler) => Recorded::Cpu(Box::new(FromInside::of(profiler.stop().map_err(cpu)?))),
             Self::Heap(profiler) => Recorded::Heap(profiler.stop().map_err(heap)?),
             Self::JemallocHeap(profiler) => Recorded::JemallocHeap(profiler.stop().map_err(heap)?),
             Self::Tasks(watchdog) => {

@@ -60,8 +60,6 @@ pub(super) fn compare(flags: &Compare) -> anyhow::Result<Exit> {
 
 /// What moved between the CPU profiles of two runs, or why they must not be set against each other.
 fn profiles(a: &str, b: &str) -> anyhow::Result<Vec<Movers>> {
-    let load = |selector: &str| -> anyhow::Result<_> {
-        Ok(reader::load(&super::selected(selector)?).map_err(Refusal::usage)?)
-    };
+    let load = |selector: &str| reader::load(&super::selected(selector)?).map_err(Refusal::usage);
     Ok(movers::between(&load(a)?, &load(b)?))
 }

@@ -30,7 +30,7 @@ use crate::load::PhaseOutcome;
 #[serde(rename_all = "snake_case")]
 pub enum Recorded {
     /// Where CPU time went.
-    Cpu(cpu::FromInside),
+    Cpu(Box<cpu::FromInside>),
     /// The same, by perf events from outside: the subject has no part in it, so that it never goes through a pipe.
     #[serde(skip)]
     CpuFromOutside(Box<cpu::CpuRecord>),
@@ -70,7 +70,8 @@ impl Recorded {
 /// What somebody who waits for this evidence should hear at once, as a sentence.
 pub fn notice(recorded: &Recorded) -> Option<String> {
     match recorded {
-        Recorded::Cpu(cpu::FromInside { profile, .. }) => {
+        Recorded::Cpu(inside) => {
+            let profile = &inside.profile;
             let reasons: Vec<&str> =
                 [&profile.perf_refused, &profile.fell_back].into_iter().flatten().map(String::as_str).collect();
             (!reasons.is_empty()).then(|| format!("{} sampled instead: {}", profile.backend, reasons.join("; ")))

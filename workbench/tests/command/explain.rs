@@ -16,25 +16,25 @@ const WIDTH: usize = 120;
 
 /// Latencies of the run's trials as `change` makes them: what was measured depends on the machine.
 fn retold(run: &Path, change: impl Fn(&mut hlog::Interval)) {
-    for trial in fs::read_dir(run.join("trials")).unwrap() {
-        let file = trial.unwrap().path().join("latency.hlog");
-        let mut intervals = hlog::parse(&fs::read(&file).unwrap()).unwrap();
+    for trial in fs::read_dir(run.join("trials")).expect("the run of a test") {
+        let file = trial.expect("the run of a test").path().join("latency.hlog");
+        let mut intervals = hlog::parse(&fs::read(&file).expect("the run of a test")).expect("the run of a test");
         intervals.iter_mut().for_each(&change);
-        fs::write(&file, hlog::to_bytes(&intervals).unwrap()).unwrap();
+        fs::write(&file, hlog::to_bytes(&intervals).expect("the run of a test")).expect("the run of a test");
     }
 }
 
 /// One operation in five took five seconds.
 fn slow(interval: &mut hlog::Interval) {
     let count = interval.histogram.len().div_ceil(4);
-    interval.histogram.record_n(5_000_000_000, count).unwrap();
+    interval.histogram.record_n(5_000_000_000, count).expect("the run of a test");
 }
 
 /// Every operation took a microsecond.
 fn quick(interval: &mut hlog::Interval) {
     let count = interval.histogram.len();
     interval.histogram.reset();
-    interval.histogram.record_n(1_000, count).unwrap();
+    interval.histogram.record_n(1_000, count).expect("the run of a test");
 }
 
 /// The cgroup of `jemalloc` was throttled for half of the time.
@@ -47,7 +47,7 @@ fn throttle(run: &Path) {
     };
     let head = KernelHead { format: 1, hz: 10, due: 21, wall_s: 2.0, ..KernelHead::default() };
     let record = KernelRecord { head, samples: (0..=20).map(|at| sample(f64::from(at) / 10.0)).collect() };
-    RunWriter::reopen(run).unwrap().kernel("jemalloc", &record).unwrap();
+    RunWriter::reopen(run).expect("the run of a test").kernel("jemalloc", &record).expect("the run of a test");
 }
 
 fn explained(program: &Program, arguments: &[&str]) -> String {
@@ -58,7 +58,7 @@ fn explained(program: &Program, arguments: &[&str]) -> String {
 }
 
 fn json(program: &Program) -> Value {
-    serde_json::from_str(&explained(program, &["--json"])).unwrap()
+    serde_json::from_str(&explained(program, &["--json"])).expect("the run of a test")
 }
 
 #[test]

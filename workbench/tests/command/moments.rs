@@ -91,9 +91,12 @@ fn write_profile(run: &Path, sampler: &str, symbol: &str, line: i64) {
     builder.meta().comments = vec![format!("sampler: {sampler}"), "operations: trial=1 answered=100".to_owned()];
     let frame = Frame { function: "app::work", system_name: symbol, file: "src/app.rs", line };
     let at = builder.location(0x1000, &[frame]);
-    builder.sample(&[at], &[50, 50_000_000], &[Label::text("trial", "1")]).unwrap();
+    builder.sample(&[at], &[50, 50_000_000], &[Label::text("trial", "1")]).expect("the run of a test");
     let bytes = flamegraphs::write::pprof(&builder.finish());
-    RunWriter::reopen(run).unwrap().evidence("jemalloc", "cpu.pb.gz", &bytes).unwrap();
+    RunWriter::reopen(run)
+        .expect("the run of a test")
+        .evidence("jemalloc", "cpu.pb.gz", &bytes)
+        .expect("the run of a test");
 }
 
 #[test]
