@@ -160,11 +160,19 @@ fn fast() {
     }
     for name in ["backoff", "token-refresh", "ticket"] {
         let case = named(name);
+        let mut starved = true;
         let right = (0..most_attempts()).any(|_| {
             let result = subject::explained(case, Twin::Broken);
             eprintln!("{name}: {}", verdict::shown(&result));
+            starved &= verdict::is_starved(&result);
             verdict::of_broken(case, &result).is_right()
         });
+        if !right && starved {
+            subject::skipped(&format!(
+                "{name}: the load driver never kept up: this machine is too busy to blame anybody"
+            ));
+            continue;
+        }
         assert!(right, "`{name}` was not blamed on its fault");
     }
 }

@@ -77,9 +77,14 @@ pub(crate) fn is_unable() -> bool {
         refused(&said)
     });
     if let Some(why) = why {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: blame ({why})");
+        skipped(why);
     }
     why.is_some()
+}
+
+/// Says aloud what was not tried, past the capture of the test harness.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: blame ({why})");
 }
 
 /// The first needed mechanism that the doctor found refused.

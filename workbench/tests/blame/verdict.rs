@@ -105,6 +105,11 @@ pub(crate) fn of_broken(case: &Case, document: &Value) -> Broken {
     }
 }
 
+/// Whether the load driver was late in every measured trial.
+pub(crate) fn is_starved(document: &Value) -> bool {
+    list(document, "variants").iter().all(|variant| variant["driver_limited"] == variant["trials"])
+}
+
 /// What is made of a healthy program.
 pub(crate) fn of_healthy(case: &Case, document: &Value) -> Healthy {
     let blamed: Vec<String> = list(document, "findings").iter().map(|finding| rule(finding).to_owned()).collect();
