@@ -118,7 +118,7 @@ mod tests {
           cpu_per_op<+3ms
                      ^^^^
 
-        `polls.blocked_per_kop<1`: polls.blocked_per_kop is counted by evidence of tasks alone, which a gate does not gather: its trials run clean
+        `polls.blocked_per_kop<1`: no verdict can rest on polls.blocked_per_kop: stalls are caught by looks from beside, so that how many are seen depends on how busy the machine is; `polls.long_per_kop` counts every poll over 1 ms
 
         nothing to gate: say what is allowed, as in `--limit 'cpu_per_op<+3%'`, or under `[limits]` in the scenario file
         ");
