@@ -316,7 +316,7 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
 
 /// Part of what tasks that serve compute within long polls that a function must have, with all it calls, for the work to be
 /// its.
-const DOMINANT: f64 = 0.7;
+const DOMINANT: f64 = 0.5;
 
 /// What operations compute within long polls, and the innermost function that most of it lies in.
 struct Work<'a> {
