@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::sample::program;
 
 #[test]
-#[ignore = "not yet seen to pass"]
 fn counts_of_evidence_decide_a_gate() {
     let program = program();
     let gate =

@@ -136,7 +136,6 @@ fn two_revisions_are_built_and_measured_side_by_side() {
 
 /// The flags of the tree that is checked out are none of the base's.
 #[test]
-#[ignore = "not yet seen to pass"]
 fn a_revision_is_built_with_its_own_flags() {
     let program = repository();
     let folder = program.folder();
@@ -182,7 +181,6 @@ fn a_revision_that_cannot_be_had_gives_no_verdict() {
 
 /// The kernel counts system calls where it lets us; where it does not, the gate says so and has no verdict.
 #[test]
-#[ignore = "not yet seen to pass"]
 fn system_calls_are_counted_or_the_gate_cannot_tell() {
     let program = repository();
     let sides = ["--vary-cmd", "base=./target/release/tiny", "--vary-cmd", "new=./target/release/tiny"];
