@@ -12,6 +12,7 @@ mod sites;
 mod spent;
 mod stream;
 mod target;
+mod threads;
 mod tracer;
 
 pub use error::TraceError;

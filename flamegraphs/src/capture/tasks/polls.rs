@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sites::{self, Site};
 use super::spent::Doing;
+use super::threads::Threads;
 use crate::capture::recording::{Recording, Taken, Waiting};
-use crate::capture::waits::{Wait, Why, waits};
+use crate::capture::waits::{Wait, Why};
 use crate::tasks::{KindId, LongPoll};
 
 /// Part of a poll that makes it one of that place.
@@ -53,8 +54,11 @@ pub struct Holder {
 }
 
 /// What the polls of each list spent their time on.
-pub(super) fn inside<const N: usize>(lists: [&[LongPoll]; N], recording: &Recording) -> [Vec<PollShare>; N] {
-    let threads = Threads::of(recording);
+pub(super) fn inside<const N: usize>(
+    lists: [&[LongPoll]; N],
+    recording: &Recording,
+    threads: &Threads,
+) -> [Vec<PollShare>; N] {
     let parts: [Vec<Vec<Part>>; N] = lists.map(|polls| polls.iter().map(|poll| threads.parts(poll)).collect());
     let blocked: Vec<Part> = {
         let all = parts.iter().flatten().flatten();
@@ -109,7 +113,7 @@ pub fn kept(recording: &Recording, waiting: &Waiting) -> Vec<(String, PollShare)
         let kind = Some(KindId(u32::try_from(at).unwrap_or(u32::MAX)));
         polls.push(LongPoll { kind, tid: thread.tid, from_ns: wait.from_ns, to_ns: wait.to_ns });
     }
-    let [shares] = inside([&polls], recording);
+    let [shares] = inside([&polls], recording, &Threads::of(recording, &waiting.waits));
     let named = |share: PollShare| {
         let pool = share.kind.and_then(|kind| pools.get(kind.0 as usize)).cloned().unwrap_or_default();
         (pool, share)
@@ -211,37 +215,15 @@ impl Sum {
     }
 }
 
-/// What is known of threads, by the order of time.
-struct Threads {
-    by_tid: HashMap<u32, u32>,
-    taken: HashMap<u32, Vec<Taken>>,
-    away: HashMap<u32, Vec<Wait>>,
-}
-
 impl Threads {
-    fn of(recording: &Recording) -> Self {
-        let by_tid = (0..).zip(&recording.threads).map(|(at, thread)| (thread.tid, at)).collect();
-        let mut taken: HashMap<u32, Vec<Taken>> = HashMap::new();
-        for one in &recording.taken {
-            taken.entry(one.thread).or_default().push(*one);
-        }
-        taken.values_mut().for_each(|all| all.sort_unstable_by_key(|one| one.time_ns));
-        let mut away: HashMap<u32, Vec<Wait>> = HashMap::new();
-        for wait in waits(recording) {
-            away.entry(wait.thread).or_default().push(wait);
-        }
-        Self { by_tid, taken, away }
-    }
-
     fn parts(&self, poll: &LongPoll) -> Vec<Part> {
-        let Some(thread) = self.by_tid.get(&poll.tid) else { return Vec::new() };
-        self.within(*thread, poll.from_ns, poll.to_ns)
+        let Some(thread) = self.numbered(poll.tid) else { return Vec::new() };
+        self.within(thread, poll.from_ns, poll.to_ns)
     }
 
     /// What a thread did within a window. Times off the CPU are whole; those on it are shared among the samples.
     fn within(&self, thread: u32, from_ns: u64, to_ns: u64) -> Vec<Part> {
-        let away = self.away.get(&thread).map(Vec::as_slice).unwrap_or_default();
-        let taken = self.taken.get(&thread).map(Vec::as_slice).unwrap_or_default();
+        let (taken, away) = (self.taken(thread), self.away(thread));
         let mut parts = Vec::new();
         let mut at = from_ns;
         let first = away.partition_point(|wait| wait.to_ns <= from_ns);
@@ -274,15 +256,15 @@ impl Threads {
     /// What threads did while one was blocked that were on a CPU when it could go on: one of them let it.
     fn holders(&self, blocked: &Part) -> Vec<Part> {
         let near = blocked.to_ns.saturating_sub(WAKING_NS);
-        let others = self.away.iter().filter(|(thread, _)| **thread != blocked.thread);
+        let others = self.all_away().filter(|(thread, _)| *thread != blocked.thread);
         let on = others.filter(|(thread, away)| {
             let at = away.partition_point(|wait| wait.to_ns <= near);
             let gone = away.get(at).is_some_and(|wait| wait.from_ns <= near && wait.to_ns >= blocked.to_ns);
             let seen = |one: &Taken| (blocked.from_ns..=blocked.to_ns).contains(&one.time_ns);
-            let sampled = || self.taken.get(thread).is_some_and(|taken| taken.iter().any(seen));
+            let sampled = || self.taken(*thread).iter().any(seen);
             !gone && (away.iter().any(|wait| wait.from_ns <= blocked.to_ns) || sampled())
         });
-        on.flat_map(|(thread, _)| self.within(*thread, blocked.from_ns, blocked.to_ns))
+        on.flat_map(|(thread, _)| self.within(thread, blocked.from_ns, blocked.to_ns))
             .filter(|part| part.doing != Doing::Preempted && part.stack.is_some())
             .collect()
     }
@@ -297,13 +279,9 @@ mod tests {
     }
 
     fn threads(taken: &[(u32, u64, u32)], away: &[Wait]) -> Threads {
-        let mut all =
-            Threads { by_tid: HashMap::from([(70, 0), (71, 1)]), taken: HashMap::new(), away: HashMap::new() };
-        for (thread, time_ns, stack) in taken {
-            all.taken.entry(*thread).or_default().push(Taken { time_ns: *time_ns, thread: *thread, stack: *stack });
-        }
-        away.iter().for_each(|wait| all.away.entry(wait.thread).or_default().push(*wait));
-        all
+        let taken =
+            taken.iter().map(|(thread, time_ns, stack)| Taken { time_ns: *time_ns, thread: *thread, stack: *stack });
+        Threads::sorted(HashMap::from([(70, 0), (71, 1)]), taken, away)
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::sites::{self, Site};
+use super::threads::Threads;
 use crate::capture::address_space::AddressSpace;
 use crate::capture::recording::{Recording, Taken};
-use crate::capture::waits::{Wait, waits};
+use crate::capture::waits::Wait;
 use crate::tasks::{Case, End, Outcome};
 
 /// A thread and a window: nanoseconds of the recording's clock.
@@ -57,24 +58,13 @@ pub fn window(case: &Case) -> Option<Window> {
 pub(super) fn of(
     windows: &[Window],
     recording: &Recording,
+    threads: &Threads,
     spaces: &HashMap<u32, AddressSpace>,
 ) -> HashMap<Window, Spent> {
-    let by_tid: HashMap<u32, u32> = (0..).zip(&recording.threads).map(|(at, thread)| (thread.tid, at)).collect();
-    let mut taken: HashMap<u32, Vec<Taken>> = HashMap::new();
-    for one in &recording.taken {
-        taken.entry(one.thread).or_default().push(*one);
-    }
-    taken.values_mut().for_each(|all| all.sort_unstable_by_key(|one| one.time_ns));
-    let mut away: HashMap<u32, Vec<Wait>> = HashMap::new();
-    for wait in waits(recording) {
-        away.entry(wait.thread).or_default().push(wait);
-    }
     let mut found: Vec<(Window, Doing, Option<u32>)> = Vec::new();
     for window in windows {
-        let Some(thread) = by_tid.get(&window.0) else { continue };
-        let taken = taken.get(thread).map(Vec::as_slice).unwrap_or_default();
-        let away = away.get(thread).map(Vec::as_slice).unwrap_or_default();
-        if let Some((doing, stack)) = within(*window, taken, away) {
+        let Some(thread) = threads.numbered(window.0) else { continue };
+        if let Some((doing, stack)) = within(*window, threads.taken(thread), threads.away(thread)) {
             found.push((*window, doing, stack));
         }
     }

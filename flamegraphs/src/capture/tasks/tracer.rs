@@ -15,9 +15,11 @@ use super::sites::{self, Site};
 use super::spent::{self, Spent, Window};
 use super::stream::{Counts, Finished, Mark, SHORT_STACK, SHORTER_STACK, Seen, Stream};
 use super::target::{self, Target};
+use super::threads::Threads;
 use crate::capture::perf::uprobe::{self, Probe};
 use crate::capture::perf::{Event, Ring};
 use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, buffer, cpus};
+use crate::capture::waits::waits;
 use crate::capture::{self, Recorder};
 use crate::tasks::{Kinds, Outcome};
 
@@ -208,14 +210,18 @@ impl TaskTracer {
         let sampled = self.sampler.take().and_then(|sampler| sampler.stop().ok());
         let windows = spent::windows(&finished.outcome);
         let cut_ns = Some(self.cut.load(Ordering::Acquire)).filter(|cut| *cut > 0);
-        let spent =
-            sampled.as_ref().map(|recording| spent::of(&windows, recording, &finished.spaces)).unwrap_or_default();
         let long = [
             finished.outcome.polls.as_slice(),
             finished.outcome.before.as_ref().map(|before| before.polls.as_slice()).unwrap_or_default(),
         ];
-        let inside = |recording| polls::inside(long, recording);
-        let [polls, polls_before] = sampled.as_ref().map(inside).unwrap_or_default();
+        let (spent, [polls, polls_before]) = sampled
+            .as_ref()
+            .map(|recording| {
+                let threads = Threads::of(recording, &waits(recording));
+                let spent = spent::of(&windows, recording, &threads, &finished.spaces);
+                (spent, polls::inside(long, recording, &threads))
+            })
+            .unwrap_or_default();
         let sites = sites::of(&finished.stacks, &finished.spaces);
         let named = (0..).map_while(|kind| finished.types.name(crate::tasks::KindId(kind)).cloned()).collect();
         Ok(TaskTrace {
