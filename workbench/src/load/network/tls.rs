@@ -45,16 +45,16 @@ impl TlsClient {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| refuse(error.to_string()))?;
-        let mut config = match tls {
-            Tls::Insecure => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
-            }
-            Tls::System => builder.with_root_certificates(machine().map_err(refuse)?).with_no_client_auth(),
-            Tls::Authorities(file) => {
-                let listed = Listed::new(file, provider).map_err(refuse)?;
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(listed)).with_no_client_auth()
-            }
+        let takes = match tls {
+            Tls::System => None,
+            Tls::Insecure => Some(Takes::Any),
+            Tls::Authorities(file) => Some(Takes::listed(file, &provider).map_err(refuse)?),
         };
+        let mut config = match takes {
+            None => builder.with_root_certificates(machine().map_err(refuse)?),
+            Some(takes) => builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { takes, provider })),
+        }
+        .with_no_client_auth();
         let offered: &[&[u8]] = match endpoint.protocol {
             Protocol::Auto => &[b"h2", b"http/1.1"],
             Protocol::Http1 => &[b"http/1.1"],
@@ -143,16 +143,26 @@ pub(super) fn certificate(error: &Error, host: &str) -> String {
     }
 }
 
-/// Takes what authorities of the machine and of a file have signed; and a certificate that is in the file itself, though it
-/// is that of an authority: one that `openssl req -x509` makes is both.
+/// Checks certificates otherwise than rustls does of itself. Signatures are always checked: the other side has the key of the
+/// certificate that it shows.
 #[derive(Debug)]
-struct Listed {
-    signed: Arc<WebPkiServerVerifier>,
-    listed: Vec<CertificateDer<'static>>,
+struct Verifier {
+    takes: Takes,
+    provider: Arc<CryptoProvider>,
 }
 
-impl Listed {
-    fn new(file: &Path, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+/// Whose certificates are taken.
+#[derive(Debug)]
+enum Takes {
+    /// Anyone's.
+    Any,
+    /// What authorities of the machine and of a file have signed; and a certificate that is in the file itself, though it is
+    /// that of an authority: one that `openssl req -x509` makes is both.
+    Listed { signed: Arc<WebPkiServerVerifier>, listed: Vec<CertificateDer<'static>> },
+}
+
+impl Takes {
+    fn listed(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let listed = listed(file)?;
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -160,12 +170,12 @@ impl Listed {
             let unusable = |error| format!("{} holds a certificate that cannot be used: {error}", file.display());
             roots.add(certificate.clone()).map_err(unusable)?;
         }
-        let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        Ok(Self { signed: signed.map_err(|error| error.to_string())?, listed })
+        let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+        Ok(Self::Listed { signed: signed.map_err(|error| error.to_string())?, listed })
     }
 }
 
-impl ServerCertVerifier for Listed {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -174,10 +184,11 @@ impl ServerCertVerifier for Listed {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.signed.verify_server_cert(certificate, chain, name, ocsp, now) {
+        let Takes::Listed { signed, listed } = &self.takes else { return Ok(ServerCertVerified::assertion()) };
+        match signed.verify_server_cert(certificate, chain, name, ocsp, now) {
             // An authority's, or nobody's: dates are looked at before.
             Err(Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::UnknownIssuer))
-                if self.listed.contains(certificate) =>
+                if listed.contains(certificate) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
@@ -192,7 +203,7 @@ impl ServerCertVerifier for Listed {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -201,50 +212,11 @@ impl ServerCertVerifier for Listed {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.signed.supported_verify_schemes()
-    }
-}
-
-/// Takes any certificate. Signatures are still checked: the other side has the key of the one it shows.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
