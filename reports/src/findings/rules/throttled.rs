@@ -11,9 +11,6 @@ pub(super) const SLUG: &str = "throttled";
 const LEAST: f64 = 0.02;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    if joined.kernel.is_none() {
-        return Answer::Blind("wait");
-    }
     let Some(Throttling { stopped_s: stopped, periods, wall_s: wall }) = joined.throttled() else {
         return Answer::Blind("wait");
     };

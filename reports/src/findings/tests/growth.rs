@@ -99,18 +99,7 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
         low: Some(2.0),
         ..BreachRow::default()
     };
-    let window = BreachWindow { length_s: 0.03, late: 3, worst_s: 0.025, ..BreachWindow::default() };
-    let breach = Breach {
-        limit_s: 0.005,
-        operations: 1000,
-        late: 30,
-        phase_s: 10.0,
-        windows: vec![window; 10],
-        window_count: 10,
-        within_s: 0.3,
-        rows: vec![row.clone()],
-        ..Breach::default()
-    };
+    let breach = breach(vec![row.clone()]);
     let of = |breach: Breach, excess| found(&Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, excess)) });
     let stall = [is("rare-stall", "app::compact", 70)];
     assert_eq!(of(breach.clone(), 0.000_5), stall);

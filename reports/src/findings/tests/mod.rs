@@ -83,6 +83,22 @@ fn joined(trace: &Trace, felt: Felt) -> Joined<'_> {
     }
 }
 
+/// Thirty of 1,000 operations late, in ten windows that are 3 % of the time.
+fn breach(rows: Vec<BreachRow>) -> Breach {
+    let window = BreachWindow { length_s: 0.03, late: 3, worst_s: 0.025, ..BreachWindow::default() };
+    Breach {
+        limit_s: 0.005,
+        operations: 1000,
+        late: 30,
+        phase_s: 10.0,
+        windows: vec![window; 10],
+        window_count: 10,
+        within_s: 0.3,
+        rows,
+        ..Breach::default()
+    }
+}
+
 /// Slug, function and line of what was found, by rank.
 fn found(joined: &Joined<'_>) -> Vec<(String, String, u32)> {
     let findings = explain(std::slice::from_ref(joined)).findings;
@@ -371,18 +387,8 @@ fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
         low: Some(2.0),
         ..BreachRow::default()
     };
-    let window = BreachWindow { length_s: 0.03, late: 3, worst_s: 0.025, ..BreachWindow::default() };
-    let breach = Breach {
-        limit_s: 0.005,
-        operations: 1000,
-        late: 30,
-        phase_s: 10.0,
-        windows: vec![window; 10],
-        window_count: 10,
-        within_s: 0.3,
-        rows: vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)],
-        ..Breach::default()
-    };
+    let breach =
+        breach(vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)]);
     let slow = Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, 0.000_5)) };
     assert_eq!(found(&slow), [is("rare-stall", "app::compact", 70)]);
     let everywhere = Breach { rows: vec![row("app::serve", 240, 3900, 20)], ..breach.clone() };
