@@ -162,7 +162,7 @@ fn fast() {
         let case = named(name);
         let mut starved = true;
         let right = (0..most_attempts()).any(|_| {
-            let result = subject::explained(case, Twin::Broken);
+            let result = subject::explained_at_its_rate(case, Twin::Broken);
             eprintln!("{name}: {}", verdict::shown(&result));
             starved &= verdict::is_starved(&result);
             verdict::of_broken(case, &result).is_right()

@@ -109,6 +109,15 @@ pub(crate) fn is_replay() -> bool {
 /// `BLAME_KEEP=FOLDER` keeps the run there, and `BLAME_REPLAY=FOLDER` judges what was kept anew, without any load: for
 /// whoever changes a rule.
 pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
+    explained_with(case, twin, &[])
+}
+
+/// The same without the closed loops at its end, for a fault that shows at a steady rate: half the time.
+pub(crate) fn explained_at_its_rate(case: &Case, twin: Twin) -> Value {
+    explained_with(case, twin, &["--ladder", "off"])
+}
+
+fn explained_with(case: &Case, twin: Twin, more: &[&str]) -> Value {
     if let Some(kept) = std::env::var_os("BLAME_REPLAY") {
         return explained_again(&PathBuf::from(kept).join(format!("{}-{}", case.name, twin.name())));
     }
@@ -120,6 +129,7 @@ pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
     command
         .args(["run", "--target", "http://127.0.0.1:${port}/", "--json", "--trials", "1"])
         .args(["--duration", "5s", "--evidence", "cpu,wait,trace"])
+        .args(more)
         .args(["--rate", &case.rate.to_string(), "--concurrency", &case.concurrency.to_string()])
         .args(case.beside.iter().flat_map(|load| ["--background", load]))
         .arg("--")
