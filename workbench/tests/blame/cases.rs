@@ -29,6 +29,10 @@ pub(crate) enum Written {
     HeldOut,
     /// It was held out again: written as those before, scored first after the rules were mended for them.
     HeldOutAgain,
+    /// It was written by a third hand, who had not read the rules either, after the second mending.
+    Blind,
+    /// Written by that hand before its first ones were scored, and scored first after the rules were mended for them.
+    BlindAgain,
 }
 
 const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
@@ -42,6 +46,14 @@ const fn held_out(name: &'static str, slugs: &'static [&'static str], rate: u32,
 
 const fn again(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
     Case { written: Written::HeldOutAgain, ..case(name, slugs, rate, concurrency) }
+}
+
+const fn blind(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { written: Written::Blind, ..case(name, slugs, rate, concurrency) }
+}
+
+const fn second(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { written: Written::BlindAgain, ..case(name, slugs, rate, concurrency) }
 }
 
 const fn beside(beside: &'static [&'static str], case: Case) -> Case {
@@ -113,6 +125,28 @@ pub(crate) const CASES: &[Case] = &[
     again("pine", &["throughput-pinned", "waiting-on-owner"], 100, 16),
     again("sedge", &["repeated-work"], 100, 16),
     again("yew", &["waiting-on-owner", "throughput-pinned"], 120, 16),
+    // Written blind. Work that grows with the data is one long poll where there are polls, and repeated work anywhere.
+    blind("doc-preview", &["poll-blocked"], 60, 16),
+    blind("geo-lookup", &["unbounded-growth"], 150, 16),
+    blind("image-meta", &["waiting-on-owner", "throughput-pinned"], 100, 16),
+    blind("ingest", &["long-poll-cpu", "waiting-on-owner"], 120, 16),
+    blind("invoice-xml", &["repeated-work", "long-poll-cpu"], 60, 16),
+    blind("media-session", &["poll-blocked"], 80, 16),
+    blind("pdf-pool", &["throughput-pinned", "waiting-on-owner"], 90, 16),
+    blind("presence", &["waiting-on-owner", "throughput-pinned"], 120, 16),
+    blind("price-quotes", &["long-poll-cpu", "repeated-work"], 60, 16),
+    blind("recommend", &["ready-not-polled", "rare-stall"], 120, 16),
+    blind("search-suggest", &["long-poll-cpu", "repeated-work"], 80, 16),
+    blind("session-store", &["latency-pinned"], 60, 16),
+    blind("sms-gateway", &["never-answered"], 120, 16),
+    blind("webhook-fanout", &["allocator-churn", "repeated-work"], 40, 16),
+    // The second half of them.
+    second("billing", &["repeated-work"], 60, 16),
+    second("feature-flags", &["poll-blocked"], 120, 16),
+    second("inventory", &["throughput-pinned", "waiting-on-owner"], 100, 16),
+    second("janitor", &["rare-stall", "long-poll-cpu"], 120, 16),
+    second("orders-log", &["repeated-work", "long-poll-cpu"], 80, 16),
+    second("tariffs", &["poll-blocked", "waiting-on-owner"], 120, 16),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.
@@ -129,6 +163,12 @@ pub(crate) const WELL: &[Case] = &[
     held_out("well-pool", &[], 120, 16),
     again("well-cache", &[], 120, 16),
     again("well-queue", &[], 120, 16),
+    blind("well-branch", &[], 120, 16),
+    blind("well-cart", &[], 200, 16),
+    blind("well-notify", &[], 120, 16),
+    blind("well-tiles", &[], 120, 16),
+    second("well-jobs", &[], 120, 16),
+    second("well-rank", &[], 120, 16),
 ];
 
 /// The program of that name.

@@ -29,8 +29,13 @@ impl Row {
 /// Rows of all programs that were run, and their sums: those that the rules were tuned on apart from those held out.
 pub(crate) fn table() -> String {
     let mut text = format!("{:<16} {:<16} {}\n", "program", "broken", "healthy");
-    let sets =
-        [(Written::Along, "tuned on"), (Written::HeldOut, "held out"), (Written::HeldOutAgain, "held out again")];
+    let sets = [
+        (Written::Along, "tuned on"),
+        (Written::HeldOut, "held out"),
+        (Written::HeldOutAgain, "held out again"),
+        (Written::Blind, "written blind"),
+        (Written::BlindAgain, "written blind, scored after"),
+    ];
     for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);
         let rows: Vec<String> =
