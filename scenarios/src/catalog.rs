@@ -200,13 +200,29 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::load`].
     pub fn limits(&self, name_or_path: &str) -> Result<WrittenLimits, CatalogError> {
+        let (file, text) = self.text(name_or_path)?;
+        Ok(file::limits(&file, &text)?)
+    }
+
+    /// The kinds of evidence that a scenario asks for, as [`Catalog::load`] finds it; none where it does not say.
+    ///
+    /// # Errors
+    /// As [`Catalog::load`].
+    pub fn evidence(&self, name_or_path: &str) -> Result<Vec<&'static str>, CatalogError> {
+        let (file, text) = self.text(name_or_path)?;
+        Ok(file::evidence(&file, &text)?)
+    }
+
+    /// The name that messages give the file of a scenario, and what is written in it.
+    fn text(&self, name_or_path: &str) -> Result<(String, Cow<'_, str>), CatalogError> {
         if let Some(path) = as_path(name_or_path) {
-            return Ok(file::limits_of(&path)?);
+            let text = file::text_of(&path)?;
+            return Ok((path.to_string_lossy().into_owned(), Cow::Owned(text)));
         }
         self.scenario(name_or_path)?;
         let entry = self.entries.iter().find(|entry| entry.name == name_or_path);
         let text = entry.map_or("", |entry| entry.toml.as_ref());
-        Ok(file::limits(&format!("{name_or_path}.toml"), text)?)
+        Ok((format!("{name_or_path}.toml"), Cow::Borrowed(text)))
     }
 
     /// Reads a scenario from text; `file` is the name that messages give it.

@@ -103,10 +103,12 @@ pub(crate) struct Run {
     /// Wall-time budget instead of a number of trials, e.g. `5m`.
     #[arg(long = "for", value_name = "DURATION")]
     pub budget: Option<String>,
-    /// Evidence to gather, in trials of its own after the measured ones [default: cpu; for a program cpu,wait,trace].
+    /// Evidence to gather, in trials of its own after the measured ones [default: what
+    /// the scenario says, else cpu; for a program cpu,wait,trace].
     #[arg(long, value_enum, value_delimiter = ',')]
     pub evidence: Vec<Evidence>,
-    /// Trials of each variant for CPU evidence, in blocks: six show which functions grew and which only seem to [default: 1].
+    /// Trials of each variant for CPU evidence, in blocks: six show which functions grew and which only seem
+    /// to [default: 1; 3 where programs are compared].
     #[arg(long, value_name = "N")]
     pub evidence_trials: Option<u32>,
     /// Look for an incident: record the allocator as well, at 100 Hz instead of 10.
@@ -358,6 +360,10 @@ pub(crate) struct Compare {
     pub a: String,
     /// A second run. It was never interleaved with the first, so the two are only described.
     pub b: Option<String>,
+    /// Draw the CPU profiles of both runs to one scale into this file; where they share several variants, a file for each
+    /// with its name before the ending.
+    #[arg(long, value_name = "FILE", requires = "b")]
+    pub svg: Option<std::path::PathBuf>,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

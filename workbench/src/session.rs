@@ -1,6 +1,7 @@
 //! A run from a wish to its result: resolve, plan, conduct, report. What the `run` command does, for any caller.
 
 mod arriving;
+mod gathering;
 mod prepare;
 
 use std::collections::BTreeMap;

@@ -3,11 +3,9 @@
 //! A limit is no part of what runs: it changes neither the scenario nor whether two runs are comparable.
 
 use std::ops::Range;
-use std::path::Path;
 
 use toml::de::DeValue;
 
-use super::ReadError;
 use super::document::{self, Field, Report, Section};
 use super::settings::leaves;
 use crate::problem::{Problem, Problems};
@@ -60,15 +58,6 @@ pub fn limits(file: &str, text: &str) -> Result<WrittenLimits, Problems> {
         return Ok(WrittenLimits { file: file.to_owned(), limits, source: text.to_owned() });
     }
     Err(Problems { file: file.to_owned(), source: text.to_owned(), problems })
-}
-
-/// The same from a file.
-///
-/// # Errors
-/// [`ReadError`], which names the path.
-pub fn limits_of(path: &Path) -> Result<WrittenLimits, ReadError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    Ok(limits(&path.to_string_lossy(), &text)?)
 }
 
 /// Reads `[limits]`; what is no text is reported and left out.

@@ -5,6 +5,7 @@
 //! version = 1
 //! summary = "A web shop whose logins hash passwords."
 //! workload = "http-service"
+//! evidence = ["cpu", "wait", "trace"]   # what is gathered after the measurements, unless a command says otherwise
 //!
 //! [trial]                    # every key has a default
 //! blocks = 12
@@ -96,6 +97,7 @@
 
 mod arrivals;
 mod document;
+mod evidence;
 mod fields;
 mod limits;
 mod mix;
@@ -113,7 +115,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use self::limits::{WrittenLimit, WrittenLimits, limits, limits_of};
+pub use self::evidence::{EVIDENCE_KINDS, evidence};
+pub use self::limits::{WrittenLimit, WrittenLimits, limits};
 pub use self::schema::schema;
 pub use self::slo::{parse_window, window_text};
 pub use self::write::to_toml;
@@ -165,10 +168,18 @@ pub fn parse_for(file: &str, text: &str, workloads: &[(&str, WorkloadKind)]) -> 
 /// # Errors
 /// [`ReadError`], which names the path.
 pub fn read(path: &Path, workloads: &[(&str, WorkloadKind)]) -> Result<Scenario, ReadError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let text = text_of(path)?;
     let mut scenario = parse_for(&path.to_string_lossy(), &text, workloads)?;
     trace::fill(&mut scenario, path.parent().unwrap_or(Path::new("")))?;
     Ok(scenario)
+}
+
+/// The text of a scenario file.
+///
+/// # Errors
+/// [`ReadError::Io`], which names the path.
+pub(crate) fn text_of(path: &Path) -> Result<String, ReadError> {
+    std::fs::read_to_string(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
 }
 
 fn parse_with(file: &str, text: &str, workloads: Option<&[(&str, WorkloadKind)]>) -> Result<Scenario, Problems> {
@@ -196,6 +207,7 @@ const TOP: &[&str] = &[
     "variant",
     "limits",
     "slo",
+    "evidence",
 ];
 
 /// `None` where a problem was reported; reading goes on after one, so that others are found too.
@@ -217,6 +229,7 @@ fn scenario(root: &Section<'_>, workloads: Option<&[(&str, WorkloadKind)]>) -> O
         })
     };
     limits::read(root);
+    evidence::read(root);
     let shape = shape::read(root);
     let path = subject.as_ref().and_then(|subject| subject.as_ref()?.path.as_deref());
     let mix = mix::read(root, kind, path);

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::TOP;
+use super::{EVIDENCE_KINDS, TOP};
 use crate::knobs::{Acts, KNOBS, Kind, Knob};
 
 /// The schema. TOML becomes JSON as every editor has it: tables are objects, dotted keys nest.
@@ -52,6 +52,10 @@ fn top(key: &str) -> Value {
         }
         "variant" => json!({ "type": "array", "items": variant(), "minItems": 1 }),
         "limits" => described(reference("limits"), "What `gate` allows, by metric."),
+        "evidence" => described(
+            json!({ "type": "array", "items": { "enum": EVIDENCE_KINDS } }),
+            "What is gathered after the measurements, unless a command says otherwise.",
+        ),
         "slo" => described(
             object(
                 &[

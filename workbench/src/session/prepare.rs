@@ -11,7 +11,7 @@ use scenarios::resolve::{Resolved, resolve};
 use scenarios::spec::{Program, Scenario, Variant};
 
 use super::arriving::Arriving;
-use super::random;
+use super::{gathering, random};
 use crate::evidence::sampling;
 use crate::exit::Refusal;
 use crate::program_wish::ProgramWish;
@@ -35,10 +35,10 @@ pub struct Wish {
     pub arriving: Arriving,
     /// How much to measure.
     pub amount: Amount,
-    /// Evidence to gather after the measurements; where absent, the CPU profile, and for a program that is not ours all
-    /// that is seen from outside at little cost.
+    /// Evidence to gather after the measurements; where absent, what the scenario names, else the CPU profile, and for a
+    /// program that is not ours all that is seen from outside at little cost.
     pub evidence: Option<Vec<EvidenceKind>>,
-    /// Trials of each variant for CPU evidence; one where absent.
+    /// Trials of each variant for CPU evidence; where absent one, and three where programs that are not ours are compared.
     pub evidence_trials: Option<u32>,
     /// Record the allocator as well, at the rate for incidents.
     pub incident: bool,
@@ -88,14 +88,7 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
     if wish.amount == Amount::Quick {
         quicken(&mut resolved);
     }
-    let mut evidence = wish.evidence.clone().unwrap_or_else(|| match resolved.scenario.subject {
-        None => vec![EvidenceKind::Cpu],
-        // Where tasks cannot be traced the evidence says why; the rest is there all the same.
-        Some(_) => vec![EvidenceKind::Cpu, EvidenceKind::Wait, EvidenceKind::Trace],
-    });
-    evidence.extend(wish.incident.then_some(EvidenceKind::Allocator));
-    evidence.sort_unstable();
-    evidence.dedup();
+    let evidence = gathering::kinds(wish, catalog, &resolved.scenario)?;
     if let Some(program) = &resolved.scenario.subject {
         possible(program, &resolved.variants, &evidence, wish)?;
     }
@@ -110,7 +103,10 @@ pub fn prepare(wish: &Wish, catalog: &Catalog) -> anyhow::Result<Prepared> {
                 "`--evidence-trials {several}` repeats CPU evidence, and none is asked for: add `--evidence cpu`"
             )));
         }
-        asked => asked.unwrap_or(1),
+        Some(asked) => asked,
+        // Whoever gives a time, or is in a hurry, gets as much measurement as it has room for.
+        None if matches!(wish.amount, Amount::Within(_) | Amount::Quick) => 1,
+        None => gathering::trials(&resolved.scenario, resolved.variants.len(), &evidence),
     };
     let blocks = match wish.amount {
         Amount::Blocks(0) => {

@@ -1,5 +1,6 @@
 //! `run --dry-run`.
 
+use crate::program::Program;
 use crate::sample::program;
 
 #[test]
@@ -51,9 +52,57 @@ fn a_plan_for_programs() {
         variants.sort_unstable();
         assert_eq!(variants, ["broken", "fixed"], "block {block}");
     }
-    let evidence: Vec<_> = trials.iter().skip(6).map(|trial| (&trial["block"], &trial["variant"])).collect();
-    let null = serde_json::Value::Null;
-    assert_eq!(evidence, [(&null, &"broken".into()), (&null, &"fixed".into())], "evidence comes last");
+    let evidence = &trials[6..];
+    assert!(evidence.iter().all(|trial| trial["block"].is_null()), "evidence comes last");
+    // Where nobody may trace, tasks are watched from within.
+    for kind in [&["cpu"][..], &["wait"], &["trace", "tasks"]] {
+        let of: Vec<_> =
+            evidence.iter().filter(|trial| kind.iter().any(|kind| trial["kind"]["evidence"] == *kind)).collect();
+        assert_eq!(of.iter().map(|trial| &trial["variant"]).collect::<Vec<_>>(), ["broken", "fixed"], "{kind:?}");
+    }
+    assert_eq!(evidence.len(), 6, "each kind that the scenario names once");
+}
+
+/// The kinds of evidence in a plan, in its order.
+fn evidence(program: &Program, run: &[&str]) -> Vec<String> {
+    let ran = program.run(&[&["run", "--dry-run", "--json"], run].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    let kinds = plan["trials"].as_array().expect("trials").iter().map(|trial| &trial["kind"]["evidence"]);
+    kinds.filter_map(|kind| kind.as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn programs_that_are_compared_are_profiled_three_times() {
+    let program = program();
+    let compared = ["--target", "http://127.0.0.1:1/", "--vary", "env.FIX=0,1"];
+    let three = ["cpu", "cpu", "cpu", "cpu", "cpu", "cpu", "wait", "wait", "trace", "trace"];
+    let of = |more: &[&str]| evidence(&program, &[&compared, more, &["--", "/bin/sleep", "9"]].concat());
+    assert_eq!(of(&[]), three);
+    assert_eq!(of(&["--evidence-trials", "1"]), ["cpu", "cpu", "wait", "wait", "trace", "trace"]);
+    assert_eq!(of(&["--evidence", "wait"]), ["wait", "wait"]);
+    assert_eq!(
+        evidence(&program, &["--target", "http://127.0.0.1:1/", "--", "/bin/sleep", "9"]),
+        ["cpu", "wait", "trace"]
+    );
+}
+
+#[test]
+fn a_scenario_says_what_is_gathered_and_a_flag_goes_before() {
+    let program = program();
+    let lab = "name = \"lab\"\nversion = 1\nsummary = \"A lab.\"\nworkload = \"allocator-lab\"\nevidence = [\"heap\", \"cpu\"]\n\
+        [load]\nrate = 100\n[[mix]]\noperation = \"burst\"\nweight = 1\n";
+    std::fs::write(program.folder().join("lab.toml"), lab).expect("written");
+    assert_eq!(evidence(&program, &["lab.toml"]), ["cpu", "heap"]);
+    assert_eq!(evidence(&program, &["lab.toml", "--evidence", "cpu"]), ["cpu"]);
+    std::fs::write(program.folder().join("bad.toml"), lab.replace("heap", "heep")).expect("written");
+    let ran = program.run(&["run", "bad.toml", "--dry-run"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr.contains("unknown kind of evidence `heep`") && ran.stderr.contains("bad.toml:5:"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
