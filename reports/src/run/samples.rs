@@ -40,6 +40,9 @@ pub struct Samples {
     pub every: u32,
     /// Samples that were taken and whose times nobody kept.
     pub forgotten: u64,
+    /// Nobody kept any times: all samples stand at the beginning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timeless: bool,
     /// Names of frames, each once; the first is empty.
     pub names: Vec<String>,
     /// The stacks as trees: readable ones, then as they are.
@@ -211,6 +214,7 @@ pub(crate) mod tests {
             open_at_s: Some(0.5),
             every: 1,
             forgotten: 0,
+            timeless: false,
             names: names.map(str::to_owned).into(),
             trees: vec![
                 FrameTree { back: vec![0, 1, 1, 1], name: vec![0, 1, 2, 3] },

@@ -17,6 +17,7 @@ use super::hot::{self, Blame};
 use super::{profiles, run};
 use crate::binary::{self, Binary};
 use crate::evidence;
+use crate::evidence::cpu::Span;
 use crate::evidence::wait::WaitRecord;
 use crate::exit::Refusal;
 use crate::subject::outside::{KernelFigures, Sampler};
@@ -135,7 +136,16 @@ fn cpu(
             format!("it used {used:.3} s of CPU while it was watched, too little to sample"),
         ));
     }
-    let profile = recording.profile(labels)?;
+    let timed = recording.timed(labels)?;
+    let span = Span {
+        period_ns: recording.period_ns,
+        began_ns: recording.began_ns(),
+        wall_s: recording.wall_s,
+        samples: recording.samples(),
+        open: None,
+    };
+    writer.samples(program, &evidence::samples::of(&timed, &span, 0, &recording.sampler()))?;
+    let profile = timed.profile;
     let bytes = flamegraphs::write::pprof(&profile);
     profiles::keep(writer, program, "cpu", &profile, &bytes, recording.sampler())
 }

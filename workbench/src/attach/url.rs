@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use flamegraphs::profile::Sample;
 use flamegraphs::{Coverage, Profile};
 use reports::run::store::Store;
 use reports::run::writer::RunWriter;
@@ -12,7 +13,7 @@ use reports::run::{Attached, AttachedProfile, Origin, RunSummary};
 
 use super::address::Address;
 use super::fetch::{Fetched, FetchedProfile, Server};
-use super::{figures, goroutines, profiles, run, sites};
+use super::{figures, goroutines, hot, profiles, run, sites};
 use crate::evidence::{self, wait::WaitRecord};
 use crate::exit::Refusal;
 use crate::subject::outside::{KernelFigures, Sampler};
@@ -85,6 +86,13 @@ fn keep(
                 }
                 if one.kind == "goroutine" && server.ours {
                     writer.tasks(&origin.program, &sites::of(profile))?;
+                }
+                if one.kind == "cpu" {
+                    let told = |sample: &Sample| !hot::is_asking(profile, sample);
+                    writer.samples(
+                        &origin.program,
+                        &evidence::samples::of_profile(profile, &source(one, profile), told),
+                    )?;
                 }
                 let bytes = one.came.as_ref().map(|answer| answer.body.as_slice()).unwrap_or_default();
                 // As it came, unless what it covers was learned here.

@@ -33,7 +33,7 @@ pub fn write(writer: &mut RunWriter, of: &Gathered<'_>, record: &FromInside) -> 
     kept::remember_operations(&mut timed.profile.meta, of.trial, of.operations);
     let (profile, first) = with_earlier(writer, of, timed.profile.clone())?;
     write_profile(writer, of.variant, &profile)?;
-    if first && !timed.moments().is_empty() {
+    if first {
         let span = Span {
             period_ns: timed.profile.meta.period.unsigned_abs(),
             began_ns: recorded.started_ns,
@@ -56,6 +56,9 @@ fn write_times(
     source: &str,
 ) -> anyhow::Result<()> {
     writer.samples(of.variant, &samples::of(timed, span, of.trial, source))?;
+    if timed.moments().is_empty() {
+        return Ok(());
+    }
     breach::write(writer, of, timed, span)
 }
 
@@ -98,17 +101,17 @@ impl FromInside {
 
 /// What the times of samples are part of, whoever took them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span<'a> {
+pub(crate) struct Span<'a> {
     /// CPU time that a sample stands for, nanoseconds.
-    pub(super) period_ns: u64,
+    pub(crate) period_ns: u64,
     /// `CLOCK_MONOTONIC` when the recording began, nanoseconds.
-    pub(super) began_ns: u64,
+    pub(crate) began_ns: u64,
     /// Its length, seconds.
-    pub(super) wall_s: f64,
+    pub(crate) wall_s: f64,
     /// Samples in all, with those whose times nobody kept.
-    pub(super) samples: u64,
+    pub(crate) samples: u64,
     /// The open-loop phase, where there was one.
-    pub(super) open: Option<&'a OpenPhase>,
+    pub(crate) open: Option<&'a OpenPhase>,
 }
 
 /// A recording from outside, and the load meanwhile.

@@ -9,7 +9,7 @@ mod frames;
 pub mod heap;
 mod kept;
 pub mod movers;
-mod samples;
+pub(crate) mod samples;
 pub mod sampling;
 mod stalls;
 pub mod tasks;

@@ -95,19 +95,30 @@ fn sampler(source: &str) -> String {
     parts.collect::<Vec<_>>().join(", ").trim().to_owned()
 }
 
+/// A variant in one run and in another.
+#[derive(Debug)]
+pub struct Between {
+    /// Its name in both.
+    pub variant: String,
+    /// What moved.
+    pub movers: Movers,
+    /// Both profiles, as an SVG document.
+    pub picture: Option<String>,
+}
+
 /// What the variants that two runs have in common spend, as the second ran against as the first did, where both have a CPU
-/// profile.
-pub fn between(base: &LoadedRun, candidate: &LoadedRun) -> Vec<Movers> {
+/// profile: with the picture of each, unless they must not be set against each other.
+pub fn between(base: &LoadedRun, candidate: &LoadedRun) -> Vec<Between> {
     let both = candidate.plan.variants.iter().filter_map(|variant| {
         let [base, candidate] = [base, candidate].map(|run| {
             let side = Side::read(run, &variant.name)?;
             Some(Side { variant: format!("{} of {}", variant.name, run.id), ..side })
         });
-        let (mut movers, _) = compared(&base?, &candidate?);
+        let (mut movers, picture) = compared(&base?, &candidate?);
         if movers.refused.is_none() {
             movers.doubts.push(NOT_INTERLEAVED.to_owned());
         }
-        Some(movers)
+        Some(Between { variant: variant.name.clone(), movers, picture })
     });
     both.collect()
 }

@@ -10,29 +10,69 @@ use reports::run::{FORMAT, FrameTree, Kinds, MOST_SAMPLES, OperationColumns, Sam
 
 use super::cpu::{OpenPhase, Span};
 
-/// What is kept of a recording whose profile is `timed`.
-pub(super) fn of(timed: &Timed, span: &Span<'_>, trial: u32, source: &str) -> Samples {
-    let began_ns = span.began_ns;
-    let profile = &timed.profile;
+/// What is kept of a recording whose profile is `timed`; of one whose samples have no times, how many each stack has.
+pub(crate) fn of(timed: &Timed, span: &Span<'_>, trial: u32, source: &str) -> Samples {
+    let stacks = stacks(&timed.profile, span, source);
+    if timed.moments().is_empty() {
+        return Samples { trial, ..counted(stacks, &timed.profile, |_| true) };
+    }
+    let every = timed.moments().len().div_ceil(MOST_SAMPLES).max(1);
+    Samples {
+        trial,
+        open_at_s: span.open.map(|open| seconds(open.started_ns.saturating_sub(span.began_ns))),
+        every: u32::try_from(every).unwrap_or(u32::MAX),
+        forgotten: span.samples.saturating_sub(timed.moments().len() as u64),
+        taken: taken(timed, span.began_ns, every),
+        operations: span.open.map(|open| operations(open, span.began_ns)),
+        ..stacks
+    }
+}
+
+/// What is kept of a CPU profile that somebody else took: how many samples each stack has, of those that `counts`.
+pub(crate) fn of_profile(profile: &Profile, source: &str, counts: impl Fn(&Sample) -> bool) -> Samples {
+    let span = Span {
+        period_ns: profile.meta.period.unsigned_abs(),
+        began_ns: 0,
+        wall_s: seconds(profile.meta.duration_nanos.unsigned_abs()),
+        samples: 0,
+        open: None,
+    };
+    counted(stacks(profile, &span, source), profile, counts)
+}
+
+/// The stacks of a profile, without any sample.
+fn stacks(profile: &Profile, span: &Span<'_>, source: &str) -> Samples {
     let whole = Options { fold_runtime: false, task_root: false, ..Options::default() };
     let Trees { names, trees } = Trees::new(profile, &[Options::default(), whole]);
     let (tags, tag) = tags(profile);
-    let every = timed.moments().len().div_ceil(MOST_SAMPLES).max(1);
     Samples {
         format: FORMAT,
-        trial,
         source: source.to_owned(),
         period_s: seconds(span.period_ns),
         wall_s: span.wall_s,
-        open_at_s: span.open.map(|open| seconds(open.started_ns.saturating_sub(began_ns))),
-        every: u32::try_from(every).unwrap_or(u32::MAX),
-        forgotten: span.samples.saturating_sub(timed.moments().len() as u64),
+        every: 1,
         names,
         kinds: Kinds { leaf: trees.iter().map(|tree| tree.leaves.clone()).collect(), tag },
         trees: trees.iter().map(tree).collect(),
         tags,
-        taken: taken(timed, began_ns, every),
-        operations: span.open.map(|open| operations(open, began_ns)),
+        ..Samples::default()
+    }
+}
+
+/// As many samples as the profile counts, all at the beginning.
+fn counted(stacks: Samples, profile: &Profile, counts: impl Fn(&Sample) -> bool) -> Samples {
+    let column = profile.sample_types().iter().position(|one| one.unit == "count").unwrap_or(0);
+    let count = |sample: &Sample| usize::try_from(sample.values[column]).unwrap_or(0);
+    let counted = || profile.samples().iter().enumerate().filter(|(_, sample)| counts(sample));
+    let all = counted().fold(0_usize, |sum, (_, sample)| sum.saturating_add(count(sample)));
+    let every = all.div_ceil(MOST_SAMPLES).max(1);
+    let each = counted().flat_map(|(at, sample)| std::iter::repeat_n(at, count(sample)));
+    let kind: Vec<u32> = each.step_by(every).filter_map(|at| u32::try_from(at).ok()).collect();
+    Samples {
+        timeless: true,
+        every: u32::try_from(every).unwrap_or(u32::MAX),
+        taken: TakenColumns { after_us: vec![0; kind.len()], kind },
+        ..stacks
     }
 }
 
@@ -132,6 +172,23 @@ mod tests {
         assert_eq!(kept.names, ["", "w", "app::work"]);
         let operations = kept.operations.unwrap();
         assert_eq!((operations.after_us, operations.took_us), (vec![500, 3_000], vec![5, 7_000]));
-        assert_eq!((kept.every, kept.open_at_s), (1, Some(0.0005)));
+        assert_eq!((kept.every, kept.open_at_s, kept.timeless), (1, Some(0.0005), false));
+    }
+
+    #[test]
+    fn a_profile_without_times_keeps_how_many_samples_each_stack_has() {
+        let mut builder = Builder::new([ValueType::new("cpu", "nanoseconds"), ValueType::new("samples", "count")]);
+        for (address, function, count) in [(1, "main.work", 3), (2, "main.asked", 5), (3, "main.rest", 1)] {
+            let at = builder.location(address, &[Frame { function, ..Frame::default() }]);
+            builder.sample(&[at], &[count * 10_000_000, count], &[]).unwrap();
+        }
+        builder.meta().period = 10_000_000;
+        builder.meta().duration_nanos = 2_000_000_000;
+        let profile = builder.finish();
+        let asked = profile.samples()[1].stack.clone();
+        let kept = of_profile(&profile, "its own", |sample| sample.stack != asked);
+        assert_eq!(kept.taken, TakenColumns { after_us: vec![0; 4], kind: vec![0, 0, 0, 2] });
+        assert_eq!((kept.timeless, kept.period_s, kept.wall_s, kept.every), (true, 0.01, 2.0, 1));
+        assert_eq!(kept.kinds.leaf[0].len(), 3, "what does not count keeps its stack");
     }
 }

@@ -69,6 +69,8 @@ fn a_running_program_is_profiled_and_goes_on() {
     let profile = flamegraphs::read::pprof(&std::fs::read(file("path")).expect("a profile")).expect("a pprof file");
     assert_eq!(profile.total(0), cpu["samples"].as_i64());
     assert!(profile.coverage().is_some());
+    let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+    assert!(page.contains("class=\"viewer\" id=\"viewer-s0\"") && page.contains("DecompressionStream"));
 }
 
 #[test]

@@ -116,6 +116,12 @@ fn profiles_of_two_runs_are_compared_or_refused_with_the_reason() {
     };
     let alike = told(&format!("{perf}; 3 records were lost"), V0, 7);
     assert!(alike.contains(&format!("jemalloc of {OTHER} against jemalloc of {ID}: CPU an operation")), "{alike}");
+    let picture = program.folder().join("diff.svg");
+    let draw = ["compare", ID, OTHER, "--svg", &picture.to_string_lossy()];
+    let ran = program.run(&draw);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(std::fs::read_to_string(&picture).expect("a picture").contains("app::work"));
+    std::fs::remove_file(&picture).expect("it is there");
     for (sampler, symbol, line, reason) in [
         (
             "pprof at 99 Hz in the process",
@@ -128,5 +134,10 @@ fn profiles_of_two_runs_are_compared_or_refused_with_the_reason() {
     ] {
         let told = told(sampler, symbol, line);
         assert!(told.contains("Not compared, because") && told.contains(reason), "{told}");
+        let ran = program.run(&draw);
+        assert_eq!(ran.code, Some(2));
+        let said = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("there is nothing to draw") && said.contains(reason), "{said}");
+        assert!(!picture.exists());
     }
 }

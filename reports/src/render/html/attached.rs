@@ -1,6 +1,8 @@
 //! Sections of a process that ran already.
 
 use super::evidence::{self, Frame};
+use super::variants::Variants;
+use super::viewer::{Viewer, viewer};
 use crate::render::attached::{self as words_of, Group, Place};
 use crate::render::{Page, text};
 use crate::run::{Attached, AttachedProfile};
@@ -25,6 +27,8 @@ pub(super) struct Article {
     pub(super) title: String,
     pub(super) how: &'static str,
     pub(super) missing: String,
+    /// Of the CPU profile, whose samples are kept one by one.
+    pub(super) viewer: Option<Viewer>,
     pub(super) pictures: Vec<Drawn>,
     pub(super) labels: String,
     pub(super) source: String,
@@ -48,7 +52,7 @@ pub(super) struct Figure {
 
 impl Seen {
     /// `None` for runs that measured something.
-    pub(super) fn new(page: &Page<'_>) -> Option<Self> {
+    pub(super) fn new(page: &Page<'_>, variants: &Variants<'_>) -> Option<Self> {
         let seen = page.summary.attached.as_ref()?;
         let (threads, more_threads) = words_of::threads(&seen.threads);
         Some(Self {
@@ -57,7 +61,7 @@ impl Seen {
                 .iter()
                 .enumerate()
                 .filter(|(_, profile)| !HAVE_SECTIONS.contains(&profile.kind.as_str()))
-                .map(|(at, profile)| article(page, at, profile))
+                .map(|(at, profile)| article(page, variants, at, profile))
                 .collect(),
             goroutines: seen.goroutines.as_ref().map(words_of::goroutines).unwrap_or_default(),
             goroutines_sum: seen.goroutines.as_ref().map(words_of::goroutines_sum).unwrap_or_default(),
@@ -65,6 +69,11 @@ impl Seen {
             more_threads,
             figures: figures(seen),
         })
+    }
+
+    /// Whether the page needs the viewer's script.
+    pub(super) fn has_viewer(&self) -> bool {
+        self.profiles.iter().any(|profile| profile.viewer.as_ref().is_some_and(|viewer| !viewer.packed.is_empty()))
     }
 
     /// Anchors and names of the sections that are there.
@@ -98,7 +107,7 @@ impl Seen {
     }
 }
 
-fn article(page: &Page<'_>, at: usize, profile: &AttachedProfile) -> Article {
+fn article(page: &Page<'_>, variants: &Variants<'_>, at: usize, profile: &AttachedProfile) -> Article {
     let because = profile.missing.as_deref().map(text::sentence);
     let present = because.is_none();
     let summary = page.summary.profiles.get(at).filter(|_| present);
@@ -113,12 +122,17 @@ fn article(page: &Page<'_>, at: usize, profile: &AttachedProfile) -> Article {
         kind: profile.kind.clone(),
         title: words_of::title(profile),
         how: words_of::meaning(&profile.kind).map_or("", |known| known.how),
+        viewer: present.then(|| viewer_of(page, variants, &profile.kind)).flatten(),
         missing: because.map(|because| format!("n/a, because {because}.")).unwrap_or_default(),
         pictures: pictures.collect(),
         labels: words_of::labels(profile),
         source: if present { words_of::source(profile) } else { String::new() },
         path: summary.map(|summary| text::sentence(&summary.path)).unwrap_or_default(),
     }
+}
+
+fn viewer_of(page: &Page<'_>, variants: &Variants<'_>, kind: &str) -> Option<Viewer> {
+    viewer(page, variants.all.first().filter(|_| kind == "cpu")?)
 }
 
 fn figures(seen: &Attached) -> Vec<Figure> {
@@ -152,5 +166,27 @@ mod tests {
         }
         assert!(page.contains("faulty/main.go:34") && page.contains("runtime.SetBlockProfileRate(1)"));
         assert!(page.contains("chan receive") && page.contains("5 min"));
+        assert!(!page.contains("class=\"viewer\""), "its samples were not kept");
+    }
+
+    #[test]
+    fn the_cpu_profile_alone_has_a_viewer_in_place_of_its_picture() {
+        let mut fixture = Fixture::two_variants().with_samples();
+        let mut seen = asked();
+        let kinds: Vec<_> = seen.profiles.iter().map(|profile| profile.kind.clone()).collect();
+        let cpu = kinds.iter().position(|kind| kind == "cpu").unwrap() + 1;
+        seen.profiles[cpu - 1].pictures[0].svg = "<svg height=\"90\"></svg>".into();
+        fixture.summary.attached = Some(seen);
+        let page = page(&fixture.page());
+        assert_eq!(page.matches("class=\"viewer\"").count(), 1);
+        for there in [
+            "id=\"viewer-s0\" hidden=\"\" data-samples=\"samples-s0\"".to_owned(),
+            format!("data-still=\"still-profile-{cpu}\""),
+            format!("<div id=\"still-profile-{cpu}\"><iframe"),
+            "id=\"samples-s0\">".to_owned(),
+            "class=\"profile breach\" id=\"breach-s0\"".to_owned(),
+        ] {
+            assert!(page.contains(&there), "{there}");
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
 }
 
 fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
-    let samples = page.samples.get(variant.raw);
+    let samples = page.samples.get(variant.raw).filter(|samples| !samples.timeless);
     let seen = page.breaches.get(variant.raw);
     if samples.is_none() && seen.is_none() {
         return None;
@@ -161,5 +161,15 @@ mod tests {
         );
         assert!(!section.contains("<b>"));
         assert!(page.contains("<a href=\"#breach\">When late</a>"));
+    }
+
+    #[test]
+    fn samples_without_times_have_a_viewer_and_no_map() {
+        let mut fixture = Fixture::two_variants().with_samples();
+        fixture.breaches.clear();
+        fixture.samples.values_mut().for_each(|samples| samples.timeless = true);
+        let page = page(&fixture.page());
+        assert!(!page.contains("<section id=\"breach\">") && page.contains("<div class=\"viewer\""));
+        assert_eq!(page.matches("The samples of this profile have no times").count(), 2, "which is said of both");
     }
 }

@@ -13,9 +13,9 @@ const THIN: f64 = 0.9;
 /// Room for the search field above a flamegraph, pixels.
 const SEARCH_ROOM: f64 = 42.0;
 
-/// Why a profile has neither viewer nor heat map.
-const TIMELESS: &str = "The samples of this profile have no times, so that there is no viewer, no heat map, and no profile of \
-    what ran while it was late: perf and our own sampler keep times (--cpu-backend), pprof does not.";
+/// Why a profile has no heat map.
+const TIMELESS: &str = "The samples of this profile have no times, so that there is no heat map, and no profile of what ran \
+    while it was late: perf and our own sampler keep times (--cpu-backend), pprof does not.";
 
 /// Profiles.
 pub(super) struct Evidence {
@@ -79,7 +79,8 @@ impl Evidence {
             if summary.is_some() || svg.is_some() {
                 let shown = profile(&variant.name, variant.class(), summary, svg.map(String::as_str));
                 let viewer = viewer(page, variant);
-                let timeless = viewer.is_none() && shown.missing.is_empty();
+                let has_times = page.samples.get(variant.raw).is_some_and(|samples| !samples.timeless);
+                let timeless = !has_times && shown.missing.is_empty();
                 let timeless = if timeless { TIMELESS.to_owned() } else { String::new() };
                 cpu.push(Profile { key: variant.key(), viewer, timeless, ..shown });
             }

@@ -68,6 +68,7 @@ struct Report {
     operations: Vec<operations::Row>,
     ladder: ladder::Ladder,
     drain: Vec<drain::Row>,
+    has_viewer: bool,
     host: host::Host,
     method: method::Method,
 }
@@ -77,6 +78,8 @@ pub fn page(page: &Page<'_>) -> String {
     let variants = Variants::new(page);
     let charts = charts::all(page, &variants);
     let evidence = evidence::Evidence::new(page, &variants);
+    let seen = attached::Seen::new(page, &variants);
+    let has_viewer = evidence.has_viewer() || seen.as_ref().is_some_and(attached::Seen::has_viewer);
     let drain = drain::rows(&variants);
     let mut report = Report {
         header: header::Header::new(page),
@@ -84,7 +87,7 @@ pub fn page(page: &Page<'_>) -> String {
         result: result::Result::new(page.summary),
         charts,
         measured: page.summary.attached.is_none(),
-        seen: attached::Seen::new(page),
+        seen,
         evidence,
         breach: breach::articles(page, &variants),
         movers: movers::articles(page, &variants),
@@ -100,6 +103,7 @@ pub fn page(page: &Page<'_>) -> String {
         operations: operations::rows(&variants),
         ladder: ladder::Ladder::new(page, &variants),
         drain,
+        has_viewer,
         host: host::Host::new(page.summary),
         method: method::Method::new(page),
     };

@@ -10,8 +10,10 @@ use crate::run::{Breach, Samples};
 /// Packed samples larger than this are not embedded, bytes.
 const MOST_BYTES: usize = 12 << 20;
 
-/// One variant's viewer.
+/// One profile's viewer.
 pub(super) struct Viewer {
+    /// What the ids of its parts end in: that of its variant, so that the heat map finds it.
+    pub(super) key: String,
     /// Base64 of gzipped JSON: a page's script unpacks it.
     pub(super) packed: String,
     /// Windows in which the service was late, seconds since the recording began: begin and end of each.
@@ -20,18 +22,18 @@ pub(super) struct Viewer {
     pub(super) note: String,
 }
 
-/// The viewer of a variant; `None` where its samples have no times.
+/// The viewer of a variant; `None` where its samples were not kept one by one.
 pub(super) fn viewer(page: &Page<'_>, variant: &Variant<'_>) -> Option<Viewer> {
     let samples = page.samples.get(variant.raw)?;
     let breach = page.breaches.get(variant.raw).map(|seen| &seen.record);
     let Ok(bytes) = samples.packed() else { return None };
     if bytes.len() > MOST_BYTES {
         let note = format!("The viewer is left out: {} MiB of samples are too many for a page.", bytes.len() >> 20);
-        return Some(Viewer { packed: String::new(), late: String::new(), note });
+        return Some(Viewer { key: variant.key(), packed: String::new(), late: String::new(), note });
     }
     let packed = base64::engine::general_purpose::STANDARD.encode(bytes);
     let late = breach.map(|breach| late(samples, breach)).unwrap_or_default();
-    Some(Viewer { packed, late, note: String::new() })
+    Some(Viewer { key: variant.key(), packed, late, note: String::new() })
 }
 
 fn late(samples: &Samples, breach: &Breach) -> String {
