@@ -214,7 +214,8 @@ pub(crate) struct Program {
     /// How long that may take [default: 30s].
     #[arg(long, value_name = "DURATION")]
     pub start_timeout: Option<String>,
-    /// A variant by its command (repeat for several); one word alone takes the arguments after `--`.
+    /// A variant by its command (repeat for several); the arguments after `--` follow it, unless they begin with a
+    /// program and it has arguments of its own.
     #[arg(long, value_name = "NAME=COMMAND")]
     pub vary_cmd: Vec<String>,
 }

@@ -168,9 +168,7 @@ impl ProgramWish {
 
     /// Program and arguments of a scenario of its own.
     fn whole_command(&self) -> anyhow::Result<Vec<String>> {
-        let is_argument = |word: &String| word.starts_with('-') || word.contains(PORT);
-        let arguments_only = self.command.first().is_none_or(is_argument);
-        match (&self.variants[..], arguments_only) {
+        match (&self.variants[..], self.has_arguments_only()) {
             (_, false) => Ok(self.command.clone()),
             ([(_, first), ..], true) => Ok(first.iter().take(1).chain(&self.command).cloned().collect()),
             ([], true) if self.command.is_empty() => {
@@ -183,11 +181,19 @@ impl ProgramWish {
         }
     }
 
-    /// A variant whose command is one word takes the arguments that all share.
+    /// Whether no program stands after `--`: then what stands there can only be meant for every variant.
+    fn has_arguments_only(&self) -> bool {
+        let is_argument = |word: &String| word.starts_with('-') || word.contains(PORT);
+        self.command.first().is_none_or(is_argument)
+    }
+
+    /// A variant whose command is one word takes the arguments of the command that it replaces, and every variant those
+    /// that stand after `--` without a program.
     fn variants_of(&self, command: &[String]) -> Vec<Variant> {
         let shared = command.get(1..).unwrap_or_default();
         let whole = |words: &Vec<String>| match &words[..] {
             [program] => [std::slice::from_ref(program), shared].concat(),
+            _ if self.has_arguments_only() => [words, &self.command[..]].concat(),
             _ => words.clone(),
         };
         let variant = |(name, words): &(String, Vec<String>)| Variant {

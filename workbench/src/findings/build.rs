@@ -19,8 +19,12 @@ const MANY_CHECKS: usize = 12;
 /// # Errors
 /// Why what lies there now says nothing of the run: it is another build than the one that was profiled.
 pub(super) fn of(run: &LoadedRun, variant: &str, profiled: Option<&str>) -> Result<Option<Build>, String> {
-    let Some(path) = path_of(run, variant) else { return Ok(None) };
-    let Some((build, found)) = read(&path) else { return Ok(None) };
+    path_of(run, variant).map_or(Ok(None), |path| of_file(&path, profiled))
+}
+
+/// What a file says, unless it is another build than the one that was profiled.
+fn of_file(path: &Path, profiled: Option<&str>) -> Result<Option<Build>, String> {
+    let Some((build, found)) = read(path) else { return Ok(None) };
     match profiled.filter(|profiled| !profiled.is_empty() && !found.is_empty() && *profiled != found) {
         Some(profiled) => Err(format!(
             "{} is another build now ({found}) than the one that ran ({profiled}): what it was built with is not known",
@@ -63,4 +67,29 @@ fn read(path: &Path) -> Option<(Build, String)> {
         go,
     };
     Some((build, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_built_again_says_nothing_of_the_run() {
+        let file = std::env::current_exe().expect("this test");
+        let (build, id) = read(&file).expect("an executable");
+        assert!(build.debug_assertions && build.symbols && build.lines && !build.go && !id.is_empty());
+        assert_eq!(of_file(&file, Some(&id)), Ok(Some(build.clone())));
+        assert_eq!(of_file(&file, None), Ok(Some(build)), "what was profiled has no build id");
+        let because = of_file(&file, Some("0123")).expect_err("another build");
+        assert!(because.contains(&format!("is another build now ({id}) than the one that ran (0123)")), "{because}");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_or_no_program_says_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("service");
+        assert_eq!(of_file(&file, Some("0123")), Ok(None));
+        std::fs::write(&file, "#!/bin/sh\n").expect("written");
+        assert_eq!(of_file(&file, Some("0123")), Ok(None));
+    }
 }

@@ -28,11 +28,14 @@ fn a_program_alone_makes_a_scenario_named_after_it() {
 #[test]
 fn variants_by_command_share_the_arguments() {
     let variants = vec![("base".to_owned(), words("./old")), ("new".to_owned(), words("./new --port 9 --fast"))];
-    for command in ["--port 8080", "./old --port 8080"] {
+    // Arguments without a program are meant for every variant; those of a program belong to it.
+    for (command, new) in
+        [("--port 8080", "./new --port 9 --fast --port 8080"), ("./old --port 8080", "./new --port 9 --fast")]
+    {
         let wish = ProgramWish { variants: variants.clone(), ..wish(command) };
         let scenario = wish.scenario("", &Catalog::builtin()).unwrap();
         let commands: Vec<_> = scenario.variants.iter().map(|v| v.command.clone().unwrap().join(" ")).collect();
-        assert_eq!(commands, ["./old --port 8080", "./new --port 9 --fast"], "{command}");
+        assert_eq!(commands, ["./old --port 8080", new], "{command}");
         assert_eq!((scenario.name.as_str(), scenario.trial.blocks), ("old", COMPARISON_BLOCKS));
     }
 }

@@ -53,6 +53,20 @@ fn waits_are_recorded_shown_and_drawn() {
         assert!(whys.contains("parked"), "{whys:?}");
     }
     assert!(shown.stdout.contains("threads over") && report.contains("class=\"lane\""), "{}", shown.stdout);
+
+    // Evidence of another version, and evidence that is gone: nobody is blamed by it, and why is said.
+    let explained = || {
+        let ran = program.run(&["explain", "@"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let file = folder.join("kernel.jsonl");
+    fs::write(&file, kernel.replacen("\"format\":1", "\"format\":2", 1)).expect("written");
+    let told = explained();
+    assert!(told.contains("kernel.jsonl was written in format 2, and this workbench reads format 1"), "{told}");
+    fs::remove_dir_all(&folder).expect("the folder of evidence");
+    let told = explained();
+    assert!(told.contains("wait: its trial went well, but its file is not in the run: gather it again"), "{told}");
 }
 
 #[test]
