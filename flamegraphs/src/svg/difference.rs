@@ -4,11 +4,12 @@
 //! The picture is complete as it stands. Each frame names itself (`data-n`) and its caller (`data-p`), the same in both panes,
 //! so that a page's script can show in the other pane what somebody points at in one.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::SvgError;
-use super::shape::{escaped, plain};
+use super::shape::{Place, beyond, escaped, plain};
 use crate::diff::{Difference, Node, mean};
 
 const STYLE: &str = include_str!("difference.css");
@@ -82,9 +83,11 @@ pub fn difference(difference: &Difference, judged: &[Judged], options: &Options<
         options,
         children,
         per_value: (WIDTH - 2.0 * MARGIN) / scale,
+        beyond: None,
         body: String::new(),
         hidden: 0,
     };
+    drawing.beyond = beyond(drawing.places());
     let mut y = 74.0;
     for side in 0..2 {
         let total = root.mean_total()[side];
@@ -118,8 +121,9 @@ fn name(difference: &Difference, at: u32) -> &str {
 }
 
 fn notes(drawing: &Drawing<'_>, options: &Options<'_>) -> String {
+    let crowded = if drawing.beyond.is_some() { ", or not among the widest 10,000" } else { "" };
     let hidden = (drawing.hidden > 0)
-        .then(|| format!("{} frames too narrow to draw or too deep; stacks grow downwards", drawing.hidden));
+        .then(|| format!("{} frames too narrow to draw or too deep{crowded}; stacks grow downwards", drawing.hidden));
     let mut notes = String::new();
     for (at, note) in [Some(plain(&options.subtitle, 200)), hidden].into_iter().flatten().enumerate() {
         let _ = write!(notes, r#"<text class="note" x="{MARGIN}" y="{}">{}</text>"#, 44 + 14 * at, escaped(&note));
@@ -134,11 +138,32 @@ struct Drawing<'a> {
     children: HashMap<u32, Vec<u32>>,
     /// Pixels.
     per_value: f64,
+    /// The first place that is not drawn, of either pane.
+    beyond: Option<Place<u64>>,
     body: String,
     hidden: usize,
 }
 
 impl Drawing<'_> {
+    /// A frame's width in pixels, and its place among all; widths are compared by the millionth of a pixel.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a width within the picture")]
+    fn place(&self, node: &Node, side: usize) -> (f64, Place<u64>) {
+        let width = mean(&node.total[side]) * self.per_value;
+        (width, (Reverse((width * 1e6).round() as u64), node.depth))
+    }
+
+    /// Whether a frame is drawn. Where it is not, nothing that it calls is.
+    fn draws(&self, node: &Node, side: usize) -> bool {
+        let (width, place) = self.place(node, side);
+        width >= LEAST && node.depth <= DEEPEST && self.beyond.is_none_or(|beyond| place < beyond)
+    }
+
+    /// Places of the frames of both panes that are wide enough.
+    fn places(&self) -> Vec<Place<u64>> {
+        let panes = [0, 1].into_iter().flat_map(|side| self.difference.nodes.iter().map(move |node| (side, node)));
+        panes.filter(|(side, node)| self.draws(node, *side)).map(|(side, node)| self.place(node, side).1).collect()
+    }
+
     /// Draws one side; says how deep it is.
     fn pane(&mut self, side: usize, top: f64) -> u32 {
         let mut deepest = 0;
@@ -149,12 +174,11 @@ impl Drawing<'_> {
             if width <= 0.0 {
                 continue;
             }
-            if width < LEAST || node.depth > DEEPEST {
+            if !self.draws(node, side) {
+                // What it calls is counted as well, and not drawn either.
                 self.hidden += 1;
-                continue;
-            }
-            deepest = deepest.max(node.depth);
-            if at != 0 {
+            } else if at != 0 {
+                deepest = deepest.max(node.depth);
                 self.frame(node, at, side, (x, top + ROW * f64::from(node.depth - 1)), width);
             }
             let mut x = x;
@@ -318,6 +342,18 @@ mod tests {
             assert!(!svg.contains("<script") && !svg.contains("<![CDATA[") && !svg.contains('\u{202e}'), "{svg}");
             assert_eq!(svg.matches("<g ").count(), 4 + 2 + 2, "the key, the panes, the frames");
         }
+    }
+
+    #[test]
+    fn of_too_many_frames_the_widest_of_both_panes_are_drawn() {
+        let stack = |n: usize| (0..60).fold("main".to_owned(), |stack, depth| format!("{stack};f{n}_{depth}"));
+        let stacks: Vec<String> = (0..300).map(stack).collect();
+        let lines: Vec<(&str, u64)> = stacks.iter().map(|stack| (stack.as_str(), 1)).collect();
+        let svg = drawn(&lines, &lines, |_| Judged::default());
+        let drawn = svg.matches("<title>").count();
+        assert!((9_000..=10_000).contains(&drawn), "{drawn}");
+        let hidden = 2 * (1 + 300 * 60) - drawn;
+        assert!(svg.contains(&format!("{hidden} frames too narrow to draw or too deep, or not among the widest 10,000")));
     }
 
     #[test]

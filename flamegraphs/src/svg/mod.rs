@@ -83,7 +83,8 @@ pub fn render(stacks: &Folded, options: &Options) -> Result<String, SvgError> {
     let svg = String::from_utf8(svg).map_err(|error| SvgError::Draw(error.to_string()))?;
     let hidden = drawing.hidden().map(|frames| {
         let frames = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
-        format!("{frames} narrower than {} % not drawn", options.min_width_percent)
+        let widest = if drawing.crowded() { ", or not among the widest 10,000," } else { "" };
+        format!("{frames} narrower than {} %{widest} not drawn", options.min_width_percent)
     });
     let notes: Vec<String> = [Some(shape::plain(&options.subtitle, 200)), hidden]
         .into_iter()

@@ -1,5 +1,6 @@
-//! The stacks as they fit on a picture: safe names, no frame too narrow to see.
+//! The stacks as they fit on a picture: safe names, no frame too narrow to see, no more frames than a browser shows at once.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::folded::Folded;
@@ -12,11 +13,26 @@ const DEEPER: &str = "[deeper frames]";
 /// Stands for root frames that are too narrow.
 const NARROW: &str = "[too narrow to draw]";
 
+/// Frames in a picture, which make some 3 MB of it. Where more are wide enough, as in stacks that are deep and hardly ever
+/// the same twice, the widest are drawn.
+pub(super) const MOST_FRAMES: usize = 10_000;
+
 /// What inferno is given.
 pub(super) struct Drawing {
     lines: Vec<String>,
     names: Vec<String>,
     hidden: usize,
+    crowded: bool,
+}
+
+/// Width of a frame and its distance from the root, the widest first and of equal ones the nearest. No frame comes before
+/// its parent.
+pub(super) type Place<W> = (Reverse<W>, u32);
+
+/// The first place that is no longer drawn, where there are more than [`MOST_FRAMES`]. Frames that share it are left out
+/// together, so that which ones are drawn does not hang on their order.
+pub(super) fn beyond<W: Ord + Copy>(mut places: Vec<Place<W>>) -> Option<Place<W>> {
+    (places.len() > MOST_FRAMES).then(|| *places.select_nth_unstable(MOST_FRAMES).1)
 }
 
 /// A stack of positions in the sorted names, root first, with its value.
@@ -34,14 +50,18 @@ impl Drawing {
             names: &names,
             // inferno could leave out narrow frames itself, but would not say how many, and get them all as text.
             least: min_width_percent / 100.0 * total as f64,
+            beyond: None,
             path: String::new(),
             lines: Vec::new(),
             hidden: 0,
         };
+        let mut places = Vec::new();
+        writer.places(&sorted, 0, &mut places);
+        writer.beyond = beyond(places);
         writer.write(&sorted, 0);
-        let (lines, hidden) = (writer.lines, writer.hidden);
+        let (lines, hidden, crowded) = (writer.lines, writer.hidden, writer.beyond.is_some());
         let names = names.into_iter().chain([NARROW.to_owned()]).collect();
-        Some(Self { lines, names, hidden })
+        Some(Self { lines, names, hidden, crowded })
     }
 
     /// Folded lines, parents before children, siblings by name.
@@ -54,9 +74,14 @@ impl Drawing {
         &self.names
     }
 
-    /// Frames that are too narrow, if any.
+    /// Frames that are not drawn, if any.
     pub(super) fn hidden(&self) -> Option<usize> {
         (self.hidden > 0).then_some(self.hidden)
+    }
+
+    /// Whether frames are left out that are wide enough.
+    pub(super) fn crowded(&self) -> bool {
+        self.crowded
     }
 }
 
@@ -87,6 +112,8 @@ struct Writer<'a> {
     names: &'a [String],
     /// Least value of a frame that is drawn.
     least: f64,
+    /// The first place that is not drawn.
+    beyond: Option<Place<u64>>,
     /// Names down to the frame at hand, joined.
     path: String,
     lines: Vec<String>,
@@ -94,14 +121,34 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes stacks that agree in their first `depth` frames. Depth is bounded by [`DEEPEST`], so is this recursion.
+    /// Whether a frame of this value, so deep, is drawn. Where it is not, nothing that it calls is.
+    fn draws(&self, value: u64, depth: usize) -> bool {
+        value as f64 >= self.least && self.beyond.is_none_or(|beyond| place(value, depth) < beyond)
+    }
+
+    /// Places of the frames that are wide enough, of stacks that agree in their first `depth` frames. Depth is bounded by
+    /// [`DEEPEST`], so is this recursion.
+    fn places(&self, stacks: &[Stack], depth: usize, found: &mut Vec<Place<u64>>) {
+        let ends = stacks.partition_point(|(stack, _)| stack.len() == depth);
+        for child in stacks[ends..].chunk_by(|(one, _), (next, _)| one[depth] == next[depth]) {
+            let value = sum(child);
+            if self.draws(value, depth) {
+                found.push(place(value, depth));
+                self.places(child, depth + 1, found);
+            }
+        }
+    }
+
+    /// Writes stacks that agree in their first `depth` frames.
     fn write(&mut self, stacks: &[Stack], depth: usize) {
         let ends = stacks.partition_point(|(stack, _)| stack.len() == depth);
-        let children = || stacks[ends..].chunk_by(|(one, _), (next, _)| one[depth] == next[depth]);
-        let least = self.least;
+        let (mut drawn, mut hidden) = (Vec::new(), Vec::new());
+        for child in stacks[ends..].chunk_by(|(one, _), (next, _)| one[depth] == next[depth]) {
+            if self.draws(sum(child), depth) { drawn.push(child) } else { hidden.push(child) }
+        }
         // What narrow children hold is the parent's: widths stay true.
         let mut own = sum(&stacks[..ends]);
-        for narrow in children().filter(|child| (sum(child) as f64) < least) {
+        for narrow in hidden {
             own = own.saturating_add(sum(narrow));
             self.hidden += frames_below(narrow, depth);
         }
@@ -110,7 +157,7 @@ impl Writer<'_> {
             let path = if depth == 0 { NARROW } else { &self.path };
             self.lines.push(format!("{path} {own}"));
         }
-        for child in children().filter(|child| sum(child) as f64 >= least) {
+        for child in drawn {
             let length = self.path.len();
             if depth > 0 {
                 self.path.push(';');
@@ -120,6 +167,10 @@ impl Writer<'_> {
             self.path.truncate(length);
         }
     }
+}
+
+fn place(value: u64, depth: usize) -> Place<u64> {
+    (Reverse(value), u32::try_from(depth).unwrap_or(u32::MAX))
 }
 
 fn sum(stacks: &[Stack]) -> u64 {

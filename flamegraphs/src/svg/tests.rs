@@ -105,6 +105,30 @@ fn a_picture_of_nothing_but_narrow_frames_says_so() {
     assert!(svg.contains("5000 frames narrower than 0.1 % not drawn"));
 }
 
+/// Each of 400 stacks is a quarter of a per cent wide, and none is like another below the sixth frame.
+#[test]
+fn of_too_many_frames_the_widest_are_drawn_and_the_rest_is_counted() {
+    let mut folded = Folded::new();
+    for n in 0..400 {
+        let shared = ["main", "serve"].map(str::to_owned).into_iter().chain((0..4).map(|bit| format!("g{}", n >> bit)));
+        let own = (0..120).map(|depth| format!("app::step_{n}_{depth}"));
+        folded.add(&shared.chain(own).collect::<Vec<_>>(), if n == 0 { 2 } else { 1 });
+    }
+    let svg = render(&folded, &Options::default()).unwrap();
+    let frames = frames(&svg);
+    assert!((9_000..=1 + shape::MOST_FRAMES).contains(&frames.len()), "{}", frames.len());
+    assert!(frames.contains(&"serve (401 samples, 100.00%)"), "widths stay true");
+    // The widest stack is drawn to its end; of the others what is nearest the root.
+    assert!(frames.iter().any(|frame| frame.starts_with("app::step_0_119 (2 ")));
+    assert!(frames.iter().any(|frame| frame.starts_with("app::step_399_9 (1 ")));
+    assert!(!frames.iter().any(|frame| frame.contains("_119 (1 ")));
+    let left = svg.split(" frames narrower than 0.1 %, or not among the widest 10,000, not drawn<").next().unwrap();
+    let left: usize = left.rsplit('>').next().unwrap().parse().expect("a number of frames");
+    let all = 2 + (0..4).map(|bit| 1 + (399 >> bit)).sum::<usize>() + 400 * 120;
+    assert!(left + frames.len() > all - 2_000, "{left} of {all} are left out");
+    assert!(svg.len() < 5_000_000, "{}", svg.len());
+}
+
 #[test]
 fn nothing_to_draw_is_an_error_that_says_so() {
     insta::assert_snapshot!(render(&Folded::new(), &Options::default()).unwrap_err(), @"the profile has no samples: nothing to draw");
