@@ -42,12 +42,17 @@ impl Folded {
         if value == 0 {
             return;
         }
+        let stack = self.stack(root_first);
+        let sum = self.stacks.entry(stack).or_default();
+        *sum = sum.saturating_add(value);
+    }
+
+    fn stack<S: AsRef<str>>(&mut self, root_first: &[S]) -> Vec<u32> {
         let mut stack: Vec<u32> = root_first.iter().map(|name| self.id(name.as_ref())).collect();
         if stack.is_empty() {
             stack.push(self.id(NO_STACK));
         }
-        let sum = self.stacks.entry(stack).or_default();
-        *sum = sum.saturating_add(value);
+        stack
     }
 
     /// Folds one value of a profile with its names as they are, inlined frames included.
@@ -111,6 +116,28 @@ impl Folded {
         self.names.push(name.to_owned());
         self.ids.insert(name.to_owned(), id);
         id
+    }
+}
+
+/// Stacks of a difference, whose values may be below nothing until all are added up.
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    /// Names alone.
+    folded: Folded,
+    sums: BTreeMap<Vec<u32>, i64>,
+}
+
+impl Differences {
+    /// Adds a stack, root first. Sums saturate.
+    pub(crate) fn add<S: AsRef<str>>(&mut self, root_first: &[S], value: i64) {
+        let sum = self.sums.entry(self.folded.stack(root_first)).or_default();
+        *sum = sum.saturating_add(value);
+    }
+
+    /// The stacks that hold more than nothing.
+    pub(crate) fn excess(self) -> Folded {
+        let above = |(stack, sum)| Some((stack, u64::try_from(sum).ok().filter(|sum| *sum > 0)?));
+        Folded { stacks: self.sums.into_iter().filter_map(above).collect(), ..self.folded }
     }
 }
 

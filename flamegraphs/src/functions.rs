@@ -19,12 +19,17 @@ pub(crate) struct Frame<'p> {
     pub(crate) line: i64,
 }
 
-/// Frames of each sample of a profile, leaf first, inlined ones included.
+/// Frames of each sample of a profile, leaf first, inlined ones included. They are made out when they are asked for: of
+/// stacks that are deep and hardly ever the same, all of them would take more memory than the profile.
 pub(crate) struct Functions<'p> {
+    profile: &'p Profile,
     names: Vec<(String, bool)>,
     /// By name: of the program itself, or of a library where nothing is.
     written_here: Vec<bool>,
-    stacks: Vec<Vec<Frame<'p>>>,
+    /// By function of the profile: its name.
+    functions: Vec<u32>,
+    /// By location: what stands for an address without a symbol.
+    addresses: Vec<Option<u32>>,
 }
 
 impl<'p> Functions<'p> {
@@ -51,22 +56,14 @@ impl<'p> Functions<'p> {
                 whose[name] = Whose::Language;
             }
         }
-        let stacks = profile.samples().iter().map(|sample| {
-            let frames = sample.stack.iter().flat_map(|at| {
-                let unknown = addresses[at.index()].map(|name| Frame { name, file: "", line: 0 });
-                let lines = profile.location(*at).lines.iter().map(|line| Frame {
-                    name: functions[line.function.index()],
-                    file: &profile.function(line.function).file,
-                    line: line.line,
-                });
-                unknown.into_iter().chain(lines)
-            });
-            frames.collect()
-        });
-        let stacks = stacks.collect();
         let wanted = if whose.contains(&Whose::Program) { Whose::Program } else { Whose::Dependency };
         let written_here = whose.iter().zip(&names).map(|(whose, (_, own))| *own && *whose == wanted).collect();
-        Self { names, written_here, stacks }
+        Self { profile, names, written_here, functions, addresses }
+    }
+
+    /// Names that there are.
+    pub(crate) fn count(&self) -> usize {
+        self.names.len()
     }
 
     /// Whether a function is of the program itself; where nothing in the profile is, of a library.
@@ -75,8 +72,17 @@ impl<'p> Functions<'p> {
     }
 
     /// Of a sample by its position; leaf first.
-    pub(crate) fn of(&self, sample: usize) -> &[Frame<'p>] {
-        self.stacks.get(sample).map(Vec::as_slice).unwrap_or_default()
+    pub(crate) fn of(&self, sample: usize) -> impl Iterator<Item = Frame<'p>> + '_ {
+        let stack = self.profile.samples().get(sample).map(|sample| sample.stack.as_slice()).unwrap_or_default();
+        stack.iter().flat_map(|at| {
+            let unknown = self.addresses[at.index()].map(|name| Frame { name, file: "", line: 0 });
+            let lines = self.profile.location(*at).lines.iter().map(|line| Frame {
+                name: self.functions[line.function.index()],
+                file: &self.profile.function(line.function).file,
+                line: line.line,
+            });
+            unknown.into_iter().chain(lines)
+        })
     }
 
     /// A readable name, and whether it is the program's own or a library's that it chose.

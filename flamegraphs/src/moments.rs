@@ -89,15 +89,19 @@ impl Timed {
         let mut parts = Parts { samples: groups.map(|pieces| vec![0; pieces.len()]), functions: Vec::new() };
         let mut all: HashMap<u32, Seen> = HashMap::new();
         let mut lines: HashMap<u32, BTreeMap<(&str, i64), u64>> = HashMap::new();
+        // By name: the last moment that had it, counted from 1.
+        let mut counted = vec![0_u64; functions.count()];
+        let mut moments = 0;
         for (group, pieces) in groups.into_iter().enumerate() {
             for (at, piece) in pieces.iter().enumerate() {
                 for moment in self.within(*piece) {
                     parts.samples[group][at] += 1;
-                    let stack = functions.of(moment.sample as usize);
-                    let innermost = stack.iter().find(|frame| own(frame)).or(stack.first()).map(|frame| frame.name);
-                    for (depth, frame) in stack.iter().enumerate() {
+                    moments += 1;
+                    let stack = || functions.of(moment.sample as usize);
+                    let innermost = stack().find(|frame| own(frame)).or_else(|| stack().next()).map(|frame| frame.name);
+                    for frame in stack() {
                         // A function that calls itself is in the sample once.
-                        if stack[..depth].iter().any(|inner| inner.name == frame.name) {
+                        if std::mem::replace(&mut counted[frame.name as usize], moments) == moments {
                             continue;
                         }
                         let one = all.entry(frame.name).or_insert_with(|| seen(&functions, frame.name, groups));

@@ -32,12 +32,11 @@ impl Trees {
         let mut trees = Self { names: vec![String::new()], trees: Vec::new() };
         let mut ids: HashMap<String, u32> = HashMap::from([(String::new(), 0)]);
         for way in ways {
-            let mut growing = Growing::default();
+            let mut stacks: Vec<Vec<u32>> = Vec::with_capacity(profile.samples().len());
             names::each_stack(profile, way, |_, stack| {
-                let leaf = stack.iter().fold(0, |parent, name| growing.child(parent, trees.id(name, &mut ids)));
-                growing.tree.leaves.push(leaf);
+                stacks.push(stack.iter().map(|name| trees.id(name, &mut ids)).collect());
             });
-            trees.trees.push(growing.tree);
+            trees.trees.push(Tree::of(&stacks));
         }
         trees
     }
@@ -53,26 +52,29 @@ impl Trees {
     }
 }
 
-/// A tree in the making.
-struct Growing {
-    tree: Tree,
-    children: HashMap<(u32, u32), u32>,
-}
-
-impl Default for Growing {
-    fn default() -> Self {
-        let tree = Tree { parents: vec![0], names: vec![0], leaves: Vec::new() };
-        Self { tree, children: HashMap::new() }
-    }
-}
-
-impl Growing {
-    fn child(&mut self, parent: u32, name: u32) -> u32 {
-        *self.children.entry((parent, name)).or_insert_with(|| {
-            self.tree.parents.push(parent);
-            self.tree.names.push(name);
-            u32::try_from(self.tree.parents.len() - 1).unwrap_or(u32::MAX)
-        })
+impl Tree {
+    /// The tree of stacks of positions of names, root first. In their order a stack goes on from the one before, so that
+    /// nothing but that one is remembered: of millions of frames a table of all of them would be larger than the tree.
+    fn of(stacks: &[Vec<u32>]) -> Self {
+        let mut order: Vec<usize> = (0..stacks.len()).collect();
+        order.sort_by(|one, other| stacks[*one].cmp(&stacks[*other]));
+        let mut tree = Self { parents: vec![0], names: vec![0], leaves: vec![0; stacks.len()] };
+        // Frames of the stack before, from the root.
+        let mut way: Vec<u32> = vec![0];
+        let mut before: &[u32] = &[];
+        for at in order {
+            let stack = &stacks[at];
+            let shared = before.iter().zip(stack).take_while(|(one, other)| one == other).count();
+            way.truncate(1 + shared);
+            for name in &stack[shared..] {
+                tree.parents.push(way[way.len() - 1]);
+                tree.names.push(*name);
+                way.push(u32::try_from(tree.parents.len() - 1).unwrap_or(u32::MAX));
+            }
+            tree.leaves[at] = way[way.len() - 1];
+            before = stack;
+        }
+        tree
     }
 }
 

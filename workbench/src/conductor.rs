@@ -124,6 +124,12 @@ fn trials(left: &[&PlannedTrial], late: Option<&Late>, stage: &mut Stage<'_>) ->
         if stage.stop.load(Ordering::Relaxed) {
             return Ok(Ending::Interrupted);
         }
+        if let Some(because) = stage.subject.lacks(trial) {
+            if left_out(trial, because, stage)? {
+                return Ok(Ending::Complete);
+            }
+            continue;
+        }
         let _span =
             tracing::info_span!("trial", index = trial.index, variant = %trial.variant, kind = ?trial.kind).entered();
         stage.listener.hear(&Happening::TrialStarted(trial));
@@ -157,8 +163,7 @@ fn trials(left: &[&PlannedTrial], late: Option<&Late>, stage: &mut Stage<'_>) ->
                     format!("{reason}; its last words: {}", last_line(&stderr))
                 };
                 stage.listener.hear(&Happening::TrialFailed { trial, reason: &because });
-                finish(trial, TrialOutcome::EvidenceMissing { because: because.clone() }, stage)?;
-                if stage.referee.as_mut().is_some_and(|referee| referee.counted(trial, Err(because))) {
+                if missing(trial, because, stage)? {
                     return Ok(Ending::Complete);
                 }
             }
@@ -173,6 +178,18 @@ fn trials(left: &[&PlannedTrial], late: Option<&Late>, stage: &mut Stage<'_>) ->
         }
     }
     Ok(Ending::Complete)
+}
+
+/// An evidence trial that would show nothing is not run; says whether the plan ends here.
+fn left_out(trial: &PlannedTrial, because: String, stage: &mut Stage<'_>) -> anyhow::Result<bool> {
+    stage.listener.hear(&Happening::TrialLeftOut { trial, reason: &because });
+    missing(trial, because, stage)
+}
+
+/// Records that a trial has no evidence; says whether the plan ends here.
+fn missing(trial: &PlannedTrial, because: String, stage: &mut Stage<'_>) -> anyhow::Result<bool> {
+    finish(trial, TrialOutcome::EvidenceMissing { because: because.clone() }, stage)?;
+    Ok(stage.referee.as_mut().is_some_and(|referee| referee.counted(trial, Err(because))))
 }
 
 /// Runs a trial, and again where its latencies are void since the driver was late: re-run, never averaged in. The last

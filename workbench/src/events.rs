@@ -41,6 +41,13 @@ pub enum Happening<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// An evidence trial is not run: it would show nothing.
+    TrialLeftOut {
+        /// Trial.
+        trial: &'a PlannedTrial,
+        /// Why.
+        reason: &'a str,
+    },
     /// Something a person should know.
     Warning(&'a str),
     /// The run ended.

@@ -55,9 +55,8 @@ pub fn movers(sides: [&[Spent<'_>]; 2]) -> Vec<Mover> {
             let functions = Functions::new(trial.profile);
             for (position, sample) in trial.profile.samples().iter().enumerate().filter(|(_, one)| (trial.of)(one)) {
                 let spent = sample.values.get(trial.value).map_or(0.0, |value| *value as f64) / trial.operations;
-                let frames = functions.of(position);
                 let mut seen: Vec<(What, &str)> = Vec::new();
-                for (depth, frame) in frames.iter().enumerate() {
+                for (depth, frame) in functions.of(position).enumerate() {
                     let (name, own) = functions.name(frame.name);
                     for key in [(What::Function, name), (What::Crate, crate_of(name))] {
                         let mover =

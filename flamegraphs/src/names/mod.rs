@@ -31,9 +31,9 @@ pub(crate) use task_type::{TaskType, type_of};
 pub use whose::{Owners, Whose, innermost, is_allocation};
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use crate::folded::{FoldError, Folded, for_each_stack, unsymbolised};
+use crate::folded::{Differences, FoldError, Folded, for_each_stack, unsymbolised};
 use crate::profile::{Function, LocationId, Profile, Sample};
 use parse::Parsed;
 
@@ -113,16 +113,9 @@ pub fn fold_by(
 /// Folds a difference: stacks whose values add up to more than nothing. `None` where there are none, or no such value.
 pub fn fold_excess(profile: &Profile, type_index: usize, options: &Options) -> Option<Folded> {
     profile.sample_types().get(type_index)?;
-    let mut sums: BTreeMap<Vec<String>, i64> = BTreeMap::new();
-    each_stack(profile, options, |sample, stack| {
-        let stack = stack.iter().map(|name| name.clone().into_owned()).collect();
-        let sum = sums.entry(stack).or_default();
-        *sum = sum.saturating_add(sample.values[type_index]);
-    });
-    let mut folded = Folded::new();
-    for (stack, sum) in sums {
-        folded.add(&stack, u64::try_from(sum).unwrap_or(0));
-    }
+    let mut sums = Differences::default();
+    each_stack(profile, options, |sample, stack| sums.add(stack, sample.values[type_index]));
+    let folded = sums.excess();
     (!folded.is_empty()).then_some(folded)
 }
 

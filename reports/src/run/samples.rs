@@ -115,7 +115,7 @@ impl Samples {
     /// # Errors
     /// Only should packing fail.
     pub fn packed(&self) -> Result<Vec<u8>, std::io::Error> {
-        write(&stated(self))
+        write(self)
     }
 
     /// Whether every position points at something: what a reader checks before a page does.
@@ -165,10 +165,12 @@ fn summed(after: &[u64]) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The file's bytes.
+/// The file's bytes: a document of this format, whatever the value given says.
 pub(crate) fn write(samples: &Samples) -> Result<Vec<u8>, std::io::Error> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    serde_json::to_writer(&mut packed, samples)?;
+    // Millions of frames are not copied for a number.
+    let stated = (samples.format != FORMAT).then(|| Samples { format: FORMAT, ..samples.clone() });
+    serde_json::to_writer(&mut packed, stated.as_ref().unwrap_or(samples))?;
     packed.flush()?;
     packed.finish()
 }
@@ -187,11 +189,6 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Samples>, RunError> {
         Some(fault) => Err(damaged(fault.to_owned())),
         None => Ok(Some(samples)),
     }
-}
-
-/// A document of this format, whatever the value given says.
-pub(crate) fn stated(samples: &Samples) -> Samples {
-    Samples { format: FORMAT, ..samples.clone() }
 }
 
 #[cfg(test)]

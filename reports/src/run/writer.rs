@@ -288,7 +288,7 @@ impl RunWriter {
     /// # Errors
     /// As [`Self::evidence`].
     pub fn samples(&mut self, variant: &str, record: &Samples) -> Result<String, RunError> {
-        let bytes = samples::write(&samples::stated(record));
+        let bytes = samples::write(record);
         self.evidence(variant, paths::SAMPLES, &bytes.map_err(RunError::io("write", Path::new(paths::SAMPLES)))?)
     }
 

@@ -27,6 +27,7 @@ impl Listener for Heard {
             Happening::TrialStarted(trial) => self.0.push(format!("start {}", trial.index)),
             Happening::TrialFinished { trial, .. } => self.0.push(format!("end {}", trial.index)),
             Happening::TrialFailed { trial, reason } => self.0.push(format!("failed {}: {reason}", trial.index)),
+            Happening::TrialLeftOut { trial, reason } => self.0.push(format!("left out {}: {reason}", trial.index)),
             _ => {}
         }
     }
@@ -184,6 +185,21 @@ fn a_crashed_profiler_costs_the_evidence_and_nothing_else() {
     assert_eq!(summary.status, Status::Complete);
     assert!(summary.profiles.iter().all(|p| p.missing.as_deref() == Some("was ended by SIGSEGV")), "{summary:#?}");
     assert_eq!(summary.variants.iter().map(|v| v.trials).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn evidence_that_would_show_nothing_is_left_out_with_the_reason() {
+    let plan = plan_of(1, true);
+    let mut rig = rig(&plan);
+    let mut subject = SimulatedSubject::new(&plan, |trial| Ok(measured(trial)));
+    subject.lacks = Some("there is no tokio in it".into());
+    let (ending, heard) = go(&plan, &[], &mut rig, &mut subject, &AtomicBool::new(false));
+    assert!(matches!(ending, Ending::Complete));
+    assert_eq!(subject.ran.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2], "the measured trials alone");
+    assert_eq!(heard.0[4..], ["left out 3: there is no tokio in it", "left out 4: there is no tokio in it"]);
+    let summary = crate::report::write(&mut rig.writer, ending.status(), "2026-01-01T00:01:00Z").unwrap();
+    assert!(summary.profiles.iter().all(|one| one.missing.as_deref() == Some("there is no tokio in it")), "{summary:#?}");
+    assert_eq!(reader::load(&rig.path).unwrap().done(), [1, 2, 3, 4], "and not tried again when the run is resumed");
 }
 
 #[test]

@@ -18,6 +18,7 @@ enum Line<'a> {
     Phase { at: &'a str, index: u32, phase: &'a str },
     TrialFinished { at: &'a str, index: u32, block: Option<u32>, variant: &'a str, kind: &'a str, result: &'a str },
     TrialFailed { at: &'a str, index: u32, block: Option<u32>, variant: &'a str, kind: &'a str, reason: &'a str },
+    TrialLeftOut { at: &'a str, index: u32, block: Option<u32>, variant: &'a str, kind: &'a str, reason: &'a str },
     Warning { at: &'a str, message: &'a str },
     RunFinished { at: &'a str, status: Status },
     Result { at: &'a str, summary: &'a RunSummary },
@@ -37,6 +38,9 @@ pub fn line(happening: &Happening<'_>, run: &str, at: &str) -> String {
         }
         Happening::TrialFailed { trial: &PlannedTrial { index, block, ref variant, kind }, reason } => {
             Line::TrialFailed { at, index, block, variant, kind: kind_name(kind), reason }
+        }
+        Happening::TrialLeftOut { trial: &PlannedTrial { index, block, ref variant, kind }, reason } => {
+            Line::TrialLeftOut { at, index, block, variant, kind: kind_name(kind), reason }
         }
         Happening::Warning(message) => Line::Warning { at, message },
         Happening::Finished(status) => Line::RunFinished { at, status },
@@ -91,6 +95,7 @@ mod tests {
             Happening::Phase(&trial, Phase::WarmUp),
             Happening::TrialFinished { trial: &trial, result: "capacity 1" },
             Happening::TrialFailed { trial: &evidence, reason: "it crashed" },
+            Happening::TrialLeftOut { trial: &evidence, reason: "it has no tokio in it" },
             Happening::Warning("careful"),
             Happening::Finished(Status::Complete),
         ]

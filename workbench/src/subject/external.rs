@@ -16,6 +16,7 @@ mod tree;
 mod trial;
 mod wire;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct ExternalSubject<'a> {
     run: String,
     /// The file of each variant as it was first seen: trials of two builds are never mixed.
     binaries: BTreeMap<String, String>,
+    /// By variant: whether the tasks of its program can be traced, as one that was driven showed.
+    tasks: BTreeMap<String, OnceCell<Result<(), String>>>,
 }
 
 impl<'a> ExternalSubject<'a> {
@@ -61,7 +64,8 @@ impl<'a> ExternalSubject<'a> {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let run = run.to_owned();
-        Self { scenario, program, variants, seed, guard, stop, cpu: None, run, binaries: BTreeMap::new() }
+        let tasks = variants.iter().map(|variant| (variant.name.clone(), OnceCell::new())).collect();
+        Self { scenario, program, variants, seed, guard, stop, cpu: None, run, binaries: BTreeMap::new(), tasks }
     }
 
     /// Says how CPU evidence is sampled.
@@ -130,6 +134,13 @@ impl Subject for ExternalSubject<'_> {
         Ok(effective)
     }
 
+    fn lacks(&self, trial: &PlannedTrial) -> Option<String> {
+        if trial.kind.evidence() != Some(EvidenceKind::Trace) {
+            return None;
+        }
+        self.tasks.get(&trial.variant)?.get()?.as_ref().err().cloned()
+    }
+
     fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {
         let variant = self.variant(&trial.variant)?;
         watch(Phase::Starting);
@@ -148,6 +159,7 @@ impl Subject for ExternalSubject<'_> {
             target: &self.program.target,
             seed: crate::plan::block_seed(self.seed, trial.block),
             placement: &placement,
+            tasks: self.tasks.get(&trial.variant),
             stop: &self.stop,
         };
         trial::run(&setup, began, running, outside, watch)

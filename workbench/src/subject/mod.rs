@@ -28,6 +28,11 @@ pub trait Subject {
     /// [`SubjectError::Refused`] where a setting did not take.
     fn preflight(&mut self, variant: &str) -> Result<Settings, SubjectError>;
 
+    /// Why an evidence trial would show nothing, where earlier trials told: it is left out then.
+    fn lacks(&self, _trial: &PlannedTrial) -> Option<String> {
+        None
+    }
+
     /// Runs one trial from start to end.
     ///
     /// # Errors

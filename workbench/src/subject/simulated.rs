@@ -21,6 +21,8 @@ pub(crate) struct SimulatedSubject {
     pub(crate) behaviour: Behaviour,
     /// Attempts, from the first on, at which the driver cannot keep up.
     pub(crate) late: usize,
+    /// Why evidence trials would show nothing.
+    pub(crate) lacks: Option<String>,
     /// Trials that ran, in order.
     pub(crate) ran: Vec<(u32, String)>,
 }
@@ -32,7 +34,7 @@ impl SimulatedSubject {
         behaviour: impl FnMut(&PlannedTrial) -> Result<Metrics, SubjectError> + 'static,
     ) -> Self {
         let requested = plan.variants.iter().map(|v| (v.name.clone(), v.requested.clone())).collect();
-        Self { requested, effective: Settings::new(), behaviour: Box::new(behaviour), late: 0, ran: Vec::new() }
+        Self { requested, effective: Settings::new(), behaviour: Box::new(behaviour), late: 0, lacks: None, ran: Vec::new() }
     }
 }
 
@@ -41,6 +43,10 @@ impl Subject for SimulatedSubject {
         let mut effective = self.requested.get(variant).cloned().unwrap_or_default();
         effective.extend(self.effective.clone());
         Ok(effective)
+    }
+
+    fn lacks(&self, trial: &PlannedTrial) -> Option<String> {
+        self.lacks.clone().filter(|_| trial.kind.evidence().is_some())
     }
 
     fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {

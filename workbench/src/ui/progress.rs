@@ -125,6 +125,10 @@ impl Listener for Progress {
                 self.advance();
                 self.line(&self.log_line(trial, &format!("failed: {reason}")));
             }
+            Happening::TrialLeftOut { trial, reason } => {
+                self.advance();
+                self.line(&self.log_line(trial, &format!("left out: {reason}")));
+            }
             Happening::Warning(text) => self.line(&format!("warning: {text}")),
             Happening::Finished(_) => {}
         }

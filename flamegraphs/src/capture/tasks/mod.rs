@@ -20,5 +20,5 @@ pub use polls::{Holder, PollShare, kept};
 pub use sites::system_call;
 pub use sites::{Cause, Frame, Site};
 pub use spent::{Doing, Spent, Window, window};
-pub use target::traceable;
+pub use target::{traceable, traceable_among};
 pub use tracer::{Options, TaskTrace, TaskTracer};

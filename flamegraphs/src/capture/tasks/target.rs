@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::TraceError;
 use super::functions::{Functions, Unfit, find};
 use super::kinds::TypeNames;
+use crate::capture::allowed;
 
 /// The file, and what was found in it.
 #[derive(Debug)]
@@ -29,6 +30,24 @@ pub fn traceable(path: &Path) -> Result<Vec<String>, TraceError> {
     find(file).map(|functions| functions.lacks).map_err(|unfit| refusal(unfit, path))
 }
 
+/// Whether the tasks of a process, or of one of `others`, can be traced; nothing is set in it.
+///
+/// # Errors
+/// What [`TaskTracer::attach_among`](super::TaskTracer::attach_among) would answer, as far as that follows from the files and
+/// from what this process may do.
+pub fn traceable_among(pid: u32, others: &[u32]) -> Result<(), TraceError> {
+    if !cfg!(target_arch = "x86_64") {
+        return Err(TraceError::Processor);
+    }
+    match located(pid) {
+        Err(error @ (TraceError::NotTokio { .. } | TraceError::Stripped { .. })) => {
+            others.iter().any(|other| located(*other).is_ok()).then_some(()).ok_or(error)?;
+        }
+        found => drop(found?),
+    }
+    allowed::uprobes()
+}
+
 /// The target of a process, or of the first other one where that has nothing of tokio.
 pub(super) fn among(pid: u32, others: &[u32]) -> Result<(u32, Target), TraceError> {
     let first = match of(pid) {
@@ -40,12 +59,18 @@ pub(super) fn among(pid: u32, others: &[u32]) -> Result<(u32, Target), TraceErro
 
 /// Looks into the executable of a process, then into the libraries it loaded.
 pub(super) fn of(pid: u32) -> Result<Target, TraceError> {
+    let (path, reached, functions) = located(pid)?;
+    target(path, reached, functions).map_err(|source| TraceError::Process { pid, source })
+}
+
+/// The file as the process sees it, as we reach it, and the functions in it.
+fn located(pid: u32) -> Result<(String, PathBuf, Functions), TraceError> {
     let there = |source| TraceError::Process { pid, source };
     let exe = PathBuf::from(format!("/proc/{pid}/exe"));
     let path = fs::read_link(&exe).map_err(there)?.display().to_string();
     let program = find(File::open(&exe).map_err(there)?);
     let unfit = match program {
-        Ok(functions) => return target(path, exe, functions).map_err(there),
+        Ok(functions) => return Ok((path, exe, functions)),
         Err(unfit) => unfit,
     };
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(there)?;
@@ -57,7 +82,7 @@ pub(super) fn of(pid: u32) -> Result<Target, TraceError> {
         let reached = PathBuf::from(format!("/proc/{pid}/root{library}"));
         let Ok(file) = File::open(&reached) else { continue };
         if let Ok(functions) = find(file) {
-            return target(library.to_owned(), reached, functions).map_err(there);
+            return Ok((library.to_owned(), reached, functions));
         }
     }
     Err(refusal(unfit, path))

@@ -1,8 +1,10 @@
 //! One trial of a program: warm-up, saturated phase, open loop, end.
 
+use std::cell::OnceCell;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use flamegraphs::capture::tasks::traceable_among;
 use reports::run::{EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
 use scenarios::spec::{Scenario, Target};
 
@@ -28,6 +30,8 @@ pub(super) struct Setup<'a> {
     /// Seed of the block.
     pub(super) seed: u64,
     pub(super) placement: &'a Placement,
+    /// Where it is kept whether its tasks can be traced.
+    pub(super) tasks: Option<&'a OnceCell<Result<(), String>>>,
     /// Set by a signal.
     pub(super) stop: &'a AtomicBool,
 }
@@ -53,7 +57,7 @@ pub(super) fn run(
     mut outside: Outside,
     watch: &mut dyn FnMut(Phase),
 ) -> Result<TrialData, SubjectError> {
-    let Setup { trial, scenario, target, seed, placement, stop } = *setup;
+    let Setup { trial, scenario, target, seed, placement, tasks, stop } = *setup;
     let driving = Driving { scenario, target, seed, placement, stop, each: trial.kind.evidence().is_some() };
     let sampler = MemorySampler::start(memory::resident(running.tree()))
         .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
@@ -88,6 +92,11 @@ pub(super) fn run(
         levels.push(ladder::record(concurrency, &outcome));
     }
     let levels = ladder::with_saturated(scenario, levels, saturated.as_ref().map(|(outcome, _)| outcome));
+    if let Some(tasks) = tasks {
+        // Once it was driven, and nothing of it is measured any more: by now it has loaded whatever it loads.
+        let look = || traceable_among(running.pid(), &running.others()).map_err(|error| error.to_string());
+        tasks.get_or_init(look);
+    }
     watch(Phase::Stopping);
     let exit = running.stop()?;
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reports::run::{Status, TrialRecord, reader};
+use reports::run::{Status, TrialOutcome, TrialRecord, reader};
 
 use super::processes::{NOBODY, subjects_of};
 use super::program::{Program, Ran, finish, pid, until, without_numbers};
@@ -186,6 +186,27 @@ fn it_behaves() {
     assert!(warnings.iter().any(|warning| warning.contains("env.SETTING was read back")), "{warnings:?}");
     assert_eq!(trial.exit.signal.as_deref(), Some("SIGTERM"));
     assert!(trial.exit.max_rss_bytes > 0 && trial.metrics["faults.minor_per_op"] >= 0.0);
+}
+
+/// Nothing of tokio is in it: the trial that would trace its tasks is not run at all.
+#[test]
+fn it_has_no_tasks_to_trace() {
+    let _turn = turn();
+    let program = folder();
+    let flags: Vec<&str> = SHORT.iter().map(|flag| if *flag == "none" { "trace" } else { flag }).collect();
+    let ran = program.run(&[&["run"], &flags[..], TARGET, &["--", "./my-service", "${port}"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told = ran.stderr.lines().find(|line| line.contains("left out: ")).unwrap_or_else(|| panic!("{}", ran.stderr));
+    let path = program.only_run();
+    let read = reader::load(&path).expect("a run can be read");
+    let [measured, traced] = &read.trials[..] else { panic!("{:?}", read.trials) };
+    assert_eq!((&measured.outcome, traced.duration_s), (&TrialOutcome::Ok, 0.0));
+    let TrialOutcome::EvidenceMissing { because } = &traced.outcome else { panic!("{traced:?}") };
+    assert!(told.ends_with(because.as_str()), "{told}");
+    if cfg!(target_arch = "x86_64") {
+        assert!(because.contains("my-service has no tokio in it") || because.contains("outsider has no tokio in it"));
+    }
+    assert_eq!(std::fs::read_dir(path.join("trials")).expect("trials").count(), 1, "it was not even started");
 }
 
 #[test]
