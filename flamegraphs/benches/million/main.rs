@@ -19,7 +19,7 @@ use cost::Cost;
 
 /// Who watches; perf and inferno where there is no mode.
 const WATCHERS: [(Option<&str>, &str); 3] =
-    [(None, "perf, inferno"), (Some("pointers"), "ours, frame pointers"), (Some("unwinding"), "ours, 8 KiB of stack")];
+    [(None, "perf, inferno"), (Some("pointers"), "ours, frame pointers"), (Some("unwinding"), "ours, 32 KiB of stack")];
 
 /// Samples a second of CPU of a thread. Far beyond what anybody should ask for, so that a million come together soon.
 const HZ: u32 = 19_997;

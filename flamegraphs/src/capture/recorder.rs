@@ -27,6 +27,11 @@ pub(super) const ALL_PAGES: usize = 16 * MOST_PAGES;
 const MOST_STACK_BYTES: u32 = 60 * 1024;
 /// Bytes of stack with each sample of CPU where buffers may be large: libraries that compile or parse keep 10 to 20 KiB on it,
 /// and the program stands beyond. 32 MB/s of one busy CPU at 999 Hz.
+///
+/// More of it costs the subject nothing that could be measured, and less loses the root: four tokio services at 999 Hz, windows
+/// of 1.5 s with 0, 8, 16 and 32 KiB by turns, eight rounds. CPU per operation 32 ÷ 8 KiB 0.99 to 1.01 (interquartile ranges
+/// within 0.98 to 1.07), 32 ÷ 16 KiB 1.00 to 1.05, against 1.05 to 1.13 of any of them ÷ none. Of a service that compiles
+/// regular expressions 80 % of the stacks did not reach their thread's start with 16 KiB, 0.3 % with 32.
 const DEEP_STACK_BYTES: u32 = 32 * 1024;
 /// The same where the kernel's side may not be seen: such users may lock half a megabyte for each CPU.
 const SHALLOW_STACK_BYTES: u32 = 8192;

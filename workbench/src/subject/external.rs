@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use flamegraphs::capture::allowed;
 use reports::run::{CpuSampling, EvidenceKind, PlannedTrial, Settings};
 use scenarios::spec::{Program, Scenario, Variant};
 
@@ -135,10 +136,12 @@ impl Subject for ExternalSubject<'_> {
     }
 
     fn lacks(&self, trial: &PlannedTrial) -> Option<String> {
-        if trial.kind.evidence() != Some(EvidenceKind::Trace) {
-            return None;
+        match Wanted::of(trial.kind.evidence(), self.cpu)? {
+            Wanted::Tasks => self.tasks.get(&trial.variant)?.get()?.as_ref().err().cloned(),
+            Wanted::Cpu { .. } => allowed::switch_records().err().map(|refused| refused.to_string()),
+            // What the kernel counts is there without perf events.
+            Wanted::Wait => None,
         }
-        self.tasks.get(&trial.variant)?.get()?.as_ref().err().cloned()
     }
 
     fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {

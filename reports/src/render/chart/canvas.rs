@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::render::text;
 
+/// Points of one line: two for each pixel of the widest picture. A day of seconds has more than can be seen.
+const MOST_POINTS: usize = 2_000;
+
 /// An SVG picture in the making.
 #[derive(Debug)]
 pub(super) struct Canvas {
@@ -31,11 +34,13 @@ impl Canvas {
         self.add(format_args!(r#"<line class="{class}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#));
     }
 
-    /// A line through the points; nothing for fewer than two.
+    /// A line through the points; nothing for fewer than two. Of more than [`MOST_POINTS`] the extremes are kept.
     pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         if points.len() < 2 {
             return;
         }
+        let extremes = (points.len() > MOST_POINTS).then(|| extremes(points));
+        let points = extremes.as_deref().unwrap_or(points);
         let mut path = String::with_capacity(points.len() * 12);
         for (index, (x, y)) in points.iter().enumerate() {
             write!(path, "{}{x:.1} {y:.1}", if index == 0 { 'M' } else { 'L' }).expect("writing to a String succeeds");
@@ -150,5 +155,36 @@ impl Canvas {
 
     fn add(&mut self, element: std::fmt::Arguments<'_>) {
         self.body.write_fmt(element).expect("writing to a String succeeds");
+    }
+}
+
+/// The highest and the lowest of neighbours, in their order, with both ends: what a line of so many points looks like.
+fn extremes(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let together = points.len().div_ceil(MOST_POINTS / 2 - 1);
+    let within = points.chunks(together).flat_map(|chunk| {
+        let by = |(_, a): &(usize, &(f64, f64)), (_, b): &(usize, &(f64, f64))| a.1.total_cmp(&b.1);
+        let ends = [chunk.iter().enumerate().min_by(by), chunk.iter().enumerate().max_by(by)];
+        let mut ends: Vec<_> = ends.into_iter().flatten().collect();
+        ends.sort_by_key(|(at, _)| *at);
+        ends.dedup_by_key(|(at, _)| *at);
+        ends.into_iter().map(|(_, point)| *point)
+    });
+    points.first().copied().into_iter().chain(within).chain(points.last().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_too_many_points_keeps_its_ends_its_peaks_and_its_dips() {
+        let odd = |n| [(777, 9.0), (50_001, -9.0)].iter().find(|(at, _)| *at == n).map_or(1.0, |(_, value)| *value);
+        let points: Vec<(f64, f64)> = (0..100_000).map(|n| (f64::from(n), odd(n))).collect();
+        let mut canvas = Canvas::new(920.0, 100.0);
+        canvas.path("curve", &points);
+        let drawn = canvas.finish("chart", "");
+        assert!(drawn.matches('L').count() <= MOST_POINTS, "{}", drawn.matches('L').count());
+        assert!(drawn.contains("L777.0 9.0") && drawn.contains("L50001.0 -9.0") && drawn.contains("L99999.0 1.0"));
+        assert!(drawn.contains("d=\"M0.0 1.0"));
     }
 }

@@ -129,6 +129,13 @@ pub(super) fn certificate(error: &Error, host: &str) -> String {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             format!("the certificate of {host} is signed by nobody whom this machine trusts, perhaps by itself")
         }
+        // webpki's name for it; rustls has none of its own.
+        Error::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains("CaUsedAsEndEntity") => {
+            format!(
+                "the certificate of {host} is an authority's own, as one that signed itself mostly is, and no file that \
+                 lists it was given"
+            )
+        }
         Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => format!("the certificate is not for {host}"),
@@ -157,7 +164,9 @@ enum Takes {
     /// Anyone's.
     Any,
     /// What authorities of the machine and of a file have signed; and a certificate that is in the file itself, though it is
-    /// that of an authority: one that `openssl req -x509` makes is both.
+    /// that of an authority: one that `openssl req -x509` makes is both. Its own signature is not looked at, as that of no trust
+    /// anchor is (RFC 5280, 6.1): whoever listed these very bytes trusts them, and anybody can sign himself. What counts is that
+    /// the other side has the key, which the handshake proves, and that name and dates fit.
     Listed { signed: Arc<WebPkiServerVerifier>, listed: Vec<CertificateDer<'static>> },
 }
 
