@@ -353,7 +353,9 @@ mod tests {
         let drawn = svg.matches("<title>").count();
         assert!((9_000..=10_000).contains(&drawn), "{drawn}");
         let hidden = 2 * (1 + 300 * 60) - drawn;
-        assert!(svg.contains(&format!("{hidden} frames too narrow to draw or too deep, or not among the widest 10,000")));
+        assert!(
+            svg.contains(&format!("{hidden} frames too narrow to draw or too deep, or not among the widest 10,000"))
+        );
     }
 
     #[test]

@@ -111,7 +111,11 @@ fn a_go_program_is_sampled_by_function_and_line() {
     let go = |arguments: &[&str], folder: &Path| {
         let mut go = Command::new("go");
         // Nothing of the developer's own, and nothing from elsewhere.
-        go.args(arguments).current_dir(folder).env("GO111MODULE", "off").env("GOTOOLCHAIN", "local").env_remove("GOFLAGS");
+        go.args(arguments)
+            .current_dir(folder)
+            .env("GO111MODULE", "off")
+            .env("GOTOOLCHAIN", "local")
+            .env_remove("GOFLAGS");
         go.output().is_ok_and(|output| output.status.success())
     };
     let folder = tempfile::tempdir().unwrap();

@@ -198,7 +198,10 @@ fn evidence_that_would_show_nothing_is_left_out_with_the_reason() {
     assert_eq!(subject.ran.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2], "the measured trials alone");
     assert_eq!(heard.0[4..], ["left out 3: there is no tokio in it", "left out 4: there is no tokio in it"]);
     let summary = crate::report::write(&mut rig.writer, ending.status(), "2026-01-01T00:01:00Z").unwrap();
-    assert!(summary.profiles.iter().all(|one| one.missing.as_deref() == Some("there is no tokio in it")), "{summary:#?}");
+    assert!(
+        summary.profiles.iter().all(|one| one.missing.as_deref() == Some("there is no tokio in it")),
+        "{summary:#?}"
+    );
     assert_eq!(reader::load(&rig.path).unwrap().done(), [1, 2, 3, 4], "and not tried again when the run is resumed");
 }
 

@@ -34,7 +34,14 @@ impl SimulatedSubject {
         behaviour: impl FnMut(&PlannedTrial) -> Result<Metrics, SubjectError> + 'static,
     ) -> Self {
         let requested = plan.variants.iter().map(|v| (v.name.clone(), v.requested.clone())).collect();
-        Self { requested, effective: Settings::new(), behaviour: Box::new(behaviour), late: 0, lacks: None, ran: Vec::new() }
+        Self {
+            requested,
+            effective: Settings::new(),
+            behaviour: Box::new(behaviour),
+            late: 0,
+            lacks: None,
+            ran: Vec::new(),
+        }
     }
 }
 

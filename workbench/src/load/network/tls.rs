@@ -130,10 +130,11 @@ pub(super) fn certificate(error: &Error, host: &str) -> String {
             format!("the certificate of {host} is signed by nobody whom this machine trusts, perhaps by itself")
         }
         // webpki's name for it; rustls has none of its own.
-        Error::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains("CaUsedAsEndEntity") => {
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
             format!(
-                "the certificate of {host} is an authority's own, as one that signed itself mostly is, and no file that \
-                 lists it was given"
+                "the certificate of {host} is an authority's own, as one that signed itself mostly is, and is not listed"
             )
         }
         Error::InvalidCertificate(

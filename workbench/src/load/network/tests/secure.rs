@@ -79,7 +79,8 @@ fn a_certificate_that_signed_itself_is_taken_where_it_is_listed() {
     std::fs::write(file.path(), certificates::authority().1).unwrap();
     let unlisted = trusting(Tls::Authorities(file.path().to_owned()));
     let error = drive_open(&unlisted, &fixture::open(20), &GO).unwrap_err().to_string();
-    assert!(error.contains("certificate"), "{error}");
+    assert!(error.contains("is an authority's own, as one that signed itself mostly is"), "{error}");
+    assert!(error.contains("--tls-ca"), "{error}");
 }
 
 #[test]
