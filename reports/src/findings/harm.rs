@@ -165,9 +165,11 @@ impl Joined<'_> {
     /// The ladder in a sentence.
     pub(super) fn ladder(&self) -> Option<String> {
         let (low, high) = (self.levels.first()?, self.levels.last()?);
+        let clients =
+            if low.concurrency == 1 { "1 client gets".into() } else { format!("{} clients get", low.concurrency) };
         Some(format!(
-            "{} clients get {:.0} answers a second, {} get {:.0}",
-            low.concurrency, low.throughput, high.concurrency, high.throughput
+            "{clients} {:.0} answers a second, {} get {:.0}",
+            low.throughput, high.concurrency, high.throughput
         ))
     }
 

@@ -43,12 +43,10 @@ pub(crate) struct Shown {
     pub(crate) blame: Vec<BlameRow>,
 }
 
-/// Names of the figures of a type of tasks: those of [`super::tasks::HEADS`], but that waits are told as their sum.
-pub(crate) const HEADS: [&str; 12] = {
-    let mut heads = super::tasks::HEADS;
-    heads[11] = "total wait";
-    heads
-};
+/// Names of the figures of a type of tasks: those of [`super::tasks::HEADS`], but that nobody sees allocations from outside,
+/// and that waits are told as their sum.
+pub(crate) const HEADS: [&str; 10] =
+    ["alive", "spawned", "finished", "polls", "busy", "longest", "> 1 ms", "> 10 ms", "worst wait", "total wait"];
 
 /// Names of the figures of a wait.
 pub(crate) const WAIT_HEADS: [&str; 4] = ["for", "waits", "waited", "longest"];
@@ -120,8 +118,6 @@ fn row(kind: &TraceKind) -> Row {
             Cell { bad: !kind.blocking && kind.longest_poll_s > 0.010, text: number::seconds(kind.longest_poll_s) },
             count(kind.long_polls),
             Cell { bad: !kind.blocking && kind.stalls > 0, ..count(kind.stalls) },
-            cell(number::ABSENT.into()),
-            cell(number::ABSENT.into()),
             known(cell(number::seconds(kind.worst_schedule_latency_s))),
             known(cell(number::seconds(kind.schedule_latency_s))),
         ],

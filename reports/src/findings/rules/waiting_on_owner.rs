@@ -81,9 +81,9 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
             if pinned && each_busy > each { " under full load" } else { "" }
         )];
         if pinned {
-            evidence.extend(
-                joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")),
-            );
+            let how = if joined.rises() { "rises by less than the clients" } else { "does not rise" };
+            evidence
+                .extend(joined.ladder().map(|ladder| format!("throughput {how}: {ladder}, and the CPUs are not busy")));
         }
         let (culprit, what) = match owned.first() {
             Some((case, owner)) => {

@@ -1,5 +1,6 @@
 //! Tasks of a program that were traced from outside.
 
+use super::prose::prose;
 use super::variants::Variants;
 use crate::render::chart::{WIDTHS, task};
 use crate::render::trace::{BLAME_HOW, HEADS, HOW, Shown, TIMELINE_HOW, WAIT_HEADS, shown};
@@ -13,6 +14,7 @@ pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
     pub(super) key: String,
+    /// HTML.
     pub(super) missing: String,
     pub(super) shown: Option<Shown>,
     /// For a wide screen and a narrow one.
@@ -32,7 +34,6 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
         let gathered = |kind: &str, name: &str| kind == "trace" && name == variant.raw;
         let profile = page.summary.profiles.iter().find(|profile| gathered(&profile.kind, &profile.variant))?;
         let trace = page.traces.get(variant.raw).filter(|_| profile.missing.is_none());
-        let because = profile.missing.as_deref().map(text::sentence);
         let cases = trace.map(|trace| trace.cases.as_slice()).unwrap_or_default();
         let picture = |case: &crate::run::TraceCase| {
             let [wide, narrow] = WIDTHS.map(|width| task::svg(case, width));
@@ -42,12 +43,16 @@ pub(super) fn articles(page: &Page<'_>, variants: &Variants<'_>) -> Vec<Article>
             variant: variant.name.clone(),
             class: variant.class(),
             key: variant.key(),
-            missing: because.map(|because| format!("Evidence missing, because {because}.")).unwrap_or_default(),
+            missing: profile.missing.as_deref().map(missing).unwrap_or_default(),
             shown: trace.map(|trace| shown(trace, profile.overhead)),
             pictures: cases.iter().filter_map(picture).take(MOST_PICTURES).collect(),
         })
     };
     variants.all.iter().filter_map(article).collect()
+}
+
+fn missing(because: &str) -> String {
+    prose(&format!("Evidence missing, because {because}."))
 }
 
 /// Names of the figures of types of tasks, for the template.

@@ -2,6 +2,7 @@
 
 use super::charts::Picture;
 use super::evidence::{Frame, frame, source};
+use super::prose::prose;
 use super::variants::{Variant, Variants};
 use crate::render::chart::{kernel as multiples, lanes};
 use crate::render::{Page, kernel, number, text, waits};
@@ -17,6 +18,7 @@ pub(super) struct Article {
     pub(super) variant: String,
     pub(super) class: String,
     pub(super) key: String,
+    /// HTML.
     pub(super) missing: String,
     pub(super) summary: String,
     pub(super) lanes: Option<Picture>,
@@ -28,7 +30,7 @@ pub(super) struct Article {
     pub(super) doubts: Vec<String>,
     pub(super) kernel: Option<Picture>,
     pub(super) syscalls: String,
-    /// Figures that stayed at zero or could not be read.
+    /// Figures that stayed at zero or could not be read, as HTML.
     pub(super) kernel_notes: Vec<String>,
     pub(super) kernel_source: String,
     pub(super) source: String,
@@ -61,13 +63,12 @@ fn article(page: &Page<'_>, variant: &Variant<'_>) -> Option<Article> {
     let trial = TrialKind::Evidence(EvidenceKind::Wait);
     let recorded = page.trials.iter().find(|one| one.kind == trial && one.variant == variant.raw);
     let timeline = recorded.and_then(|trial| page.timelines.get(&trial.index)).map(Vec::as_slice).unwrap_or_default();
-    let missing =
-        profile.missing.as_ref().map(|because| format!("Evidence missing, because {}.", text::sentence(because)));
+    let missing = profile.missing.as_ref().map(|because| prose(&format!("Evidence missing, because {because}.")));
     let kernel_notes = seen.kernel.as_ref().map(|record| {
         let mut notes: Vec<String> =
             Some(kernel::zeros(record)).into_iter().filter(|zeros| !zeros.is_empty()).collect();
         notes.extend(kernel::missing(&record.head));
-        notes
+        notes.iter().map(|note| prose(note)).collect()
     });
     Some(Article {
         variant: variant.name.clone(),
