@@ -117,6 +117,18 @@ impl Joined<'_> {
         at_sockets(&trace.waits) || trace.saturated.as_ref().is_some_and(|phase| at_sockets(&phase.waits))
     }
 
+    /// How often tasks of that type are asked for something: once for each operation, or more often where they wait for the
+    /// network at one place more often, as an upstream within the same program does that an operation asks again.
+    pub(super) fn asked(&self, kind: &str) -> Option<f64> {
+        let (trace, operations) = self.trace.zip(self.traced_operations())?;
+        let here = |wait: &&TraceWait| {
+            wait.kind == kind && wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket)
+        };
+        #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+        let counts = trace.waits.iter().filter(here).map(|wait| wait.count as f64);
+        Some(counts.fold(operations, f64::max))
+    }
+
     /// Long polls of the open loop.
     pub(super) fn polls(&self) -> &[TracePolls] {
         self.trace.map(|trace| trace.polls.as_slice()).unwrap_or_default()
@@ -149,11 +161,15 @@ impl Joined<'_> {
         let (Some(low), Some(high)) = (self.levels.first(), self.levels.last()) else { return false };
         let clients = f64::from(high.concurrency) / f64::from(low.concurrency.max(1));
         let slower = matches!((low.p50, high.p50), (Some(low), Some(high)) if high >= 3.0 * low);
-        let idle = self.busy_saturated().is_none_or(|busy| busy < MOST_BUSY)
+        clients >= 4.0 && high.throughput < 0.4 * clients * low.throughput && slower && self.is_idle_saturated()
+    }
+
+    /// Whether CPUs were left while all clients asked at once: otherwise they are why throughput does not rise.
+    pub(super) fn is_idle_saturated(&self) -> bool {
+        self.busy_saturated().is_none_or(|busy| busy < MOST_BUSY)
             && self.wanted_saturated().is_none_or(|wanted| wanted < MOST_WANTED)
             // A quota that is used up keeps throughput down, and says so itself.
-            && self.throttled_saturated().is_none_or(|throttled| throttled.periods < 3);
-        clients >= 4.0 && high.throughput < 0.4 * clients * low.throughput && slower && idle
+            && self.throttled_saturated().is_none_or(|throttled| throttled.periods < 3)
     }
 
     /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.

@@ -21,6 +21,15 @@ const EVERY: std::ops::Range<f64> = 0.9..1.1;
 pub(super) const ONE_EACH: f64 = 0.5;
 /// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
 const DELAYED_ACK_S: std::ops::Range<f64> = 0.038..0.050;
+/// Causes of waits that somebody within the program ends.
+const TOLD: &[TraceCause] =
+    &[TraceCause::Notify, TraceCause::Channel, TraceCause::Lock, TraceCause::Join, TraceCause::Other];
+/// Part of a timeout within which all are told who are told at all.
+const IN_NO_TIME: f64 = 0.3;
+/// Waits that ended so from which they are no accident.
+const FEWEST: u64 = 5;
+/// The longest of waits that last a constant, in their mean: what runs late stretches some.
+const CONSTANT: f64 = 1.3;
 /// Calls that put bytes into a socket.
 const WRITES: &[&str] = &["write", "writev", "sendto", "sendmsg"];
 
@@ -30,6 +39,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if let Some(trace) = joined.trace {
         causes.extend(trace.waits.iter().filter_map(|wait| polling(joined, wait, mean)));
         causes.extend(trace.waits.iter().filter_map(|wait| given_up(joined, wait, mean)));
+        causes.extend(trace.waits.iter().filter_map(|wait| rescued(joined, wait, mean)));
         causes.extend(ticks(joined, mean));
     } else if causes.is_empty() {
         return Answer::Blind("trace");
@@ -48,7 +58,10 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     let set = is_set(joined, &wait.kind, count, operations);
     // So does the timer that ticks whether there are operations or not: under full load it hardly fires for each of them.
     let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= LOOKS;
-    (count >= LOOKS && share >= LEAST && often && !set).then(|| Cause {
+    // An upstream within the program that operations ask twice sleeps once for each question.
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let again = joined.asked(&wait.kind).is_some_and(|asked| wait.count as f64 >= LOOKS * asked);
+    (count >= LOOKS && share >= LEAST && often && again && !set).then(|| Cause {
         rule: SLUG,
         title: format!("{} sleeps {} again and again until what it waits for is there", culprit.function, time(each)),
         share,
@@ -91,6 +104,55 @@ fn given_up(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
                 time(each)
             ),
             format!("that is {} of the mean latency of {}", percent(share), time(mean)),
+        ],
+        refuted_by: "the latency would not follow the timeout".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// An operation that is told in no time what it waits for, or not at all, and then goes on when its timeout ends that.
+fn rescued(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
+    let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && site.beside_others)?;
+    let culprit = innermost(site).filter(|_| joined.serves(&wait.kind) && !site.own.is_empty())?;
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let length = |wait: &TraceWait| wait.total_s / wait.count.max(1) as f64;
+    let (each, share) = (length(wait), (wait.total_s / operations / mean).min(1.0));
+    // Who waits for an event that may come or not is told at any time until the timeout.
+    let told = |other: &&TraceWait| {
+        let same = |other: &TraceSite| other.own == site.own && TOLD.contains(&other.cause);
+        other.kind == wait.kind && other.site.as_ref().is_some_and(same) && other.longest_s <= IN_NO_TIME * each
+    };
+    let told = trace.waits.iter().find(|other| told(other) && other.count >= FEWEST)?;
+    let constant = wait.count >= FEWEST && wait.longest_s <= CONSTANT * each;
+    (constant && share >= LEAST).then(|| Cause {
+        rule: SLUG,
+        title: format!(
+            "{} is told within {} or waits for its timeout of {}",
+            culprit.function,
+            time(told.longest_s),
+            time(each)
+        ),
+        share,
+        evidence: vec![
+            format!(
+                "{} waits there were ended by whoever does what they are for, after {} on average and {} at most",
+                told.count,
+                time(length(told)),
+                time(told.longest_s)
+            ),
+            format!(
+                "{} were ended by nothing but their timeout of {}: {} of the mean latency of {}",
+                wait.count,
+                time(each),
+                percent(share),
+                time(mean)
+            ),
+            "a wake-up that comes between the look and the wait for it is lost".into(),
         ],
         refuted_by: "the latency would not follow the timeout".into(),
         next: joined.again("trace"),

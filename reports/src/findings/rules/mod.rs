@@ -1,6 +1,9 @@
 //! One mechanism a file.
 
 mod allocator_churn;
+mod behind_jobs;
+mod computing;
+mod connecting;
 mod latency_pinned;
 mod long_poll_cpu;
 mod never_answered;

@@ -1,7 +1,7 @@
 //! Tasks that are ready and not polled although no single poll is long: others are polled again and again before them.
 
 use crate::findings::Culprit;
-use crate::findings::cause::{Answer, Cause, at, percent, time};
+use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 
@@ -25,7 +25,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             continue;
         }
         let site = trace.waits.iter().find(|wait| wait.kind == other.name).and_then(|wait| wait.site.as_ref());
-        let culprit = site.and_then(|site| site.own.first()).map(at);
+        // Tasks that never wait are a crowd because of who spawns them.
+        let place = site.filter(|site| !site.own.is_empty()).or(other.spawned_at.as_ref());
+        let culprit = place.and_then(innermost);
         let culprit = culprit.unwrap_or_else(|| Culprit { function: other.name.clone(), ..Culprit::default() });
         causes.push(Cause {
             rule: SLUG,

@@ -5,8 +5,9 @@ use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, ENTERING};
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceSite, TraceWait};
 
+use super::computing;
+use super::connecting;
 use super::latency_pinned::{each_phase, is_set};
-use super::long_poll_cpu::OWN_WORK_S;
 
 pub(super) const SLUG: &str = "repeated-work";
 /// System calls of an operation from which they are many: one answer takes three to eight.
@@ -16,9 +17,11 @@ const WAKES: f64 = 25.0;
 /// Attempts that were given up, for each operation: one timer may as well be the time that its work takes.
 const GIVEN_UP: f64 = 1.7;
 /// Waits of an operation in one place from which they are round trips that could be one: a few are how protocols work.
-const ROUND_TRIPS: f64 = 5.0;
+pub(super) const ROUND_TRIPS: f64 = 5.0;
 /// CPU for an operation from which what is built for it counts, seconds; and the part of it that allocations must be.
-const BUILDS_S: f64 = 0.000_4;
+pub(super) const BUILDS_S: f64 = 0.000_4;
+/// From this on it is a long poll, whatever it builds, seconds.
+const STALLS_S: f64 = 0.005;
 const BUILDS: f64 = 0.15;
 /// CPU for each operation within one system call, at one place, from which that call is made many times: one call on a
 /// socket takes 2 to 20 µs, seconds.
@@ -26,7 +29,7 @@ const CALLING_S: f64 = 0.000_25;
 /// Part of the CPU that such a call must be where calls were not counted.
 const CALLING: f64 = 0.5;
 /// Part of the latency, or of the CPU, that it must be.
-const LEAST: f64 = 0.3;
+pub(super) const LEAST: f64 = 0.3;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.kernel.is_none() && joined.trace.is_none() {
@@ -37,8 +40,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(herd(joined));
     causes.extend(attempts(joined));
     causes.extend(round_trips(joined));
+    causes.extend(connecting::again(joined));
     causes.extend(same_work(joined));
-    if let Some(open) = in_a_row(joined).filter(|_| causes.is_empty()) {
+    let open = || in_a_row(joined).or_else(|| computing::of_threads(joined)).or_else(|| computing::of_tasks(joined));
+    if let Some(open) = causes.is_empty().then(open).flatten() {
         return open;
     }
     Answer::of(causes, || match calls(joined) {
@@ -136,6 +141,10 @@ fn herd(joined: &Joined<'_>) -> Option<Cause> {
     })?;
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name);
     let site = waits.max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref())?;
+    // Who waits for the network goes on with its own work each time.
+    if site.cause == TraceCause::Socket {
+        return None;
+    }
     // Everybody who listens to a broadcast gets what was sent.
     if site.cause == TraceCause::Channel && site.resource.contains("broadcast") {
         return None;
@@ -217,7 +226,9 @@ fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
         let set = match site.cause {
             TraceCause::Socket => true,
             // Who looks again and again whether somebody else is done has another mechanism.
-            TraceCause::Timer => is_set(joined, &wait.kind, count, operations) && site.own.len() > 1,
+            TraceCause::Timer => {
+                is_set(joined, &wait.kind, count, operations) && site.own.len() > 1 && is_in_a_row(joined, wait)
+            }
             _ => false,
         };
         let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
@@ -259,7 +270,7 @@ fn in_a_row(joined: &Joined<'_>) -> Option<Answer> {
         let (count, share) = each_operation(wait);
         let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
         let set = is_set(joined, &wait.kind, count, operations);
-        set && often && count >= ROUND_TRIPS && share >= LEAST && joined.serves(&wait.kind)
+        set && often && count >= ROUND_TRIPS && share >= LEAST && joined.serves(&wait.kind) && is_in_a_row(joined, wait)
     };
     let wait = trace.waits.iter().filter(in_a_row).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let place = wait.site.as_ref().and_then(innermost)?.sentence();
@@ -278,6 +289,13 @@ fn in_a_row(joined: &Joined<'_>) -> Option<Answer> {
     })
 }
 
+/// Whether a task waits there again and again for what it was asked once.
+fn is_in_a_row(joined: &Joined<'_>, wait: &TraceWait) -> bool {
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = wait.count as f64;
+    joined.asked(&wait.kind).is_some_and(|asked| count >= ROUND_TRIPS * asked)
+}
+
 /// Something is built anew by every operation, too short to be a stall, in one place.
 fn same_work(joined: &Joined<'_>) -> Option<Cause> {
     let work = own_work(joined)?;
@@ -290,7 +308,7 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
     let of_all: f64 = rows().map(|row| row.total_s).sum();
     let allocating = rows().map(|row| row.allocator_s).sum::<f64>() / of_all.max(1e-9);
     // Work without allocations may be what the operation is for; a structure that is built and dropped could have stayed.
-    if !(BUILDS_S..OWN_WORK_S).contains(&each) || work.per_op < 0.5 || allocating < BUILDS {
+    if !(BUILDS_S..STALLS_S).contains(&each) || work.per_op < 0.5 || allocating < BUILDS {
         return None;
     }
     (share >= LEAST && of_all >= 0.5 * cpu.total_s).then(|| Cause {
@@ -309,7 +327,8 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
         refuted_by: "its result would differ from operation to operation".into(),
         next: joined.again("cpu,trace"),
         proof: "cpu",
-        depth: 3,
+        // It says what the long poll at its place is made of.
+        depth: 4,
         foremost: false,
     })
 }
@@ -319,17 +338,17 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
 const DOMINANT: f64 = 0.5;
 
 /// What operations compute within long polls, and the innermost function that most of it lies in.
-struct Work<'a> {
-    culprit: Culprit,
+pub(super) struct Work<'a> {
+    pub(super) culprit: Culprit,
     /// CPU for each operation, seconds.
-    each_s: f64,
+    pub(super) each_s: f64,
     /// Polls for each operation.
-    per_op: f64,
+    pub(super) per_op: f64,
     /// Functions in which it is spent: that one and what it calls.
     functions: Vec<&'a str>,
 }
 
-fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
+pub(super) fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
     let operations = joined.traced_operations()?;
     let computes = |row: &&TracePolls| row.doing == TraceEndKind::Cpu && !row.blocking && joined.serves(&row.kind);
     let rows: Vec<&'a TracePolls> = joined.trace?.polls.iter().filter(computes).collect();

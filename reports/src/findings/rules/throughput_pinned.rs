@@ -37,7 +37,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             let share = match (pinned, queues) {
                 (true, _) => (each / latency).min(1.0),
                 // Who answers many at once, as a group commit does, makes everybody wait and nobody queue.
-                (false, true) if !joined.rises() => joined.part(beyond),
+                (false, true) if !joined.rises() && joined.is_idle_saturated() => joined.part(beyond),
                 (false, _) => 0.0,
             };
             let here = |case: &&TraceCase| {

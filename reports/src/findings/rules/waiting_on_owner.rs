@@ -5,13 +5,14 @@ use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, owner};
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceStep, TraceWait};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait};
 
+use super::behind_jobs;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 
 pub(super) const SLUG: &str = "waiting-on-owner";
 /// Waits of an operation shorter than this on average are no convoy, seconds.
-const LEAST_S: f64 = 0.000_3;
+pub(super) const LEAST_S: f64 = 0.000_3;
 /// Waits for each operation below which few are kept, and a limit is there to keep them.
 const LEAST_OFTEN: f64 = 0.1;
 /// Part of the latency under full load that waits for the owner must be.
@@ -23,7 +24,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let mut causes = of_tasks(joined);
     causes.extend(of_threads(joined));
-    Answer::of(causes, || "nobody waits for a lock or a permit for long".into())
+    causes.extend(behind_jobs::of_pool(joined));
+    Answer::of(causes, || "nobody waits for a lock, a permit or a thread of the blocking pool for long".into())
 }
 
 /// Waits for locks and permits of tokio.
@@ -137,22 +139,32 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     // work that is done for it.
     let told = joined.trace.is_none() && joined.is_pinned();
     let waits = |row: &&TracePolls| is_lock(row) || told && is_for_a_thread(row);
-    for row in rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits) {
+    let mut rows: Vec<&TracePolls> =
+        rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits).collect();
+    rows.sort_by_key(|row| !is_lock(row));
+    for row in rows {
         let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
-        let Some(holder) = row.holders.first() else { continue };
+        let Some(holder) = row.holders.iter().find(|holder| !is_idle(holder, waiter)) else { continue };
         // A poll that blocks is the deeper cause, and has a rule of its own.
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
             continue;
         }
         // Who waits to be told shares nothing with who tells, but perhaps the function that spawned both.
         let taken = if is_lock(row) { owner::common(&waiter.own, &holder.site.own) } else { None };
+        // Who tells late because it does its work under a lock that others wait for is late by that lock.
+        let stands_in = |known: &Culprit| holder.site.own.iter().any(|frame| frame.function == known.function);
+        let behind = || found.iter().find(|(known, _, lock, _)| *lock && stands_in(known));
+        let taken = if is_lock(row) { taken } else { behind().map(|(known, ..)| known.clone()) };
         let Some(culprit) = taken.or_else(|| holder.site.own.first().map(at)) else {
             continue;
         };
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
-        let each = operations.map_or(0.0, |operations| row.total_s / operations) + others;
+        let idle: f64 = row.holders.iter().filter(|holder| is_idle(holder, waiter)).map(|holder| holder.total_s).sum();
+        let all: f64 = row.holders.iter().map(|holder| holder.total_s).sum();
+        let kept_s = row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0);
+        let each = operations.map_or(0.0, |operations| kept_s / operations) + others;
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
         let told = format!(
             "{} waited {} in all {} at {place}; meanwhile {} {}",
@@ -164,7 +176,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         );
         match found.iter_mut().find(|(known, ..)| known.function == culprit.function) {
             Some((_, sum, lock, evidence)) => {
-                *sum += each;
+                // Who waits to be told waits through the same time as who waits for the lock.
+                *sum = if is_lock(row) { *sum + each } else { sum.max(each) };
                 *lock |= is_lock(row);
                 evidence.push(told);
             }
@@ -194,6 +207,17 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         })
     });
     causes.collect()
+}
+
+/// Calls in which a thread waits for what comes from outside.
+const OUTSIDE: &[&str] =
+    &["recvfrom", "recvmsg", "accept", "accept4", "epoll_wait", "epoll_pwait", "poll", "ppoll", "select"];
+
+/// Whether a thread only waited for somebody to ask: threads of a pool wait for each other in the lock of their queue, until a
+/// request comes. Who has a lock while it waits for the network took it in a function that others come through too.
+fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
+    let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
+    outside && owner::common(&waiter.own, &holder.site.own).is_none()
 }
 
 fn blocks_in_polls(joined: &Joined<'_>, who: &Culprit, call: &str) -> bool {

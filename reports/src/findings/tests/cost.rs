@@ -284,3 +284,69 @@ fn memory_that_is_a_part_of_what_is_built_anew_is_no_cause_of_its_own() {
     assert_eq!(of(0.4), [is("repeated-work", "app::build", 15)]);
     assert_eq!(of(0.8), [is("allocator-churn", "app::build", 15)]);
 }
+
+#[test]
+fn what_a_thread_computes_for_each_operation_is_left_open() {
+    let none = trace();
+    let kernel = kernel(|_| KernelSample::default());
+    let of = |per_op, base_s, trace| {
+        let (metrics, cpu) = (metrics(&[("cpu_per_op", per_op)]), spent(&[], 0.0));
+        let (cpu, metrics, kernel) = (Some(&cpu), Some(&metrics), Some(&kernel));
+        let explained = explain(&[Joined { cpu, metrics, kernel, trace, ..joined(&none, felt(base_s, 0.000_1)) }]);
+        assert_eq!(explained.findings, []);
+        explained.undecided.into_iter().map(|one| one.sentence).collect::<Vec<_>>()
+    };
+    let told = of(0.008, 0.009, None);
+    assert!(told[0].starts_with("each operation computes 8.00 ms in app::build (src/main.rs:15): 89 %"), "{told:?}");
+    assert_eq!(of(0.002, 0.003, None), [""; 0], "2 ms");
+    assert_eq!(of(0.008, 0.02, None), [""; 0], "less than half of what it takes");
+    assert_eq!(of(0.008, 0.009, Some(&none)), [""; 0], "of tasks the polls say it");
+}
+
+#[test]
+fn what_a_task_computes_for_each_operation_without_allocating_is_left_open() {
+    let of = |each_s: f64, base_s| {
+        let own = [("app::fmt", 26), ("app::state_of", 112), ("app::journalled", 105)];
+        let polls = vec![in_poll(TraceEndKind::Cpu, "", &own, 1000, 1000.0 * each_s)];
+        let trace = Trace { polls, ..trace() };
+        let (cpu, kernel) = (spent(&[], 0.0), kernel(|_| KernelSample::default()));
+        let explained =
+            explain(&[Joined { cpu: Some(&cpu), kernel: Some(&kernel), ..joined(&trace, felt(base_s, 0.000_1)) }]);
+        assert_eq!(explained.findings, []);
+        explained.undecided.into_iter().map(|one| one.sentence).collect::<Vec<_>>()
+    };
+    let told = of(0.000_7, 0.000_8);
+    assert!(
+        told[0].contains("in app::fmt (src/main.rs:26), called by app::state_of, app::journalled: 88 %"),
+        "{told:?}"
+    );
+    assert_eq!(of(0.000_3, 0.000_4), [""; 0], "0.3 ms");
+    assert_eq!(of(0.000_7, 0.002), [""; 0], "a third of what it takes");
+}
+
+#[test]
+fn connections_that_each_operation_opens_anew_are_held_against_who_opens_them() {
+    let of = |opened: u64, asked_s| {
+        let mut trace = trace();
+        let (ask, bill) = (("app::ask", 57), ("app::bill", 120));
+        let place = |resource: &str, own: &[(&str, u32)]| TraceSite {
+            resource: resource.into(),
+            ..site(TraceCause::Socket, own)
+        };
+        trace.waits.push(wait(SERVER, place("tokio::net::TcpStream::connect", &[ask, bill]), opened, 0.5, 0.001));
+        let read = place("tokio::io::ReadExact::poll", &[("app::exchange", 42), ask, bill]);
+        trace.waits.push(wait(SERVER, read, 4000, asked_s, 0.01));
+        found(&joined(&trace, felt(0.02, 0.000_1)))
+    };
+    assert_eq!(of(9000, 15.0), [is("repeated-work", "app::ask", 57)]);
+    assert_eq!(of(4000, 15.0), [], "a few connections");
+    assert_eq!(of(9000, 0.3), [], "a fifth of the latency");
+}
+
+#[test]
+fn who_goes_on_with_each_answer_is_no_herd() {
+    let mut asks = herd(30, "tokio::net::tcp::stream::TcpStream::poll_read");
+    asks.waits[1].site.as_mut().expect("a place").cause = TraceCause::Socket;
+    let findings = explain(&[joined(&asks, felt(0.001, 0.000_1))]).findings;
+    assert!(findings.iter().all(|finding| !finding.title.contains("wakes")), "{findings:?}");
+}

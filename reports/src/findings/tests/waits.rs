@@ -97,6 +97,57 @@ fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
     assert_eq!(of(TracePolls { site: Some(site), ..behind }), [], "it waits for bytes, not for a lock");
 }
 
+#[test]
+fn who_tells_late_because_of_a_lock_is_late_by_that_lock() {
+    let (print, work, run) = (("app::print", 25), ("app::work", 44), ("app::run", 9));
+    let stands = || TraceHolder {
+        doing: TraceEndKind::Blocked,
+        site: TraceSite { call: "clock_nanosleep".into(), ..site(TraceCause::Other, &[print, work, run]) },
+        total_s: 5.0,
+    };
+    let mut told = in_poll(TraceEndKind::Blocked, "futex", &[("app::sell", 91)], 1000, 9.0);
+    told.site.as_mut().expect("a place").cause = TraceCause::Notify;
+    told.holders = vec![stands()];
+    let mut behind = in_poll(TraceEndKind::Blocked, "futex", &[work, run], 1000, 8.0);
+    behind.site.as_mut().expect("a place").cause = TraceCause::Lock;
+    behind.holders = vec![stands()];
+    let kernel = kernel(|_| KernelSample::default());
+    let (levels, none) = (levels(), trace());
+    let of = |kept: Vec<TracePolls>| {
+        let threads = ThreadsRecord { kept, ..ThreadsRecord::default() };
+        let (trace, threads, kernel) = (None, Some(&threads), Some(&kernel));
+        found(&Joined { trace, threads, kernel, levels: &levels, ..joined(&none, felt(0.009, 0.008)) })
+    };
+    assert_eq!(of(vec![told.clone(), behind]), [is("waiting-on-owner", "app::work", 44)]);
+    assert_eq!(of(vec![told]), [is("waiting-on-owner", "app::print", 25)], "no lock is seen");
+}
+
+#[test]
+fn threads_of_a_pool_that_wait_for_a_request_in_the_lock_of_their_queue_are_idle() {
+    let (next, work) = (("app::next", 56), ("app::work", 60));
+    let holder = |call: &str, own: &[(&str, u32)], total_s| TraceHolder {
+        doing: TraceEndKind::Blocked,
+        site: TraceSite { call: call.into(), ..site(TraceCause::Other, own) },
+        total_s,
+    };
+    let kernel = kernel(|_| KernelSample::default());
+    let none = trace();
+    let of = |holders: Vec<TraceHolder>| {
+        let mut row = in_poll(TraceEndKind::Blocked, "futex", &[next, work], 700, 25.0);
+        row.holders = holders;
+        let threads = ThreadsRecord { kept: vec![row], ..ThreadsRecord::default() };
+        let (trace, threads, kernel) = (None, Some(&threads), Some(&kernel));
+        found(&Joined { trace, threads, kernel, ..joined(&none, felt(0.006, 0.005)) })
+    };
+    let request = |total_s| holder("recvfrom", &[("app::request", 36)], total_s);
+    let stamp = |total_s| holder("clock_nanosleep", &[("app::stamp", 62)], total_s);
+    assert_eq!(of(vec![request(24.3)]), []);
+    assert_eq!(of(vec![request(24.3), stamp(0.3)]), [], "hardly anybody has it");
+    assert_eq!(of(vec![request(12.0), stamp(12.0)]), [is("waiting-on-owner", "app::stamp", 62)]);
+    let query = holder("recvfrom", &[("app::read", 50), next, work], 24.0);
+    assert_eq!(of(vec![query]), [is("waiting-on-owner", "app::next", 56)], "it asks somebody while it has it");
+}
+
 /// One task that serves everybody, as the ladder shows it.
 fn in_turn(trace: &Trace, levels: &[LevelSummary], felt: Felt) -> Vec<(String, String, u32)> {
     let metrics = metrics(&[("capacity", 210.0)]);

@@ -1,0 +1,60 @@
+//! Most of what an operation takes is computed in one place. The source alone tells whether that is what it is for.
+
+use crate::findings::cause::{Answer, percent, time};
+use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, Culprit};
+
+use super::repeated_work::{BUILDS_S, own_work};
+
+/// CPU of an operation in one function from which a thread that serves it is said to compute, and its part of what the
+/// operation takes alone.
+const COMPUTES_S: f64 = 0.002_5;
+const COMPUTES: f64 = 0.5;
+/// Polls of each operation from which it is the work of every one.
+const EVERY: f64 = 0.5;
+/// Callers that are named.
+const CALLERS: usize = 4;
+
+/// Of threads of a program without tasks.
+pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Answer> {
+    let cpu = joined.cpu.filter(|_| joined.trace.is_none())?;
+    let mut sums: Vec<(&CpuRow, f64)> = Vec::new();
+    for row in cpu.rows.iter().filter(|row| !row.function.is_empty()) {
+        match sums.iter_mut().find(|(known, _)| known.function == row.function) {
+            Some((_, sum)) => *sum += row.total_s,
+            None => sums.push((row, row.total_s)),
+        }
+    }
+    let (row, sum) = sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let each = sum / cpu.total_s.max(1e-9) * joined.metric("cpu_per_op")?;
+    let part = each / joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0)?;
+    let place = Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
+    (each >= COMPUTES_S && part >= COMPUTES).then(|| open(joined, each, part, &place.sentence(), ""))
+}
+
+/// The same of tasks, in polls too short to be stalls.
+pub(super) fn of_tasks(joined: &Joined<'_>) -> Option<Answer> {
+    let (trace, work) = (joined.trace?, own_work(joined)?);
+    let part = work.each_s / joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0)?;
+    let mut stacks = trace.polls.iter().filter_map(|row| row.site.as_ref()).map(|site| site.own.as_slice());
+    let called = stacks.find_map(|own| {
+        let at = own.iter().position(|frame| frame.function == work.culprit.function)?;
+        Some(own[at + 1..].iter().map(|frame| frame.function.as_str()).take(CALLERS).collect::<Vec<_>>())
+    })?;
+    let callers = if called.is_empty() { String::new() } else { format!(", called by {}", called.join(", ")) };
+    (work.per_op >= EVERY && work.each_s >= BUILDS_S && part >= COMPUTES)
+        .then(|| open(joined, work.each_s, part, &work.culprit.sentence(), &callers))
+}
+
+fn open(joined: &Joined<'_>, each: f64, part: f64, place: &str, callers: &str) -> Answer {
+    Answer::Open {
+        sentence: format!(
+            "each operation computes {} in {place}{callers}: {} of what it takes alone. Where that is what it is for, more \
+             CPUs or less work help; where it grows with the data, or its result could be kept or is not needed, it is work \
+             that repeats itself",
+            time(each),
+            percent(part.min(1.0)),
+        ),
+        experiment: joined.again("cpu,wait,trace"),
+    }
+}

@@ -1,0 +1,107 @@
+//! Jobs behind those of others, wake-ups that a timeout stands in for, and queues for want of CPUs.
+
+use super::*;
+
+const OTHERS: &str = "app::warm";
+
+/// Operations whose short jobs wait for a thread of the blocking pool on which jobs of another kind sleep.
+fn pool(jobs: u64, each_s: f64, own_s: f64) -> Trace {
+    let mut trace = trace();
+    let (waiter, keeper) = ([("app::parse", 70), ("app::serve", 9)], [("app::pause", 110), (OTHERS, 93)]);
+    let join = site(TraceCause::Join, &waiter);
+    trace.waits.push(wait(SERVER, join.clone(), 1000, 16.0, 0.06));
+    let kind = |name: &str, polls: u64, each_s| TraceKind {
+        name: name.into(),
+        blocking: true,
+        polls,
+        busy_s: polls as f64 * each_s,
+        ..TraceKind::default()
+    };
+    trace.kinds.extend([kind(OTHERS, jobs, each_s), kind("app::parse", 1000, own_s)]);
+    let kept = in_poll(TraceEndKind::Blocked, "clock_nanosleep", &keeper, jobs, jobs as f64 * each_s);
+    trace.polls = vec![TracePolls { blocking: true, kind: OTHERS.into(), ..kept }];
+    let first = TraceLink {
+        kind: SERVER.into(),
+        step: TraceStep::Waited,
+        length_s: 0.06,
+        site: Some(join),
+        ..TraceLink::default()
+    };
+    let end = TraceEnd { kind: TraceEndKind::Thread, site: trace.polls[0].site.clone(), ..TraceEnd::default() };
+    trace.cases = vec![TraceCase {
+        what: TraceWhat::Wait,
+        kind: SERVER.into(),
+        length_s: 0.06,
+        links: vec![first],
+        end,
+        ..<_>::default()
+    }];
+    trace
+}
+
+#[test]
+fn a_pool_that_others_fill_is_held_against_what_their_jobs_do_there() {
+    let of = |trace: &Trace| found(&joined(trace, felt(0.000_3, 0.012)));
+    let pause = [is("waiting-on-owner", "app::pause", 110)];
+    assert_eq!(of(&pool(600, 0.06, 0.000_02)), pause);
+    assert_eq!(of(&pool(300, 0.012, 0.000_02)), pause, "shorter than the wait, and too few to be what it is for");
+    assert_eq!(of(&pool(600, 0.06, 0.012)), [], "its own job takes most of it");
+    assert_eq!(of(&pool(1000, 0.015, 0.000_02)), [], "it may wait for that very job");
+    let mut short = pool(600, 0.06, 0.000_02);
+    short.waits[1].total_s = 0.2;
+    assert_eq!(of(&short), [], "0.2 ms each");
+    let mut workers = pool(600, 0.06, 0.000_02);
+    workers.polls[0].blocking = false;
+    workers.polls[0].kind = "app::beside".into();
+    assert!(of(&workers).iter().all(|(rule, ..)| rule != "waiting-on-owner"), "no thread of the pool is kept");
+}
+
+/// Waits at one place: those that somebody ends, and those that the timeout beside them does.
+fn timed(told: (u64, f64), timeout: (u64, f64, f64)) -> Trace {
+    let mut trace = trace();
+    let at = |cause| TraceSite { beside_others: true, ..site(cause, &[("app::fresh", 115), ("app::serve", 9)]) };
+    trace.waits.push(wait(SERVER, at(TraceCause::Notify), told.0, told.0 as f64 * 0.003, told.1));
+    trace.waits.push(wait(SERVER, at(TraceCause::Timer), timeout.0, timeout.1, timeout.2));
+    trace
+}
+
+#[test]
+fn who_is_told_at_once_or_never_has_lost_a_wake_up() {
+    let of = |trace: &Trace| found(&joined(trace, felt(0.006, 0.06)));
+    let fresh = [is("latency-pinned", "app::fresh", 115)];
+    assert_eq!(of(&timed((650, 0.008), (350, 63.0, 0.19))), fresh);
+    assert_eq!(of(&timed((650, 0.15), (350, 63.0, 0.19))), [], "some are told late: an event comes when it comes");
+    assert_eq!(of(&timed((2, 0.008), (350, 63.0, 0.19))), [], "hardly anybody is told");
+    assert_eq!(of(&timed((650, 0.008), (350, 63.0, 0.5))), [], "no constant");
+    assert_eq!(of(&timed((950, 0.008), (50, 9.0, 0.19))), [], "an eighth of the latency");
+}
+
+#[test]
+fn a_queue_for_want_of_cpus_is_no_server_in_turn() {
+    let trace = behind_a_task(1000);
+    let level = |concurrency, throughput| LevelSummary { concurrency, throughput, p50: Some(0.005), ..<_>::default() };
+    let levels = [level(1, 200.0), level(16, 210.0)];
+    let of = |cpu_per_op| {
+        let named = [("capacity", 210.0), ("cpu_per_op", cpu_per_op)];
+        let metrics = named.map(|(name, value)| (name.to_owned(), MetricValue { value, unit: String::new() })).into();
+        found(&Joined { levels: &levels, metrics: Some(&metrics), ..joined(&trace, felt(0.005, 0.010)) })
+    };
+    assert_eq!(of(0.001), [is("throughput-pinned", "app::clerk", 37)]);
+    assert_eq!(of(0.008), []);
+}
+
+#[test]
+fn an_upstream_within_the_program_takes_its_time_for_each_question() {
+    let of = |asked: u64| {
+        let mut trace = trace();
+        let upstream = "app::upstream";
+        trace.waits.push(wait(upstream, site(TraceCause::Socket, &[("app::upstream", 40)]), asked, 9.0, 0.1));
+        trace.waits.push(wait(upstream, site(TraceCause::Timer, &[("app::upstream", 41)]), 2000, 18.0, 0.012));
+        let job =
+            TraceKind { name: "app::job".into(), spawned: 1000, finished: 1000, polls: 2000, ..TraceKind::default() };
+        trace.kinds.push(job);
+        found(&joined(&trace, felt(0.02, 0.000_1)))
+    };
+    assert_eq!(of(2000), [], "each operation asks twice");
+    assert_eq!(of(1000), [is("latency-pinned", "app::upstream", 41)], "asked once it sleeps twice");
+}
