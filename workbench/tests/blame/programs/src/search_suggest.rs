@@ -16,7 +16,7 @@ use crate::Twin;
 
 const STEMS: [&str; 12] =
     ["lamp", "table", "chair", "shelf", "carpet", "mirror", "curtain", "pillow", "basket", "drawer", "bench", "stool"];
-const ENDINGS: usize = 700;
+const ENDINGS: usize = 4_000;
 
 /// A normalised word. Its hash is said by `twin`.
 #[derive(Clone)]

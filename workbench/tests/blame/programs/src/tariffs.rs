@@ -28,7 +28,7 @@ impl Table {
             let mut fields = line.split(';').map(str::trim);
             let (Some(from), Some(to), Some(cents)) = (fields.next(), fields.next(), fields.next()) else { continue };
             if let (Ok(from), Ok(to), Ok(cents)) = (from.parse(), to.parse(), cents.parse()) {
-                self.cents.insert((from, to), cents);
+                self.cents.insert((from, to), cents); // guilty
             }
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 use crate::Twin;
 
 const SUBSCRIBERS: usize = 24;
-const ATTACHMENT: usize = 400 * 1024;
+const ATTACHMENT: usize = 2 * 1024 * 1024;
 
 /// What an event carries.
 enum Body {
