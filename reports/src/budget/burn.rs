@@ -8,7 +8,8 @@ use crate::stats::{Clustered, Counted};
 ///
 /// The interval is the exact binomial one over all operations. Where bad operations come in bursts, trials differ by more
 /// than chance allows; it then counts operations ÷ design effect ([`Clustered`]), since a stall that hits a hundred
-/// operations is one misfortune and not a hundred.
+/// operations is one misfortune and not a hundred. Where none is bad nothing tells how they come: they are taken as
+/// independent, and bursts so rare that a run sees none stay unseen ([`Clustered::interval`] has figures).
 pub fn judge(slo: &Slo, variants: &[(String, u32)], counts: &[SloCount]) -> Vec<BurnRate> {
     variants
         .iter()

@@ -151,6 +151,17 @@ pub enum HistoryError {
         /// Metric.
         metric: String,
     },
+    /// Gates alone measured it: each says how two programs differ, and none of them what all the others are set against.
+    #[error(
+        "only gates measured `{variant}` of `{scenario}`: a history needs a run as its reference (`workbench run {scenario} \
+         --variant {variant} --save-as NAME`); gates against that program join it"
+    )]
+    OnlyGates {
+        /// Scenario.
+        scenario: String,
+        /// Variant.
+        variant: String,
+    },
     /// The reference is none of the runs that could be one.
     #[error("run {run} cannot be the reference: {why}")]
     Reference {
@@ -208,11 +219,7 @@ pub fn history(heads: &[RunHead], query: &Query, now: &str) -> Result<History, H
         // The oldest that the latest may be compared with.
         None => {
             let first = measured.iter().find(|head| has(head) && incomparable(head, latest).is_none());
-            first.copied().ok_or_else(|| HistoryError::NoValues {
-                scenario: scenario.clone(),
-                variant: variant.clone(),
-                metric: about.name.to_owned(),
-            })?
+            first.copied().ok_or_else(|| no_reference(&measured, &variant, about.name))?
         }
     };
     let Some((reference_value, reference_error, reference_binary)) = value(reference, &variant, about.name) else {
@@ -274,6 +281,17 @@ pub fn history(heads: &[RunHead], query: &Query, now: &str) -> Result<History, H
         notes,
         reruns: Vec::new(),
     })
+}
+
+/// Why no run can be the reference.
+fn no_reference(measured: &[&RunHead], variant: &str, metric: &str) -> HistoryError {
+    let scenario = measured.first().map(|head| head.scenario.clone()).unwrap_or_default();
+    let variant = variant.to_owned();
+    let ran = |head: &&&RunHead| head.gate.is_none() && head.variants.iter().any(|one| one.name == variant);
+    if !measured.iter().any(|head| ran(&head)) {
+        return HistoryError::OnlyGates { scenario, variant };
+    }
+    HistoryError::NoValues { scenario, variant, metric: metric.to_owned() }
 }
 
 fn variant(measured: &[&RunHead], query: &Query, scenario: &str) -> Result<String, HistoryError> {

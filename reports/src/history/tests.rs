@@ -85,6 +85,11 @@ fn a_gate_against_the_reference_gives_a_paired_point() {
     });
     let last = history(&heads, &query(), "").unwrap().points.pop().unwrap();
     assert_eq!((last.paired, last.log_ratio, last.error, last.binary.as_str()), (true, 0.09, Some(0.004), "b27"));
+    // A folder of gates alone has nothing to set them against, and says what it lacks.
+    insta::assert_snapshot!(
+        super::history(&heads[27..], &query(), "").unwrap_err(),
+        @"only gates measured `fixed` of `lab`: a history needs a run as its reference (`workbench run lab --variant fixed --save-as NAME`); gates against that program join it"
+    );
     // Against another base it says nothing of the reference.
     heads[27].gate.as_mut().unwrap().base = "b3".into();
     assert_eq!(history(&heads, &query(), "").unwrap().points.len(), 27);

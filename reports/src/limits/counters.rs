@@ -97,8 +97,10 @@ pub(super) fn judge(
         return Err(why);
     }
     let [base_sum, candidate_sum] = [&before, &after].map(|side| Clustered::of(side));
-    let of =
-        |side: Clustered, trials: usize| format!("{} in {} operations of {trials} trials", side.events, side.exposure);
+    let of = |side: Clustered, trials: usize| {
+        let noun = if trials == 1 { "trial" } else { "trials" };
+        format!("{} in {} operations of {trials} {noun}", side.events, side.exposure)
+    };
     match limit.bound {
         Bound::Value(bound) => {
             let slots = |one: &Counted| Counted { exposure: one.exposure * SLOTS, ..*one };

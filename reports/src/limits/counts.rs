@@ -86,7 +86,11 @@ pub(super) fn share(
 }
 
 /// What a reader must know of operations that fail together: ``, in bursts: 12 trials differ 8.2 times as much as chance``.
+/// What never happened shows no bursts: its bounds take operations as independent, and say so.
 fn bursts(sides: &[Clustered], trials: usize) -> String {
+    if sides.iter().all(|side| side.events == 0) {
+        return "; bursts rarer than one a run are not ruled out".to_owned();
+    }
     let most = sides.iter().map(|side| side.design_effect).fold(0.0, f64::max);
     // Twice is what a dozen trials of independent operations reach once in fifty times.
     if most < 2.0 {
@@ -195,6 +199,12 @@ fn by_trial(trials: &[&TrialRecord], metric: &str) -> Vec<Counted> {
         Counted { events: events.sum(), exposure }
     };
     trials.iter().map(counted).collect()
+}
+
+/// Whether there are trials, and none of them had an operation in its open loop.
+pub(super) fn nothing_sent(trials: &[&TrialRecord]) -> bool {
+    let sent = |trial: &&TrialRecord| trial.operations.iter().any(|one| one.scheduled > 0);
+    !trials.is_empty() && !trials.iter().any(sent)
 }
 
 /// The trial that counted most (least, where a limit is a lower end).

@@ -115,6 +115,7 @@ impl Judge {
         for index in 0..self.cells.len() {
             let verdict = match self.cells[index].how {
                 How::Sequential { .. } => self.look(index),
+                How::Counted | How::EachTrial if self.nothing_to_count(index) => Some(LimitVerdict::NotComparable),
                 How::Counted => self.count_operations(index, false).map(|(verdict, _)| verdict),
                 How::EachTrial => self.count_each(index, false),
                 How::FromEvidence => None,
@@ -249,6 +250,16 @@ impl Judge {
         none(&cell.candidate) && (matches!(cell.limit.bound, Bound::Value(_)) || none(&self.base))
     }
 
+    /// Whether trials ended well and had no operations that could have failed.
+    fn nothing_to_count(&self, index: usize) -> bool {
+        let cell = &self.cells[index];
+        if cell.how == How::EachTrial {
+            return self.absent(cell);
+        }
+        let nothing = |variant: &str| counts::nothing_sent(&well_ended(&self.trials, variant));
+        nothing(&cell.candidate) || (matches!(cell.limit.bound, Bound::Change(_)) && nothing(&self.base))
+    }
+
     /// Whether an interval of differences lies on the side that the limit allows.
     fn inside(&self, cell: &Cell, (low, high): (f64, f64)) -> bool {
         let bound = edge(&cell.limit);
@@ -264,6 +275,11 @@ impl Judge {
         let cell = &self.cells[index];
         let mut outcome = self.blank(cell);
         let counted = match cell.how {
+            How::Counted | How::EachTrial if self.nothing_to_count(index) => {
+                outcome.verdict = LimitVerdict::NotComparable;
+                outcome.why = Some("no operation was sent in an open loop: there is nothing to count".to_owned());
+                None
+            }
             How::Sequential { member, .. } => {
                 let conclusion = conclusions.get(member).and_then(Option::as_ref);
                 self.measured(cell, member, conclusion, (self.decided[index], last), &mut outcome);

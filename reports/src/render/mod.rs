@@ -22,6 +22,8 @@ pub mod markdown;
 mod movers;
 mod number;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod schema;
 mod slo;
 mod stalls;

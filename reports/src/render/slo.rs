@@ -44,6 +44,10 @@ pub(crate) fn sentence(slo: &Slo, burn: &BurnRate) -> String {
             number::count(burn.slow as f64),
         ));
     }
+    if burn.operations > 0 && burn.failed + burn.slow == 0 {
+        // Bounds of what never happened take operations as independent.
+        said.push_str("; bursts rarer than one a run are not ruled out");
+    }
     if burn.design_effect > 1.5 {
         said.push_str(&format!(
             "; bad ones come in bursts (trials differ {} times as much as chance has it), which the interval allows for",

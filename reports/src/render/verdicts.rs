@@ -15,7 +15,7 @@ fn summary() -> RunSummary {
 }
 
 /// What a gate of these limits comes to over a simulated candidate that spends `ratio` times the CPU of its base.
-fn gate(verdict: GateVerdict, texts: &[&str], pairs: u32, ratio: f64, stopped: Stopped) -> GateOutcome {
+pub(super) fn gate(verdict: GateVerdict, texts: &[&str], pairs: u32, ratio: f64, stopped: Stopped) -> GateOutcome {
     let limits: Vec<Limit> = texts.iter().map(|text| parse(text).unwrap()).collect();
     let mut judge = Judge::new(&limits, "base", &["new".to_owned()], 32, crate::stats::GATE_ALPHA).unwrap();
     let plan = fixture::plan(&["base", "new"], pairs);
@@ -202,6 +202,12 @@ fn a_history_in_the_terminal() {
       not measured side by side: the program of 20260107-000000-lab-abcd was not kept
     note: not comparable, left out: 2 that were built with profile `dev`
     ");
+}
+
+#[test]
+fn a_history_as_a_page() {
+    let (history, next) = a_history(Vec::new());
+    insta::assert_snapshot!(super::pages::words(&super::html::history(&history, &next)));
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub enum ReplayError {
         labels: String,
     },
     /// Too few blocks.
-    #[error("{file}: {found} blocks hold {what}, at least {needed} are needed")]
+    #[error("{file}: {found} {} {what}, at least {needed} are needed", if *found == 1 { "block holds" } else { "blocks hold" })]
     Blocks {
         /// Path.
         file: String,

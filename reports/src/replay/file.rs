@@ -1,4 +1,4 @@
-//! Comma-separated tables, compressed or not.
+//! Tables separated by commas, semicolons or tabs, compressed or not.
 
 use std::io::Read;
 use std::path::Path;
@@ -40,17 +40,22 @@ impl Table {
 
     pub(super) fn parse(file: String, text: &str) -> Result<Self, ReplayError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+        // Remarks stand in lines of their own.
+        let told = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
+        let mut lines = (1..).zip(text.lines()).filter(|(_, line)| told(line));
         let Some((_, header)) = lines.next() else {
             return Err(ReplayError::Empty { file });
         };
-        let columns = fields(header);
+        let count = |separator: &char| header.matches(*separator).count();
+        // The last of those that stand equally often.
+        let separator = [';', '\t', ','].into_iter().max_by_key(count).unwrap_or(',');
+        let columns = fields(header, separator);
         for (position, column) in columns.iter().enumerate() {
             if columns[..position].contains(column) {
                 return Err(ReplayError::Twice { file, column: column.clone() });
             }
         }
-        let lines: Vec<(usize, Vec<String>)> = lines.map(|(number, line)| (number, fields(line))).collect();
+        let lines: Vec<(usize, Vec<String>)> = lines.map(|(number, line)| (number, fields(line, separator))).collect();
         if lines.is_empty() {
             return Err(ReplayError::Empty { file });
         }
@@ -60,9 +65,10 @@ impl Table {
         Ok(Self { file, columns, lines })
     }
 
-    /// Position of a column.
+    /// Position of a column, by its very name or else in other cases of letters.
     pub(super) fn position(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|name| name == column)
+        let exact = self.columns.iter().position(|name| name == column);
+        exact.or_else(|| self.columns.iter().position(|name| name.eq_ignore_ascii_case(column)))
     }
 
     /// A number, `None` for an empty field or one that says it is none.
@@ -80,8 +86,8 @@ impl Table {
     }
 }
 
-/// Fields of a line; quotes hold commas, two quotes within them are one (RFC 4180, without line ends in fields).
-fn fields(line: &str) -> Vec<String> {
+/// Fields of a line; quotes hold separators, two quotes within them are one (RFC 4180, without line ends in fields).
+fn fields(line: &str, separator: char) -> Vec<String> {
     let mut fields = vec![String::new()];
     let (mut quoted, mut characters) = (false, line.chars().peekable());
     while let Some(character) = characters.next() {
@@ -92,7 +98,7 @@ fn fields(line: &str) -> Vec<String> {
                 fields[last].push('"');
             }
             '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
+            other if other == separator && !quoted => fields.push(String::new()),
             other => fields[last].push(other),
         }
     }
@@ -105,7 +111,8 @@ mod tests {
 
     #[test]
     fn quotes_hold_commas() {
-        assert_eq!(fields(r#"a, "b,c" ,"d""e","#), ["a", "b,c", "d\"e", ""]);
-        assert_eq!(fields(""), [""]);
+        assert_eq!(fields(r#"a, "b,c" ,"d""e","#, ','), ["a", "b,c", "d\"e", ""]);
+        assert_eq!(fields("a;1,5;\"b;c\"", ';'), ["a", "1,5", "b;c"]);
+        assert_eq!(fields("", ','), [""]);
     }
 }

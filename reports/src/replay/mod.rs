@@ -53,7 +53,7 @@ impl Default for Options {
             metric: None,
             base: Vec::new(),
             budgets: Vec::new(),
-            swaps: 20_000,
+            swaps: 40_000,
             resamples: 2_000,
             margin: None,
             least_effect: 0.0,

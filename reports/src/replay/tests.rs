@@ -5,6 +5,8 @@ use insta::assert_snapshot;
 use super::file::Table;
 use super::*;
 
+mod noise;
+
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/inter.csv.gz");
 
 /// Few swaps and resamples: the program runs many.
@@ -127,6 +129,33 @@ fn the_base_is_found_by_what_it_is_called() {
     assert_eq!(base(&[("c1", 1.0), ("c2", 1.0), ("d", 1.1)]), ["c1", "c2"]);
     // One letter goes before a word: somebody chose it for this.
     assert_eq!(base(&[("A", 1.0), ("base", 1.0)]), ["A"]);
+}
+
+/// As spreadsheets and other people's scripts write them.
+#[test]
+fn tables_come_in_other_clothes() {
+    let plain = table(9, &[("A1", 1.0), ("A2", 1.0), ("B", 0.9)]);
+    let layout = |text: &str| {
+        let layout = parsed(text, &Options::default()).unwrap().layout;
+        (layout.blocks, layout.trials, layout.candidates)
+    };
+    let expected = (9, 27, vec!["B".to_owned()]);
+    for text in [
+        plain.replace(',', ";"),
+        plain.replace(',', "\t"),
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}{plain}"),
+        format!("# of a Tuesday\n\n{plain}"),
+        plain.replacen("block", "Block", 1).replacen("label", "LABEL", 1),
+        plain.replace(',', " , "),
+    ] {
+        assert_eq!(layout(&text), expected, "{text}");
+    }
+    // What is a gain is found as one.
+    let options = Options { budgets: vec![8], swaps: 10, resamples: 10, rules: vec![Rule::Gate], ..Options::default() };
+    let told = text(&replay(&parsed(&plain, &options).unwrap(), &options).unwrap());
+    let gate = told.lines().skip_while(|line| !line.contains("B, as better")).nth(1).unwrap();
+    assert!(gate.contains("100.0 (8)"), "{told}");
 }
 
 #[test]

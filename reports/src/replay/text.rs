@@ -48,25 +48,26 @@ pub fn text(replay: &Replay) -> String {
         &format!("\nFound, % of {resamples} resamples flagged as worse; ours with the mean number of pairs it took\n");
     let mut subject = None;
     for row in &replay.found {
+        let better = gains(replay, &row.subject);
         if subject != Some(&row.subject) {
             subject = Some(&row.subject);
-            text += &head_of(&printable(&row.subject), replay);
+            let direction = if better { ", as better" } else { "" };
+            text += &head_of(&format!("{}{direction}", printable(&row.subject)), replay);
         }
-        text += &line(row.rule.words(), row, |cell| match row.rule {
-            Rule::Gate => format!("{:.1} ({:.0})", cell.found * 100.0, cell.mean_pairs),
-            _ => format!("{:.1}", cell.found * 100.0),
+        text += &line(row.rule.words(), row, |cell| {
+            let found = if better { percent(cell.improved, cell.runs) } else { cell.found * 100.0 };
+            match row.rule {
+                Rule::Gate => format!("{found:.1} ({:.0})", cell.mean_pairs),
+                _ => format!("{found:.1}"),
+            }
         });
     }
     text += "\nVerdicts of workbench gate, %: regressed/improved/same/cannot_tell\n";
     text += &head(replay);
     for row in replay.false_alarms.iter().chain(&replay.found).filter(|row| row.rule == Rule::Gate) {
         text += &line(&printable(&row.subject), row, |cell| {
-            let percent = |count: u64| {
-                #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-                let part = count as f64 / cell.runs.max(1) as f64;
-                format!("{:.0}", part * 100.0)
-            };
-            [cell.regressed, cell.improved, cell.same, cell.cannot_tell].map(percent).join("/")
+            let of = |count: u64| format!("{:.0}", percent(count, cell.runs));
+            [cell.regressed, cell.improved, cell.same, cell.cannot_tell].map(of).join("/")
         });
     }
     text
@@ -91,6 +92,17 @@ fn line(name: &str, row: &Row, figure: impl Fn(&Cell) -> String) -> String {
         text += &format!("{figure:>FIGURE$}");
     }
     text + "\n"
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn percent(count: u64, of: u64) -> f64 {
+    100.0 * count as f64 / of.max(1) as f64
+}
+
+/// Whether a candidate is better than the base over all blocks, by its whole interval.
+fn gains(replay: &Replay, subject: &str) -> bool {
+    let effect = replay.effects.iter().find(|effect| effect.label == subject);
+    effect.is_some_and(|effect| if replay.layout.higher_is_better { effect.low > 1.0 } else { effect.high < 1.0 })
 }
 
 /// `+5.9 %` for 1.059.

@@ -1,15 +1,13 @@
 //! Hodges–Lehmann estimate and the interval that inverts the signed-rank test (Hollander and Wolfe 1973, §3.2 and 3.3).
 
 use super::signed_rank::critical;
-use super::spread::median;
 
 /// Median of the Walsh averages (the means of all pairs, each value with itself too). `None` for no differences or one
 /// that is not finite.
 pub fn hodges_lehmann(differences: &[f64]) -> Option<f64> {
-    if differences.iter().any(|difference| !difference.is_finite()) {
-        return None;
-    }
-    median(&walsh(differences))
+    let averages = Walsh::of(differences)?;
+    let middle = averages.count().checked_sub(1)?;
+    Some(averages.at(middle / 2)?.midpoint(averages.at(middle.div_ceil(2))?))
 }
 
 /// Interval of the centre of symmetry at confidence `level` (0.95): every centre that the two-sided test would not
@@ -18,12 +16,12 @@ pub fn hodges_lehmann(differences: &[f64]) -> Option<f64> {
 /// `None` where the differences are too few for the level (fewer than 6 at 95 %, fewer than 5 at 90 %), or one is not
 /// finite, or the level is not between 0 and 1.
 pub fn interval(differences: &[f64], level: f64) -> Option<(f64, f64)> {
-    if !(0.0 < level && level < 1.0) || differences.iter().any(|difference| !difference.is_finite()) {
+    if !(0.0 < level && level < 1.0) {
         return None;
     }
+    let averages = Walsh::of(differences)?;
     let rejected = critical(differences.len(), 1.0 - level)?;
-    let averages = walsh(differences);
-    Some((*averages.get(rejected)?, *averages.get(averages.len().checked_sub(rejected + 1)?)?))
+    Some((averages.at(rejected)?, averages.at(averages.count().checked_sub(rejected + 1)?)?))
 }
 
 /// Two one-sided tests: true where the `1 − 2·alpha` interval lies within ±`margin`, so that a true centre beyond it
@@ -32,13 +30,66 @@ pub fn equivalent(differences: &[f64], margin: f64, alpha: f64) -> bool {
     interval(differences, 1.0 - 2.0 * alpha).is_some_and(|(low, high)| -margin <= low && high <= margin)
 }
 
-fn walsh(differences: &[f64]) -> Vec<f64> {
-    let mut averages = Vec::with_capacity(differences.len() * (differences.len() + 1) / 2);
-    for (position, first) in differences.iter().enumerate() {
-        averages.extend(differences[position..].iter().map(|second| first.midpoint(*second)));
+/// The Walsh averages of some values, of which there are too many to write down where a file holds thousands of pairs.
+struct Walsh {
+    /// Rising.
+    values: Vec<f64>,
+}
+
+impl Walsh {
+    /// `None` where a value is not finite.
+    fn of(values: &[f64]) -> Option<Self> {
+        if values.iter().any(|value| !value.is_finite()) {
+            return None;
+        }
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        Some(Self { values })
     }
-    averages.sort_by(f64::total_cmp);
-    averages
+
+    fn count(&self) -> usize {
+        self.values.len() * (self.values.len() + 1) / 2
+    }
+
+    /// The average that `rank` others come before: by halving the floating-point numbers between the least and the largest
+    /// until one of them is the least with enough averages up to it, which is then itself an average.
+    fn at(&self, rank: usize) -> Option<f64> {
+        if rank >= self.count() {
+            return None;
+        }
+        let (mut low, mut high) = (ordered(*self.values.first()?), ordered(*self.values.last()?));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.up_to(unordered(middle)) > rank { high = middle } else { low = middle + 1 }
+        }
+        // Not −0, which would be printed as such.
+        Some(unordered(low) + 0.0)
+    }
+
+    /// Averages of at most `limit`: the larger partner moves down as the smaller moves up.
+    fn up_to(&self, limit: f64) -> usize {
+        let (mut count, mut end) = (0, self.values.len());
+        for (start, smaller) in self.values.iter().enumerate() {
+            while end > start && smaller.midpoint(self.values[end - 1]) > limit {
+                end -= 1;
+            }
+            if end <= start {
+                break;
+            }
+            count += end - start;
+        }
+        count
+    }
+}
+
+/// A finite number's place among all of them: whole numbers in the order of [`f64::total_cmp`].
+fn ordered(number: f64) -> u64 {
+    let bits = number.to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+fn unordered(place: u64) -> f64 {
+    f64::from_bits(if place >> 63 == 1 { place & !(1 << 63) } else { !place })
 }
 
 #[cfg(test)]
@@ -80,6 +131,38 @@ mod tests {
         assert!(!equivalent(&tight[..4], 0.02, 0.05), "four pairs show nothing");
         let shifted: Vec<f64> = tight.iter().map(|value| value + 0.03).collect();
         assert!(!equivalent(&shifted, 0.02, 0.05));
+    }
+
+    /// Against all averages written down and sorted; with ties, zeros of both signs and both ends of the scale.
+    #[test]
+    fn averages_are_found_without_writing_them_down() {
+        let written = |values: &[f64]| {
+            let mut all = Vec::new();
+            for (position, first) in values.iter().enumerate() {
+                all.extend(values[position..].iter().map(|second| first.midpoint(*second)));
+            }
+            all.sort_by(f64::total_cmp);
+            all
+        };
+        let scattered: Vec<f64> = (0..41).map(|i| f64::from(i * 17 % 41) / 7.0 - 3.0).collect();
+        let tied: Vec<f64> = (0..20).map(|i| f64::from(i % 3) - 1.0).collect();
+        for values in [scattered, tied, vec![0.0, -0.0, 1e-310, -1e300, 1e300], vec![-2.0], vec![]] {
+            let (found, all) = (Walsh::of(&values).unwrap(), written(&values));
+            assert_eq!(found.count(), all.len());
+            for (rank, average) in all.iter().enumerate() {
+                assert_eq!(found.at(rank).unwrap(), *average, "{rank} of {values:?}");
+            }
+            assert_eq!(found.at(all.len()), None);
+        }
+    }
+
+    /// Twelve thousand pairs have 72 million averages.
+    #[test]
+    fn many_differences_take_little() {
+        let many: Vec<f64> = (0..12_000).map(|i| f64::from(i * 7_919 % 12_000) / 12_000.0).collect();
+        assert!((hodges_lehmann(&many).unwrap() - 0.499_958).abs() < 1e-5);
+        let (low, high) = interval(&many, 0.95).unwrap();
+        assert!(low > 0.49 && high < 0.51, "{low} {high}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) fn man(flags: &Man) -> anyhow::Result<Exit> {
         }
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(command()).render(&mut page)?;
+            clap_mangen::Man::new(described()).render(&mut page)?;
             ui::result(&String::from_utf8_lossy(&page))?;
         }
     }
@@ -42,7 +42,7 @@ pub(super) fn man(flags: &Man) -> anyhow::Result<Exit> {
 }
 
 fn pages(folder: &Path) -> std::io::Result<usize> {
-    clap_mangen::generate_to(command(), folder)?;
+    clap_mangen::generate_to(described(), folder)?;
     Ok(std::fs::read_dir(folder)?
         .filter_map(Result::ok)
         .filter(|entry| entry.path().extension().is_some_and(|e| e == "1"))
@@ -51,6 +51,11 @@ fn pages(folder: &Path) -> std::io::Result<usize> {
 
 fn command() -> clap::Command {
     Cli::command().name(name())
+}
+
+/// As a page has it: every page bears the version at its foot, and how it was built does not fit there.
+fn described() -> clap::Command {
+    command().long_version(None::<&'static str>)
 }
 
 /// The program's own name: a user's crate with its own workloads has another.

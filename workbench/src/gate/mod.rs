@@ -4,6 +4,7 @@
 //! interleaved with the candidate, a fresh process each, under the same arrivals.
 
 mod ask;
+mod building;
 mod outcome;
 mod referee;
 mod revision;

@@ -5,8 +5,10 @@
 //! upwards, and a base that is built with the candidate's flags as well hides what they change.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context;
 use reports::baseline::Shelf;
@@ -15,13 +17,15 @@ use scenarios::problem::shown;
 use scenarios::spec::{Program, Scenario, Variant};
 use serde::{Deserialize, Serialize};
 
-use super::Side;
 use super::sides::with_program;
-use crate::exit::Refusal;
+use super::{Side, building};
+use crate::exit::{Exit, Refusal};
 use crate::{build_info, digest, settings};
 
-/// Lines of a failed build that are shown.
-const SHOWN: usize = 20;
+/// How often a build is told to go on.
+const PERIOD: Duration = Duration::from_secs(30);
+const INTERRUPTED: &str =
+    "interrupted while the base was being built: nothing was measured; what is built stays for the next time";
 
 /// What a revision was built to.
 #[derive(Debug, Serialize, Deserialize)]
@@ -204,7 +208,10 @@ fn make(
     let place = place(repository, folder);
     fs::create_dir_all(&place).with_context(|| format!("creating {}", place.display()))?;
     let lock = fs::File::create(place.join("lock")).context("the lock of the tree for revisions")?;
-    lock.lock().context("waiting for another build of a revision")?;
+    if lock.try_lock().is_err() {
+        say("another gate builds a revision of this repository: waiting for it");
+        lock.lock().context("waiting for another build of a revision")?;
+    }
     let tree = place.canonicalize()?.join("tree");
     repository.tree(&tree, commit)?;
     let target = tree.join("target");
@@ -214,25 +221,20 @@ fn make(
     let product = tree.join(&recipe.product);
     let _ = fs::remove_file(&product);
     let program = &recipe.command[0];
-    let output = Command::new(program)
-        .args(&recipe.command[1..])
-        .current_dir(tree.join(&repository.inside))
-        .env("CARGO_TARGET_DIR", &target)
-        .stdin(Stdio::null())
-        .output()
+    let mut command = Command::new(program);
+    command.args(&recipe.command[1..]).current_dir(tree.join(&repository.inside)).env("CARGO_TARGET_DIR", &target);
+    let ended = building::run(command, PERIOD, say)
         .map_err(|error| Refusal::usage(format!("`{program}` cannot be started to build commit {short}: {error}")))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-        let lines: Vec<&str> = said.lines().collect();
-        let tail: Vec<String> = lines[lines.len().saturating_sub(SHOWN)..]
-            .iter()
-            .map(|line| format!("    {}", reports::render::printable(line)))
-            .collect();
+    if ended.status.signal() == Some(libc::SIGINT) {
+        return Err(Refusal { exit: Exit::Interrupted, message: INTERRUPTED.to_owned() }.into());
+    }
+    if !ended.status.success() {
+        let tail = ended.tail.iter().map(|line| format!("    {}", reports::render::printable(line)));
         return Err(Refusal::usage(format!(
             "commit {short} does not build: `{}` ended with {}\n{}",
             recipe.command.join(" "),
-            output.status,
-            tail.join("\n")
+            ended.status,
+            tail.collect::<Vec<_>>().join("\n")
         )));
     }
     if !product.is_file() {

@@ -111,7 +111,25 @@ fn error_rates_have_exact_bounds() {
 fn no_errors_in_few_operations_are_no_proof() {
     let (outcomes, _) = judged(&["error_rate<=0.001%"], 12, failing(0, 0));
     assert_eq!(outcomes[0].verdict, LimitVerdict::CannotTell);
-    insta::assert_snapshot!(sentences(&outcomes), @"CannotTell: error rate 0 % [0 %, 0.012 %]: cannot tell whether `error_rate<=0.001%` is kept (0 of 30000 operations): none was seen, and these are too few operations to show a part as small as that");
+    insta::assert_snapshot!(sentences(&outcomes), @"CannotTell: error rate 0 % [0 %, 0.012 %]: cannot tell whether `error_rate<=0.001%` is kept (0 of 30000 operations; bursts rarer than one a run are not ruled out): none was seen, and these are too few operations to show a part as small as that");
+}
+
+/// A load without an open loop: no operation failed, and none could.
+#[test]
+fn no_operations_give_no_verdict() {
+    for text in ["error_rate<=0.1%", "error_rate<+20%", "errors<=0"] {
+        let (outcomes, pairs) = judged(&[text], 12, |plan| {
+            let mut trials = failing(0, 0)(plan);
+            for trial in &mut trials {
+                trial.operations.clear();
+                trial.metrics.retain(|name, _| !name.starts_with("error"));
+            }
+            trials
+        });
+        assert_eq!((outcomes[0].verdict, pairs), (LimitVerdict::NotComparable, 1), "{text}");
+        let why = outcomes[0].why.as_deref();
+        assert_eq!(why, Some("no operation was sent in an open loop: there is nothing to count"), "{text}");
+    }
 }
 
 #[test]
