@@ -57,6 +57,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             if seen.as_ref().is_some_and(|(_, owner)| one_each(&owner.link.kind)) {
                 continue;
             }
+            // Who waits for the end of tasks that it spawned itself waits for its own work.
+            let own_work = site.cause == TraceCause::Join && trace.kinds.iter().any(|kind| one_each(&kind.name));
+            if seen.is_none() && own_work {
+                continue;
+            }
             let pool = owned.iter().find(|case| case.end.kind == TraceEndKind::BlockingPool);
             let culprit = match (&seen, pool) {
                 (Some((_, owner)), _) => owner::root(owner.site),

@@ -145,6 +145,12 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     for row in rows {
         let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
         let Some(holder) = row.holders.iter().find(|holder| !is_idle(holder, waiter)) else { continue };
+        let idle: f64 = row.holders.iter().filter(|holder| is_idle(holder, waiter)).map(|holder| holder.total_s).sum();
+        let all: f64 = row.holders.iter().map(|holder| holder.total_s).sum();
+        // Who has it mostly idles: it is the queue of a pool, and nobody waits for an answer in it.
+        if idle > 0.5 * all {
+            continue;
+        }
         // A poll that blocks is the deeper cause, and has a rule of its own.
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
             continue;
@@ -161,8 +167,6 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
-        let idle: f64 = row.holders.iter().filter(|holder| is_idle(holder, waiter)).map(|holder| holder.total_s).sum();
-        let all: f64 = row.holders.iter().map(|holder| holder.total_s).sum();
         let kept_s = row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0);
         let each = operations.map_or(0.0, |operations| kept_s / operations) + others;
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();

@@ -105,3 +105,21 @@ fn an_upstream_within_the_program_takes_its_time_for_each_question() {
     assert_eq!(of(2000), [], "each operation asks twice");
     assert_eq!(of(1000), [is("latency-pinned", "app::upstream", 41)], "asked once it sleeps twice");
 }
+
+#[test]
+fn who_waits_for_tasks_of_its_own_waits_for_no_server() {
+    let levels = levels();
+    let of = |cause, spawned| {
+        let mut trace = behind_a_task(1000);
+        trace.cases.clear();
+        trace.waits[1].site.as_mut().expect("a place").cause = cause;
+        let kind =
+            TraceKind { name: "app::part".into(), spawned, finished: spawned, polls: 4000, ..TraceKind::default() };
+        trace.kinds.push(kind);
+        let metrics = [("capacity".to_owned(), MetricValue { value: 210.0, unit: String::new() })].into();
+        found(&Joined { levels: &levels, metrics: Some(&metrics), ..joined(&trace, felt(0.005, 0.010)) })
+    };
+    assert_eq!(of(TraceCause::Join, 2000), []);
+    assert_eq!(of(TraceCause::Join, 20), [is("throughput-pinned", "app::pay", 27)]);
+    assert_eq!(of(TraceCause::Channel, 2000), [is("throughput-pinned", "app::pay", 27)], "somebody else answers");
+}
