@@ -24,6 +24,8 @@ pub(super) struct Driving<'a> {
     pub(super) stop: &'a AtomicBool,
     /// Keep measured operations of the open loop one by one.
     pub(super) each: bool,
+    /// Whether a phase before had answers: who falls silent later has hung, and that is what is to be seen.
+    pub(super) answered: AtomicBool,
 }
 
 impl Driving<'_> {
@@ -48,9 +50,10 @@ impl Driving<'_> {
         let driven =
             self.while_it_lives(running, |halt| network::drive_closed_metered(&endpoint, &spec, halt, &mut meter));
         let outcome = self.settle(driven, running, during)?;
-        if outcome.answered() == 0 && !duration.is_zero() && round.must_answer() {
-            let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
-            return Err(Self::wrong(running, during, outcome.failed(), kinds));
+        let kinds = || outcome.operations.iter().flat_map(|o| &o.error_kinds);
+        let is_answered = self.is_answered(outcome.answered(), kinds().next().is_some());
+        if !is_answered && !duration.is_zero() && round.must_answer() {
+            return Err(Self::wrong(running, during, outcome.failed(), kinds()));
         }
         Ok((outcome, Usage::between(&readings)))
     }
@@ -61,12 +64,21 @@ impl Driving<'_> {
         let endpoint = self.endpoint(running);
         let driven = self.while_it_lives(running, |halt| network::drive_open(&endpoint, &spec, halt));
         let outcome = self.settle(driven, running, during)?;
-        if outcome.operations.iter().all(|o| o.answered == 0) {
-            let kinds = outcome.operations.iter().flat_map(|o| &o.error_kinds);
+        let kinds = || outcome.operations.iter().flat_map(|o| &o.error_kinds);
+        let answered = outcome.operations.iter().map(|o| o.answered).sum();
+        if !self.is_answered(answered, kinds().next().is_some()) {
             let failed = outcome.operations.iter().map(|o| o.errors + o.timeouts + o.unanswered).sum();
-            return Err(Self::wrong(running, during, failed, kinds));
+            return Err(Self::wrong(running, during, failed, kinds()));
         }
         Ok(outcome)
+    }
+
+    /// Whether a phase counts: it has answers, or nothing but silence after answers.
+    fn is_answered(&self, answered: u64, is_wrong: bool) -> bool {
+        if answered > 0 {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+        answered > 0 || !is_wrong && self.answered.load(Ordering::Relaxed)
     }
 
     /// The driver's record of the open loop.

@@ -58,7 +58,8 @@ pub(super) fn run(
     watch: &mut dyn FnMut(Phase),
 ) -> Result<TrialData, SubjectError> {
     let Setup { trial, scenario, target, seed, placement, tasks, stop } = *setup;
-    let driving = Driving { scenario, target, seed, placement, stop, each: trial.kind.evidence().is_some() };
+    let each = trial.kind.evidence().is_some();
+    let driving = Driving { scenario, target, seed, placement, stop, each, answered: AtomicBool::new(false) };
     let sampler = MemorySampler::start(memory::resident(running.tree()))
         .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
     watch(Phase::WarmUp);
@@ -84,7 +85,9 @@ pub(super) fn run(
     let memory = sampler.finish();
     running.was_driven()?;
     let mut levels = Vec::new();
-    for (concurrency, duration) in ladder::levels(scenario, trial) {
+    // Who hangs answers at no level, and may have no room for connections left.
+    let hangs = open.as_ref().is_some_and(|open| open.operations.iter().all(|one| one.answered == 0));
+    for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs) {
         watch(Phase::Ladder);
         let span = tracing::info_span!("ladder", concurrency);
         let round = Round::Level { concurrency };

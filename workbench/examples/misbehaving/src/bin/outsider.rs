@@ -15,6 +15,8 @@ static HEARD: AtomicU64 = AtomicU64::new(0);
 
 /// Requests that are answered before the first that is not.
 const GOOD_REQUESTS: u64 = 20;
+/// Requests that are answered before it hangs: the warm-up has more.
+const FEW_REQUESTS: u64 = 3;
 
 fn main() {
     let port: u16 = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or_else(|| {
@@ -104,7 +106,11 @@ fn converse(mut stream: TcpStream, fault: &str) {
             continue;
         }
         request.clear();
-        if HEARD.fetch_add(1, Ordering::Relaxed) == GOOD_REQUESTS {
+        let heard = HEARD.fetch_add(1, Ordering::Relaxed);
+        if fault == "silent" && heard >= FEW_REQUESTS {
+            wait_for_ever();
+        }
+        if heard == GOOD_REQUESTS {
             match fault {
                 "die" => {
                     eprintln!("out of luck");

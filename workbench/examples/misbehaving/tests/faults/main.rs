@@ -9,3 +9,4 @@ mod gates;
 mod interruption;
 mod outsider;
 mod processes;
+mod silence;

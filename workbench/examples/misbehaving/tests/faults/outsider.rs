@@ -358,7 +358,7 @@ fn programs_are_compared_and_resumed() {
     let names: Vec<&str> =
         plan["variants"].as_array().expect("variants").iter().filter_map(|one| one["name"].as_str()).collect();
     assert_eq!(names, ["old,gogc=50", "old,gogc=off", "new,gogc=50", "new,gogc=off"]);
-    assert_eq!(plan["variants"][2]["command"], serde_json::json!(["./my-service", "${port}", "--fast"]));
+    assert_eq!(plan["variants"][2]["command"], serde_json::json!(["./my-service", "${port}", "--fast", "${port}"]));
 
     let ran = program.run(&[&["run", "--trials", "2"], &wish[1..]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
