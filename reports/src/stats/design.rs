@@ -179,8 +179,10 @@ fn walk(looks: &[usize], given: &[f64], allowed: impl Fn(usize) -> f64) -> Vec<f
         if level > 0.0 {
             spent += if position == 0 { level } else { ongoing.crossing(here, z(level)) };
         }
-        ongoing = ongoing.after(here, level);
         levels.push(level);
+        if position + 1 < looks.len() {
+            ongoing = ongoing.after(here, level);
+        }
     }
     levels
 }

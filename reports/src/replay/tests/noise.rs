@@ -1,4 +1,9 @@
 //! Machines that nobody recorded: identical programs under noise that is unlike a textbook's, and one that takes 5 % more.
+//!
+//! Of 20,000 label swaps of 32 pairs each, over files of 81 blocks made alike, 0.1 (a coarse clock) to 0.85 % (two speeds)
+//! raised an alarm, upper 95 % bounds 0.1 to 0.97 %; 5 % was found in 64 % (spikes) to 100 %. Cauchy's noise, skewed noise, noise
+//! that shrinks, or grows by a fifth with each pair: 0.66 to 0.78 %. Loud and quiet stretches by turns, sessions that grow
+//! noisier and begin anew: 0.69 and 0.88 % (bound 1.00).
 
 use super::super::random::Random;
 use super::*;
@@ -83,11 +88,11 @@ fn replayed(noise: Noise, options: &Options) -> Replay {
     replay(&parsed(&noise.file(81, 3), options).unwrap(), options).unwrap()
 }
 
-/// Few false alarms, never the wrong way, and 5 % found about as often as not at the least, wherever the pairs of a block are
+/// Few false alarms, never the wrong way, and 5 % found by 16 pairs, though not each time, wherever the pairs of a block are
 /// close enough to see it.
 #[test]
 fn other_machines_raise_no_more_alarms() {
-    let options = Options { budgets: vec![24], swaps: 60, resamples: 20, rules: vec![Rule::Gate], ..few() };
+    let options = Options { budgets: vec![16], swaps: 60, resamples: 20, rules: vec![Rule::Gate], ..few() };
     for noise in Noise::ALL {
         let found = replayed(noise, &options);
         let alarms = of(&found.false_alarms, Rule::Gate, "A1 and A2").cells[0].unwrap();
@@ -96,7 +101,7 @@ fn other_machines_raise_no_more_alarms() {
         let five = of(&found.found, Rule::Gate, "B").cells[0].unwrap();
         assert_eq!(five.improved, 0, "{noise:?}: {five:?}");
         let seen = !matches!(noise, Noise::Growing | Noise::TwoSpeeds);
-        assert!(!seen || five.regressed >= 9, "{noise:?}: {five:?}");
+        assert!(!seen || five.regressed >= 6, "{noise:?}: {five:?}");
     }
 }
 
