@@ -320,6 +320,7 @@ fn doubts(run: &LoadedRun, variants: &[VariantSummary], profiles: &[ProfileSumma
     doubts.extend(repeated(run));
     doubts.extend(memory_limit::doubts(variants));
     doubts.extend(thin(profiles));
+    doubts.extend(coarser(profiles));
     doubts.extend(program::doubts(run));
     doubts.extend(sittings::doubts(run));
     let cut: u64 = run.trials.iter().filter_map(|t| t.drain.as_ref()).map(|d| d.cut).sum();
@@ -343,6 +344,15 @@ fn thin(profiles: &[ProfileSummary]) -> Option<String> {
     };
     (!names.is_empty())
         .then(|| format!("less than 90 % of the CPU used was seen by the CPU profile of {}{because}", names.join(", ")))
+}
+
+/// CPU profiles that lost callers to the bounds of a recording, and from when on.
+fn coarser(profiles: &[ProfileSummary]) -> impl Iterator<Item = String> + '_ {
+    let told = |profile: &ProfileSummary| {
+        let sentence = profile.source.split("; ").find(|part| part.contains(flamegraphs::capture::TOO_MANY_STACKS))?;
+        Some(format!("the {} profile of `{}` is coarser than it should be: {sentence}", profile.kind, profile.variant))
+    };
+    profiles.iter().filter_map(told)
 }
 
 #[cfg(test)]
@@ -370,6 +380,24 @@ mod tests {
         less than 90 % of the CPU used was seen by the CPU profile of `a`: what it used within system calls is seen only by root or with CAP_PERFMON
         "
         );
+    }
+
+    #[test]
+    fn a_profile_that_lost_callers_is_named_with_the_moment() {
+        use flamegraphs::capture::{Coarser, Recording};
+
+        let mut recording = Recording::default();
+        (recording.wall_s, recording.ended_ns, recording.period_ns) = (9.0, 9_000_000_000, 1_001_001);
+        recording.excess.callers = Coarser { count: 12, from_ns: 2_500_000_000 };
+        let source = format!("{}; 3 records were lost; {}", recording.sampler(), recording.limits_reached().join("; "));
+        let profile = |source: &str| ProfileSummary {
+            variant: "deep".into(),
+            kind: "cpu".into(),
+            source: source.into(),
+            ..ProfileSummary::default()
+        };
+        let told: Vec<String> = coarser(&[profile(&source), profile("perf events at 999 Hz from outside")]).collect();
+        insta::assert_snapshot!(told.join("\n"), @"the cpu profile of `deep` is coarser than it should be: from 2.5 s on there were too many different stacks: samples are counted by their innermost function alone (12 of them)");
     }
 
     #[test]

@@ -8,6 +8,9 @@ pub(super) const NO_CALLERS_NAME: &str = "[callers not kept]";
 /// How threads that are not told apart are called.
 pub(super) const OTHER_THREADS: &str = "[further threads]";
 
+/// What a sentence of [`Recording::limits_reached`](super::Recording::limits_reached) says of stacks.
+pub const TOO_MANY_STACKS: &str = "there were too many different stacks";
+
 /// So much is kept of one recording, whatever its length. Counts go on beyond; what is coarser from then on is in
 /// [`Excess`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +69,9 @@ pub struct Excess {
 impl Excess {
     /// A sentence for each limit that was reached; `began_ns` is the beginning of the recording.
     pub(super) fn told(&self, began_ns: u64) -> Vec<String> {
+        let callers = format!("{TOO_MANY_STACKS}: samples are counted by their innermost function alone");
         let all = [
-            (
-                self.callers,
-                "there were too many different stacks: samples are counted by their innermost function alone",
-            ),
+            (self.callers, callers.as_str()),
             (self.times, "samples are counted without their times"),
             (self.threads, "there were too many threads: samples are counted as of one"),
             (self.departures, "waits have no stack: there were too many"),

@@ -21,7 +21,7 @@ pub mod tasks;
 mod waits;
 
 pub use error::CaptureError;
-pub use limits::{Coarser, Excess, Limits};
+pub use limits::{Coarser, Excess, Limits, TOO_MANY_STACKS};
 pub use recorder::{Options, Recorder};
 pub use recording::{OnCpu, Recording, Taken, Thread, WITHOUT_KERNEL, Waiting};
 pub use symbolize::symbolized;
