@@ -53,10 +53,21 @@ fn sections(page: &str, ids: &[&str]) -> String {
     ids.iter().map(of).collect::<Vec<_>>().join("\n\n")
 }
 
+/// Sections of a comparison that say what changed.
+const COMPARED: &[&str] = &["result", "intervals", "percentiles", "timeline", "trials", "method"];
+
+#[test]
+fn what_stands_beside_a_comparison_as_a_person_reads_it() {
+    let page = html::page(&Fixture::two_variants().with_samples().page());
+    let ids = page.split("<section id=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let beside: Vec<&str> = ids.filter(|id| !COMPARED.contains(id)).collect();
+    assert!(["settings", "driver", "host", "evidence", "breach"].iter().all(|id| beside.contains(id)), "{beside:?}");
+    insta::assert_snapshot!("beside", sections(&page, &beside));
+}
+
 #[test]
 fn a_comparison_as_a_person_reads_it() {
-    let compared = ["result", "intervals", "percentiles", "timeline", "trials", "method"];
-    insta::assert_snapshot!("two_variants", sections(&html::page(&Fixture::two_variants().page()), &compared));
+    insta::assert_snapshot!("two_variants", sections(&html::page(&Fixture::two_variants().page()), COMPARED));
     for (name, fixture) in
         [("three_variants", Fixture::three_variants()), ("driver_limited", Fixture::driver_limited())]
     {
