@@ -4,7 +4,7 @@
 pub(crate) mod address;
 mod fetch;
 mod figures;
-mod goroutines;
+pub(crate) mod goroutines;
 pub(crate) mod hot;
 pub(crate) mod http;
 mod listener;

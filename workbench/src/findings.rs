@@ -3,11 +3,12 @@
 
 mod build;
 mod cpu;
+mod source;
 
 use std::collections::BTreeMap;
 
 use flamegraphs::profile::Profile;
-use reports::findings::{Build, CpuTable, Explanation, Joined};
+use reports::findings::{Build, CpuTable, Explanation, Joined, Loops};
 use reports::run::{LoadedRun, ProfileSummary, VariantSummary};
 
 use crate::evidence::cpu::CPU_PROFILE;
@@ -25,6 +26,7 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
         .map(|(variant, evidence)| {
             let mut joined = Joined::new(run, variant, evidence.cpu.as_ref(), evidence.build.as_ref());
             joined.command = command(run, &variant.name);
+            joined.loops = Some(&evidence.loops);
             for (kind, because) in missing(profiles, &variant.name).into_iter().chain(evidence.unusable.clone()) {
                 joined.missing.entry(kind).or_insert(because);
             }
@@ -40,6 +42,7 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
 struct Evidence {
     cpu: Option<CpuTable>,
     build: Option<Build>,
+    loops: Loops,
     unusable: Vec<(&'static str, String)>,
 }
 
@@ -47,21 +50,25 @@ impl Evidence {
     fn of(run: &LoadedRun, variant: &str) -> Self {
         let mut all = Self::default();
         let mut profiled = String::new();
-        match profile(run, variant) {
+        let read = profile(run, variant);
+        match &read {
             Ok(Some(profile)) => {
                 profiled = profile.mappings().first().map(|mapping| mapping.build_id.clone()).unwrap_or_default();
-                all.cpu = cpu::table(&profile);
+                all.cpu = cpu::table(profile);
                 if all.cpu.is_none() {
                     all.unusable.push(("cpu", "its profile holds no CPU time".to_owned()));
                 }
             }
             Ok(None) => {}
-            Err(because) => all.unusable.push(("cpu", because)),
+            Err(because) => all.unusable.push(("cpu", because.clone())),
         }
         match build::of(run, variant, Some(&profiled)) {
             Ok(build) => all.build = build,
             Err(because) => all.unusable.push(("binary", because)),
         }
+        let profiles: Vec<&Profile> = read.iter().flatten().collect();
+        let file = build::path_of(run, variant).and_then(|path| path.metadata().ok()?.modified().ok());
+        all.loops = source::loops(run.traces.get(variant), all.cpu.as_ref(), &profiles, file);
         all
     }
 }

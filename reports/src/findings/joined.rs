@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::usable;
+use super::{Loops, usable};
 use crate::run::{
     Breach, EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord,
-    Trace, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
+    Trace, TraceFrame, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
 };
 
 /// Where CPU time went, by functions of the program itself.
@@ -20,6 +20,13 @@ pub struct CpuTable {
     /// Samples in the program's own file of which a function there has a name ÷ all in it: without symbols nothing can be
     /// said. 1 where there are none.
     pub named: f64,
+}
+
+impl CpuTable {
+    /// Functions of the program in its stacks.
+    pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
+        self.rows.iter().flat_map(|row| &row.path)
+    }
 }
 
 /// CPU seconds held against the innermost function of the program itself, whatever it called.
@@ -39,6 +46,10 @@ pub struct CpuRow {
     pub calls: BTreeMap<String, f64>,
     /// Of it, in the allocator.
     pub allocator_s: f64,
+    /// Of it, below a library's function that called the program: a server's, which hands it an operation.
+    pub served_s: f64,
+    /// Functions of the program in the stack with most of it, innermost first.
+    pub path: Vec<TraceFrame>,
 }
 
 /// In [`CpuRow::calls`]: within the kernel by a system call, but before or after the call itself.
@@ -136,6 +147,8 @@ pub struct Joined<'a> {
     pub stalls: Option<&'a Stalls>,
     /// The program's file.
     pub build: Option<&'a Build>,
+    /// Which lines of its sources stand in loops, as far as those are on this machine.
+    pub loops: Option<&'a Loops>,
     /// Evidence that is missing, or of no use, and why.
     pub missing: BTreeMap<&'static str, String>,
     /// Evidence that is used in part only, and why.
@@ -191,6 +204,7 @@ impl<'a> Joined<'a> {
             breach: run.breaches.get(variant).map(|seen| &seen.record),
             stalls: run.stalls.get(variant),
             build,
+            loops: None,
             missing: usable::lost(run, variant),
             partly: Vec::new(),
         };

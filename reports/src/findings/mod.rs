@@ -4,15 +4,19 @@
 //! rules its mechanism out, or says what it would have to see.
 
 mod cause;
+mod guilty;
 mod harm;
 mod joined;
+mod loops;
 mod owner;
+mod path;
 mod rank;
 mod record;
 mod rules;
 mod usable;
 
 pub use joined::{Build, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined};
+pub use loops::Loops;
 pub use rank::explain;
 pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
 pub use usable::PROGRAM_FILE;

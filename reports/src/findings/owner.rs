@@ -2,8 +2,9 @@
 
 use super::Culprit;
 use super::cause::{at, innermost};
+use super::guilty::common;
 use super::joined::Joined;
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceFrame, TraceLink, TraceSite, TraceStep, TraceWait};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceLink, TraceSite, TraceStep, TraceWait};
 
 /// What the last task of a chain did, and where.
 pub(super) struct Owner<'a> {
@@ -23,13 +24,6 @@ pub(super) fn of(case: &TraceCase) -> Option<Owner<'_>> {
     Some(Owner { link, end: case.end.kind, site: site.filter(|site| !site.own.is_empty())? })
 }
 
-/// The innermost function of the program that both stacks stand in: who takes something there and waits for something
-/// else while it has it. With the line of the second.
-pub(super) fn common(waiter: &[TraceFrame], owner: &[TraceFrame]) -> Option<Culprit> {
-    let same = |a: &TraceFrame, b: &TraceFrame| a.function == b.function && a.file == b.file;
-    owner.iter().find(|frame| waiter.iter().any(|other| same(other, frame))).map(at)
-}
-
 /// The function that keeps what `waiter` waits for while it stands at `owner`: the one in which it took it, where that is
 /// seen; otherwise the innermost.
 pub(super) fn keeper(joined: &Joined<'_>, kind: &str, waiter: &TraceSite, owner: &TraceSite) -> Option<Culprit> {
@@ -41,9 +35,9 @@ pub(super) fn keeper(joined: &Joined<'_>, kind: &str, waiter: &TraceSite, owner:
     let taken = all.filter(|wait: &&TraceWait| wait.kind == kind).filter_map(|wait| wait.site.as_ref());
     let at_locks = taken.filter(|site| site.cause == TraceCause::Lock);
     at_locks
-        .filter_map(|site| common(&site.own, &owner.own))
+        .filter_map(|site| common(&site.own, &owner.own).map(at))
         .next()
-        .or_else(|| common(&waiter.own, &owner.own))
+        .or_else(|| common(&waiter.own, &owner.own).map(at))
         .or_else(|| match owner.own.as_slice() {
             // It was never seen to wait for it: neither the call it stands in nor the task's own loop is likely.
             [_, middle, _, ..] => Some(at(middle)),

@@ -2,6 +2,7 @@
 
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
+use super::path;
 use super::rules::{RULES, rare_stall};
 use super::usable::usable;
 use super::{Explanation, Finding, RuledOut, Undecided, Unused};
@@ -75,6 +76,7 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         variant: joined.variant.into(),
         rule: cause.rule.into(),
         rank,
+        path: path::around(joined, &cause),
         title: cause.title,
         share: cause.share,
         culprit: cause.culprit,

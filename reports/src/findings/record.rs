@@ -18,6 +18,10 @@ pub struct Finding {
     pub share: f64,
     /// Where.
     pub culprit: Option<Culprit>,
+    /// Functions of the program in the stack with most of it, innermost first, the culprit among them: what it called and
+    /// who called it. Empty where no stack was seen.
+    #[serde(default)]
+    pub path: Vec<Culprit>,
     /// Evidence, one sentence each.
     pub evidence: Vec<String>,
     /// What would be seen if it were wrong.

@@ -18,9 +18,10 @@ const NAMED_WELL: f64 = 0.9;
 const KEEP: &str = "build with `strip = false` and `debug = \"line-tables-only\"` in its profile";
 
 /// What Go keeps to itself, and who tells it.
-const GOROUTINES: &str = "goroutines cannot be watched from outside: import `net/http/pprof`, serve it on :6060 with \
-                          `runtime.SetMutexProfileFraction(1)` and `runtime.SetBlockProfileRate(1)`, and ask it under load with \
-                          `workbench attach :6060`";
+const GOROUTINES: &str = "goroutines cannot be watched from outside. Those of a program that serves `net/http/pprof`, on \
+                          whichever of its ports, are asked which locks they wait for; for more, set \
+                          `runtime.SetMutexProfileFraction(1)` and `runtime.SetBlockProfileRate(1)` in it, and ask it under \
+                          load with `workbench attach :6060`";
 
 /// Kinds of evidence whose trial ran another file than the measured trials did, and how that was told.
 pub(super) fn of_other_builds(trials: &[TrialRecord], variant: &str) -> BTreeMap<&'static str, String> {

@@ -1,7 +1,7 @@
 //! Findings as people read them, wherever that is.
 
 use super::{number, text, words};
-use crate::findings::{Finding, RuledOut, Undecided, Unused};
+use crate::findings::{Culprit, Finding, RuledOut, Undecided, Unused};
 use crate::run::RunSummary;
 
 /// What is said of how to read them.
@@ -19,6 +19,8 @@ pub(crate) struct Shown {
     pub(crate) share: String,
     /// `function (file:line)`; may be empty.
     pub(crate) place: String,
+    /// `called (file:line) ← culprit (file:line) ← caller (file:line)`; empty where the culprit stands alone.
+    pub(crate) path: String,
     pub(crate) evidence: Vec<String>,
     pub(crate) refuted_by: String,
     pub(crate) next: String,
@@ -44,12 +46,33 @@ fn one(finding: &Finding) -> Shown {
         rule: text::name(&finding.rule),
         share: number::percent(finding.share),
         place: finding.culprit.as_ref().map(|culprit| text::sentence(&culprit.sentence())).unwrap_or_default(),
+        path: path(finding),
         evidence: finding.evidence.iter().map(|line| text::sentence(line)).collect(),
         refuted_by: text::sentence(&finding.refuted_by),
         next: text::sentence(&finding.next),
         proof: finding.proof.clone(),
         section: section(&finding.proof),
     }
+}
+
+/// Functions of a path that are shown: beside the culprit so many that it called, and that called it.
+const CALLED: usize = 2;
+const CALLERS: usize = 4;
+
+/// The functions around a culprit; those beyond the nearest are counted.
+fn path(finding: &Finding) -> String {
+    let is_culprit = |one: &Culprit| finding.culprit.as_ref() == Some(one);
+    let is_named = |one: &Culprit| finding.culprit.as_ref().is_some_and(|culprit| culprit.function == one.function);
+    let path = &finding.path;
+    if path.len() < 2 {
+        return String::new();
+    }
+    let at = path.iter().position(is_culprit).or_else(|| path.iter().position(is_named)).unwrap_or(0);
+    let (first, last) = (at.saturating_sub(CALLED), (at + CALLERS + 1).min(path.len()));
+    let more = |count: usize| (count > 0).then(|| format!("{count} more"));
+    let names = path[first..last].iter().map(Culprit::sentence);
+    let all: Vec<String> = more(first).into_iter().chain(names).chain(more(path.len() - last)).collect();
+    text::sentence(&all.join(" ← "))
 }
 
 /// Name of the section of the report that holds a kind of evidence.

@@ -233,6 +233,13 @@ impl Fixture {
             title: "shop::pay computes for 13.6 ms within a poll of shop::orders".into(),
             share: 0.88,
             culprit: Some(Culprit { function: "shop::pay".into(), file: "src/pay.rs".into(), line: 41 }),
+            path: [
+                ("shop::round", "src/pay.rs", 12),
+                ("shop::pay", "src/pay.rs", 41),
+                ("shop::orders", "src/main.rs", 30),
+            ]
+            .map(|(function, file, line)| Culprit { function: function.into(), file: file.into(), line })
+            .into(),
             evidence: vec!["24 polls spent 13.6 ms each on the CPU there, the longest 20.1 ms".into()],
             refuted_by: "with that work on a thread of its own the tail would stay as it is".into(),
             next: "workbench run --evidence cpu,trace --target http://127.0.0.1:1/ -- ./shop".into(),

@@ -96,6 +96,9 @@ fn poisoned(evil: &str) -> Fixture {
         title: "title".into(),
         share: 0.5,
         culprit: Some(Culprit { function: "function".into(), file: "file".into(), line: 1 }),
+        path: [("function", 1), ("caller", 2)]
+            .map(|(function, line)| Culprit { function: function.into(), file: "file".into(), line })
+            .into(),
         evidence: vec!["evidence line".into()],
         refuted_by: "refuted".into(),
         next: "next".into(),

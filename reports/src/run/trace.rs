@@ -86,7 +86,7 @@ pub struct TraceHolder {
 
 /// A function of the program in a stack.
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TraceFrame {
     /// Function.
     pub function: String,
@@ -457,6 +457,17 @@ pub struct TraceBeside {
     pub at_s: f64,
     /// How long it took within the delay.
     pub length_s: f64,
+}
+
+impl Trace {
+    /// Functions of the program in all stacks of what it did, many of them more than once.
+    pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
+        let saturated = self.saturated.as_deref();
+        let waits = self.waits.iter().chain(saturated.into_iter().flat_map(|phase| &phase.waits));
+        let polls = self.polls.iter().chain(saturated.into_iter().flat_map(|phase| &phase.polls));
+        let sites = waits.filter_map(|wait| wait.site.as_ref()).chain(polls.filter_map(|row| row.site.as_ref()));
+        sites.flat_map(|site| &site.own)
+    }
 }
 
 impl TraceSite {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use reports::run::{GoroutineGroup, Goroutines};
+use reports::run::{GoroutineGroup, Goroutines, TraceFrame};
 
 use super::hot::{ASKING, is_plumbing};
 
@@ -47,6 +47,42 @@ pub(super) fn parse(dump: &str, cut: bool) -> Option<Goroutines> {
     let more = all.len().saturating_sub(MOST) as u64;
     all.truncate(MOST);
     Some(Goroutines { total, cut, groups: all, more })
+}
+
+/// A goroutine with its stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Goroutine {
+    /// What it does, in Go's words.
+    pub(crate) state: String,
+    /// Functions, innermost first.
+    pub(crate) frames: Vec<TraceFrame>,
+}
+
+/// All goroutines of a dump with their stacks; the one that writes the dump is left out.
+pub(crate) fn stacks(dump: &str, cut: bool) -> Vec<Goroutine> {
+    let mut paragraphs: Vec<&str> = dump.split("\n\n").collect();
+    if cut {
+        paragraphs.pop();
+    }
+    paragraphs.into_iter().filter(|paragraph| !paragraph.contains(ASKING)).filter_map(stack).collect()
+}
+
+fn stack(paragraph: &str) -> Option<Goroutine> {
+    let mut lines = paragraph.trim_start().lines();
+    let (state, _) = head(lines.next()?)?;
+    let mut frames = Vec::new();
+    while let Some(line) = lines.next() {
+        if line.starts_with("...") {
+            continue;
+        }
+        if line.starts_with("created by ") {
+            break;
+        }
+        let (file, number) = lines.next().map(place).unwrap_or_default();
+        let line = (called(line).to_owned(), u32::try_from(number).unwrap_or(0));
+        frames.push(TraceFrame { function: line.0, file: file.to_owned(), line: line.1 });
+    }
+    Some(Goroutine { state, frames })
 }
 
 /// One goroutine without its count, and the minutes that it waits.
@@ -135,6 +171,23 @@ mod tests {
         assert_eq!(head("12 tasks [3 in poll]:"), None);
         assert_eq!(called("main.(*Ledger).Add({0x1, 0x2}, 0x3)"), "main.(*Ledger).Add");
         assert_eq!(called("main.run[...](...)"), "main.run[...]");
+    }
+
+    #[test]
+    fn stacks_are_read_whole() {
+        let dump = "goroutine 7 [sync.Mutex.Lock, 2 minutes]:\nsync.(*Mutex).Lock(...)\n\t/go/src/sync/mutex.go:46\n\
+                    main.post(0x1)\n\t/w/main.go:40 +0x25\ncreated by main.main in goroutine 1\n\t/w/main.go:9 +0x6d\n\n\
+                    goroutine 8 [running]:\nnet/http/pprof.Index()\n\t/go/src/net/http/pprof/pprof.go:1 +0x1\n";
+        let found = stacks(dump, false);
+        let told = |one: &Goroutine| {
+            let frames = one.frames.iter().map(|frame| format!("{} {}:{}", frame.function, frame.file, frame.line));
+            format!("[{}] {}", one.state, frames.collect::<Vec<_>>().join(", "))
+        };
+        assert_eq!(
+            found.iter().map(told).collect::<Vec<_>>(),
+            ["[sync.Mutex.Lock] sync.(*Mutex).Lock /go/src/sync/mutex.go:46, main.post /w/main.go:40"]
+        );
+        assert!(stacks("<html>no dump</html>", false).is_empty());
     }
 
     #[test]

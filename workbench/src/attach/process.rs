@@ -165,7 +165,8 @@ fn wait(
     if !recording.kernel {
         source.push_str(&format!("; {}", evidence::wait::without_stacks()));
     }
-    let record = WaitRecord { recording: Ok(recording), figures, open_started_ns: None, operations: 0 };
+    let record =
+        WaitRecord { recording: Ok(recording), figures, open_started_ns: None, operations: 0, goroutines: None };
     if let Err(because) = evidence::wait::write(writer, program, &record) {
         return Ok(profiles::missing("wait", format!("{because:#}")));
     }

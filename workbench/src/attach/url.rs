@@ -62,7 +62,8 @@ fn counted(writer: &mut RunWriter, program: &str, reader: std::io::Result<Sample
         "a server that is asked tells nothing of its threads: attach to its number for that; the kernel's figures \
                    are below"
             .to_owned();
-    let record = WaitRecord { recording: Err(because.clone()), figures, open_started_ns: None, operations: 0 };
+    let record =
+        WaitRecord { recording: Err(because.clone()), figures, open_started_ns: None, operations: 0, goroutines: None };
     // The figures are written before it is said that there is no more.
     let because = evidence::wait::write(writer, program, &record).err().map_or(because, |error| format!("{error:#}"));
     profiles::missing("wait", because)

@@ -60,7 +60,13 @@ mod tests {
 
     fn wait(figures: KernelFigures) -> Recorded {
         let recording = Err("perf events are refused".to_owned());
-        Recorded::Wait(Box::new(WaitRecord { recording, figures, open_started_ns: None, operations: 0 }))
+        Recorded::Wait(Box::new(WaitRecord {
+            recording,
+            figures,
+            open_started_ns: None,
+            operations: 0,
+            goroutines: None,
+        }))
     }
 
     #[test]

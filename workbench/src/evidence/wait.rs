@@ -1,5 +1,6 @@
 //! Wait evidence: where threads gave their CPU up or lost it, as pprof, as a flamegraph by time, and thread by thread.
 
+mod goroutines;
 mod lanes;
 pub(crate) mod places;
 
@@ -14,7 +15,7 @@ use reports::run::writer::RunWriter;
 use reports::run::{FORMAT, KernelHead, KernelRecord, ProfileSummary, ThreadsHead, ThreadsRecord};
 
 use super::kept;
-use crate::subject::outside::KernelFigures;
+use crate::subject::outside::{Dump, KernelFigures};
 
 /// Raw profile, within the evidence folder of a variant.
 const WAIT_PROFILE: &str = "wait.pb.gz";
@@ -32,6 +33,8 @@ pub struct WaitRecord {
     pub open_started_ns: Option<u64>,
     /// Operations answered meanwhile; 0 where nobody counts them.
     pub operations: u64,
+    /// What goroutines of a program of Go did meanwhile, or why it could not be asked; `None` of other programs.
+    pub goroutines: Option<Result<Vec<Dump>, String>>,
 }
 
 /// Writes `kernel.jsonl`, `wait.pb.gz`, `wait.svg` and `threads.jsonl` of a variant. What the kernel counted is kept also
@@ -47,7 +50,12 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     let mut waiting = recording.waiting(&[Label::text("variant", variant)]).context("the wait profile")?;
     anyhow::ensure!(!waiting.waits.is_empty(), "no thread left its CPU in {:.1} s", recording.wall_s);
     let profile = &mut waiting.profile;
-    let source = source(recording, profile);
+    let mut source = source(recording, profile);
+    match &record.goroutines {
+        Some(Ok(dumps)) => source.push_str(&format!("; goroutines were asked for {} times", dumps.len())),
+        Some(Err(because)) => source.push_str(&format!("; goroutines were not asked for: {because}")),
+        None => {}
+    }
     kept::remember(&mut profile.meta, &source, waiting.waits.len() as u64);
     writer.evidence(variant, WAIT_PROFILE, &flamegraphs::write::pprof(profile))?;
     if let Some(picture) = picture(profile, &format!("Waits of {variant}"), recording.wall_s)? {
@@ -56,6 +64,10 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     let mut threads = threads(recording, &waiting, record.open_started_ns, source);
     for lane in &mut threads.threads {
         lane.run_queue_s = record.figures.run_queue_s.get(&lane.tid).copied();
+    }
+    if let Some(Ok(dumps)) = &record.goroutines {
+        let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
+        threads.kept.extend(goroutines::rows(dumps, &program));
     }
     writer.threads(variant, &threads)?;
     Ok(())

@@ -34,7 +34,7 @@ fn of_file(path: &Path, profiled: Option<&str>) -> Result<Option<Build>, String>
     }
 }
 
-fn path_of(run: &LoadedRun, variant: &str) -> Option<PathBuf> {
+pub(super) fn path_of(run: &LoadedRun, variant: &str) -> Option<PathBuf> {
     let trials = run.trials.iter().filter(|trial| trial.variant == variant);
     let started = trials.filter_map(|trial| trial.effective.get(COMMAND)).next();
     let traced = run.traces.get(variant).map(|trace| trace.head.program.clone());

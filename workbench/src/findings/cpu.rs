@@ -6,6 +6,7 @@ use flamegraphs::capture::system_call;
 use flamegraphs::names;
 use flamegraphs::profile::{Location, LocationId, Profile, Sample};
 use reports::findings::{CpuRow, CpuTable, ENTERING};
+use reports::run::TraceFrame;
 
 use crate::attach::hot::{Shown, innermost, is_asking, shown};
 use crate::evidence::trace::within_project;
@@ -21,7 +22,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     let value = profile.type_index("cpu").or_else(|| profile.type_index("samples"))?;
     let owners = names::Owners::of_profile(profile);
     let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
-    let mut rows: BTreeMap<Held, (CpuRow, HashMap<u32, f64>)> = BTreeMap::new();
+    let mut rows: BTreeMap<Held, (CpuRow, HashMap<u32, f64>, HashMap<Vec<TraceFrame>, f64>)> = BTreeMap::new();
     let (mut total_s, mut inside_s, mut named_s) = (0.0, 0.0, 0.0);
     let samples: Vec<&Sample> = profile.samples().iter().filter(|sample| !is_asking(profile, sample)).collect();
     for id in samples.iter().flat_map(|sample| &sample.stack) {
@@ -47,17 +48,23 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         let caller = callers.of(&owned(&frames)).map(|(number, at)| told(samples[number])[at]);
         let at = innermost(&frames).filter(|_| caller.is_none());
         let held = caller.or(at.map(|at| frames[at]));
+        let path = match callers.of(&owned(&frames)) {
+            Some((number, at)) => own_path(&told(samples[number])[at..]),
+            None => own_path(&frames[at.unwrap_or(frames.len())..]),
+        };
         let (function, file, line) = held.map_or((String::new(), String::new(), 0), |frame| {
             (frame.function.clone(), frame.file.clone(), u32::try_from(frame.line).unwrap_or(0))
         });
         let thread = names::thread_name(sample.label("thread").unwrap_or_default());
         let key = (function.clone(), file.clone(), thread.clone());
-        let (row, lines) = rows.entry(key).or_insert_with(|| {
+        let (row, lines, paths) = rows.entry(key).or_insert_with(|| {
             let row = CpuRow { function, file: within_project(&file).to_owned(), thread, ..CpuRow::default() };
-            (row, HashMap::new())
+            (row, HashMap::new(), HashMap::new())
         });
         row.total_s += seconds;
+        row.served_s += if is_called(&frames) { seconds } else { 0.0 };
         *lines.entry(line).or_default() += seconds;
+        *paths.entry(path).or_default() += seconds;
         let inner = &frames[..at.unwrap_or(frames.len())];
         let call = system_call(inner.iter().map(|frame| frame.function.as_str()));
         let call = if call.is_empty() && inner.iter().any(|frame| is_entry(&frame.function)) {
@@ -76,15 +83,43 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     }
     let mut rows: Vec<CpuRow> = rows
         .into_values()
-        .map(|(row, lines)| {
+        .map(|(row, lines, paths)| {
             let most = lines.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
-            CpuRow { line: most.map_or(0, |(line, _)| line), ..row }
+            let path = paths.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
+            CpuRow {
+                line: most.map_or(0, |(line, _)| line),
+                path: path.map(|(path, _)| path).unwrap_or_default(),
+                ..row
+            }
         })
         .collect();
     rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
     rows.truncate(MOST);
     let named = if inside_s > 0.0 { named_s / inside_s } else { 1.0 };
     Some(CpuTable { total_s, rows, named })
+}
+
+/// Functions of the program in a stack, innermost first, each once in a row: what a function was inlined into of itself (a
+/// closure, a state machine) is no caller.
+fn own_path(frames: &[&Shown]) -> Vec<TraceFrame> {
+    let mut path: Vec<TraceFrame> = Vec::new();
+    for frame in frames.iter().filter(|frame| frame.is_written_here()) {
+        let file = within_project(&frame.file);
+        if path.last().is_none_or(|last| last.function != frame.function || last.file != file) {
+            let line = u32::try_from(frame.line).unwrap_or(0);
+            path.push(TraceFrame { function: frame.function.clone(), file: file.to_owned(), line });
+        }
+    }
+    path
+}
+
+/// Functions beyond the outermost of the program from which a library called it: every thread and goroutine begins in one of
+/// the language's.
+const BEYOND: usize = 2;
+
+/// Whether the outermost function of the program was called by a library.
+fn is_called(frames: &[&Shown]) -> bool {
+    frames.iter().rposition(|frame| frame.is_written_here()).is_some_and(|at| frames.len() - at > BEYOND)
 }
 
 /// A stack as [`names::Callers`] takes it.

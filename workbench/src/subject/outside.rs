@@ -2,6 +2,7 @@
 //! looked at in /proc while they run. Nothing of ours is in them for that.
 
 mod cgroup;
+mod goroutines;
 mod kernel;
 mod process;
 mod sockets;
@@ -14,6 +15,8 @@ use crate::evidence::Recorded;
 use crate::evidence::cpu::CpuRecord;
 use crate::evidence::wait::WaitRecord;
 
+use goroutines::Asking;
+pub use goroutines::Dump;
 pub use kernel::{KernelFigures, Sampler};
 
 /// What to record from outside.
@@ -60,6 +63,8 @@ pub struct Outside {
     refused: Option<String>,
     /// What the kernel counts, where waits are wanted; or why nobody reads it.
     sampler: Option<std::io::Result<Sampler>>,
+    /// Who asks for goroutines, where waits of a program of Go are wanted.
+    asking: Option<Asking>,
 }
 
 impl Outside {
@@ -108,6 +113,13 @@ impl Outside {
         }
     }
 
+    /// Asks a program of Go, which answers at `address`, what its goroutines wait for, where waits are wanted.
+    pub fn ask(&mut self, pid: u32, address: std::net::SocketAddr) {
+        if self.wanted == Some(Wanted::Wait) {
+            self.asking = Asking::start(pid, Some(address));
+        }
+    }
+
     /// The open loop begins: what tasks do from now on is summed up apart.
     pub fn open_loop(&self) {
         if let Some(tracer) = &self.tracer {
@@ -118,6 +130,7 @@ impl Outside {
     /// Ends the recording; `None` where nothing was to be recorded from outside, or an agent within takes its place.
     pub fn stop(self) -> Option<Result<Recorded, String>> {
         let refused = self.refused.unwrap_or_default();
+        let goroutines = self.asking.map(Asking::stop);
         let figures = match self.sampler {
             Some(Ok(sampler)) => sampler.stop(),
             Some(Err(error)) => KernelFigures::none(&format!("no thread could be started to read them ({error})")),
@@ -138,6 +151,7 @@ impl Outside {
                 figures,
                 open_started_ns: None,
                 operations: 0,
+                goroutines,
             }))));
         }
         Some(recording.map(|recording| Recorded::CpuFromOutside(Box::new(CpuRecord::of(recording)))))

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stderr, reason = "the score is for whoever asked for it")]
 
 mod cases;
+mod go;
 mod marker;
 mod quota;
 mod score;

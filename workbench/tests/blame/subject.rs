@@ -27,7 +27,7 @@ impl Twin {
 }
 
 /// Where things are built: beside the tests, so that a clean-up finds it.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let workbench = PathBuf::from(env!("CARGO_BIN_EXE_workbench"));
     workbench.parent().and_then(|profile| profile.parent()).expect("target/PROFILE/workbench").join("blame")
 }
@@ -64,7 +64,7 @@ fn built(profile: &[&str], folder: &str) -> PathBuf {
 }
 
 /// The command that is judged: `BLAME_WORKBENCH`, or the one built with these tests.
-fn workbench() -> PathBuf {
+pub(crate) fn workbench() -> PathBuf {
     std::env::var_os("BLAME_WORKBENCH").map_or_else(|| env!("CARGO_BIN_EXE_workbench").into(), PathBuf::from)
 }
 

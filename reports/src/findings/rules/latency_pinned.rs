@@ -3,7 +3,7 @@
 
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, owner};
+use crate::findings::{Culprit, guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
 pub(super) const SLUG: &str = "latency-pinned";
@@ -50,7 +50,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 /// An operation that sleeps and looks, sleeps and looks.
 fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && !site.beside_others)?;
-    let culprit = innermost(site).filter(|_| joined.serves(&wait.kind) && !site.own.is_empty())?;
+    let culprit = guilty::asking(joined, &wait.kind, &site.own).map(at).filter(|_| joined.serves(&wait.kind))?;
     let operations = joined.traced_operations()?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
@@ -277,6 +277,19 @@ fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {
         .any(|(waits, each)| waits >= ONE_EACH * operations && (0.5 * mode..1.1 * mode).contains(&each))
 }
 
+/// The function that waits for the network within each operation for most of what that takes alone.
+fn waits_for_answers(joined: &Joined<'_>, mode: f64) -> Option<Culprit> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let within = |wait: &&TraceWait| {
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let (each, often) = (wait.total_s / wait.count.max(1) as f64, wait.count as f64 / operations);
+        let at_socket = wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket && site.own.len() > 1);
+        at_socket && joined.serves(&wait.kind) && often >= ONE_EACH && (0.5 * mode..1.5 * mode).contains(&each)
+    };
+    let wait = trace.waits.iter().filter(within).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    wait.site.as_ref().and_then(innermost)
+}
+
 /// Nagle's algorithm on this side, delayed acknowledgements on the other.
 fn delayed_acks(joined: &Joined<'_>) -> Vec<Cause> {
     let Some(felt) = &joined.felt else { return Vec::new() };
@@ -298,7 +311,10 @@ fn delayed_acks(joined: &Joined<'_>) -> Vec<Cause> {
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
     let writer =
         rows.max_by(|a, b| writes(&a.calls).total_cmp(&writes(&b.calls))).filter(|row| writes(&row.calls) > 0.0);
-    let culprit = writer.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    // Who waits for an answer that long asked for it; where nobody does, the other side is the one who asked.
+    let asked = waits_for_answers(joined, mode);
+    let written = writer.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    let culprit = asked.or(written);
     if culprit.is_none() {
         return Vec::new();
     }

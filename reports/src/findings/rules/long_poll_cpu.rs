@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::run::{StallClass, TraceEndKind, TraceFrame, TracePolls};
+use crate::findings::{Culprit, guilty};
+use crate::run::{StallClass, TraceEndKind, TracePolls};
 
 pub(super) const SLUG: &str = "long-poll-cpu";
 /// CPU of such a poll, on average: tokio's own rule of thumb is 10 to 100 µs between two awaits.
@@ -18,10 +18,6 @@ const OWN_WORK_S: f64 = 0.002_5;
 
 /// Of polls with a place, so many times as many may lack one: a poll of a millisecond is hit by one sample, or by none.
 const MOST_UNSEEN: f64 = 4.0;
-
-/// Part of the time within a function that it spends itself, from which what it calls is part of its work: a copy of a
-/// map is the map's, and not that of the function that copies one of its entries.
-const OWN_PART: f64 = 0.3;
 
 /// CPU in long polls of one type of task in one function.
 pub(super) struct Hog {
@@ -90,8 +86,7 @@ struct Work<'a> {
     longest_s: f64,
 }
 
-/// CPU of long polls by the function whose work it is: the innermost, unless whoever called it spends much of the time
-/// between such calls itself.
+/// CPU of long polls by the function whose work it is.
 fn works<'a>(joined: &Joined<'a>) -> Vec<Work<'a>> {
     let rows: Vec<&'a TracePolls> = joined.trace.map(|trace| trace.polls.iter().collect()).unwrap_or_default();
     let rows: Vec<&'a TracePolls> = rows
@@ -101,7 +96,10 @@ fn works<'a>(joined: &Joined<'a>) -> Vec<Work<'a>> {
         .collect();
     let mut works: Vec<(Work<'a>, &TracePolls)> = Vec::new();
     for row in &rows {
-        let Some(culprit) = whose_work(row, &rows) else { continue };
+        let own = row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+        let alike: Vec<&TracePolls> = rows.iter().copied().filter(|other| other.kind == row.kind).collect();
+        let guilty = guilty::computing(joined, &row.kind, own, &alike).map(at);
+        let Some(culprit) = guilty.or_else(|| row.site.as_ref().and_then(innermost)) else { continue };
         let known = works.iter_mut().find(|(known, _)| {
             (known.kind, &known.culprit.function, &known.culprit.file)
                 == (row.kind.as_str(), &culprit.function, &culprit.file)
@@ -129,30 +127,6 @@ fn works<'a>(joined: &Joined<'a>) -> Vec<Work<'a>> {
     counted.collect()
 }
 
-/// Whose work a row is.
-fn whose_work(row: &TracePolls, rows: &[&TracePolls]) -> Option<Culprit> {
-    let site = row.site.as_ref()?;
-    let innermost = innermost(site)?;
-    let same = |a: &TraceFrame, b: &TraceFrame| a.function == b.function && a.file == b.file;
-    let own = |row: &TracePolls| row.site.as_ref().map(|site| site.own.clone()).unwrap_or_default();
-    let works_itself = |caller: &TraceFrame| {
-        let alike = rows.iter().filter(|other| other.kind == row.kind);
-        let (mut itself, mut all) = (0.0, 0.0);
-        for other in alike {
-            let frames = own(other);
-            if frames.iter().any(|frame| same(frame, caller)) {
-                all += other.total_s;
-            }
-            if frames.first().is_some_and(|frame| same(frame, caller)) {
-                itself += other.total_s;
-            }
-        }
-        itself >= OWN_PART * all
-    };
-    let outer = site.own.iter().skip(1).take_while(|caller| works_itself(caller)).last();
-    Some(outer.map_or(innermost, at))
-}
-
 impl Hog {
     /// What it costs, seconds for each operation.
     pub(super) fn harm_s(&self, joined: &Joined<'_>) -> f64 {
@@ -166,7 +140,7 @@ impl Hog {
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.trace.is_none() {
-        return from_stalls(joined);
+        return if joined.build.is_some_and(|build| build.go) { of_go(joined) } else { from_stalls(joined) };
     }
     let mut causes = Vec::new();
     for hog in hogs(joined, LEAST_S) {
@@ -216,6 +190,49 @@ fn is_of_the_kernel(joined: &Joined<'_>, culprit: &Culprit) -> bool {
     let (kernel, all) =
         rows.fold((0.0, 0.0), |(kernel, all), row| (kernel + row.calls.values().sum::<f64>(), all + row.total_s));
     all > 0.0 && kernel > 0.5 * all
+}
+
+/// CPU of a function for each operation from which it counts in a program without polls, seconds.
+const LEAST_OF_GO_S: f64 = 0.000_5;
+
+/// Go gives every goroutine 10 ms at a time, so that no other waits for long; but an operation that computes takes as long as
+/// that does. What all of them spend in a function on average, and is more than the median takes alone in all, is spent by
+/// few of them.
+fn of_go(joined: &Joined<'_>) -> Answer {
+    let (Some(cpu), Some(felt)) = (joined.cpu, &joined.felt) else { return Answer::Blind("cpu") };
+    let Some(per_op) = joined.metric("cpu_per_op") else { return Answer::Blind("latency") };
+    let mut sums: BTreeMap<Culprit, f64> = BTreeMap::new();
+    for row in cpu.rows.iter().filter(|row| row.served_s > 0.5 * row.total_s) {
+        let Some(frame) = guilty::asking(joined, "", &row.path) else { continue };
+        *sums.entry(at(frame)).or_default() += row.total_s;
+    }
+    let causes = sums.into_iter().filter_map(|(culprit, seconds)| {
+        let each = per_op * seconds / cpu.total_s.max(1e-9);
+        let share = joined.part(each);
+        (each >= LEAST_OF_GO_S && each >= felt.base_s && share >= LEAST_SHARE).then(|| Cause {
+            rule: SLUG,
+            title: format!("{} computes for long within some operations", culprit.function),
+            share,
+            evidence: vec![
+                format!(
+                    "{} of CPU for each operation is spent there on average, {} of all",
+                    time(each),
+                    percent(seconds / cpu.total_s.max(1e-9))
+                ),
+                format!(
+                    "half of the operations take less than {} alone, all in all: others spend much more",
+                    time(felt.base_s)
+                ),
+            ],
+            refuted_by: "without that work, or with less of it, the tail would stay as it is".into(),
+            next: joined.again("cpu"),
+            proof: "cpu",
+            depth: 3,
+            culprit: Some(culprit),
+            foremost: false,
+        })
+    });
+    Answer::of(causes.collect(), || "no function computes more for an operation than most of them take".into())
 }
 
 /// What the catcher within the process saw, where there was no trace.

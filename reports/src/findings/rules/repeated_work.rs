@@ -2,7 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, Culprit, ENTERING};
+use crate::findings::{CpuRow, Culprit, ENTERING, guilty};
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceSite, TraceWait};
 
 use super::computing;
@@ -74,9 +74,9 @@ fn system_calls(joined: &Joined<'_>) -> Option<Cause> {
     let call = row.calls.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(call, _)| call.as_str()).unwrap_or_default();
     (share >= LEAST).then(|| Cause {
         rule: SLUG,
-        title: format!("{} makes {count:.0} {what} for each operation", row.function),
+        title: format!("{} makes {count:.0} {what} for each operation", calls_again(joined, row).function),
         share,
-        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        culprit: Some(calls_again(joined, row)),
         evidence: vec![
             format!("{count:.0} {what} for each operation; one answer takes three to eight"),
             format!("{} of the CPU is spent in the kernel on behalf of it, mostly in `{call}`", percent(share)),
@@ -89,14 +89,22 @@ fn system_calls(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
+/// The function in whose loop the calls of a row are made.
+fn calls_again(joined: &Joined<'_>, row: &CpuRow) -> Culprit {
+    let whose = guilty::asking(joined, "", &row.path).map(at);
+    whose.unwrap_or_else(|| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line })
+}
+
 /// The same where nobody counted them: reads and writes of sockets are in no file of the process.
 fn uncounted_calls(joined: &Joined<'_>) -> Option<Cause> {
     let (cpu, per_op) = joined.cpu.zip(joined.metric("cpu_per_op"))?;
     // Waiting for events, or for each other, is how a runtime idles; a page fault is no call.
-    let transfers = |row: &CpuRow| -> f64 { TRANSFERS.iter().filter_map(|call| row.calls.get(*call)).sum() };
+    // Calls on files, and `read` and `write` of anything, are counted where `/proc/PID/io` was read.
+    let uncounted = if calls(joined).is_some() { OF_SOCKETS } else { TRANSFERS };
+    let transfers = |row: &CpuRow| -> f64 { uncounted.iter().filter_map(|call| row.calls.get(*call)).sum() };
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
     let row = rows.max_by(|a, b| transfers(a).total_cmp(&transfers(b))).filter(|row| transfers(row) > 0.0)?;
-    let named = |(call, _): &(&String, &f64)| TRANSFERS.contains(&call.as_str());
+    let named = |(call, _): &(&String, &f64)| uncounted.contains(&call.as_str());
     let call = row.calls.iter().filter(named).max_by(|a, b| a.1.total_cmp(b.1)).map(|(call, _)| call.as_str())?;
     let seconds = transfers(row) + row.calls.get(ENTERING).copied().unwrap_or(0.0);
     let share = seconds / cpu.total_s.max(1e-9);
@@ -104,11 +112,11 @@ fn uncounted_calls(joined: &Joined<'_>) -> Option<Cause> {
         rule: SLUG,
         title: format!(
             "{} spends {} of CPU in `{call}` for each operation: many small calls",
-            row.function,
+            calls_again(joined, row).function,
             time(share * per_op)
         ),
         share,
-        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        culprit: Some(calls_again(joined, row)),
         evidence: vec![
             format!(
                 "{} of the CPU is spent in `{call}` on behalf of it, {} of {} for each operation",
@@ -131,6 +139,9 @@ const TRANSFERS: &[&str] = &[
     "read", "readv", "pread64", "preadv", "recvfrom", "recvmsg", "write", "writev", "pwrite64", "pwritev", "sendto",
     "sendmsg",
 ];
+
+/// Of these, those that `/proc/PID/io` does not count (fs/read_write.c counts what goes through it).
+const OF_SOCKETS: &[&str] = &["recvfrom", "recvmsg", "sendto", "sendmsg"];
 
 /// Wakes of many tasks of which one finds something.
 fn herd(joined: &Joined<'_>) -> Option<Cause> {
@@ -187,7 +198,8 @@ fn attempts(joined: &Joined<'_>) -> Option<Cause> {
         timer && many && often.is_none_or(|each| each >= GIVEN_UP) && joined.serves(&wait.kind)
     };
     let wait = trace.waits.iter().filter(given_up).max_by_key(|wait| wait.count)?;
-    let culprit = wait.site.as_ref().and_then(innermost)?;
+    let site = wait.site.as_ref()?;
+    let culprit = guilty::asking(joined, &wait.kind, &site.own).map(at).or_else(|| innermost(site))?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
     let share = (wait.total_s / operations / joined.mean_s()?.max(1e-9)).min(1.0);
@@ -235,7 +247,8 @@ fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
         set && often && count >= ROUND_TRIPS && wait.total_s / operations >= LEAST * mean && joined.serves(&wait.kind)
     };
     let wait = trace.waits.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let culprit = wait.site.as_ref().and_then(innermost)?;
+    let site = wait.site.as_ref()?;
+    let culprit = guilty::asking(joined, &wait.kind, &site.own).map(at).or_else(|| innermost(site))?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
     let share = (wait.total_s / operations / mean).min(1.0);
@@ -372,9 +385,16 @@ pub(super) fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
         rows.iter().filter(inside).filter_map(|row| Some(own(row).first()?.function.as_str())).collect();
     functions.sort_unstable();
     functions.dedup();
+    // What is built in a loop is that loop's.
+    let stack = rows.iter().filter(inside).max_by(|a, b| a.total_s.total_cmp(&b.total_s));
+    let outward = stack.and_then(|row| {
+        let at = own(row).iter().position(|one| one.function == frame.function)?;
+        guilty::repeating(joined, &row.kind, &own(row)[at..])
+    });
+    let culprit = at(outward.unwrap_or(frame));
     // Polls that no sample fell into did what the others did.
     let all: f64 = rows.iter().map(|row| row.total_s).sum();
     #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
     let polls = rows.iter().map(|row| row.polls).sum::<u64>() as f64;
-    Some(Work { culprit: at(frame), each_s: sum / placed * all / operations, per_op: polls / operations, functions })
+    Some(Work { culprit, each_s: sum / placed * all / operations, per_op: polls / operations, functions })
 }

@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, owner};
+use crate::findings::{Culprit, guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait};
 
 use super::behind_jobs;
@@ -144,26 +144,26 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     rows.sort_by_key(|row| !is_lock(row));
     for row in rows {
         let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
-        let Some(holder) = row.holders.iter().find(|holder| !is_idle(holder, waiter)) else { continue };
-        let idle: f64 = row.holders.iter().filter(|holder| is_idle(holder, waiter)).map(|holder| holder.total_s).sum();
+        let awake: Vec<TraceHolder> = row.holders.iter().filter(|one| !is_idle(one, waiter)).cloned().collect();
+        let Some(first) = awake.first() else { continue };
+        let shared = if is_lock(row) { guilty::sharing(&waiter.own, &row.holders) } else { None };
         let all: f64 = row.holders.iter().map(|holder| holder.total_s).sum();
+        let idle = all - awake.iter().map(|holder| holder.total_s).sum::<f64>();
         // Who has it mostly idles: it is the queue of a pool, and nobody waits for an answer in it.
-        if idle > 0.5 * all {
+        if shared.is_none() && idle > 0.5 * all {
             continue;
         }
+        let kept = if is_lock(row) { shared.or_else(|| guilty::standing(&awake)) } else { None };
+        let Some((frame, holder)) = kept.or_else(|| Some((first.site.own.first()?, first))) else { continue };
         // A poll that blocks is the deeper cause, and has a rule of its own.
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
             continue;
         }
-        // Who waits to be told shares nothing with who tells, but perhaps the function that spawned both.
-        let taken = if is_lock(row) { owner::common(&waiter.own, &holder.site.own) } else { None };
         // Who tells late because it does its work under a lock that others wait for is late by that lock.
         let stands_in = |known: &Culprit| holder.site.own.iter().any(|frame| frame.function == known.function);
         let behind = || found.iter().find(|(known, _, lock, _)| *lock && stands_in(known));
-        let taken = if is_lock(row) { taken } else { behind().map(|(known, ..)| known.clone()) };
-        let Some(culprit) = taken.or_else(|| holder.site.own.first().map(at)) else {
-            continue;
-        };
+        let behind = if is_lock(row) { None } else { behind().map(|(known, ..)| known.clone()) };
+        let culprit = behind.unwrap_or_else(|| at(frame));
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
@@ -221,7 +221,7 @@ const OUTSIDE: &[&str] =
 /// request comes. Who has a lock while it waits for the network took it in a function that others come through too.
 fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
     let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
-    outside && owner::common(&waiter.own, &holder.site.own).is_none()
+    outside && guilty::common(&waiter.own, &holder.site.own).is_none()
 }
 
 fn blocks_in_polls(joined: &Joined<'_>, who: &Culprit, call: &str) -> bool {

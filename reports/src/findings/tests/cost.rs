@@ -18,6 +18,8 @@ fn spent(calls: &[(&str, f64)], allocator_s: f64) -> CpuTable {
         total_s: 1.0,
         calls: calls.iter().map(|(call, seconds)| ((*call).to_owned(), *seconds)).collect(),
         allocator_s,
+        served_s: 0.0,
+        path: Vec::new(),
     };
     CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 }
 }
@@ -349,4 +351,41 @@ fn who_goes_on_with_each_answer_is_no_herd() {
     asks.waits[1].site.as_mut().expect("a place").cause = TraceCause::Socket;
     let findings = explain(&[joined(&asks, felt(0.001, 0.000_1))]).findings;
     assert!(findings.iter().all(|finding| !finding.title.contains("wakes")), "{findings:?}");
+}
+
+#[test]
+fn in_go_a_function_that_costs_more_than_most_operations_take_is_a_hog() {
+    let build = Build { go: true, symbols: true, lines: true, ..Build::default() };
+    let frame = |function: &str, line| TraceFrame { function: function.into(), file: "main.go".into(), line };
+    let of = |base_s, served_s| {
+        let row = CpuRow {
+            function: "main.seal".into(),
+            file: "main.go".into(),
+            line: 24,
+            total_s: 0.9,
+            served_s,
+            path: vec![frame("main.seal", 24), frame("main.handler", 57)],
+            ..CpuRow::default()
+        };
+        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 };
+        let metrics = [("cpu_per_op".to_owned(), MetricValue { value: 0.003, unit: "s".into() })].into();
+        let none = Trace::default();
+        let joined = Joined {
+            cpu: Some(&cpu),
+            build: Some(&build),
+            trace: None,
+            metrics: Some(&metrics),
+            ..joined(&none, felt(base_s, 0.006))
+        };
+        explain(std::slice::from_ref(&joined)).findings
+    };
+    let found = of(0.000_3, 0.9);
+    assert_eq!(found[0].rule, "long-poll-cpu");
+    assert_eq!(
+        found[0].path.iter().map(|one| one.function.as_str()).collect::<Vec<_>>(),
+        ["main.seal", "main.handler"]
+    );
+    // Each operation computes as much, or nobody's operation does.
+    assert_eq!(of(0.003, 0.9), []);
+    assert_eq!(of(0.000_3, 0.0), []);
 }

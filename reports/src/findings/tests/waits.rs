@@ -89,7 +89,11 @@ fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
     let mut spawned = in_poll(TraceEndKind::Blocked, "futex", &[("app::note", 48), ("app::run", 76)], 90, 1.8);
     let far = site(TraceCause::Other, &[("app::wind", 33), ("app::keep_all", 40), ("app::run", 71)]);
     spawned.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: far, total_s: 1.7 }];
-    assert_eq!(of(spawned.clone()), [is("waiting-on-owner", "app::run", 71)], "both took it there");
+    assert_eq!(of(spawned.clone()), [is("waiting-on-owner", "app::keep_all", 40)], "where both began tells nothing");
+    let shared = site(TraceCause::Other, &[("app::wind", 33), ("app::note", 52), ("app::run", 71)]);
+    let mut taken = spawned.clone();
+    taken.holders[0].site = shared;
+    assert_eq!(of(taken), [is("waiting-on-owner", "app::note", 52)], "both took it there");
     spawned.site.as_mut().expect("a place").cause = TraceCause::Notify;
     assert_eq!(at(&levels(), spawned.clone()), [is("waiting-on-owner", "app::wind", 33)], "both were spawned there");
     assert_eq!(of(spawned), [], "its work is done for it");

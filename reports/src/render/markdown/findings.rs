@@ -22,6 +22,9 @@ pub(super) fn section(summary: &RunSummary, out: &mut String) {
             line(&finding.rule),
             finding.share
         ));
+        if !finding.path.is_empty() {
+            out.push_str(&format!("   - in {}\n", line(&finding.path)));
+        }
         for evidence in &finding.evidence {
             out.push_str(&format!("   - {}\n", line(evidence)));
         }

@@ -2,7 +2,7 @@
 
 use super::ink::{Ink, Look};
 use super::layout::{hanging, paragraph};
-use crate::render::findings::{nothing, ruled_out, shown, undecided, unused};
+use crate::render::findings::{Shown, nothing, ruled_out, shown, undecided, unused};
 use crate::render::{breach, movers, text};
 use crate::run::RunSummary;
 
@@ -17,6 +17,7 @@ pub(super) fn brief(summary: &RunSummary, width: usize, ink: Ink) -> String {
         if !finding.place.is_empty() {
             out.push_str(&format!("   at {}", hanging(Look::Plain, &finding.place, 6, width, ink)));
         }
+        out.push_str(&path(&finding, width, ink));
         if !finding.next.is_empty() {
             // Commands are shown whole: people copy them.
             out.push_str(&format!("   next: {}\n", finding.next));
@@ -38,6 +39,14 @@ pub(super) fn brief(summary: &RunSummary, width: usize, ink: Ink) -> String {
     out
 }
 
+/// Who called the culprit, and what it called.
+fn path(finding: &Shown, width: usize, ink: Ink) -> String {
+    match finding.path.as_str() {
+        "" => String::new(),
+        path => format!("   in {}", hanging(Look::Dim, path, 6, width, ink)),
+    }
+}
+
 /// What `workbench explain` prints: every finding with its evidence, what was ruled out, what could not be used, and the
 /// chains behind the worst delays.
 pub fn explanation(summary: &RunSummary, color: bool, width: usize) -> String {
@@ -52,6 +61,7 @@ pub fn explanation(summary: &RunSummary, color: bool, width: usize) -> String {
         if !finding.place.is_empty() {
             out.push_str(&format!("   at {}", hanging(Look::Bad, &finding.place, 6, width, ink)));
         }
+        out.push_str(&path(&finding, width, ink));
         for line in &finding.evidence {
             out.push_str(&format!("   - {}", hanging(Look::Plain, line, 5, width, ink)));
         }

@@ -66,6 +66,7 @@ pub(super) fn run(
     tracing::info_span!("warm-up")
         .in_scope(|| driving.closed(&mut running, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
     outside.start(running.pid(), &running.others());
+    outside.ask(running.pid(), running.address);
     let mut saturated = None;
     if !scenario.trial.saturated.is_zero() {
         watch(Phase::Saturated);

@@ -30,6 +30,27 @@ pub(super) fn of(pid: u32) -> std::io::Result<HashSet<u64>> {
     Ok(links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect())
 }
 
+/// Ports on which a process listens, on the loopback or on any address.
+pub(super) fn listened(pid: u32) -> Vec<u16> {
+    let own = of(pid).unwrap_or_default();
+    let mut ports = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let table = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        ports.extend(table.lines().skip(1).filter_map(|line| listens(line, &own)));
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// The port of a line of such a table, where one of these sockets listens on it.
+fn listens(line: &str, own: &HashSet<u64>) -> Option<u16> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [_, local, _, LISTEN, _, _, _, _, _, inode, ..] = fields[..] else { return None };
+    let is_own = inode.parse().is_ok_and(|inode| own.contains(&inode));
+    is_own.then(|| u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()).flatten()
+}
+
 /// Adds what a `tcp` or `tcp6` table says of these sockets.
 pub(super) fn add(table: &str, own: &HashSet<u64>, queues: &mut Queues) {
     for line in table.lines().skip(1) {

@@ -1,0 +1,274 @@
+//! Which function of the program's own stack is to be held to account: the one that *decided* on what it costs.
+//!
+//! A stack says who called whom, and the innermost function is only who was asked last. What decides is
+//! - of work and of waits that are done again and again: the function whose loop it is ([`repeating`]), seen in its source, or
+//!   at work between two calls ([`computing`]);
+//! - of what is held: the function that stands in every stack of who holds it, or that both who waits and who holds go
+//!   through: it took it and goes on while it has it ([`sharing`], [`standing`]).
+//!
+//! A loop in which a task waits for what it is to do next is none of these: each round of it is another operation.
+
+use super::joined::Joined;
+use crate::run::{TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceWait};
+
+/// Part of the time within a function that it spends itself, from which what it calls is part of its work: a copy of a
+/// map is the map's, and not that of the function that copies one of its entries.
+const OWN_PART: f64 = 0.3;
+/// The same from which it is seen to go round: what a loop costs beside what it calls. Without a loop a function does not
+/// spend so much on the line of a call, of one poll at least so long, seconds.
+const ROUND_PART: f64 = 0.001;
+const ROUND_S: f64 = 10e-6;
+/// Part of the longest from which somebody who goes through the same function is rather the keeper: who wakes another is often
+/// idle, and has nothing.
+const SHARED_PART: f64 = 0.1;
+/// Part of the longest from which a stack of who holds something counts.
+const SEEN_PART: f64 = 0.000_5;
+
+pub(super) fn same(a: &TraceFrame, b: &TraceFrame) -> bool {
+    a.function == b.function && a.file == b.file
+}
+
+/// The innermost function of a stack that stands in a loop of its own; `None` where none does, or no source is known.
+pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let within =
+        own.iter().enumerate().take_while(|(depth, frame)| *depth == 0 || !waits_for_work(joined, kind, frame));
+    within.map(|(_, frame)| frame).find(|frame| is_in_loop(joined, frame) == Some(true))
+}
+
+/// The function whose loop a stack stands in; where none is known, the innermost.
+pub(super) fn asking<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    repeating(joined, kind, own).or_else(|| own.first())
+}
+
+/// The function whose work it is what a poll computes in that stack: of all long polls of its type, `alike`.
+pub(super) fn computing<'f>(
+    joined: &Joined<'_>,
+    kind: &str,
+    own: &'f [TraceFrame],
+    alike: &[&TracePolls],
+) -> Option<&'f TraceFrame> {
+    let at = repeating(joined, kind, own).and_then(|frame| own.iter().position(|one| one == frame)).unwrap_or(0);
+    let outer = own.iter().skip(at + 1).take_while(|caller| {
+        let spent = Spent::of(caller, alike);
+        spent.itself_s >= OWN_PART * spent.all_s
+            || spent.goes_round() && is_in_loop(joined, caller) != Some(false) && !waits_for_work(joined, kind, caller)
+    });
+    outer.last().or_else(|| own.get(at))
+}
+
+/// The function that both who waits and who has it go through, and the row of `holders` that shows it: it took it there, and
+/// goes on while it has it.
+pub(super) fn sharing<'h>(
+    waiter: &[TraceFrame],
+    holders: &'h [TraceHolder],
+) -> Option<(&'h TraceFrame, &'h TraceHolder)> {
+    let longest = holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max);
+    let likely = holders.iter().filter(|holder| holder.total_s >= SHARED_PART * longest);
+    likely.into_iter().find_map(|holder| Some((common(waiter, &holder.site.own)?, holder)))
+}
+
+/// The function that stands in every stack of who has it longest.
+pub(super) fn standing(holders: &[TraceHolder]) -> Option<(&TraceFrame, &TraceHolder)> {
+    Some((in_all(holders)?, holders.first()?))
+}
+
+/// The innermost function that both stacks go through on their way to different places, with the line of the second; not the
+/// one that began both, which shares nothing but that.
+pub(super) fn common<'f>(waiter: &[TraceFrame], owner: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let began = |stack: &[TraceFrame], at: usize| stack.len() > 1 && at + 1 == stack.len();
+    owner.iter().enumerate().find_map(|(at, frame)| {
+        let other = waiter.iter().position(|other| same(other, frame))?;
+        (!(began(owner, at) && began(waiter, other))).then_some(frame)
+    })
+}
+
+/// The innermost function of the longest holder's stack that stands in all stacks with the same beginning, short of that. One
+/// stack alone does not tell: neither the call that it stands in nor the thread's own loop is likely.
+fn in_all(holders: &[TraceHolder]) -> Option<&TraceFrame> {
+    let longest = holders.first()?;
+    let own = &longest.site.own;
+    let is_its = |holder: &&TraceHolder| {
+        let alike = matches!((holder.site.own.last(), own.last()), (Some(a), Some(b)) if same(a, b));
+        alike && holder.total_s >= SEEN_PART * longest.total_s
+    };
+    let stacks = || holders.iter().filter(is_its).map(|holder| &holder.site.own);
+    let within = own.iter().take(own.len().saturating_sub(1).max(1));
+    let in_each = |frame: &&TraceFrame| stacks().all(|stack| stack.iter().any(|one| same(one, frame)));
+    match own.as_slice() {
+        [_, middle, _, ..] if stacks().count() == 1 => Some(middle),
+        _ => within.into_iter().find(in_each).or_else(|| own.first()),
+    }
+}
+
+/// Whether a frame's line stands in a loop of its function; `None` where its source is not known.
+fn is_in_loop(joined: &Joined<'_>, frame: &TraceFrame) -> Option<bool> {
+    joined.loops?.around(&frame.file, frame.line)
+}
+
+/// Whether tasks or threads of that kind wait in that function itself: its loop is how they come to the next thing to do.
+fn waits_for_work(joined: &Joined<'_>, kind: &str, frame: &TraceFrame) -> bool {
+    let here = |own: &[TraceFrame]| own.first().is_some_and(|first| same(first, frame));
+    let waits = joined.trace.into_iter().flat_map(|trace| trace.waits.iter().chain(saturated(trace)));
+    let tasks = waits.filter(|wait| wait.kind == kind && wait.site.as_ref().is_some_and(|site| here(&site.own)));
+    let kept = joined.threads.into_iter().flat_map(|threads| &threads.kept);
+    let threads = kept.filter(|row| row.doing == TraceEndKind::Blocked && row.kind == kind);
+    tasks.count() > 0 || threads.filter_map(|row| row.site.as_ref()).any(|site| here(&site.own))
+}
+
+fn saturated(trace: &crate::run::Trace) -> impl Iterator<Item = &TraceWait> {
+    trace.saturated.iter().flat_map(|phase| &phase.waits)
+}
+
+/// What long polls spent within a function, seconds.
+#[derive(Default)]
+struct Spent {
+    /// With all that it called.
+    all_s: f64,
+    /// Outside of other functions of the program.
+    itself_s: f64,
+    /// Of that, on the line from which it calls.
+    on_line_s: f64,
+    polls: f64,
+}
+
+impl Spent {
+    fn of(caller: &TraceFrame, alike: &[&TracePolls]) -> Self {
+        let mut spent = Self::default();
+        for row in alike {
+            let own = row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+            if !own.iter().any(|frame| same(frame, caller)) {
+                continue;
+            }
+            #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+            let polls = row.polls as f64;
+            (spent.all_s, spent.polls) = (spent.all_s + row.total_s, spent.polls.max(polls));
+            if own.first().is_some_and(|frame| same(frame, caller)) {
+                spent.itself_s += row.total_s;
+                spent.on_line_s += if own[0].line == caller.line { row.total_s } else { 0.0 };
+            }
+        }
+        spent
+    }
+
+    fn goes_round(&self) -> bool {
+        self.on_line_s >= ROUND_PART * self.all_s && self.on_line_s >= ROUND_S * self.polls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Loops;
+    use crate::run::{Trace, TraceCause, TraceSite};
+
+    const SOURCE: &str = "\
+fn mix(block: &Block) -> Block {
+    Sha::digest(block)
+}
+fn stir(block: Block) -> Block {
+    (0..ROUNDS).fold(block, |block, _| mix(&block))
+}
+async fn ask(&self) -> u64 {
+    self.client.get().await
+}
+async fn in_turn(&self) -> u64 {
+    for one in &self.all {
+        sum += one.ask().await;
+    }
+}
+async fn serve(socket: Socket) {
+    loop {
+        socket.read().await;
+        answer(stir(in_turn().await));
+    }
+}
+";
+
+    fn stack(own: &[(&str, u32)]) -> Vec<TraceFrame> {
+        own.iter()
+            .map(|(name, line)| TraceFrame { function: (*name).into(), file: "a.rs".into(), line: *line })
+            .collect()
+    }
+
+    fn site(own: &[(&str, u32)]) -> Option<TraceSite> {
+        Some(TraceSite { cause: TraceCause::Socket, own: stack(own), ..TraceSite::default() })
+    }
+
+    /// Connections wait at line 17 for the next request.
+    fn trace() -> Trace {
+        let wait = TraceWait { kind: "serve".into(), site: site(&[("serve", 17)]), count: 9, ..TraceWait::default() };
+        Trace { waits: vec![wait], ..Trace::default() }
+    }
+
+    fn loops() -> Loops {
+        let mut loops = Loops::default();
+        loops.read("a.rs", SOURCE);
+        loops
+    }
+
+    fn row(own: &[(&str, u32)], total_s: f64) -> TracePolls {
+        TracePolls { kind: "serve".into(), site: site(own), polls: 10, total_s, ..TracePolls::default() }
+    }
+
+    fn holder(own: &[(&str, u32)], total_s: f64) -> TraceHolder {
+        TraceHolder { site: site(own).unwrap_or_default(), total_s, ..TraceHolder::default() }
+    }
+
+    #[test]
+    fn who_asks_again_and_again_is_the_innermost_that_loops_short_of_the_one_that_waits_for_work() {
+        let (trace, loops) = (trace(), loops());
+        let joined = Joined { trace: Some(&trace), loops: Some(&loops), ..Joined::default() };
+        let of = |joined: &Joined<'_>, own: &[(&str, u32)]| asking(joined, "serve", &stack(own)).map(|f| f.line);
+        assert_eq!(of(&joined, &[("ask", 8), ("in_turn", 12), ("serve", 18)]), Some(12));
+        // Nobody but the connection's loop goes round: each of its rounds is another operation.
+        assert_eq!(of(&joined, &[("ask", 8), ("once", 90), ("serve", 18)]), Some(8));
+        assert_eq!(of(&Joined::default(), &[("ask", 8), ("in_turn", 12)]), Some(8));
+        assert_eq!(of(&joined, &[]), None);
+    }
+
+    #[test]
+    fn work_is_that_of_the_loop_around_it() {
+        let (trace, loops) = (trace(), loops());
+        let known = Joined { trace: Some(&trace), loops: Some(&loops), ..Joined::default() };
+        let blind = Joined { trace: Some(&trace), ..Joined::default() };
+        let of = |joined: &Joined<'_>, rows: &[TracePolls]| {
+            let own = rows[0].site.as_ref().map(|site| site.own.clone()).unwrap_or_default();
+            computing(joined, "serve", &own, &rows.iter().collect::<Vec<_>>()).map(|frame| frame.function.clone())
+        };
+        let deep = || row(&[("mix", 2), ("stir", 5), ("serve", 18)], 1.0);
+        assert_eq!(of(&known, &[deep()]).as_deref(), Some("stir"));
+        // Without sources: seen at work on the line of the call, and not so without, or for as long as a single step takes.
+        assert_eq!(of(&blind, &[deep()]).as_deref(), Some("mix"));
+        let round = |line, seconds| row(&[("stir", line), ("serve", 18)], seconds);
+        assert_eq!(of(&blind, &[deep(), round(5, 0.002)]).as_deref(), Some("stir"));
+        assert_eq!(of(&blind, &[deep(), round(4, 0.002)]).as_deref(), Some("mix"));
+        assert_eq!(of(&blind, &[deep(), round(5, 0.000_05)]).as_deref(), Some("mix"));
+        // Who spends much of it is whose work it is; the connection's loop is nobody's.
+        assert_eq!(of(&blind, &[deep(), round(4, 0.5)]).as_deref(), Some("stir"));
+        assert_eq!(of(&known, &[row(&[("digest", 70), ("serve", 18)], 1.0)]).as_deref(), Some("digest"));
+    }
+
+    #[test]
+    fn a_lock_is_kept_by_whom_all_stacks_of_its_holder_go_through() {
+        let waiter = stack(&[("read", 40), ("serve", 18)]);
+        let of = |waiter: &[TraceFrame], holders: &[TraceHolder]| {
+            let kept = sharing(waiter, holders).or_else(|| standing(holders));
+            kept.map(|(frame, holder)| (frame.function.clone(), holder.total_s))
+        };
+        let refresh = [
+            holder(&[("next", 39), ("refresh", 44), ("thread", 24)], 2.0),
+            holder(&[("refresh", 44), ("thread", 24)], 0.004),
+            holder(&[("read", 41), ("other", 1)], 0.1),
+        ];
+        assert_eq!(of(&waiter, &refresh), Some(("refresh".into(), 2.0)));
+        assert_eq!(of(&waiter, &refresh[..1]), Some(("refresh".into(), 2.0)), "the middle of one stack");
+        assert_eq!(of(&waiter, &[holder(&[("next", 39), ("thread", 24)], 2.0)]), Some(("next".into(), 2.0)));
+        // Both go through the function that takes it, though somebody else was busy for longer.
+        let jobs = [
+            holder(&[("converse", 48), ("run", 73)], 2.0),
+            holder(&[("read_far", 30), ("work", 16), ("run", 65)], 1.8),
+        ];
+        assert_eq!(of(&stack(&[("work", 15), ("run", 65)]), &jobs), Some(("work".into(), 1.8)));
+        assert_eq!(of(&waiter, &[]), None);
+    }
+}

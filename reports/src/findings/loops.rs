@@ -1,0 +1,344 @@
+//! Which lines of a source stand in a loop: a line in a stack says where a function is, and not whether it comes back there.
+//!
+//! Sources are read as text, by their brackets and the words before them, in Rust, Go and what looks alike. A closure or a
+//! function within a loop is none of its work: it runs when somebody calls it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Lines in loops, by file as stacks name it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loops {
+    files: BTreeMap<String, BTreeSet<u32>>,
+}
+
+impl Loops {
+    /// Adds a file.
+    pub fn read(&mut self, file: &str, source: &str) {
+        self.files.insert(file.to_owned(), looped(source));
+    }
+
+    /// Whether a line stands in a loop of its function; `None` where the source is not known.
+    pub(super) fn around(&self, file: &str, line: u32) -> Option<bool> {
+        self.files.get(file).map(|lines| lines.contains(&line))
+    }
+}
+
+/// What a bracket opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// Something that is run once for each time that what is around it is.
+    Plain,
+    /// The body of a loop, or what an iterator calls for each item.
+    Loop,
+    /// What an iterator may call for each item, if it is one: an option has methods of the same names.
+    Perhaps,
+    /// Something that is run when it is called.
+    Body,
+}
+
+/// Methods that only iterators and collections have, and that call what they are given again and again.
+const ITERATES: &[&str] = &[
+    "for_each",
+    "try_for_each",
+    "fold",
+    "try_fold",
+    "scan",
+    "flat_map",
+    "take_while",
+    "skip_while",
+    "map_while",
+    "retain",
+    "sort_by",
+    "sort_by_key",
+    "sort_unstable_by",
+    "sort_unstable_by_key",
+    "max_by_key",
+    "min_by_key",
+    "partition",
+    "position",
+    "par_for_each",
+];
+/// Methods that options have, too.
+const MAY_ITERATE: &[&str] = &["map", "filter", "filter_map", "any", "all", "inspect", "find", "find_map", "count"];
+/// Words before such a method, or after it, that make it an iterator's.
+const SOURCES: &[&str] = &[
+    "iter",
+    "iter_mut",
+    "into_iter",
+    "enumerate",
+    "zip",
+    "rev",
+    "chunks",
+    "chunks_exact",
+    "windows",
+    "lines",
+    "chars",
+    "bytes",
+    "split",
+    "drain",
+    "keys",
+    "values",
+    "repeat_with",
+    "step_by",
+    "par_iter",
+    "into_par_iter",
+    "..",
+    "..=",
+];
+const SINKS: &[&str] =
+    &["collect", "sum", "product", "count", "last", "for_each", "fold", "max", "min", "reduce", "enumerate", "rev"];
+
+/// A bracket that is open.
+struct Level {
+    opened: Opened,
+    /// Line of the bracket.
+    line: u32,
+    /// Words of the statement so far, as it stands directly within.
+    words: Vec<String>,
+}
+
+/// Lines of a source that stand in a loop.
+fn looped(source: &str) -> BTreeSet<u32> {
+    let tokens = tokens(source);
+    let mut levels = vec![Level { opened: Opened::Body, line: 0, words: Vec::new() }];
+    let mut lines = BTreeSet::new();
+    for (at, (line, token)) in tokens.iter().enumerate() {
+        let is_looped = levels.iter().rev().take_while(|level| level.opened != Opened::Body);
+        if is_looped.into_iter().any(|level| level.opened == Opened::Loop) {
+            lines.insert(*line);
+        }
+        match token.as_str() {
+            "{" | "(" | "[" => {
+                let opened = opens(token, &levels);
+                if opened == Opened::Loop {
+                    lines.insert(*line);
+                }
+                levels.push(Level { opened, line: *line, words: Vec::new() });
+            }
+            "}" | ")" | "]" => {
+                if let Some(closed) = levels.pop_if(|level| level.line > 0) {
+                    // Whatever was given to an iterator is called for each item, which its end may tell.
+                    let then = |skip: usize| tokens.get(at + skip).map(|(_, token)| token.as_str());
+                    if closed.opened == Opened::Perhaps
+                        && then(1) == Some(".")
+                        && then(2).is_some_and(|w| SINKS.contains(&w))
+                    {
+                        lines.extend(closed.line..=*line);
+                    }
+                }
+                if let Some(level) = levels.last_mut().filter(|_| token == "}") {
+                    level.words.clear();
+                }
+            }
+            ";" => levels.last_mut().into_iter().for_each(|level| {
+                // Go's `for i := 0; i < n; i++ {`, whose lines end without a mark.
+                if level.words.iter().all(|word| word != "for") {
+                    level.words.clear();
+                }
+            }),
+            "," | "=>" => levels.last_mut().into_iter().for_each(|level| {
+                if level.words.iter().all(|word| word != "for") {
+                    level.words.clear();
+                }
+            }),
+            word => {
+                if let Some(level) = levels.last_mut() {
+                    // The bars of a closure that is given to somebody: whoever that is calls it.
+                    let is_first = level.words.last().is_none_or(|last| last == "move" || last == "async");
+                    if matches!(word, "|" | "||") && is_first && level.opened == Opened::Plain && level.line > 0 {
+                        level.opened = Opened::Body;
+                    }
+                    level.words.push(word.to_owned());
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// What a bracket opens, by the words before it.
+fn opens(bracket: &str, levels: &[Level]) -> Opened {
+    let Some(level) = levels.last() else { return Opened::Plain };
+    let words = &level.words;
+    let has = |word: &str| words.iter().any(|one| one == word);
+    let last = words.last().map_or("", String::as_str);
+    match bracket {
+        "{" if has("fn") || has("func") || has("impl") || has("trait") || has("mod") => Opened::Body,
+        "{" if has("for") || has("while") || has("loop") => Opened::Loop,
+        // A future runs when it is polled, a closure when it is called; that of an iterator for each item.
+        "{" if last == "async" || (last == "move" && has("async")) => Opened::Body,
+        "{" if matches!(last, "|" | "||") && !matches!(level.opened, Opened::Loop | Opened::Perhaps) => Opened::Body,
+        "(" if words.iter().rev().nth(1).is_some_and(|dot| dot == ".") => match last {
+            method if ITERATES.contains(&method) => Opened::Loop,
+            method if MAY_ITERATE.contains(&method) && words.iter().any(|word| SOURCES.contains(&word.as_str())) => {
+                Opened::Loop
+            }
+            method if MAY_ITERATE.contains(&method) => Opened::Perhaps,
+            _ => Opened::Plain,
+        },
+        _ => Opened::Plain,
+    }
+}
+
+/// Words and marks with their lines; no comments, and nothing of texts and characters.
+fn tokens(source: &str) -> Vec<(u32, String)> {
+    let text: Vec<char> = source.chars().collect();
+    let mut tokens = Vec::new();
+    let (mut at, mut line) = (0, 1_u32);
+    let get = |at: usize| text.get(at).copied().unwrap_or('\0');
+    let begins = |at: usize, word: &str| word.chars().enumerate().all(|(n, c)| get(at + n) == c);
+    while at < text.len() {
+        let from = at;
+        let c = text[at];
+        if c.is_whitespace() {
+            at += 1;
+        } else if begins(at, "//") {
+            while at < text.len() && text[at] != '\n' {
+                at += 1;
+            }
+        } else if begins(at, "/*") {
+            let mut depth = 0_usize;
+            loop {
+                depth = if begins(at, "/*") {
+                    depth + 1
+                } else if begins(at, "*/") {
+                    depth - 1
+                } else {
+                    depth
+                };
+                at += if begins(at, "/*") || begins(at, "*/") { 2 } else { 1 };
+                if depth == 0 || at >= text.len() {
+                    break;
+                }
+            }
+        } else if let Some(end) = raw(&text, at) {
+            at = end;
+        } else if c == '"' || (c == '\'' && (get(at + 1) == '\\' || get(at + 2) == '\'')) {
+            at += 1;
+            while at < text.len() && text[at] != c {
+                at += if text[at] == '\\' { 2 } else { 1 };
+            }
+            at += 1;
+        } else if c.is_alphanumeric() || c == '_' {
+            while at < text.len() && (text[at].is_alphanumeric() || text[at] == '_') {
+                at += 1;
+            }
+            tokens.push((line, text[from..at].iter().collect()));
+        } else {
+            let mark = ["..=", "..", "=>", "||"].into_iter().find(|mark| begins(at, mark));
+            let mark = mark.map_or_else(|| c.to_string(), str::to_owned);
+            at += mark.chars().count();
+            tokens.push((line, mark));
+        }
+        let lines = text[from..at.min(text.len())].iter().filter(|c| **c == '\n').count();
+        line += u32::try_from(lines).unwrap_or(0);
+    }
+    tokens
+}
+
+/// The end of a text without escapes that begins there: `r#"…"#`, or Go's between backticks.
+fn raw(text: &[char], at: usize) -> Option<usize> {
+    if text[at] == '`' {
+        return Some(text[at + 1..].iter().position(|c| *c == '`').map_or(text.len(), |end| at + end + 2));
+    }
+    let prefix = text[at..].iter().take_while(|c| matches!(c, 'r' | 'b' | 'c')).count();
+    let hashes = text[at + prefix..].iter().take_while(|c| **c == '#').count();
+    let quote = at + prefix + hashes;
+    if !(1..=2).contains(&prefix) || !text[at..at + prefix].contains(&'r') || text.get(quote) != Some(&'"') {
+        return None;
+    }
+    let ends = |from: usize| {
+        text[from] == '"' && text[from + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
+    };
+    Some((quote + 1..text.len()).find(|from| ends(*from)).map_or(text.len(), |from| from + hashes + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines whose comment says `again`, and those found.
+    fn marked(source: &str) -> (Vec<u32>, Vec<u32>) {
+        let marks = source.lines().zip(1..).filter(|(line, _)| line.contains("// again")).map(|(_, n)| n).collect();
+        let found = looped(source);
+        let code =
+            |n: &u32| !matches!(source.lines().nth(*n as usize - 1).map(str::trim), Some("}" | "})" | "});" | "}()"));
+        (found.into_iter().filter(code).collect(), marks)
+    }
+
+    #[test]
+    fn lines_of_loops_are_told_in_rust() {
+        let (found, marks) = marked(
+            r##"
+impl<T> Draw for Page<T> {
+    async fn in_turn(&self) -> u64 {
+        let mut sum = "for {".len(); // while {
+        for neighbour in &self.all { // again
+            sum += neighbour.ask().await; // again
+        }
+        let first = self.first.map(|one| one.ask());
+        let text = r#"loop { " } "#;
+        sum
+    }
+    fn stir(&self, block: Block) -> Block {
+        (0..self.rounds).fold(block, |block, round| mix(&block, round)) // again
+    }
+    fn all<'a>(&'a self, c: char) -> Vec<u64> {
+        let open = c == '{' || c == '\'';
+        self.pages().map(|page| page.read()).sum() // again
+    }
+}
+fn run(twin: Twin) {
+    for _ in 0..16 { // again
+        let queue = queue.clone(); // again
+        std::thread::spawn(move || match twin { // again
+            Twin::Broken => work(&queue),
+            Twin::Healthy => other(&queue),
+        });
+        tasks.push(async move { // again
+            serve(queue).await
+        }); // again
+    }
+    'outer: loop { // again
+        while let Ok(job) = queue.lock().recv() { // again
+            job(|| hold()); // again
+        }
+    }
+}
+"##,
+        );
+        assert_eq!(found, marks);
+    }
+
+    #[test]
+    fn lines_of_loops_are_told_in_go() {
+        let (found, marks) = marked(
+            "
+func (s *Shop) serve(w http.ResponseWriter, r *http.Request) {
+\tsum := 0
+\tfor i := 0; i < 10; i++ { // again
+\t\tsum += price(i) // again
+\t\tgo func() { // again
+\t\t\twork()
+\t\t}()
+\t}
+\tif sum > 0 {
+\t\tfmt.Fprint(w, `for {`, sum)
+\t}
+\tfor range s.rows { // again
+\t\tsum++ // again
+\t}
+}
+",
+        );
+        assert_eq!(found, marks);
+    }
+
+    #[test]
+    fn what_is_no_source_has_no_loops() {
+        for odd in ["}}}", "((", "\"", "r#\"", "/* /*", "'", "`", "for", "{"] {
+            assert!(looped(odd).is_empty(), "{odd}");
+        }
+        assert_eq!(Loops::default().around("a.rs", 1), None);
+    }
+}

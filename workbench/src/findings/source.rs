@@ -1,0 +1,90 @@
+//! Sources of a program, as far as they lie where it was built: they tell which lines of its stacks stand in loops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::SystemTime;
+
+use flamegraphs::profile::Profile;
+use reports::findings::{CpuTable, Loops};
+use reports::run::{Trace, TraceFrame};
+
+use crate::evidence::trace::within_project;
+
+/// A source beyond this is no one's hand's work, bytes.
+const MOST_BYTES: u64 = 4 << 20;
+/// Files that are read.
+const MOST_FILES: usize = 200;
+
+/// Loops in the sources of all functions of the program that its evidence names. Sources that are younger than the program
+/// (`built`) may say something else than what ran, and are left alone.
+pub(super) fn loops(
+    trace: Option<&Trace>,
+    cpu: Option<&CpuTable>,
+    profiles: &[&Profile],
+    built: Option<SystemTime>,
+) -> Loops {
+    let mut loops = Loops::default();
+    let paths = paths(profiles);
+    for file in named(trace, cpu).into_iter().take(MOST_FILES) {
+        let path = paths.get(file.as_str()).map_or(file.as_str(), String::as_str);
+        if let Some(source) = read(Path::new(path), built) {
+            loops.read(&file, &source);
+        }
+    }
+    loops
+}
+
+/// Files as stacks name them.
+fn named(trace: Option<&Trace>, cpu: Option<&CpuTable>) -> BTreeSet<String> {
+    let frames = trace.into_iter().flat_map(Trace::own_frames).chain(cpu.into_iter().flat_map(CpuTable::own_frames));
+    frames.map(|frame: &TraceFrame| frame.file.clone()).filter(|file| !file.is_empty()).collect()
+}
+
+/// Where those files lie, as profiles tell; nothing of a name that two files share.
+fn paths(profiles: &[&Profile]) -> BTreeMap<String, String> {
+    let mut paths: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for file in profiles.iter().flat_map(|profile| profile.functions()).map(|function| function.file.as_str()) {
+        let known = paths.entry(within_project(file).to_owned()).or_insert_with(|| Some(file.to_owned()));
+        if known.as_deref() != Some(file) {
+            *known = None;
+        }
+    }
+    paths.into_iter().filter_map(|(name, path)| Some((name, path?))).collect()
+}
+
+fn read(path: &Path, built: Option<SystemTime>) -> Option<String> {
+    let about = path.metadata().ok().filter(|about| about.is_file() && about.len() <= MOST_BYTES)?;
+    let is_younger = matches!((about.modified(), built), (Ok(written), Some(built)) if written > built);
+    if is_younger { None } else { std::fs::read_to_string(path).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use flamegraphs::profile::{Builder, Frame, ValueType};
+    use reports::findings::CpuRow;
+
+    use super::*;
+
+    #[test]
+    fn sources_are_found_by_the_paths_of_profiles_unless_they_are_younger() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("shop/src/main.rs");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "fn main() {\n    loop {\n        pay();\n    }\n}\n").unwrap();
+        let path = file.display().to_string();
+        let mut builder = Builder::new([ValueType::new("cpu", "nanoseconds")]);
+        builder.location(1, &[Frame { function: "main", file: &path, line: 3, ..Frame::default() }]);
+        let profile = builder.finish();
+        let frame = TraceFrame { function: "main".into(), file: "shop/src/main.rs".into(), line: 3 };
+        let cpu = CpuTable { rows: vec![CpuRow { path: vec![frame], ..CpuRow::default() }], total_s: 1.0, named: 1.0 };
+        let now = file.metadata().unwrap().modified().unwrap();
+        let expected = {
+            let mut loops = Loops::default();
+            loops.read("shop/src/main.rs", &std::fs::read_to_string(&file).unwrap());
+            loops
+        };
+        assert_eq!(loops(None, Some(&cpu), &[&profile], Some(now)), expected);
+        let before = now - std::time::Duration::from_secs(9);
+        assert_eq!(loops(None, Some(&cpu), &[&profile], Some(before)), Loops::default());
+    }
+}

@@ -1,0 +1,131 @@
+//! What the goroutines of a Go program wait for, asked of `net/http/pprof` in it: the kernel sees Go's threads alone, and a
+//! goroutine that waits for a lock is off every one of them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::sockets;
+use crate::attach::address::Address;
+use crate::attach::goroutines::{Goroutine, stacks};
+use crate::attach::http::get;
+
+/// From one dump to the next. The world stops for each (`runtime.Stack`), so that it waits at least [`TIMES`] as long as that
+/// took.
+const PACE: Duration = Duration::from_millis(50);
+const TIMES: u32 = 20;
+/// An answer that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of a dump, and goroutines in it: beyond these asking is a burden.
+const MOST_BYTES: usize = 8 << 20;
+const MOST_GOROUTINES: usize = 10_000;
+/// Ports of the program that are tried.
+const MOST_PORTS: usize = 8;
+/// The function that answers; a program that lacks it has no such endpoints.
+const INDEX: &[u8] = b"net/http/pprof.Index";
+
+/// All goroutines at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dump {
+    /// Who did what.
+    pub(crate) goroutines: Vec<Goroutine>,
+    /// How long it stands for: until the next.
+    pub(crate) covers: Duration,
+}
+
+/// Asks again and again until it is stopped.
+#[derive(Debug)]
+pub(super) struct Asking {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Vec<Dump>, String>>,
+}
+
+impl Asking {
+    /// Begins to ask a process, at the address that it is driven at or at another port that it listens on; `None` where it is
+    /// no program of Go.
+    pub(super) fn start(pid: u32, driven: Option<SocketAddr>) -> Option<Self> {
+        let program = format!("/proc/{pid}/exe");
+        let binary = crate::binary::Binary::read(Path::new(&program)).filter(|binary| binary.go)?;
+        drop(binary);
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("goroutines".into()).spawn(move || {
+            if !contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
+                return Err("it does not import `net/http/pprof`".to_owned());
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag))
+        });
+        Some(Self { stop, thread: thread.ok()? })
+    }
+
+    /// What was answered, or why nothing was.
+    pub(super) fn stop(self) -> Result<Vec<Dump>, String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap_or_else(|_| Err("asking for them failed".to_owned()))
+    }
+}
+
+async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<Vec<Dump>, String> {
+    let ports = sockets::listened(pid).into_iter().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut tried: Vec<SocketAddr> = driven.into_iter().chain(ports).collect();
+    tried.dedup();
+    tried.truncate(MOST_PORTS);
+    let mut dumps = Vec::new();
+    for address in tried {
+        let Ok(address) = Address::parse(&format!("http://{address}")) else { continue };
+        while !stop.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            let Some(goroutines) = dump(&address).await else { break };
+            if goroutines.len() > MOST_GOROUTINES {
+                return Err(format!("there are {} goroutines: a dump of them stops the program", goroutines.len()));
+            }
+            tokio::time::sleep(PACE.max(TIMES * began.elapsed()).min(PATIENCE)).await;
+            dumps.push(Dump { goroutines, covers: began.elapsed() });
+        }
+        if !dumps.is_empty() {
+            return Ok(dumps);
+        }
+    }
+    Err("none of its ports answers /debug/pprof/goroutine".to_owned())
+}
+
+/// The goroutines of one moment; `None` where somebody else answers, or nobody.
+async fn dump(address: &Address) -> Option<Vec<Goroutine>> {
+    let path = format!("{}/goroutine?debug=2", address.folder);
+    let answer = get(address, &path, PATIENCE, MOST_BYTES).await.ok().filter(|answer| answer.status == 200)?;
+    let goroutines = stacks(&String::from_utf8_lossy(&answer.body), answer.cut);
+    (!goroutines.is_empty()).then_some(goroutines)
+}
+
+/// Whether bytes hold others.
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == wanted[0]) {
+        if rest[at..].starts_with(wanted) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_among_bytes() {
+        assert!(contains(b"aaanet/http/pprof.Indexbb", INDEX));
+        assert!(!contains(b"net/http/pprof.Inde", INDEX));
+        assert!(!contains(b"", INDEX));
+    }
+
+    #[test]
+    fn a_program_that_is_not_of_go_is_not_asked() {
+        assert!(Asking::start(std::process::id(), None).is_none());
+    }
+}

@@ -1,0 +1,84 @@
+//! A service in Go, with one fault at most: what is asked of its goroutines, and what perf sees of its threads.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::subject::{is_unable, skipped, target, workbench};
+
+/// The service; `None` without Go, which is said aloud.
+fn shop() -> Option<&'static PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let program = target().join("go").join("shop");
+        let built = Command::new("go")
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/blame/go"))
+            .env("GOFLAGS", "-mod=mod")
+            .status();
+        match built {
+            Ok(built) if built.success() => Some(program),
+            Ok(_) => panic!("the service does not build"),
+            Err(_) => None,
+        }
+    });
+    if built.is_none() {
+        skipped("no Go here to build the service with");
+    }
+    built.as_ref()
+}
+
+/// First findings of runs over a variant: slug, function and the functions around it.
+fn first(variant: &str) -> Option<Value> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(workbench())
+        .args(["run", "--target", "http://127.0.0.1:${port}/", "--json", "--trials", "1", "--duration", "5s"])
+        .args(["--evidence", "cpu,wait", "--rate", "60", "--concurrency", "16", "--"])
+        .arg(shop()?)
+        .args([variant, "${port}"])
+        .current_dir(folder.path())
+        .env("WORKBENCH_DIR", folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("workbench runs");
+    assert!(output.status.success(), "{variant}: {}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one document of JSON");
+    eprintln!("{variant}: {}", crate::verdict::shown(&document));
+    Some(document["findings"][0].clone())
+}
+
+fn names(rule: &str, function: &str, variant: &str) {
+    if is_unable() || shop().is_none() {
+        return;
+    }
+    let right = |found: &Value| found["rule"] == rule && found["culprit"]["function"] == function;
+    let found = (0..3).filter_map(|_| first(variant)).find(right);
+    let path = found.unwrap_or_else(|| panic!("`{variant}` was not blamed on {function}"))["path"].clone();
+    let around = path.as_array().is_some_and(|path| path.iter().any(|one| one["function"] == "main.handler.func1"));
+    assert!(around, "{path}");
+}
+
+#[test]
+#[ignore = "runs a program under load for a minute"]
+fn work_of_some_operations_is_named() {
+    names("long-poll-cpu", "main.seal", "hog");
+}
+
+#[test]
+#[ignore = "runs a program under load for a minute"]
+fn who_sleeps_with_a_lock_is_named() {
+    names("waiting-on-owner", "main.audit", "lock");
+}
+
+#[test]
+#[ignore = "runs a program under load for a minute"]
+fn a_healthy_service_is_blamed_for_nothing() {
+    if is_unable() || shop().is_none() {
+        return;
+    }
+    assert_eq!(first("healthy"), Some(Value::Null));
+}
