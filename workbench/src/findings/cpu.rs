@@ -17,12 +17,19 @@ const MOST: usize = 200;
 /// What CPU time is held against: function, file, threads.
 type Held = (String, String, String);
 
+/// Where in a function its time went, seconds: by line, and by the functions of the program that stood around it.
+#[derive(Default)]
+struct Places {
+    lines: HashMap<u32, f64>,
+    paths: HashMap<Vec<TraceFrame>, f64>,
+}
+
 /// The table; `None` where the profile has no CPU time.
 pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     let value = profile.type_index("cpu").or_else(|| profile.type_index("samples"))?;
     let owners = names::Owners::of_profile(profile);
     let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
-    let mut rows: BTreeMap<Held, (CpuRow, HashMap<u32, f64>, HashMap<Vec<TraceFrame>, f64>)> = BTreeMap::new();
+    let mut rows: BTreeMap<Held, (CpuRow, Places)> = BTreeMap::new();
     let (mut total_s, mut inside_s, mut named_s) = (0.0, 0.0, 0.0);
     let samples: Vec<&Sample> = profile.samples().iter().filter(|sample| !is_asking(profile, sample)).collect();
     for id in samples.iter().flat_map(|sample| &sample.stack) {
@@ -57,14 +64,14 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         });
         let thread = names::thread_name(sample.label("thread").unwrap_or_default());
         let key = (function.clone(), file.clone(), thread.clone());
-        let (row, lines, paths) = rows.entry(key).or_insert_with(|| {
+        let (row, places) = rows.entry(key).or_insert_with(|| {
             let row = CpuRow { function, file: within_project(&file).to_owned(), thread, ..CpuRow::default() };
-            (row, HashMap::new(), HashMap::new())
+            (row, Places::default())
         });
         row.total_s += seconds;
         row.served_s += if is_called(&frames) { seconds } else { 0.0 };
-        *lines.entry(line).or_default() += seconds;
-        *paths.entry(path).or_default() += seconds;
+        *places.lines.entry(line).or_default() += seconds;
+        *places.paths.entry(path).or_default() += seconds;
         let inner = &frames[..at.unwrap_or(frames.len())];
         let call = system_call(inner.iter().map(|frame| frame.function.as_str()));
         let call = if call.is_empty() && inner.iter().any(|frame| is_entry(&frame.function)) {
@@ -83,9 +90,9 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     }
     let mut rows: Vec<CpuRow> = rows
         .into_values()
-        .map(|(row, lines, paths)| {
-            let most = lines.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
-            let path = paths.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
+        .map(|(row, places)| {
+            let most = places.lines.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            let path = places.paths.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
             CpuRow {
                 line: most.map_or(0, |(line, _)| line),
                 path: path.map(|(path, _)| path).unwrap_or_default(),
