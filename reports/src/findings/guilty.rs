@@ -48,12 +48,18 @@ pub(super) fn computing<'f>(
     alike: &[&TracePolls],
 ) -> Option<&'f TraceFrame> {
     let at = repeating(joined, kind, own).and_then(|frame| own.iter().position(|one| one == frame)).unwrap_or(0);
-    let outer = own.iter().skip(at + 1).take_while(|caller| {
+    let spends = |caller: &&TraceFrame| {
         let spent = Spent::of(caller, alike);
         spent.itself_s >= OWN_PART * spent.all_s
-            || spent.goes_round() && is_in_loop(joined, caller) != Some(false) && !waits_for_work(joined, kind, caller)
-    });
-    outer.last().or_else(|| own.get(at))
+    };
+    // Or the nearest that is seen at work between the calls.
+    let goes_round = |caller: &&TraceFrame| {
+        let again = is_in_loop(joined, caller);
+        let known = is_in_loop(joined, &own[at]) == Some(true) && again.is_none();
+        !known && again != Some(false) && Spent::of(caller, alike).goes_round() && !waits_for_work(joined, kind, caller)
+    };
+    let outer = own.iter().skip(at + 1).take_while(spends).last();
+    outer.or_else(|| own.get(at + 1).filter(goes_round)).or_else(|| own.get(at))
 }
 
 /// The function that both who waits and who has it go through, and the row of `holders` that shows it: it took it there, and
