@@ -95,7 +95,9 @@ fn in_all(holders: &[TraceHolder]) -> Option<&TraceFrame> {
     let own = &longest.site.own;
     let is_its = |holder: &&TraceHolder| {
         let alike = matches!((holder.site.own.last(), own.last()), (Some(a), Some(b)) if same(a, b));
-        alike && holder.total_s >= SEEN_PART * longest.total_s
+        // Who has let go goes on to something else before the other runs: that is short, and of another kind.
+        let part = if holder.doing == longest.doing { SEEN_PART } else { SHARED_PART };
+        alike && holder.total_s >= part * longest.total_s
     };
     let stacks = || holders.iter().filter(is_its).map(|holder| &holder.site.own);
     let within = own.iter().take(own.len().saturating_sub(1).max(1));
@@ -269,6 +271,12 @@ async fn serve(socket: Socket) {
         assert_eq!(of(&waiter, &refresh), Some(("refresh".into(), 2.0)));
         assert_eq!(of(&waiter, &refresh[..1]), Some(("refresh".into(), 2.0)), "the middle of one stack");
         assert_eq!(of(&waiter, &[holder(&[("next", 39), ("thread", 24)], 2.0)]), Some(("next".into(), 2.0)));
+        // It slept once it had let go, which is short; who sleeps for long while it has it did not go on.
+        let asleep =
+            |total_s| TraceHolder { doing: TraceEndKind::Blocked, ..holder(&[("work", 9), ("main", 3)], total_s) };
+        let busy = || holder(&[("absorb", 31), ("take_up", 62), ("work", 8), ("main", 3)], 2.0);
+        assert_eq!(of(&waiter, &[busy(), asleep(0.01)]), Some(("take_up".into(), 2.0)));
+        assert_eq!(of(&waiter, &[busy(), asleep(0.5)]), Some(("work".into(), 2.0)));
         // Both go through the function that takes it, though somebody else was busy for longer.
         let jobs = [
             holder(&[("converse", 48), ("run", 73)], 2.0),
