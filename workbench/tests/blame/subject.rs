@@ -40,18 +40,24 @@ pub(crate) fn scores() -> PathBuf {
 /// The programs, built as a service is: optimised, with line tables, and without any flag of this workspace.
 fn programs() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built(&["--release"], "release"))
+    BUILT.get_or_init(|| built(&["--release"], "release", "faulty"))
 }
 
 /// The same as nobody should run them.
 fn unoptimised() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built(&[], "debug"))
+    BUILT.get_or_init(|| built(&[], "debug", "faulty"))
 }
 
-fn built(profile: &[&str], folder: &str) -> PathBuf {
+/// Those of `fast` alone.
+fn few() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built(&["--release", "--no-default-features"], "release", "few"))
+}
+
+fn built(profile: &[&str], folder: &str, binary: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "blame-programs", "--target-dir"])
+        .args(["build", "--quiet", "-p", "blame-programs", "--bin", binary, "--target-dir"])
         .arg(target())
         .args(profile)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -60,7 +66,7 @@ fn built(profile: &[&str], folder: &str) -> PathBuf {
         .status()
         .expect("cargo runs");
     assert!(built.success(), "the programs do not build");
-    target().join(folder).join("faulty")
+    target().join(folder).join(binary)
 }
 
 /// The command that is judged: `BLAME_WORKBENCH`, or the one built with these tests.
@@ -109,21 +115,20 @@ pub(crate) fn is_replay() -> bool {
 /// `BLAME_KEEP=FOLDER` keeps the run there, and `BLAME_REPLAY=FOLDER` judges what was kept anew, without any load: for
 /// whoever changes a rule.
 pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
-    explained_with(case, twin, &[])
+    let is_debug = !case.has_line && twin == Twin::Broken;
+    explained_with(case, twin, if is_debug { unoptimised } else { programs }, &[])
 }
 
-/// The same without the closed loops at its end, for a fault that shows at a steady rate: half the time.
+/// The same of one of the few, without the closed loops at its end, for a fault that shows at a steady rate: half the time.
 pub(crate) fn explained_at_its_rate(case: &Case, twin: Twin) -> Value {
-    explained_with(case, twin, &["--ladder", "off"])
+    explained_with(case, twin, few, &["--ladder", "off"])
 }
 
-fn explained_with(case: &Case, twin: Twin, more: &[&str]) -> Value {
+fn explained_with(case: &Case, twin: Twin, program: fn() -> &'static PathBuf, more: &[&str]) -> Value {
     if let Some(kept) = std::env::var_os("BLAME_REPLAY") {
         return explained_again(&PathBuf::from(kept).join(format!("{}-{}", case.name, twin.name())));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let is_debug = !case.has_line && twin == Twin::Broken;
-    let program = if is_debug { unoptimised() } else { programs() };
     let quota = case.has_quota.then(Quota::half_a_cpu).flatten();
     let mut command = Command::new(workbench());
     command
@@ -133,7 +138,7 @@ fn explained_with(case: &Case, twin: Twin, more: &[&str]) -> Value {
         .args(["--rate", &case.rate.to_string(), "--concurrency", &case.concurrency.to_string()])
         .args(case.beside.iter().flat_map(|load| ["--background", load]))
         .arg("--")
-        .arg(program)
+        .arg(program())
         .args([case.name, twin.name(), "${port}"])
         .current_dir(folder.path())
         .env("WORKBENCH_DIR", folder.path())

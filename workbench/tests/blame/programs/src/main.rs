@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod command;
 mod http;
 mod plain;
 
@@ -98,14 +99,7 @@ mod well_rank;
 mod well_tiles;
 mod yew;
 
-/// Which of the twins to be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Twin {
-    Broken,
-    Healthy,
-}
-
-type Program = fn(Twin, u16) -> std::io::Result<()>;
+use command::{Program, Twin};
 
 const PROGRAMS: &[(&str, Program)] = &[
     ("alder", alder::run),
@@ -209,36 +203,5 @@ const PROGRAMS: &[(&str, Program)] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [program, twin, port] = &arguments[..] else { return usage("three arguments are needed") };
-    let Some((_, run)) = PROGRAMS.iter().find(|(name, _)| name == program) else {
-        return usage(&format!("no program is called `{program}`"));
-    };
-    let twin = match twin.as_str() {
-        "broken" => Twin::Broken,
-        "healthy" => Twin::Healthy,
-        other => return usage(&format!("`{other}` is neither `broken` nor `healthy`")),
-    };
-    let Ok(port) = port.parse() else { return usage(&format!("`{port}` is not a port")) };
-    match join_group().and_then(|()| run(twin, port)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Goes under a quota where there is one: `FAULTY_GROUP` is the control group's list of processes.
-fn join_group() -> std::io::Result<()> {
-    match std::env::var_os("FAULTY_GROUP") {
-        Some(processes) => std::fs::write(processes, std::process::id().to_string()),
-        None => Ok(()),
-    }
-}
-
-fn usage(problem: &str) -> ExitCode {
-    let names: Vec<&str> = PROGRAMS.iter().map(|(name, _)| *name).collect();
-    eprintln!("error: {problem}\nusage: faulty PROGRAM broken|healthy PORT\nprograms: {}", names.join(" "));
-    ExitCode::from(2)
+    command::run(PROGRAMS)
 }
