@@ -55,12 +55,12 @@ fn a_plan_for_programs() {
     let evidence = &trials[6..];
     assert!(evidence.iter().all(|trial| trial["block"].is_null()), "evidence comes last");
     // Where nobody may trace, tasks are watched from within.
-    for kind in [&["cpu"][..], &["wait"], &["trace", "tasks"]] {
+    for kind in [&["cpu"][..], &["trace", "tasks"]] {
         let of: Vec<_> =
             evidence.iter().filter(|trial| kind.iter().any(|kind| trial["kind"]["evidence"] == *kind)).collect();
         assert_eq!(of.iter().map(|trial| &trial["variant"]).collect::<Vec<_>>(), ["broken", "fixed"], "{kind:?}");
     }
-    assert_eq!(evidence.len(), 6, "each kind that the scenario names once");
+    assert_eq!(evidence.len(), 4, "each kind that the scenario names once");
 }
 
 /// The kinds of evidence in a plan, in its order.
