@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::problem::{Problem, listed, nearest, shown};
+use crate::problem::{Problem, Problems, listed, nearest, shown};
 
 /// The text and what was found wrong with it so far.
 pub(super) struct Report<'a> {
@@ -64,6 +64,21 @@ pub(super) fn parse<'a>(report: &Report<'a>) -> Option<Spanned<DeTable<'a>>> {
         report.add(Problem::new(format!("not valid TOML: {}", error.message()), span));
     }
     errors.is_empty().then_some(root)
+}
+
+/// What `read` makes of a text of which nothing else is looked at; `file` is the name that messages give it.
+///
+/// # Errors
+/// Text that is no TOML, and whatever `read` reports.
+pub(super) fn part<T: Default>(file: &str, text: &str, read: impl FnOnce(&Section<'_>) -> T) -> Result<T, Problems> {
+    let report = Report::new(text);
+    let root = parse(&report);
+    let found = root.as_ref().map(|root| read(&Section::root(root, &report))).unwrap_or_default();
+    drop(root);
+    match report.into_problems() {
+        problems if problems.is_empty() => Ok(found),
+        problems => Err(Problems { file: file.to_owned(), source: text.to_owned(), problems }),
+    }
 }
 
 impl<'a> Section<'a> {

@@ -4,7 +4,7 @@
 
 use toml::de::DeValue;
 
-use super::document::{self, Field, Report, Section};
+use super::document::{self, Field, Section};
 use crate::problem::{Problems, listed, nearest, shown};
 
 /// Every kind of evidence, by the names that commands and run directories give them.
@@ -16,15 +16,7 @@ pub const EVIDENCE_KINDS: &[&str] = &["cpu", "heap", "tasks", "allocator", "cons
 /// # Errors
 /// Text that is no TOML, and kinds that are not.
 pub fn evidence(file: &str, text: &str) -> Result<Vec<&'static str>, Problems> {
-    let report = Report::new(text);
-    let root = document::parse(&report);
-    let kinds = root.as_ref().map(|root| read(&Section::root(root, &report))).unwrap_or_default();
-    drop(root);
-    let problems = report.into_problems();
-    if problems.is_empty() {
-        return Ok(kinds);
-    }
-    Err(Problems { file: file.to_owned(), source: text.to_owned(), problems })
+    document::part(file, text, read)
 }
 
 /// Reads `evidence`; what is no kind is reported and left out.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::document::{self, Field, Report, Section};
+use super::document::{self, Field, Section};
 use super::settings::leaves;
 use crate::problem::{Problem, Problems};
 
@@ -49,15 +49,8 @@ impl WrittenLimits {
 /// # Errors
 /// Text that is no TOML, and limits that are not written as text.
 pub fn limits(file: &str, text: &str) -> Result<WrittenLimits, Problems> {
-    let report = Report::new(text);
-    let root = document::parse(&report);
-    let limits = root.as_ref().map(|root| read(&Section::root(root, &report))).unwrap_or_default();
-    drop(root);
-    let problems = report.into_problems();
-    if problems.is_empty() {
-        return Ok(WrittenLimits { file: file.to_owned(), limits, source: text.to_owned() });
-    }
-    Err(Problems { file: file.to_owned(), source: text.to_owned(), problems })
+    let limits = document::part(file, text, read)?;
+    Ok(WrittenLimits { file: file.to_owned(), limits, source: text.to_owned() })
 }
 
 /// Reads `[limits]`; what is no text is reported and left out.
