@@ -24,12 +24,8 @@ const MOST: usize = 200;
 pub(super) fn parse(dump: &str, cut: bool) -> Option<Goroutines> {
     let mut groups: HashMap<GoroutineGroup, (u64, u64)> = HashMap::new();
     let mut total = 0;
-    let mut paragraphs = dump.split("\n\n").peekable();
-    while let Some(paragraph) = paragraphs.next() {
-        // The last one of a dump that was cut off is not whole.
-        let torn = cut && paragraphs.peek().is_none();
-        let asking = paragraph.contains(ASKING);
-        let Some((group, minutes)) = one(paragraph.trim_start()).filter(|_| !torn && !asking) else { continue };
+    for paragraph in whole(dump, cut) {
+        let (group, minutes) = group(paragraph);
         total += 1;
         let (count, longest) = groups.entry(group).or_default();
         *count += 1;
@@ -60,37 +56,40 @@ pub(crate) struct Goroutine {
 
 /// All goroutines of a dump with their stacks; the one that writes the dump is left out.
 pub(crate) fn stacks(dump: &str, cut: bool) -> Vec<Goroutine> {
+    let frame = |(function, file, number): (&str, &str, u64)| TraceFrame {
+        function: function.to_owned(),
+        file: file.to_owned(),
+        line: u32::try_from(number).unwrap_or(0),
+    };
+    let stack =
+        |one: Paragraph<'_>| Goroutine { state: one.state, frames: one.frames.into_iter().map(frame).collect() };
+    whole(dump, cut).map(stack).collect()
+}
+
+/// What a paragraph says.
+struct Paragraph<'d> {
+    state: String,
+    /// That it waits.
+    minutes: u64,
+    /// Function, file and line, innermost first.
+    frames: Vec<(&'d str, &'d str, u64)>,
+    /// Function and place; empty of the first goroutine.
+    created_by: String,
+}
+
+/// All goroutines of a dump but the one that writes it, and the last one of a dump that was cut off: it is not whole.
+fn whole(dump: &str, cut: bool) -> impl Iterator<Item = Paragraph<'_>> {
     let mut paragraphs: Vec<&str> = dump.split("\n\n").collect();
     if cut {
         paragraphs.pop();
     }
-    paragraphs.into_iter().filter(|paragraph| !paragraph.contains(ASKING)).filter_map(stack).collect()
+    paragraphs.into_iter().filter(|paragraph| !paragraph.contains(ASKING)).filter_map(read)
 }
 
-fn stack(paragraph: &str) -> Option<Goroutine> {
+fn read(paragraph: &str) -> Option<Paragraph<'_>> {
     let mut lines = paragraph.trim_start().lines();
-    let (state, _) = head(lines.next()?)?;
-    let mut frames = Vec::new();
-    while let Some(line) = lines.next() {
-        if line.starts_with("...") {
-            continue;
-        }
-        if line.starts_with("created by ") {
-            break;
-        }
-        let (file, number) = lines.next().map(place).unwrap_or_default();
-        let line = (called(line).to_owned(), u32::try_from(number).unwrap_or(0));
-        frames.push(TraceFrame { function: line.0, file: file.to_owned(), line: line.1 });
-    }
-    Some(Goroutine { state, frames })
-}
-
-/// One goroutine without its count, and the minutes that it waits.
-fn one(paragraph: &str) -> Option<(GoroutineGroup, u64)> {
-    let mut lines = paragraph.lines();
     let (state, minutes) = head(lines.next()?)?;
-    let mut group = GoroutineGroup { state, ..GoroutineGroup::default() };
-    let mut innermost = None;
+    let mut read = Paragraph { state, minutes, frames: Vec::new(), created_by: String::new() };
     while let Some(line) = lines.next() {
         if line.starts_with("...") {
             // "...12 frames elided...", as Go has it for deep stacks.
@@ -99,20 +98,27 @@ fn one(paragraph: &str) -> Option<(GoroutineGroup, u64)> {
         let (file, number) = lines.next().map(place).unwrap_or_default();
         if let Some(creator) = line.strip_prefix("created by ") {
             let function = creator.split(" in goroutine ").next().unwrap_or(creator);
-            group.created_by = format!("{function} {file}:{number}");
+            read.created_by = format!("{function} {file}:{number}");
             break;
         }
-        let function = called(line);
-        let here = (function.to_owned(), file.to_owned(), number);
-        if group.function.is_empty() && !is_plumbing(function, file) {
-            (group.function, group.file, group.line) = here.clone();
-        }
-        innermost.get_or_insert(here);
+        read.frames.push((called(line), file, number));
     }
-    if let Some(innermost) = innermost.filter(|_| group.function.is_empty()) {
-        (group.function, group.file, group.line) = innermost;
-    }
-    Some((group, minutes))
+    Some(read)
+}
+
+/// Where a goroutine stands: one of its group, and the minutes that it waits.
+fn group(one: Paragraph<'_>) -> (GoroutineGroup, u64) {
+    let told = one.frames.iter().find(|(function, file, _)| !function.is_empty() && !is_plumbing(function, file));
+    let (function, file, line) = told.or(one.frames.first()).copied().unwrap_or_default();
+    let group = GoroutineGroup {
+        state: one.state,
+        function: function.to_owned(),
+        file: file.to_owned(),
+        line,
+        created_by: one.created_by,
+        ..GoroutineGroup::default()
+    };
+    (group, one.minutes)
 }
 
 /// `goroutine 34 gp=0xc000 m=nil [chan receive, 5 minutes]:`: state and minutes.
