@@ -52,14 +52,11 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
             named_s += if inside().any(|at| !at.lines.is_empty()) { seconds } else { 0.0 };
         }
         // A stack that broke off in a library is its caller's, with all that is in it.
-        let caller = callers.of(&owned(&frames)).map(|(number, at)| told(samples[number])[at]);
+        let caller = callers.of(&owned(&frames)).map(|(number, at)| told(samples[number]).split_off(at));
         let at = innermost(&frames).filter(|_| caller.is_none());
-        let held = caller.or(at.map(|at| frames[at]));
-        let path = match callers.of(&owned(&frames)) {
-            Some((number, at)) => own_path(&told(samples[number])[at..]),
-            None => own_path(&frames[at.unwrap_or(frames.len())..]),
-        };
-        let (function, file, line) = held.map_or((String::new(), String::new(), 0), |frame| {
+        let from_held = caller.as_deref().unwrap_or(&frames[at.unwrap_or(frames.len())..]);
+        let path = own_path(from_held);
+        let (function, file, line) = from_held.first().map_or((String::new(), String::new(), 0), |frame| {
             (frame.function.clone(), frame.file.clone(), u32::try_from(frame.line).unwrap_or(0))
         });
         let thread = names::thread_name(sample.label("thread").unwrap_or_default());
