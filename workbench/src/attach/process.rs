@@ -137,13 +137,7 @@ fn cpu(
         ));
     }
     let timed = recording.timed(labels)?;
-    let span = Span {
-        period_ns: recording.period_ns,
-        began_ns: recording.began_ns(),
-        wall_s: recording.wall_s,
-        samples: recording.samples(),
-        open: None,
-    };
+    let span = Span::of(recording, None);
     writer.samples(program, &evidence::samples::of(&timed, &span, 0, &recording.sampler()))?;
     let profile = timed.profile;
     let bytes = flamegraphs::write::pprof(&profile);

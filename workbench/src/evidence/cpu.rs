@@ -114,6 +114,19 @@ pub(crate) struct Span<'a> {
     pub(crate) open: Option<&'a OpenPhase>,
 }
 
+impl<'a> Span<'a> {
+    /// Of a recording from outside.
+    pub(crate) fn of(recording: &Recording, open: Option<&'a OpenPhase>) -> Self {
+        Self {
+            period_ns: recording.period_ns,
+            began_ns: recording.began_ns(),
+            wall_s: recording.wall_s,
+            samples: recording.samples(),
+            open,
+        }
+    }
+}
+
 /// A recording from outside, and the load meanwhile.
 #[derive(Debug, Default)]
 pub struct CpuRecord {
@@ -182,14 +195,7 @@ pub fn write_recording(writer: &mut RunWriter, of: &Gathered<'_>, record: &CpuRe
     let (profile, first) = with_earlier(writer, of, timed.profile.clone())?;
     write_profile(writer, variant, &profile)?;
     if first {
-        let span = Span {
-            period_ns: recorded.period_ns,
-            began_ns: recorded.began_ns(),
-            wall_s: recorded.wall_s,
-            samples,
-            open: record.open.as_ref(),
-        };
-        write_times(writer, of, &timed, &span, &source)?;
+        write_times(writer, of, &timed, &Span::of(recorded, record.open.as_ref()), &source)?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::cpu::{OpenPhase, Span};
 
 /// What is kept of a recording whose profile is `timed`; of one whose samples have no times, how many each stack has.
 pub(crate) fn of(timed: &Timed, span: &Span<'_>, trial: u32, source: &str) -> Samples {
-    let stacks = stacks(&timed.profile, span, source);
+    let stacks = stacks(&timed.profile, span.period_ns, span.wall_s, source);
     if timed.moments().is_empty() {
         return Samples { trial, ..counted(stacks, &timed.profile, |_| true) };
     }
@@ -30,26 +30,20 @@ pub(crate) fn of(timed: &Timed, span: &Span<'_>, trial: u32, source: &str) -> Sa
 
 /// What is kept of a CPU profile that somebody else took: how many samples each stack has, of those that `counts`.
 pub(crate) fn of_profile(profile: &Profile, source: &str, counts: impl Fn(&Sample) -> bool) -> Samples {
-    let span = Span {
-        period_ns: profile.meta.period.unsigned_abs(),
-        began_ns: 0,
-        wall_s: seconds(profile.meta.duration_nanos.unsigned_abs()),
-        samples: 0,
-        open: None,
-    };
-    counted(stacks(profile, &span, source), profile, counts)
+    let (period_ns, length_ns) = (profile.meta.period.unsigned_abs(), profile.meta.duration_nanos.unsigned_abs());
+    counted(stacks(profile, period_ns, seconds(length_ns), source), profile, counts)
 }
 
 /// The stacks of a profile, without any sample.
-fn stacks(profile: &Profile, span: &Span<'_>, source: &str) -> Samples {
+fn stacks(profile: &Profile, period_ns: u64, wall_s: f64, source: &str) -> Samples {
     let whole = Options { fold_runtime: false, task_root: false, ..Options::default() };
     let Trees { names, trees } = Trees::new(profile, &[Options::default(), whole]);
     let (tags, tag) = tags(profile);
     Samples {
         format: FORMAT,
         source: source.to_owned(),
-        period_s: seconds(span.period_ns),
-        wall_s: span.wall_s,
+        period_s: seconds(period_ns),
+        wall_s,
         every: 1,
         names,
         kinds: Kinds { leaf: trees.iter().map(|tree| tree.leaves.clone()).collect(), tag },
