@@ -94,24 +94,33 @@ fn given_up(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     let share = (wait.total_s / operations / mean).min(1.0);
     let always =
         EVERY.contains(&count) && each_phase(joined, &wait.kind, site).is_none_or(|each| EVERY.contains(&each));
-    (always && share >= LEAST).then(|| Cause {
-        rule: SLUG,
-        title: format!("{} waits {} for what never comes before it goes on", culprit.function, time(each)),
-        share,
-        evidence: vec![
+    (always && share >= LEAST).then(|| {
+        let title = format!("{} waits {} for what never comes before it goes on", culprit.function, time(each));
+        let evidence = vec![
             format!(
                 "{count:.1} waits of {} for each operation ended with their timeout, not with what they were for",
                 time(each)
             ),
             format!("that is {} of the mean latency of {}", percent(share), time(mean)),
-        ],
+        ];
+        by_timeout(joined, culprit, share, title, evidence)
+    })
+}
+
+/// A timeout that operations wait for, there.
+fn by_timeout(joined: &Joined<'_>, culprit: Culprit, share: f64, title: String, evidence: Vec<String>) -> Cause {
+    Cause {
+        rule: SLUG,
+        title,
+        share,
+        evidence,
         refuted_by: "the latency would not follow the timeout".into(),
         next: joined.again("trace"),
         proof: "trace",
         depth: 5,
         culprit: Some(culprit),
         foremost: false,
-    })
+    }
 }
 
 /// An operation that is told in no time what it waits for, or not at all, and then goes on when its timeout ends that.
@@ -129,16 +138,14 @@ fn rescued(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     };
     let told = trace.waits.iter().find(|other| told(other) && other.count >= FEWEST)?;
     let constant = wait.count >= FEWEST && wait.longest_s <= CONSTANT * each;
-    (constant && share >= LEAST).then(|| Cause {
-        rule: SLUG,
-        title: format!(
+    (constant && share >= LEAST).then(|| {
+        let title = format!(
             "{} is told within {} or waits for its timeout of {}",
             culprit.function,
             time(told.longest_s),
             time(each)
-        ),
-        share,
-        evidence: vec![
+        );
+        let evidence = vec![
             format!(
                 "{} waits there were ended by whoever does what they are for, after {} on average and {} at most",
                 told.count,
@@ -153,13 +160,8 @@ fn rescued(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
                 time(mean)
             ),
             "a wake-up that comes between the look and the wait for it is lost".into(),
-        ],
-        refuted_by: "the latency would not follow the timeout".into(),
-        next: joined.again("trace"),
-        proof: "trace",
-        depth: 5,
-        culprit: Some(culprit),
-        foremost: false,
+        ];
+        by_timeout(joined, culprit, share, title, evidence)
     })
 }
 
