@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
 
+use super::qualified::{Program, Sources};
 use crate::profile::Frame;
 
 /// One function at an address.
@@ -29,15 +30,16 @@ impl Place {
 /// Debug information and symbol tables, each file read once.
 #[derive(Default)]
 pub(super) struct Symbols {
-    files: HashMap<PathBuf, Option<Loader>>,
+    files: HashMap<PathBuf, Option<(Loader, Program)>>,
+    sources: Sources,
     kernel: Option<Vec<(u64, String)>>,
 }
 
 impl Symbols {
     /// Functions at a file's own address, innermost first: what was inlined, then what it was inlined into.
     pub(super) fn at(&mut self, path: &Path, address: u64) -> Vec<Place> {
-        let loader = self.files.entry(path.to_owned()).or_insert_with(|| Loader::new(path).ok());
-        let Some(loader) = loader else { return Vec::new() };
+        let read = || Some((Loader::new(path).ok()?, Program::of(path)));
+        let Some((loader, program)) = self.files.entry(path.to_owned()).or_insert_with(read) else { return Vec::new() };
         let mut places = Vec::new();
         if let Ok(mut frames) = loader.find_frames(address) {
             while let Ok(Some(frame)) = frames.next() {
@@ -55,6 +57,12 @@ impl Symbols {
             match places.last_mut() {
                 Some(last) => (last.function, last.system_name) = (outer.function, outer.system_name),
                 None => places.push(outer),
+            }
+        }
+        for place in &mut places {
+            let line = u32::try_from(place.line).unwrap_or(0);
+            if let Some(path) = self.sources.qualified(&place.function, &place.file, line, program) {
+                place.function = path;
             }
         }
         places.retain(|place| !place.function.is_empty());
