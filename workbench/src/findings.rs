@@ -69,6 +69,7 @@ impl Evidence {
         let profiles: Vec<&Profile> = read.iter().flatten().collect();
         let file = build::path_of(run, variant).and_then(|path| path.metadata().ok()?.modified().ok());
         all.loops = source::loops(run.traces.get(variant), all.cpu.as_ref(), &profiles, file);
+        all.cpu = all.cpu.map(|table| table.of_the_written(&all.loops));
         all
     }
 }

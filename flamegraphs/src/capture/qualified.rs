@@ -54,9 +54,14 @@ impl Sources {
         let mut path = vec![krate];
         path.extend(module_of(inside));
         path.extend((!within.is_empty()).then(|| within.to_owned()));
-        let last = if item.is_some_and(|item| item.is_function && item.name() == bare) { &name[bare.len()..] } else { "" };
+        let last =
+            if item.is_some_and(|item| item.is_function && item.name() == bare) { &name[bare.len()..] } else { "" };
         let path = path.join("::");
-        Some(if last.is_empty() && !within.ends_with(bare) { format!("{path}::{name}") } else { format!("{path}{last}") })
+        Some(if last.is_empty() && !within.ends_with(bare) {
+            format!("{path}::{name}")
+        } else {
+            format!("{path}{last}")
+        })
     }
 }
 
@@ -174,8 +179,11 @@ mod tests {
         std::fs::create_dir(folder.path().join("src")).unwrap();
         std::fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"acme\"\n").unwrap();
         let file = folder.path().join("src/till.rs");
-        std::fs::write(&file, "#[derive(Clone)]\nstruct Cart;\nimpl Cart {\n    fn pay(&self) {\n        go()\n    }\n}\n")
-            .unwrap();
+        std::fs::write(
+            &file,
+            "#[derive(Clone)]\nstruct Cart;\nimpl Cart {\n    fn pay(&self) {\n        go()\n    }\n}\n",
+        )
+        .unwrap();
         let file = file.display().to_string();
         let of = |name: &str, line| named(name, &file, line);
         assert_eq!(of("{closure#0}", 5).as_deref(), Some("shop::till::Cart::pay::{closure#0}"));

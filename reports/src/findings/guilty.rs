@@ -8,6 +8,7 @@
 //!
 //! A loop in which a task waits for what it is to do next is none of these: each round of it is another operation.
 
+use super::derived::written;
 use super::joined::Joined;
 use crate::run::{TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceWait};
 
@@ -30,6 +31,7 @@ pub(super) fn same(a: &TraceFrame, b: &TraceFrame) -> bool {
 
 /// The innermost function of a stack that stands in a loop of its own; `None` where none does, or no source is known.
 pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let own = written(joined, own);
     let within =
         own.iter().enumerate().take_while(|(depth, frame)| *depth == 0 || !waits_for_work(joined, kind, frame));
     within.map(|(_, frame)| frame).find(|frame| is_in_loop(joined, frame) == Some(true))
@@ -37,7 +39,7 @@ pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFram
 
 /// The function whose loop a stack stands in; where none is known, the innermost.
 pub(super) fn asking<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
-    repeating(joined, kind, own).or_else(|| own.first())
+    repeating(joined, kind, own).or_else(|| written(joined, own).first())
 }
 
 /// The function whose work it is what a poll computes in that stack: of all long polls of its type, `alike`.
@@ -47,6 +49,7 @@ pub(super) fn computing<'f>(
     own: &'f [TraceFrame],
     alike: &[&TracePolls],
 ) -> Option<&'f TraceFrame> {
+    let own = written(joined, own);
     let at = repeating(joined, kind, own).and_then(|frame| own.iter().position(|one| one == frame)).unwrap_or(0);
     let spends = |caller: &&TraceFrame| {
         let spent = Spent::of(caller, alike);

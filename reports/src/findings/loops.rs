@@ -1,4 +1,4 @@
-//! Which lines of a source stand in a loop: a line in a stack says where a function is, and not whether it comes back there.
+//! Which lines of a source stand in a loop, or in no function at all: a line in a stack says where a function is, and not whether it comes back there.
 //!
 //! Sources are read as text, by their brackets and the words before them, in Rust, Go and what looks alike. A closure or a
 //! function within a loop is none of its work: it runs when somebody calls it.
@@ -8,18 +8,34 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Lines in loops, by file as stacks name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loops {
-    files: BTreeMap<String, BTreeSet<u32>>,
+    files: BTreeMap<String, Lines>,
+}
+
+/// Lines of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Lines {
+    /// Those in a loop.
+    looped: BTreeSet<u32>,
+    /// Those in a function that somebody wrote.
+    written: BTreeSet<u32>,
 }
 
 impl Loops {
     /// Adds a file.
     pub fn read(&mut self, file: &str, source: &str) {
-        self.files.insert(file.to_owned(), looped(source));
+        self.files.insert(file.to_owned(), read(source));
     }
 
     /// Whether a line stands in a loop of its function; `None` where the source is not known.
     pub(super) fn around(&self, file: &str, line: u32) -> Option<bool> {
-        self.files.get(file).map(|lines| lines.contains(&line))
+        self.files.get(file).map(|lines| lines.looped.contains(&line))
+    }
+
+    /// Whether a line of Rust stands in no function: what stands there was made by an attribute (`#[derive(Clone)]`) or a
+    /// macro, and nobody decided on it.
+    pub(super) fn is_derived(&self, file: &str, line: u32) -> bool {
+        let Some(lines) = self.files.get(file).filter(|_| file.ends_with(".rs")) else { return false };
+        lines.written.last().is_some_and(|last| line <= *last) && !lines.written.contains(&line)
     }
 }
 
@@ -93,15 +109,17 @@ struct Level {
     opened: Opened,
     /// Line of the bracket.
     line: u32,
+    /// It stands in a function.
+    in_function: bool,
     /// Words of the statement so far, as it stands directly within.
     words: Vec<String>,
 }
 
-/// Lines of a source that stand in a loop.
-fn looped(source: &str) -> BTreeSet<u32> {
+fn read(source: &str) -> Lines {
     let tokens = tokens(source);
-    let mut levels = vec![Level { opened: Opened::Body, line: 0, words: Vec::new() }];
+    let mut levels = vec![Level { opened: Opened::Body, line: 0, in_function: false, words: Vec::new() }];
     let mut lines = BTreeSet::new();
+    let mut written = BTreeSet::new();
     for (at, (line, token)) in tokens.iter().enumerate() {
         let is_looped = levels.iter().rev().take_while(|level| level.opened != Opened::Body);
         if is_looped.into_iter().any(|level| level.opened == Opened::Loop) {
@@ -113,7 +131,9 @@ fn looped(source: &str) -> BTreeSet<u32> {
                 if opened == Opened::Loop {
                     lines.insert(*line);
                 }
-                levels.push(Level { opened, line: *line, words: Vec::new() });
+                let begins = |level: &Level| level.words.iter().any(|word| word == "fn" || word == "func");
+                let in_function = levels.last().is_some_and(|level| level.in_function || token == "{" && begins(level));
+                levels.push(Level { opened, line: *line, in_function, words: Vec::new() });
             }
             "}" | ")" | "]" => {
                 if let Some(closed) = levels.pop_if(|level| level.line > 0) {
@@ -152,8 +172,11 @@ fn looped(source: &str) -> BTreeSet<u32> {
                 }
             }
         }
+        if levels.last().is_some_and(|level| level.in_function) {
+            written.insert(*line);
+        }
     }
-    lines
+    Lines { looped: lines, written }
 }
 
 /// What a bracket opens, by the words before it.
@@ -260,7 +283,7 @@ mod tests {
     /// Lines whose comment says `again`, and those found.
     fn marked(source: &str) -> (Vec<u32>, Vec<u32>) {
         let marks = source.lines().zip(1..).filter(|(line, _)| line.contains("// again")).map(|(_, n)| n).collect();
-        let found = looped(source);
+        let found = read(source).looped;
         let code =
             |n: &u32| !matches!(source.lines().nth(*n as usize - 1).map(str::trim), Some("}" | "})" | "});" | "}()"));
         (found.into_iter().filter(code).collect(), marks)
@@ -335,9 +358,19 @@ func (s *Shop) serve(w http.ResponseWriter, r *http.Request) {
     }
 
     #[test]
+    fn what_stands_in_no_function_was_derived() {
+        let mut loops = Loops::default();
+        loops.read("a.rs", "#[derive(Clone)]\nstruct Item {\n    name: String,\n}\nfn one(n: u64) -> u64 { n }\nfn two() {\n    all.clone()\n}\n");
+        let derived: Vec<u32> = (1..=8).filter(|line| loops.is_derived("a.rs", *line)).collect();
+        assert_eq!(derived, [1, 2, 3, 4]);
+        loops.read("b.c", "int f(void) {\n    return 1;\n}\n");
+        assert!(!loops.is_derived("b.c", 2) && !loops.is_derived("not-read.rs", 1));
+    }
+
+    #[test]
     fn what_is_no_source_has_no_loops() {
         for odd in ["}}}", "((", "\"", "r#\"", "/* /*", "'", "`", "for", "{"] {
-            assert!(looped(odd).is_empty(), "{odd}");
+            assert!(read(odd).looped.is_empty(), "{odd}");
         }
         assert_eq!(Loops::default().around("a.rs", 1), None);
     }

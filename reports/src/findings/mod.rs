@@ -4,6 +4,7 @@
 //! rules its mechanism out, or says what it would have to see.
 
 mod cause;
+mod derived;
 mod guilty;
 mod harm;
 mod joined;

@@ -7,13 +7,13 @@ use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceSite, Tr
 
 use super::computing;
 use super::connecting;
+use super::herd;
 use super::latency_pinned::{each_phase, is_set};
+use super::starting;
 
 pub(super) const SLUG: &str = "repeated-work";
 /// System calls of an operation from which they are many: one answer takes three to eight.
 const CALLS: f64 = 60.0;
-/// Wakes of tasks for an operation.
-const WAKES: f64 = 25.0;
 /// Attempts that were given up, for each operation: one timer may as well be the time that its work takes.
 const GIVEN_UP: f64 = 1.7;
 /// Waits of an operation in one place from which they are round trips that could be one: a few are how protocols work.
@@ -37,10 +37,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let mut causes = Vec::new();
     causes.extend(system_calls(joined).or_else(|| uncounted_calls(joined)));
-    causes.extend(herd(joined));
+    causes.extend(herd::of(joined));
     causes.extend(attempts(joined));
     causes.extend(round_trips(joined));
     causes.extend(connecting::again(joined));
+    causes.extend(starting::again(joined));
     causes.extend(same_work(joined));
     let open = || in_a_row(joined).or_else(|| computing::of_threads(joined)).or_else(|| computing::of_tasks(joined));
     if let Some(open) = causes.is_empty().then(open).flatten() {
@@ -142,46 +143,6 @@ const TRANSFERS: &[&str] = &[
 
 /// Of these, those that `/proc/PID/io` does not count (fs/read_write.c counts what goes through it).
 const OF_SOCKETS: &[&str] = &["recvfrom", "recvmsg", "sendto", "sendmsg"];
-
-/// Wakes of many tasks of which one finds something.
-fn herd(joined: &Joined<'_>) -> Option<Cause> {
-    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
-    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
-    let kind = trace.kinds.iter().find(|kind| {
-        !kind.blocking && kind.polls as f64 >= WAKES * operations && kind.wakes as f64 >= WAKES * operations
-    })?;
-    let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name);
-    let site = waits.max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref())?;
-    // Who waits for the network goes on with its own work each time, and a timer fires however many operations there are.
-    if matches!(site.cause, TraceCause::Socket | TraceCause::Timer) {
-        return None;
-    }
-    // Everybody who listens to a broadcast gets what was sent.
-    if site.cause == TraceCause::Channel && site.resource.contains("broadcast") {
-        return None;
-    }
-    let culprit = site.own.first().map(at).or_else(|| innermost(site))?;
-    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
-    let count = kind.polls as f64 / operations;
-    Some(Cause {
-        rule: SLUG,
-        title: format!(
-            "each operation wakes {count:.0} tasks of {}, which wait again at once in {}",
-            kind.name, culprit.function
-        ),
-        share: (kind.busy_s / operations / joined.mean_s().unwrap_or(1.0).max(1e-9)).clamp(0.3, 1.0),
-        evidence: vec![
-            format!("{} polls of {} for {operations:.0} operations", kind.polls, kind.name),
-            format!("they took {} of CPU in all", time(kind.busy_s)),
-        ],
-        refuted_by: "with one wake for one item CPU per operation would stay".into(),
-        next: joined.again("trace"),
-        proof: "trace",
-        depth: 5,
-        culprit: Some(culprit),
-        foremost: false,
-    })
-}
 
 /// Attempts that a timer ended.
 fn attempts(joined: &Joined<'_>) -> Option<Cause> {

@@ -17,6 +17,8 @@ pub(super) const LEAST_S: f64 = 0.000_3;
 const LEAST_OFTEN: f64 = 0.1;
 /// Part of the latency under full load that waits for the owner must be.
 const LEAST_UNDER_LOAD: f64 = 0.4;
+/// How many times what its owner was seen to do a wait may last: part of it was before the recording looked, or is not told.
+const SEEN: f64 = 5.0;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.trace.is_none() && joined.threads.is_none() {
@@ -167,7 +169,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
-        let kept_s = row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0);
+        // Who was hardly seen to do anything meanwhile did not keep it all that time.
+        let kept_s = (row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * (all - idle));
         let each = operations.map_or(0.0, |operations| kept_s / operations) + others;
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
         let told = format!(

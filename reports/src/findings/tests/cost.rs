@@ -70,7 +70,7 @@ fn herd(each: u64, resource: &str) -> Trace {
     let mut trace = trace();
     let kind = "app::consume".to_owned();
     let (polls, wakes) = (1000 * each, 1000 * each);
-    trace.kinds.push(TraceKind { name: kind.clone(), polls, wakes, busy_s: 1.0, ..TraceKind::default() });
+    trace.kinds.push(TraceKind { name: kind.clone(), alive: 300, polls, wakes, busy_s: 1.0, ..TraceKind::default() });
     let cause = if resource.contains("broadcast") { TraceCause::Channel } else { TraceCause::Notify };
     let waits_at = TraceSite { resource: resource.into(), ..site(cause, &[("app::take", 74)]) };
     trace.waits.push(wait(&kind, waits_at, polls, 9.0, 0.1));
@@ -86,6 +86,10 @@ fn a_herd_is_many_wakes_of_those_who_find_nothing() {
     let mut jobs = herd(30, "tokio::sync::Notify::notified");
     jobs.kinds[1].blocking = true;
     assert_eq!(of(&jobs), []);
+    // Ten tasks that are woken thirty times for each operation go on with steps of their own.
+    let mut steps = herd(30, "tokio::sync::oneshot::Receiver::poll");
+    steps.kinds[1].alive = 10;
+    assert_eq!(of(&steps), []);
 }
 
 /// Timers beside other work that ended waits of operations.

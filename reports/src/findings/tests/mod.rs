@@ -11,6 +11,7 @@ mod behind;
 mod cost;
 mod growth;
 mod polls;
+mod starting;
 mod unusable;
 mod waits;
 

@@ -1,0 +1,61 @@
+//! One thing that came wakes everybody who waits for it: all but one find nothing and wait again.
+
+use crate::findings::cause::{Cause, at, innermost, time};
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TraceKind};
+
+use super::repeated_work;
+
+/// Wakes of tasks for an operation.
+const WAKES: f64 = 25.0;
+/// Wakes of one task for an operation beyond which it is not one of a herd, but goes on with a step of its own each time.
+const PER_PEER: f64 = 2.0;
+
+/// Wakes of many tasks of which one finds something.
+pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    let kind = trace.kinds.iter().find(|kind| {
+        let (polls, wakes) = (kind.polls as f64 / operations, kind.wakes as f64 / operations);
+        !kind.blocking && polls.min(wakes) >= WAKES && peers(joined, kind) * PER_PEER >= polls.min(wakes)
+    })?;
+    let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name);
+    let site = waits.max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref())?;
+    // Who waits for the network goes on with its own work each time, and a timer fires however many operations there are.
+    if matches!(site.cause, TraceCause::Socket | TraceCause::Timer) {
+        return None;
+    }
+    // Everybody who listens to a broadcast gets what was sent.
+    if site.cause == TraceCause::Channel && site.resource.contains("broadcast") {
+        return None;
+    }
+    let culprit = site.own.first().map(at).or_else(|| innermost(site))?;
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    let count = kind.polls as f64 / operations;
+    Some(Cause {
+        rule: repeated_work::SLUG,
+        title: format!(
+            "each operation wakes {count:.0} tasks of {}, which wait again at once in {}",
+            kind.name, culprit.function
+        ),
+        share: (kind.busy_s / operations / joined.mean_s().unwrap_or(1.0).max(1e-9)).clamp(0.3, 1.0),
+        evidence: vec![
+            format!("{} polls of {} for {operations:.0} operations", kind.polls, kind.name),
+            format!("they took {} of CPU in all", time(kind.busy_s)),
+        ],
+        refuted_by: "with one wake for one item CPU per operation would stay".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 5,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Tasks of a type that wait for the same at once: those of the operations that are under way, of a type that serves them.
+#[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
+fn peers(joined: &Joined<'_>, kind: &TraceKind) -> f64 {
+    let alive = kind.alive as f64;
+    let in_flight = joined.traced.map(|(_, mean_s)| joined.rate * mean_s);
+    if joined.serves(&kind.name) { in_flight.map_or(alive, |count| count.min(alive)) } else { alive }
+}

@@ -1,0 +1,52 @@
+//! Threads or processes that are started for every operation, and end with it: what a pool keeps.
+
+use crate::findings::cause::{Cause, at, percent, time};
+use crate::findings::harm::LEAST_SHARE;
+use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, Culprit, guilty};
+
+use super::repeated_work::SLUG;
+
+/// Threads for each operation from which they are started again and again: a server may well start one for each connection.
+const THREADS: f64 = 2.0;
+/// What starting, first running and ending one takes, seconds: clone(2), its stack mapped and given back, and two switches.
+const EACH_S: f64 = 0.000_05;
+/// System calls that start one.
+const STARTS: &[&str] = &["clone3", "clone", "vfork", "fork"];
+
+/// Many of them for each operation.
+pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
+    let (threads, operations) = joined.threads.zip(joined.kernel_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "threads of one recording")]
+    let each = threads.head.threads as f64 / operations;
+    let share = (each * EACH_S / joined.mean_s()?.max(1e-9)).min(1.0);
+    if each < THREADS || share < LEAST_SHARE {
+        return None;
+    }
+    let starts = |row: &CpuRow| STARTS.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>();
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
+    let row = rows.max_by(|a, b| starts(a).total_cmp(&starts(b))).filter(|row| starts(row) > 0.0);
+    let named = |row: &CpuRow| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
+    let culprit = row.map(|row| guilty::repeating(joined, "", &row.path).map_or_else(|| named(row), at));
+    let who = culprit.as_ref().map_or("something", |culprit| culprit.function.as_str());
+    Some(Cause {
+        rule: SLUG,
+        title: format!("{who} starts {each:.0} threads for each operation"),
+        share,
+        evidence: vec![
+            format!("{} threads were seen for {operations:.0} operations", threads.head.threads),
+            format!(
+                "to start one, switch to it and end it takes about {}: {} of the mean latency",
+                time(EACH_S),
+                percent(share)
+            ),
+        ],
+        refuted_by: "with threads that are kept, and given one piece of work after the other, the latency would stay"
+            .into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 5,
+        foremost: false,
+        culprit,
+    })
+}
