@@ -37,7 +37,7 @@ pub(crate) fn scores() -> PathBuf {
     target().join("score")
 }
 
-/// The programs, built as a service is: optimised, with line tables, and without any flag of this workspace.
+/// The programs, built as a service is: optimised, with line tables alone, and without any flag of this workspace.
 fn programs() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| built(&["--release"], "release", "faulty"))
@@ -62,6 +62,7 @@ fn built(profile: &[&str], folder: &str, binary: &str) -> PathBuf {
         .args(profile)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("RUSTFLAGS", "")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .status()
         .expect("cargo runs");

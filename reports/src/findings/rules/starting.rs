@@ -1,6 +1,7 @@
-//! Threads or processes that are started for every operation, and end with it: what a pool keeps.
+//! Threads, processes or tasks that are started for every operation in numbers, and end with it: a pool keeps threads, and many
+//! small pieces of work are one task's.
 
-use crate::findings::cause::{Cause, at, percent, time};
+use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, guilty};
@@ -11,11 +12,48 @@ use super::repeated_work::SLUG;
 const THREADS: f64 = 2.0;
 /// What starting, first running and ending one takes, seconds: clone(2), its stack mapped and given back, and two switches.
 const EACH_S: f64 = 0.000_05;
-/// System calls that start one.
+/// Tasks for each operation from which they are many, and what spawning, queueing and ending one takes, seconds. One that works
+/// for longer than this many times that is worth it.
+const TASKS: f64 = 50.0;
+const TASK_S: f64 = 0.000_002;
+const WORTH: f64 = 5.0;
+/// System calls that start a thread.
 const STARTS: &[&str] = &["clone3", "clone", "vfork", "fork"];
 
 /// Many of them for each operation.
 pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
+    threads(joined).or_else(|| tasks(joined))
+}
+
+fn tasks(joined: &Joined<'_>) -> Option<Cause> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let kind = trace.kinds.iter().filter(|kind| !kind.blocking).max_by_key(|kind| kind.spawned)?;
+    #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
+    let (spawned, polls) = (kind.spawned as f64, kind.polls.max(1) as f64);
+    let (each, work_s) = (spawned / operations, kind.busy_s / polls);
+    let share = (each * TASK_S / joined.mean_s()?.max(1e-9)).min(1.0);
+    let culprit = kind.spawned_at.as_ref().and_then(innermost)?;
+    if each < TASKS || work_s > WORTH * TASK_S || share < LEAST_SHARE {
+        return None;
+    }
+    Some(Cause {
+        rule: SLUG,
+        title: format!("{} spawns {each:.0} tasks for each operation, of {} each", culprit.function, time(work_s)),
+        share,
+        evidence: vec![
+            format!("{} tasks of {} were spawned in {operations:.0} operations", kind.spawned, kind.name),
+            format!("to spawn, queue and end one takes about {}, its own work {}", time(TASK_S), time(work_s)),
+        ],
+        refuted_by: "with a few tasks that each do many pieces, CPU per operation would stay".into(),
+        next: joined.again("cpu,trace"),
+        proof: "trace",
+        depth: 5,
+        foremost: false,
+        culprit: Some(culprit),
+    })
+}
+
+fn threads(joined: &Joined<'_>) -> Option<Cause> {
     let (threads, operations) = joined.threads.zip(joined.kernel_operations())?;
     #[allow(clippy::cast_precision_loss, reason = "threads of one recording")]
     let each = threads.head.threads as f64 / operations;

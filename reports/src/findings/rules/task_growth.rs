@@ -19,7 +19,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let operations = joined.traced_operations();
     let mut causes = Vec::new();
     let mut open = None;
-    for kind in trace.kinds.iter().filter(|kind| !kind.blocking && kind.spawned >= LEAST) {
+    // Of tasks that nobody polled it is not known what they are: their polls were lost, or they are in a queue.
+    for kind in trace.kinds.iter().filter(|kind| !kind.blocking && kind.spawned >= LEAST && kind.polls > 0) {
         #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
         let (left, spawned) = (kind.spawned.saturating_sub(kind.finished) as f64, kind.spawned as f64);
         let per_operation = operations.map_or(1.0, |operations| left / operations);

@@ -113,3 +113,22 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
     assert_eq!(of(with(BreachRow { own: false, ..row }), 0.000_5), [], "no code of the program");
     assert_eq!(of(breach, 0.004), [], "a thirteenth of the excess");
 }
+
+#[test]
+fn tasks_that_do_not_end_are_held_against_who_spawns_them() {
+    let mut trace = trace();
+    let spawned_at = Some(site(TraceCause::Other, &[("app::subscribe", 52)]));
+    let leak = TraceKind {
+        name: "app::follow".into(),
+        spawned: 990,
+        finished: 3,
+        alive: 987,
+        polls: 990,
+        spawned_at,
+        ..TraceKind::default()
+    };
+    trace.kinds.push(leak.clone());
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), [is("task-growth", "app::subscribe", 52)]);
+    trace.kinds[1] = TraceKind { finished: 985, ..leak };
+    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), []);
+}

@@ -278,24 +278,6 @@ fn a_tick_that_answers_wait_for_is_no_work_for_each_of_them() {
     assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [is("latency-pinned", "app::bank", 31)]);
 }
 
-#[test]
-fn tasks_that_do_not_end_are_held_against_who_spawns_them() {
-    let mut trace = trace();
-    let spawned_at = Some(site(TraceCause::Other, &[("app::subscribe", 52)]));
-    let leak = TraceKind {
-        name: "app::follow".into(),
-        spawned: 990,
-        finished: 3,
-        alive: 987,
-        spawned_at,
-        ..TraceKind::default()
-    };
-    trace.kinds.push(leak.clone());
-    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), [is("task-growth", "app::subscribe", 52)]);
-    trace.kinds[1] = TraceKind { finished: 985, ..leak };
-    assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), []);
-}
-
 fn kernel(sample: impl Fn(f64) -> KernelSample) -> KernelRecord {
     let head = KernelHead { open_at_s: Some(2.0), operations: 1000, wall_s: 12.0, ..KernelHead::default() };
     KernelRecord {

@@ -27,3 +27,27 @@ fn threads_that_operations_start_are_repeated_work() {
     assert_eq!(of(1016, 0.000_3), [], "one for each connection, and those of a pool");
     assert_eq!(of(3000, 0.01), [], "which is nothing to what an operation takes");
 }
+
+#[test]
+fn many_small_tasks_of_an_operation_are_repeated_work() {
+    let of = |spawned: u64, busy_s| {
+        let mut trace = trace();
+        let spawned_at = Some(site(TraceCause::Other, &[("app::each_apart", 7)]));
+        let name = "app::each_apart".to_owned();
+        let (finished, polls) = (spawned, spawned);
+        trace.kinds.push(TraceKind { name, spawned, finished, polls, busy_s, spawned_at, ..TraceKind::default() });
+        found(&joined(&trace, felt(0.005, 0.000_1)))
+    };
+    assert_eq!(of(2_000_000, 2.0), [is("repeated-work", "app::each_apart", 7)]);
+    assert_eq!(of(2_000_000, 40.0), [], "each does enough to be worth it");
+    assert_eq!(of(40_000, 0.04), [], "forty for each operation");
+    assert_eq!(of(200_000, 0.2), [], "which is little to what an operation takes");
+}
+
+#[test]
+fn tasks_that_nobody_polled_yet_are_no_growth() {
+    let mut trace = trace();
+    let kind = TraceKind { name: "[not polled]".into(), spawned: 15_000, alive: 15_000, ..TraceKind::default() };
+    trace.kinds.push(kind);
+    assert_eq!(found(&joined(&trace, felt(0.005, 0.000_1))), []);
+}
