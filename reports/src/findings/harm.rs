@@ -1,7 +1,7 @@
 //! How much latency something explains. All of it are estimates of the part, never of the time: what traces is slower.
 
 use super::joined::Joined;
-use crate::run::{Trace, TraceCause, TraceKind, TracePolls, TraceWait};
+use crate::run::{Trace, TraceCause, TraceKind, TracePolls, TraceWait, TraceWaker};
 
 /// A cause explains at least this part of the excess, or it is none.
 pub(super) const LEAST_SHARE: f64 = 0.15;
@@ -10,6 +10,8 @@ pub(super) const LEAST_EXCESS_S: f64 = 0.000_2;
 /// Wait for each operation that counts in full where nobody measured a latency, seconds: on one machine most services answer
 /// within a millisecond.
 const UNMEASURED_S: f64 = 0.001;
+/// Part of an operation, where nobody measured a latency, that harm must be.
+const LEAST_OF_ALL: f64 = 0.1;
 /// Part of the CPUs that a program must leave, running or waiting for one, for its throughput to be kept down by something
 /// else: its neighbours may take what it would have used.
 const MOST_BUSY: f64 = 0.7;
@@ -60,9 +62,10 @@ impl Joined<'_> {
         Some(traced.map_or(felt.excess_s, |traced| traced.min(felt.excess_s)))
     }
 
-    /// Mean latency, seconds.
+    /// Mean latency, seconds; of a process that nobody drove, as seen from within.
     pub(super) fn mean_s(&self) -> Option<f64> {
-        self.felt.as_ref().map(|felt| felt.mean_s)
+        let stands_in = || self.traced.filter(|_| self.attached).map(|(_, mean_s)| mean_s);
+        self.felt.as_ref().map(|felt| felt.mean_s).or_else(stands_in)
     }
 
     /// Mean latency of the calmer of the measured trials and the traced one, seconds.
@@ -71,30 +74,21 @@ impl Joined<'_> {
         [self.mean_s(), traced].into_iter().flatten().min_by(f64::total_cmp)
     }
 
-    /// Operations of the traced open loop. Of a process that nobody drove they are told from the trace: who serves waits for
-    /// the network once for each of them, or is spawned for it.
+    /// Operations of the traced open loop; of a process that nobody drove, as its tasks show them.
     #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
     pub(super) fn traced_operations(&self) -> Option<f64> {
-        let counted = self.traced.map(|(count, _)| count as f64).filter(|count| *count > 0.0);
-        counted.or_else(|| self.attached.then(|| self.served()).filter(|count| *count > 0.0))
+        self.traced.map(|(count, _)| count as f64).filter(|count| *count > 0.0)
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "operations of one recording")]
-    fn served(&self) -> f64 {
-        let Some(trace) = self.trace else { return 0.0 };
-        let at_socket = |wait: &&TraceWait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket);
-        let waited = trace.waits.iter().filter(at_socket).map(|wait| wait.count);
-        let spawned = trace.kinds.iter().filter(|kind| self.serves(&kind.name)).map(|kind| kind.spawned);
-        waited.chain(spawned).max().unwrap_or(0) as f64
-    }
-
-    /// The part of the excess that `harm_s` for each operation is. Without a measurement it is held against
-    /// [`UNMEASURED_S`].
+    /// The part of the excess that `harm_s` for each operation is. Without a measurement it is held against what keeps
+    /// operations from going on as seen from within, and [`UNMEASURED_S`] at least; a small part of all of an operation is
+    /// none.
     pub(super) fn part(&self, harm_s: f64) -> f64 {
         match self.excess_s() {
             Some(excess) if excess >= LEAST_EXCESS_S => (harm_s / excess).clamp(0.0, 1.0),
             Some(_) => 0.0,
-            None => (harm_s / UNMEASURED_S).clamp(0.0, 1.0),
+            None if harm_s < LEAST_OF_ALL * self.usual_s().unwrap_or(0.0) => 0.0,
+            None => (harm_s / self.hindered_s.max(UNMEASURED_S)).clamp(0.0, 1.0),
         }
     }
 
@@ -114,7 +108,12 @@ impl Joined<'_> {
                 wait.kind == kind && wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket)
             })
         };
-        at_sockets(&trace.waits) || trace.saturated.as_ref().is_some_and(|phase| at_sockets(&phase.waits))
+        // Of a process that nobody drove, who was woken by the network, though it always awaited something beside it.
+        let woken = || {
+            let by_network = |waker: &&TraceWaker| waker.cause == Some(TraceCause::Socket) && waker.kind == kind;
+            self.attached && trace.wakers.iter().any(|waker| by_network(&waker))
+        };
+        at_sockets(&trace.waits) || trace.saturated.as_ref().is_some_and(|phase| at_sockets(&phase.waits)) || woken()
     }
 
     /// How often tasks of that type are asked for something: once for each operation, or more often where they wait for the
@@ -192,7 +191,9 @@ impl Joined<'_> {
     /// The command that gathers the same evidence again, to see whether a change helped.
     pub(super) fn again(&self, evidence: &str) -> String {
         if self.attached && !self.command.is_empty() {
-            return format!("workbench attach {} --tasks", self.command);
+            // Tasks of tokio are in no program of Go.
+            let tasks = if self.build.is_some_and(|build| build.go) { "" } else { " --tasks" };
+            return format!("workbench attach {} --for 30s{tasks}", self.command);
         }
         if self.command.is_empty() {
             return format!("workbench explain {}", self.run);

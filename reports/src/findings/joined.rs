@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::{Loops, usable};
+use super::{Loops, served, usable};
 use crate::run::{
     Breach, EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord,
     Trace, TraceFrame, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
@@ -139,6 +139,8 @@ pub struct Joined<'a> {
     pub trace: Option<&'a Trace>,
     /// Operations answered in the open loop while tasks were traced, and their mean latency.
     pub traced: Option<(u64, f64)>,
+    /// Of a process that nobody drove: part of that mean in which operations were ready and not polled, or waited for a lock.
+    pub hindered_s: f64,
     /// Operations answered in the saturated phase while tasks were traced.
     pub traced_saturated: u64,
     /// What ran while operations were late, against the rest of the same trial.
@@ -200,6 +202,7 @@ impl<'a> Joined<'a> {
             kernel: waits.and_then(|seen| seen.kernel.as_ref()),
             trace: run.traces.get(variant),
             traced: traced.and_then(answered_of),
+            hindered_s: 0.0,
             traced_saturated: traced.map_or(0, saturated),
             breach: run.breaches.get(variant).map(|seen| &seen.record),
             stalls: run.stalls.get(variant),
@@ -217,15 +220,56 @@ impl<'a> Joined<'a> {
         joined
     }
 
-    /// A metric of the measured trials.
-    pub fn metric(&self, name: &str) -> Option<f64> {
-        Some(self.metrics?.get(name)?.value)
+    /// Of a process that nobody drove, what its tasks show of operations stands in for what was measured, and that is said.
+    pub(super) fn stand_in(&mut self) {
+        let Some(trace) = self.trace.filter(|_| self.attached) else { return };
+        let Some(served) = served::of(trace) else {
+            let said = "nobody measured it, and its tasks do not show where one operation ends and the next begins: what a rule \
+                        holds against operations is not looked for. `workbench run --target URL -- COMMAND` drives it";
+            self.partly.push(("latency", said.into()));
+            return;
+        };
+        (self.traced, self.hindered_s) = (Some((served.operations, served.mean_s)), served.hindered_s);
+        let wall_s = self.traced_s();
+        #[allow(clippy::cast_precision_loss, reason = "operations of one recording")]
+        let rate = served.operations as f64 / wall_s.max(1e-9);
+        self.rate = rate;
+        let said = format!(
+            "nobody measured it: operations are what tasks of {} did between two waits for the network, {} in {:.1} s, of {} \
+             on average as seen from within. What clients waited for before the program heard of them is not known",
+            served.kind,
+            served.operations,
+            wall_s,
+            super::cause::time(served.mean_s)
+        );
+        self.partly.push(("latency", said));
     }
 
-    /// Operations answered while the kernel's figures were read.
+    /// A metric of the measured trials; of a process that nobody drove, what follows from its tasks and the kernel's count.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let measured = self.metrics.and_then(|metrics| Some(metrics.get(name)?.value));
+        measured.or_else(|| self.attached.then(|| self.counted(name)).flatten())
+    }
+
+    /// `cpu_per_op` and `faults.minor_per_op` from the kernel's count of the process.
+    #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
+    fn counted(&self, name: &str) -> Option<f64> {
+        let operations = self.kernel_operations()?;
+        let (first, last) = (self.kernel?.samples.first()?, self.kernel?.samples.last()?);
+        match name {
+            "cpu_per_op" => Some((last.cpu_s? - first.cpu_s?) / operations),
+            "faults.minor_per_op" => Some(last.minor_faults?.saturating_sub(first.minor_faults?) as f64 / operations),
+            _ => None,
+        }
+    }
+
+    /// Operations answered while the kernel's figures were read; of a process that nobody drove, as many a second as its tasks
+    /// showed.
     pub fn kernel_operations(&self) -> Option<f64> {
         #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
-        self.kernel.map(|kernel| kernel.head.operations as f64).filter(|count| *count > 0.0)
+        let counted = self.kernel.map(|kernel| kernel.head.operations as f64).filter(|count| *count > 0.0);
+        let stands_in = || Some(self.kernel?.head.wall_s * self.rate).filter(|count| self.attached && *count > 0.0);
+        counted.or_else(stands_in)
     }
 
     /// CPUs that the program kept busy in the open loop, as a part of those it may use; from the kernel's count.

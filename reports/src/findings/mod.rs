@@ -14,6 +14,7 @@ mod path;
 mod rank;
 mod record;
 mod rules;
+mod served;
 mod usable;
 
 pub use joined::{Build, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined};

@@ -82,6 +82,7 @@ pub(super) fn usable<'a>(joined: &Joined<'a>) -> Joined<'a> {
             usable.partly.push(("binary", said));
         }
     }
+    usable.stand_in();
     usable
 }
 

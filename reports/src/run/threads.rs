@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, RunError, TracePolls, files, paths};
+use super::{FORMAT, RunError, TraceFrame, TracePolls, files, paths};
 
 /// Why a thread was off its CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +34,21 @@ pub struct ThreadsRecord {
     pub longest: Vec<LongWait>,
     /// Waits by place with those who kept them, the longest first; the type is the name of the threads.
     pub kept: Vec<TracePolls>,
+    /// Of a program of Go that told them: goroutines by who started them, where their number rose.
+    pub started: Vec<StartedBy>,
+}
+
+/// Goroutines that one place started, over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartedBy {
+    /// The function that started them, with the line of its `go`.
+    pub by: TraceFrame,
+    /// What most of them do at the end, in Go's words.
+    pub state: String,
+    /// The innermost function of the program that these stand in.
+    pub stands_at: Option<TraceFrame>,
+    /// How many there were, with seconds since they were first asked for.
+    pub alive: Vec<(f64, u64)>,
 }
 
 /// The first line.
@@ -173,6 +188,7 @@ enum Line {
     Place(WaitPlace),
     Wait(LongWait),
     Kept(TracePolls),
+    Started(StartedBy),
 }
 
 /// The file's bytes.
@@ -182,7 +198,8 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let places = record.places.iter().map(|place| Line::Place(place.clone()));
     let longest = record.longest.iter().map(|wait| Line::Wait(wait.clone()));
     let kept = record.kept.iter().map(|kept| Line::Kept(kept.clone()));
-    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept))
+    let started = record.started.iter().map(|started| Line::Started(started.clone()));
+    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(started))
 }
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
@@ -196,6 +213,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::Place(place) => record.places.push(place),
             Line::Wait(wait) => record.longest.push(wait),
             Line::Kept(kept) => record.kept.push(kept),
+            Line::Started(started) => record.started.push(started),
         }
     }
     Ok(Some(record))
@@ -276,6 +294,7 @@ pub(crate) mod tests {
                 line: 41,
             }],
             kept: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 1.25, ..TracePolls::default() }],
+            started: vec![StartedBy { state: "chan receive".into(), alive: vec![(0.5, 7)], ..StartedBy::default() }],
         }
     }
 

@@ -52,6 +52,8 @@ pub(crate) struct Goroutine {
     pub(crate) state: String,
     /// Functions, innermost first.
     pub(crate) frames: Vec<TraceFrame>,
+    /// Who started it, with the line of its `go`; `None` of the first one.
+    pub(crate) created_by: Option<TraceFrame>,
 }
 
 /// All goroutines of a dump with their stacks; the one that writes the dump is left out.
@@ -61,8 +63,11 @@ pub(crate) fn stacks(dump: &str, cut: bool) -> Vec<Goroutine> {
         file: file.to_owned(),
         line: u32::try_from(number).unwrap_or(0),
     };
-    let stack =
-        |one: Paragraph<'_>| Goroutine { state: one.state, frames: one.frames.into_iter().map(frame).collect() };
+    let stack = |one: Paragraph<'_>| Goroutine {
+        state: one.state,
+        frames: one.frames.into_iter().map(frame).collect(),
+        created_by: one.creator.map(frame),
+    };
     whole(dump, cut).map(stack).collect()
 }
 
@@ -73,8 +78,8 @@ struct Paragraph<'d> {
     minutes: u64,
     /// Function, file and line, innermost first.
     frames: Vec<(&'d str, &'d str, u64)>,
-    /// Function and place; empty of the first goroutine.
-    created_by: String,
+    /// Function, file and line of who started it; `None` of the first goroutine.
+    creator: Option<(&'d str, &'d str, u64)>,
 }
 
 /// All goroutines of a dump but the one that writes it, and the last one of a dump that was cut off: it is not whole.
@@ -89,7 +94,7 @@ fn whole(dump: &str, cut: bool) -> impl Iterator<Item = Paragraph<'_>> {
 fn read(paragraph: &str) -> Option<Paragraph<'_>> {
     let mut lines = paragraph.trim_start().lines();
     let (state, minutes) = head(lines.next()?)?;
-    let mut read = Paragraph { state, minutes, frames: Vec::new(), created_by: String::new() };
+    let mut read = Paragraph { state, minutes, frames: Vec::new(), creator: None };
     while let Some(line) = lines.next() {
         if line.starts_with("...") {
             // "...12 frames elided...", as Go has it for deep stacks.
@@ -98,7 +103,7 @@ fn read(paragraph: &str) -> Option<Paragraph<'_>> {
         let (file, number) = lines.next().map(place).unwrap_or_default();
         if let Some(creator) = line.strip_prefix("created by ") {
             let function = creator.split(" in goroutine ").next().unwrap_or(creator);
-            read.created_by = format!("{function} {file}:{number}");
+            read.creator = Some((function, file, number));
             break;
         }
         read.frames.push((called(line), file, number));
@@ -115,7 +120,7 @@ fn group(one: Paragraph<'_>) -> (GoroutineGroup, u64) {
         function: function.to_owned(),
         file: file.to_owned(),
         line,
-        created_by: one.created_by,
+        created_by: one.creator.map(|(function, file, line)| format!("{function} {file}:{line}")).unwrap_or_default(),
         ..GoroutineGroup::default()
     };
     (group, one.minutes)
@@ -187,11 +192,14 @@ mod tests {
         let found = stacks(dump, false);
         let told = |one: &Goroutine| {
             let frames = one.frames.iter().map(|frame| format!("{} {}:{}", frame.function, frame.file, frame.line));
-            format!("[{}] {}", one.state, frames.collect::<Vec<_>>().join(", "))
+            let by = one.created_by.iter().map(|by| format!(" by {} {}:{}", by.function, by.file, by.line));
+            format!("[{}] {}{}", one.state, frames.collect::<Vec<_>>().join(", "), by.collect::<String>())
         };
         assert_eq!(
             found.iter().map(told).collect::<Vec<_>>(),
-            ["[sync.Mutex.Lock] sync.(*Mutex).Lock /go/src/sync/mutex.go:46, main.post /w/main.go:40"]
+            [
+                "[sync.Mutex.Lock] sync.(*Mutex).Lock /go/src/sync/mutex.go:46, main.post /w/main.go:40 by main.main /w/main.go:9"
+            ]
         );
         assert!(stacks("<html>no dump</html>", false).is_empty());
     }

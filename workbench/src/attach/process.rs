@@ -20,7 +20,7 @@ use crate::evidence;
 use crate::evidence::cpu::Span;
 use crate::evidence::wait::WaitRecord;
 use crate::exit::Refusal;
-use crate::subject::outside::{KernelFigures, Sampler};
+use crate::subject::outside::{Asking, KernelFigures, Sampler};
 
 /// How often waiting looks at the stop flag and at the process.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -60,8 +60,10 @@ pub(super) fn attach(
     say(&format!("watching {program} (process {pid}) for {span:?}; Ctrl-C ends it early"));
     recorder.start(&family).map_err(Refusal::usage)?;
     let reader = Sampler::start(pid);
+    let asking = if watch.waits { Asking::start(pid, None) } else { None };
     let there = sit(pid, span, stop, || recorder.look());
     let recording = recorder.stop()?;
+    let goroutines = asking.map(Asking::stop);
     let figures = match reader {
         Ok(reader) => reader.stop(),
         Err(error) => KernelFigures::none(&format!("no thread could be started to read them ({error})")),
@@ -88,7 +90,8 @@ pub(super) fn attach(
         origin,
     };
     let program = seen.origin.program.clone();
-    seen.profiles.push(wait(&mut writer, &program, (recording, figures), &waits, watch.waits)?);
+    let record = WaitRecord { recording: Ok(recording), figures, open_started_ns: None, operations: 0, goroutines };
+    seen.profiles.push(wait(&mut writer, &program, &record, &waits, watch.waits)?);
     if let Some(traced) = traced {
         seen.profiles.push(trace(&mut writer, &program, traced));
     }
@@ -148,21 +151,25 @@ fn cpu(
 fn wait(
     writer: &mut RunWriter,
     program: &str,
-    (recording, figures): (Recording, KernelFigures),
+    record: &WaitRecord,
     waits: &Profile,
     asked: bool,
 ) -> anyhow::Result<AttachedProfile> {
     if !asked {
         return Ok(profiles::missing("wait", "waits were not asked for"));
     }
-    let mut source = format!("perf switch records from outside over {:.1} s", recording.wall_s);
-    if !recording.kernel {
+    if let Err(because) = evidence::wait::write(writer, program, record) {
+        return Ok(profiles::missing("wait", format!("{because:#}")));
+    }
+    let mut source = match &record.recording {
+        Ok(recording) => format!("perf switch records from outside over {:.1} s", recording.wall_s),
+        Err(because) => return Ok(profiles::missing("wait", because.clone())),
+    };
+    if record.recording.as_ref().is_ok_and(|recording| !recording.kernel) {
         source.push_str(&format!("; {}", evidence::wait::without_stacks()));
     }
-    let record =
-        WaitRecord { recording: Ok(recording), figures, open_started_ns: None, operations: 0, goroutines: None };
-    if let Err(because) = evidence::wait::write(writer, program, &record) {
-        return Ok(profiles::missing("wait", format!("{because:#}")));
+    if let Some(asked) = &record.goroutines {
+        source.push_str(&evidence::wait::asked(asked));
     }
     let delay = waits.type_index("delay").unwrap_or(0);
     Ok(AttachedProfile {

@@ -3,6 +3,7 @@
 mod goroutines;
 mod lanes;
 pub(crate) mod places;
+mod started;
 
 use std::path::Path;
 
@@ -51,11 +52,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     anyhow::ensure!(!waiting.waits.is_empty(), "no thread left its CPU in {:.1} s", recording.wall_s);
     let profile = &mut waiting.profile;
     let mut source = source(recording, profile);
-    match &record.goroutines {
-        Some(Ok(dumps)) => source.push_str(&format!("; goroutines were asked for {} times", dumps.len())),
-        Some(Err(because)) => source.push_str(&format!("; goroutines were not asked for: {because}")),
-        None => {}
-    }
+    source.extend(record.goroutines.as_ref().map(asked));
     kept::remember(&mut profile.meta, &source, waiting.waits.len() as u64);
     writer.evidence(variant, WAIT_PROFILE, &flamegraphs::write::pprof(profile))?;
     if let Some(picture) = picture(profile, &format!("Waits of {variant}"), recording.wall_s)? {
@@ -68,9 +65,18 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(Ok(dumps)) = &record.goroutines {
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
         threads.kept.extend(goroutines::rows(dumps, &program));
+        threads.started = started::rows(dumps, &program);
     }
     writer.threads(variant, &threads)?;
     Ok(())
+}
+
+/// How often a program of Go told its goroutines, or why it did not: the end of a sentence.
+pub(crate) fn asked(goroutines: &Result<Vec<Dump>, String>) -> String {
+    match goroutines {
+        Ok(dumps) => format!("; goroutines were asked for {} times", dumps.len()),
+        Err(because) => format!("; goroutines were not asked for: {because}"),
+    }
 }
 
 /// Threads over time and their longest waits.
@@ -96,6 +102,7 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         places: places::places(recording, waiting),
         longest: places::longest(recording, waiting, began),
         kept: kept_by(recording, waiting),
+        started: Vec::new(),
     }
 }
 

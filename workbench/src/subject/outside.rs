@@ -15,7 +15,7 @@ use crate::evidence::Recorded;
 use crate::evidence::cpu::CpuRecord;
 use crate::evidence::wait::WaitRecord;
 
-use goroutines::Asking;
+pub(crate) use goroutines::Asking;
 pub use goroutines::Dump;
 pub use kernel::{KernelFigures, Sampler};
 

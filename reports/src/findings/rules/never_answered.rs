@@ -4,6 +4,8 @@ use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
+use super::given_up;
+
 pub(super) const SLUG: &str = "never-answered";
 /// Part of the operations that must be missing, and how many at least.
 const LEAST: f64 = 0.001;
@@ -42,7 +44,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     #[allow(clippy::cast_precision_loss, reason = "operations of a run")]
     let part = missing as f64 / failed.scheduled.max(1) as f64;
     if joined.attached {
-        return Answer::Blind("latency");
+        return given_up::look(joined);
     }
     if missing < LEAST_COUNT || part < LEAST {
         return Answer::RuledOut(format!("{missing} of {} operations were not answered in time", failed.scheduled));

@@ -22,7 +22,9 @@ fn stalls(row: &BreachRow, breach: &Breach) -> bool {
 }
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    let Some(breach) = joined.breach else { return Answer::Blind("cpu") };
+    // Whoever knows no operation knows none that was late.
+    let without = if joined.attached { "latency" } else { "cpu" };
+    let Some(breach) = joined.breach else { return Answer::Blind(without) };
     let rare = breach.phase_s > 0.0 && breach.within_s <= MOST_TIME * breach.phase_s;
     if breach.window_count < LEAST_WINDOWS || !rare || breach.operations == 0 {
         let (count, part) = (breach.window_count, breach.within_s / breach.phase_s.max(1e-9));

@@ -5,6 +5,8 @@ use crate::findings::cause::{Answer, Cause, innermost};
 use crate::findings::joined::Joined;
 use crate::run::TraceCause;
 
+use super::goroutine_growth;
+
 pub(super) const SLUG: &str = "task-growth";
 /// Tasks that must be left over, and the part of those spawned.
 const LEAST: u64 = 20;
@@ -15,7 +17,7 @@ const POLLS_ASLEEP: u64 = 2;
 const PER_OPERATION: f64 = 0.1;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    let Some(trace) = joined.trace else { return Answer::Blind("trace") };
+    let Some(trace) = joined.trace else { return goroutine_growth::look(joined) };
     let operations = joined.traced_operations();
     let mut causes = Vec::new();
     let mut open = None;

@@ -6,6 +6,7 @@ use crate::findings::joined::Joined;
 use crate::findings::owner;
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceStep, TraceWait};
 
+use super::in_turn;
 use super::latency_pinned::{belongs_to_operations, is_tick};
 
 pub(super) const SLUG: &str = "throughput-pinned";
@@ -14,7 +15,7 @@ const LEAST: f64 = 0.4;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.levels.len() < 2 {
-        return Answer::Blind("levels");
+        return if joined.attached { in_turn::look(joined) } else { Answer::Blind("levels") };
     }
     let ladder = joined.ladder().unwrap_or_default();
     let pinned = joined.is_pinned();
@@ -90,7 +91,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 }
 
 /// A wait for what another task or thread does.
-fn is_for_others(wait: &TraceWait) -> bool {
+pub(super) fn is_for_others(wait: &TraceWait) -> bool {
     let cause = wait.site.as_ref().map(|site| site.cause);
     let others =
         [TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::BlockingPool, TraceCause::Other];

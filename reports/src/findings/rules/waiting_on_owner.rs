@@ -15,6 +15,8 @@ pub(super) const SLUG: &str = "waiting-on-owner";
 pub(super) const LEAST_S: f64 = 0.000_3;
 /// Waits for each operation below which few are kept, and a limit is there to keep them.
 const LEAST_OFTEN: f64 = 0.1;
+/// Threads that must wait at any moment, on average, where operations are not known.
+const LEAST_WAITING: f64 = 0.3;
 /// Part of the latency under full load that waits for the owner must be.
 const LEAST_UNDER_LOAD: f64 = 0.4;
 /// How many times what its owner was seen to do a wait may last: part of it was before the recording looked, or is not told.
@@ -136,6 +138,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         (None, Some(threads)) => (threads.kept.iter().collect(), joined.kernel_operations()),
         _ => return Vec::new(),
     };
+    // Where nobody knows of operations, what waits cost is told by the time: how many wait at any moment.
+    let by_time = joined.attached && operations.is_none();
+    let wall_s =
+        if joined.trace.is_some() { joined.traced_s() } else { joined.threads.map_or(0.0, |all| all.head.wall_s) };
     let mut found: Vec<(Culprit, f64, bool, Vec<String>)> = Vec::new();
     // Without tasks a thread that waits to be told waits for an owner where more clients get no more: otherwise it waits for
     // work that is done for it.
@@ -171,7 +177,11 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
         // Who was hardly seen to do anything meanwhile did not keep it all that time.
         let kept_s = (row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * (all - idle));
-        let each = operations.map_or(0.0, |operations| kept_s / operations) + others;
+        let each = match operations {
+            Some(operations) => kept_s / operations + others,
+            None if by_time => kept_s / wall_s.max(1e-9),
+            None => others,
+        };
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
         let told = format!(
             "{} waited {} in all {} at {place}; meanwhile {} {}",
@@ -192,16 +202,20 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         }
     }
     let causes = found.into_iter().filter_map(|(culprit, each, lock, mut evidence)| {
-        let share = joined.part(each);
-        if each < LEAST_S || share < LEAST_SHARE {
+        let share = if by_time { each.min(1.0) } else { joined.part(each) };
+        if each < LEAST_S || share < if by_time { LEAST_WAITING } else { LEAST_SHARE } {
             return None;
         }
-        evidence.push(format!("{} for each operation, {} of the excess latency", time(each), percent(share)));
+        let (cost, of_what) = match by_time {
+            true => (format!("{each:.1} of them at any moment"), "on average; operations were not seen".to_owned()),
+            false => (format!("{} an operation", time(each)), format!("{} of the excess latency", percent(share))),
+        };
+        evidence.push(format!("{cost}, {of_what}"));
         Some(Cause {
             rule: SLUG,
             title: match lock {
-                true => format!("{} keeps a lock that others wait for {} an operation", culprit.function, time(each)),
-                false => format!("{} keeps others waiting {} an operation", culprit.function, time(each)),
+                true => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
+                false => format!("{} keeps others waiting, {cost}", culprit.function),
             },
             share,
             culprit: Some(culprit),

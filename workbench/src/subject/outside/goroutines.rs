@@ -38,7 +38,7 @@ pub struct Dump {
 
 /// Asks again and again until it is stopped.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(crate) struct Asking {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Vec<Dump>, String>>,
 }
@@ -46,7 +46,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Begins to ask a process, at the address that it is driven at or at another port that it listens on; `None` where it is
     /// no program of Go.
-    pub(super) fn start(pid: u32, driven: Option<SocketAddr>) -> Option<Self> {
+    pub(crate) fn start(pid: u32, driven: Option<SocketAddr>) -> Option<Self> {
         let program = format!("/proc/{pid}/exe");
         let binary = crate::binary::Binary::read(Path::new(&program)).filter(|binary| binary.go)?;
         drop(binary);
@@ -63,7 +63,7 @@ impl Asking {
     }
 
     /// What was answered, or why nothing was.
-    pub(super) fn stop(self) -> Result<Vec<Dump>, String> {
+    pub(crate) fn stop(self) -> Result<Vec<Dump>, String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_else(|_| Err("asking for them failed".to_owned()))
     }
@@ -80,11 +80,19 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
         while !stop.load(Ordering::Relaxed) {
             let began = Instant::now();
             let Some(goroutines) = dump(&address).await else { break };
-            if goroutines.len() > MOST_GOROUTINES {
-                return Err(format!("there are {} goroutines: a dump of them stops the program", goroutines.len()));
+            let count = goroutines.len();
+            let is_burden = count > MOST_GOROUTINES;
+            if is_burden && dumps.is_empty() {
+                return Err(format!("there are {count} goroutines: a dump of them stops the program"));
             }
-            tokio::time::sleep(PACE.max(TIMES * began.elapsed()).min(PATIENCE)).await;
+            if !is_burden {
+                tokio::time::sleep(PACE.max(TIMES * began.elapsed()).min(PATIENCE)).await;
+            }
             dumps.push(Dump { goroutines, covers: began.elapsed() });
+            // What was seen until there were so many says how they came to be.
+            if is_burden {
+                break;
+            }
         }
         if !dumps.is_empty() {
             return Ok(dumps);

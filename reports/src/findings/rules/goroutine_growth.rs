@@ -1,0 +1,114 @@
+//! Goroutines that are started and never end, told by the place that starts them: the same mechanism as tasks that do not end.
+
+use crate::findings::cause::{Answer, Cause, at};
+use crate::findings::joined::Joined;
+use crate::run::StartedBy;
+
+use super::task_growth::SLUG;
+
+/// By how many they must have become more after the first quarter of the time, and how often they must have been counted.
+const LEAST: u64 = 20;
+const LEAST_COUNTS: usize = 8;
+/// Every third of the rest must have this part of an even share of that: who warms up does so at first.
+const STEADY: f64 = 0.5;
+/// What Go calls a wait for the network: its number is that of the connections that clients keep open.
+const AT_NETWORK: &str = "IO wait";
+
+pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    let Some(threads) = joined.threads.filter(|_| joined.build.is_some_and(|build| build.go)) else {
+        return Answer::Blind("trace");
+    };
+    let grown = threads.started.iter().filter(|row| row.state != AT_NETWORK).filter_map(|row| Some((row, grown(row)?)));
+    let causes: Vec<Cause> = grown.map(|(row, grown)| cause(joined, row, grown)).collect();
+    // That nobody asked is no sign of health.
+    match causes.is_empty() && !threads.head.source.contains(ASKED) {
+        true => Answer::Blind("trace"),
+        false => Answer::of(causes, || "no place starts goroutines that become more and more".into()),
+    }
+}
+
+/// How the source of waits says that goroutines were told.
+const ASKED: &str = "goroutines were asked for";
+
+/// By how many they became more, and in how many seconds, after the first quarter; `None` where they come to rest.
+fn grown(row: &StartedBy) -> Option<(u64, f64)> {
+    let (begin, end) = (row.alive.first()?.0, row.alive.last()?.0);
+    let count_at = |part: f64| {
+        let at_s = begin + part * (end - begin);
+        row.alive.iter().rev().find(|(moment, _)| *moment <= at_s + 1e-9).map_or(0, |(_, count)| *count)
+    };
+    let counts = [count_at(0.25), count_at(0.5), count_at(0.75), count_at(1.0)];
+    let grown = counts[3].saturating_sub(counts[0]);
+    #[allow(clippy::cast_precision_loss, reason = "goroutines of one program")]
+    let steady = counts.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) as f64 >= STEADY * grown as f64 / 3.0);
+    (row.alive.len() >= LEAST_COUNTS && grown >= LEAST && steady).then_some((grown, 0.75 * (end - begin)))
+}
+
+fn cause(joined: &Joined<'_>, row: &StartedBy, (grown, seconds): (u64, f64)) -> Cause {
+    let now = row.alive.last().map_or(0, |(_, count)| *count);
+    let mut evidence = vec![format!(
+        "goroutines that it started became {grown} more in {seconds:.1} s, in every part of them alike; {now} are alive"
+    )];
+    let stand = row.stands_at.as_ref().map(|frame| format!(" at {}", at(frame).sentence())).unwrap_or_default();
+    evidence.push(format!("most of them are in `{}`{stand}", row.state));
+    Cause {
+        rule: SLUG,
+        title: format!("goroutines that {} starts do not end", row.by.function),
+        share: 1.0,
+        culprit: Some(at(&row.by)),
+        evidence,
+        refuted_by: "their number would come to rest after a while at the same load".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 6,
+        foremost: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Build;
+    use crate::run::{ThreadsHead, ThreadsRecord, TraceFrame};
+
+    fn started(of: impl Fn(u64) -> u64, state: &str) -> ThreadsRecord {
+        let by = TraceFrame { function: "main.watch".into(), file: "shop/main.go".into(), line: 54 };
+        #[allow(clippy::cast_precision_loss, reason = "a few moments")]
+        let alive = (0..40).map(|n| (n as f64 * 0.2, of(n))).collect();
+        let row = StartedBy { by, state: state.into(), alive, ..StartedBy::default() };
+        let head = ThreadsHead { source: format!("perf; {ASKED} 40 times"), ..ThreadsHead::default() };
+        ThreadsRecord { head, started: vec![row], ..ThreadsRecord::default() }
+    }
+
+    fn of(threads: &ThreadsRecord) -> Answer {
+        let build = Build { go: true, ..Build::default() };
+        look(&Joined { threads: Some(threads), build: Some(&build), ..Joined::default() })
+    }
+
+    #[test]
+    fn a_number_that_rises_all_the_time_is_of_goroutines_that_do_not_end() {
+        let Answer::Found(causes) = of(&started(|n| 5 + 10 * n, "chan receive")) else { panic!("nothing found") };
+        assert_eq!(causes[0].rule, "task-growth");
+        assert_eq!(causes[0].culprit.as_ref().map(|at| (at.function.as_str(), at.line)), Some(("main.watch", 54)));
+        assert!(causes[0].evidence[0].starts_with("goroutines that it started became 300 more"), "{:?}", causes[0]);
+    }
+
+    #[test]
+    fn goroutines_that_come_to_rest_come_and_go_or_keep_connections_are_nobodys_fault() {
+        for rest in [
+            started(|n| (30 * n).min(400), "chan receive"),
+            started(|n| 100 + 60 * (n % 5), "select"),
+            started(|n| 5 + 10 * n, "IO wait"),
+        ] {
+            assert!(matches!(of(&rest), Answer::RuledOut(_)), "{:?}", of(&rest));
+        }
+    }
+
+    #[test]
+    fn where_nobody_was_asked_nothing_is_ruled_out() {
+        let mut silent = started(|n| n, "select");
+        silent.head.source = "perf; goroutines were not asked for: it does not import `net/http/pprof`".into();
+        silent.started.clear();
+        assert!(matches!(of(&silent), Answer::Blind("trace")));
+    }
+}
