@@ -30,6 +30,9 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
             for (kind, because) in missing(profiles, &variant.name).into_iter().chain(evidence.unusable.clone()) {
                 joined.missing.entry(kind).or_insert(because);
             }
+            if joined.attached {
+                of_attached(&mut joined);
+            }
             joined.partly.extend(of_another_version(&run.plan.build.version));
             joined
         })
@@ -83,6 +86,22 @@ fn profile(run: &LoadedRun, variant: &str) -> Result<Option<Profile>, String> {
         Ok(bytes) => flamegraphs::read::pprof(&bytes).map(Some).map_err(|error| unreadable(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// Of a process that ran already, why something is not there and how to get it.
+fn of_attached(joined: &mut Joined<'_>) {
+    let mut say = |kind, because: String| {
+        joined.missing.entry(kind).or_insert(because);
+    };
+    say("latency", "nobody drove it and measured: `workbench run --target URL -- COMMAND` does".to_owned());
+    let ladder = "nobody drove it with more and more clients: `workbench run --target URL -- COMMAND` does";
+    say("levels", ladder.to_owned());
+    let command = &joined.command;
+    if joined.trace.is_none() && command.parse::<u32>().is_ok() {
+        let because =
+            format!("its tasks were not traced: `workbench attach {command} --tasks` does, where it has tokio in it");
+        joined.missing.entry("trace").or_insert(because);
     }
 }
 

@@ -222,22 +222,28 @@ impl<'a> Joined<'a> {
 
     /// Of a process that nobody drove, what its tasks show of operations stands in for what was measured, and that is said.
     pub(super) fn stand_in(&mut self) {
-        let Some(trace) = self.trace.filter(|_| self.attached) else { return };
-        let Some(served) = served::of(trace) else {
-            let said = "nobody measured it, and its tasks do not show where one operation ends and the next begins: what a rule \
+        if !self.attached || self.trace.is_none() && self.threads.is_none() {
+            return;
+        }
+        let by_threads = || self.threads.and_then(|threads| served::of_threads(threads, self.cpu));
+        let Some(served) = self.trace.map_or_else(by_threads, served::of) else {
+            let said = "nobody measured it, and what was seen does not show where one operation ends and the next begins: what a rule \
                         holds against operations is not looked for. `workbench run --target URL -- COMMAND` drives it";
             self.partly.push(("latency", said.into()));
             return;
         };
         (self.traced, self.hindered_s) = (Some((served.operations, served.mean_s)), served.hindered_s);
-        let wall_s = self.traced_s();
+        let wall_s = match (self.trace, self.threads) {
+            (None, Some(threads)) => threads.head.wall_s,
+            _ => self.traced_s(),
+        };
         #[allow(clippy::cast_precision_loss, reason = "operations of one recording")]
         let rate = served.operations as f64 / wall_s.max(1e-9);
         self.rate = rate;
         let said = format!(
-            "nobody measured it: operations are what tasks of {} did between two waits for the network, {} in {:.1} s, of {} \
+            "nobody measured it: operations are what {} did between two waits for the network, {} in {:.1} s, of {} \
              on average as seen from within. What clients waited for before the program heard of them is not known",
-            served.kind,
+            served.who,
             served.operations,
             wall_s,
             super::cause::time(served.mean_s)

@@ -1,14 +1,17 @@
-//! Operations of a process that nobody drove, as its own tasks show them: whoever serves a connection waits for the network
+//! Operations of a process that nobody drove, as its own tasks or threads show them: whoever serves a connection waits for the network
 //! between two operations, and what it does from one such wait to the next is an operation seen from within. What its clients
 //! waited for before the program heard of them is not in it.
 
-use crate::run::{Trace, TraceCause, TraceKind, TraceSite, TraceWait, TraceWaker};
+use super::CpuTable;
+use crate::run::{
+    ThreadsRecord, Trace, TraceCause, TraceEndKind, TraceKind, TracePolls, TraceSite, TraceWait, TraceWaker,
+};
 
-/// What tasks that serve connections did.
+/// What tasks or threads that serve connections did.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Served {
-    /// Their type.
-    pub(super) kind: String,
+    /// Who, in words.
+    pub(super) who: String,
     /// Operations: waits for the next one, or tasks that were spawned for one each.
     pub(super) operations: u64,
     /// Mean time from the request's arrival at the task to its next wait for one, seconds.
@@ -58,7 +61,7 @@ fn of_kind(trace: &Trace, kind: &TraceKind) -> Option<(Served, bool, f64)> {
     let at_lock = |wait: &&TraceWait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Lock);
     let locked: f64 = here().filter(at_lock).map(|wait| wait.total_s).sum();
     let served = Served {
-        kind: kind.name.clone(),
+        who: format!("tasks of {}", kind.name),
         operations,
         mean_s: each(all_s),
         hindered_s: each(kind.schedule_latency_s + locked),
@@ -75,6 +78,31 @@ fn between<'a>(waits: impl Iterator<Item = &'a TraceWait>) -> Option<&'a TraceSi
     });
     let depth = |site: &TraceSite| std::cmp::Reverse(site.own.len());
     at_sockets.max_by(|(a, m), (b, n)| depth(a).cmp(&depth(b)).then(m.cmp(n))).map(|(site, _)| site)
+}
+
+/// Calls in which a thread waits for bytes of a socket, and for nothing else.
+const RECEIVES: &[&str] = &["recvfrom", "recvmsg"];
+
+/// The same of threads that serve a connection each. A thread that waits for events of many connections at once shows no bound
+/// between operations.
+pub(super) fn of_threads(threads: &ThreadsRecord, cpu: Option<&CpuTable>) -> Option<Served> {
+    let rows = || threads.kept.iter().filter(|row| row.doing == TraceEndKind::Blocked);
+    let receives = rows().filter(|row| row.site.as_ref().is_some_and(|site| RECEIVES.contains(&site.call.as_str())));
+    let depth = |row: &TracePolls| std::cmp::Reverse(row.site.as_ref().map_or(0, |site| site.own.len()));
+    let between = receives.max_by(|a, b| depth(a).cmp(&depth(b)).then(a.polls.cmp(&b.polls)))?;
+    let others = || rows().filter(|row| row.kind == between.kind && row.site != between.site);
+    let computed = cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| row.thread == between.kind);
+    let locked = others().filter(|row| row.site.as_ref().is_some_and(|site| site.cause == TraceCause::Lock));
+    let all_s = others().map(|row| row.total_s).sum::<f64>() + computed.map(|row| row.total_s).sum::<f64>();
+    #[allow(clippy::cast_precision_loss, reason = "operations of one recording")]
+    let each = |seconds: f64| seconds / between.polls.max(1) as f64;
+    let served = Served {
+        who: format!("threads `{}`", between.kind),
+        operations: between.polls,
+        mean_s: each(all_s),
+        hindered_s: each(locked.map(|row| row.total_s).sum()),
+    };
+    Some(served).filter(|served| served.operations >= FEWEST && served.mean_s <= LONGEST * threads.head.wall_s)
 }
 
 fn woken_by_network(trace: &Trace, kind: &str) -> u64 {
@@ -120,12 +148,35 @@ mod tests {
             ..Trace::default()
         };
         let served = of(&trace).expect("a connection serves");
-        assert_eq!((served.kind.as_str(), served.operations), ("connection", 100));
+        assert_eq!((served.who.as_str(), served.operations), ("tasks of connection", 100));
         assert!((served.mean_s - 0.02).abs() < 1e-9 && (served.hindered_s - 0.005).abs() < 1e-9, "{served:?}");
         // Most waits for the next request are taken for others: what remains is no operation.
         trace.waits[0].count = 11;
         trace.waits[1] = wait("connection", TraceCause::Socket, &["ask", "answer", "serve"], 389, 39.0);
         assert_eq!(of(&trace), None);
+    }
+
+    #[test]
+    fn a_thread_serves_from_one_wait_for_bytes_to_the_next() {
+        let row = |call: &str, cause, own: &[&str], polls, total_s| {
+            let wait = wait("pool", cause, own, 1, 0.0);
+            let site = wait.site.map(|site| TraceSite { call: call.into(), ..site });
+            let doing = TraceEndKind::Blocked;
+            TracePolls { kind: "pool".into(), doing, site, polls, total_s, ..TracePolls::default() }
+        };
+        let mut threads = ThreadsRecord::default();
+        threads.head.wall_s = 6.0;
+        threads.kept = vec![
+            row("recvfrom", TraceCause::Other, &["handle"], 700, 90.0),
+            row("recvfrom", TraceCause::Other, &["ask", "handle"], 1400, 0.7),
+            row("futex", TraceCause::Lock, &["post", "handle"], 200, 1.4),
+        ];
+        let served = of_threads(&threads, None).expect("a thread serves");
+        assert_eq!((served.who.as_str(), served.operations), ("threads `pool`", 700));
+        assert!((served.mean_s - 0.003).abs() < 1e-9 && (served.hindered_s - 0.002).abs() < 1e-9, "{served:?}");
+        threads.kept[0].site = None;
+        threads.kept.remove(1);
+        assert_eq!(of_threads(&threads, None), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Answer> {
     }
     let (row, sum) = sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let each = sum / cpu.total_s.max(1e-9) * joined.metric("cpu_per_op")?;
-    let part = each / joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0)?;
+    let part = each / alone(joined)?;
     let place = Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
     (each >= COMPUTES_S && part >= COMPUTES).then(|| open(joined, each, part, &place.sentence(), ""))
 }
@@ -35,7 +35,7 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Answer> {
 /// The same of tasks, in polls too short to be stalls.
 pub(super) fn of_tasks(joined: &Joined<'_>) -> Option<Answer> {
     let (trace, work) = (joined.trace?, own_work(joined)?);
-    let part = work.each_s / joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0)?;
+    let part = work.each_s / alone(joined)?;
     let mut stacks = trace.polls.iter().filter_map(|row| row.site.as_ref()).map(|site| site.own.as_slice());
     let called = stacks.find_map(|own| {
         let at = own.iter().position(|frame| frame.function == work.culprit.function)?;
@@ -44,6 +44,12 @@ pub(super) fn of_tasks(joined: &Joined<'_>) -> Option<Answer> {
     let callers = if called.is_empty() { String::new() } else { format!(", called by {}", called.join(", ")) };
     (work.per_op >= EVERY && work.each_s >= BUILDS_S && part >= COMPUTES)
         .then(|| open(joined, work.each_s, part, &work.culprit.sentence(), &callers))
+}
+
+/// What an operation takes alone, or as seen from within where nobody measured that, seconds.
+fn alone(joined: &Joined<'_>) -> Option<f64> {
+    let measured = joined.felt.as_ref().map(|felt| felt.base_s);
+    measured.or(if joined.attached { joined.mean_s() } else { None }).filter(|base| *base > 0.0)
 }
 
 fn open(joined: &Joined<'_>, each: f64, part: f64, place: &str, callers: &str) -> Answer {

@@ -199,7 +199,8 @@ const LEAST_OF_GO_S: f64 = 0.000_5;
 /// that does. What all of them spend in a function on average, and is more than the median takes alone in all, is spent by
 /// few of them.
 fn of_go(joined: &Joined<'_>) -> Answer {
-    let (Some(cpu), Some(felt)) = (joined.cpu, &joined.felt) else { return Answer::Blind("cpu") };
+    let Some(cpu) = joined.cpu else { return Answer::Blind("cpu") };
+    let Some(felt) = &joined.felt else { return Answer::Blind("latency") };
     let Some(per_op) = joined.metric("cpu_per_op") else { return Answer::Blind("latency") };
     let mut sums: BTreeMap<Culprit, f64> = BTreeMap::new();
     for row in cpu.rows.iter().filter(|row| row.served_s > 0.5 * row.total_s) {

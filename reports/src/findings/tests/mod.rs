@@ -7,6 +7,7 @@ use crate::run::{
     TracePolls, TraceSaturated, TraceSite, TraceStep, TraceWait, TraceWhat,
 };
 
+mod attached;
 mod behind;
 mod cost;
 mod growth;
