@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::client::Clients;
 use crate::subject::{is_unable, skipped, target, workbench};
 
 /// The service; `None` without Go, which is said aloud.
@@ -30,6 +31,29 @@ fn shop() -> Option<&'static PathBuf> {
         skipped("no Go here to build the service with");
     }
     built.as_ref()
+}
+
+/// The first finding of `attach` to a variant that runs already.
+fn first_attached(variant: &str) -> Option<Value> {
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let mut running = Command::new(shop()?).args([variant, &port.to_string()]).spawn().expect("the service starts");
+    let clients = Clients::start(port, 100, 16);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(workbench())
+        .args(["attach", &running.id().to_string(), "--for", "8s", "--json"])
+        .current_dir(folder.path())
+        .env("WORKBENCH_DIR", folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("workbench runs");
+    clients.stop();
+    let _ = running.kill();
+    let _ = running.wait();
+    assert!(output.status.success(), "{variant}: {}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one document of JSON");
+    eprintln!("attached to {variant}: {}", crate::verdict::shown(&document));
+    Some(document["findings"][0].clone())
 }
 
 /// First findings of runs over a variant: slug, function and the functions around it.
@@ -72,6 +96,28 @@ fn work_of_some_operations_is_named() {
 #[ignore = "runs a program under load for a minute"]
 fn who_sleeps_with_a_lock_is_named() {
     names("waiting-on-owner", "main.audit", "lock");
+}
+
+#[test]
+#[ignore = "runs a program under load for a minute"]
+fn who_starts_goroutines_that_do_not_end_is_named() {
+    if is_unable() || shop().is_none() {
+        return;
+    }
+    let right = |found: &Value| found["rule"] == "task-growth" && found["culprit"]["function"] == "main.watch";
+    assert!((0..3).filter_map(|_| first("leak")).any(|found| right(&found)), "by `run`");
+    assert!((0..3).filter_map(|_| first_attached("leak")).any(|found| right(&found)), "by `attach`");
+}
+
+#[test]
+#[ignore = "attaches to a program under load for half a minute"]
+fn who_sleeps_with_a_lock_is_named_by_attach() {
+    if is_unable() || shop().is_none() {
+        return;
+    }
+    let right = |found: &Value| found["rule"] == "waiting-on-owner" && found["culprit"]["function"] == "main.audit";
+    assert!((0..3).filter_map(|_| first_attached("lock")).any(|found| right(&found)));
+    assert_eq!(first_attached("healthy"), Some(Value::Null));
 }
 
 #[test]

@@ -6,7 +6,9 @@
 
 #![allow(clippy::print_stderr, reason = "the score is for whoever asked for it")]
 
+mod attach;
 mod cases;
+mod client;
 mod go;
 mod marker;
 mod quota;

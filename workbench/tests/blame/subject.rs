@@ -18,7 +18,7 @@ pub(crate) enum Twin {
 }
 
 impl Twin {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Broken => "broken",
             Self::Healthy => "healthy",
@@ -38,7 +38,7 @@ pub(crate) fn scores() -> PathBuf {
 }
 
 /// The programs, built as a service is: optimised, with line tables alone, and without any flag of this workspace.
-fn programs() -> &'static PathBuf {
+pub(crate) fn programs() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| built(&["--release"], "release", "faulty"))
 }

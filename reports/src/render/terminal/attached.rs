@@ -24,6 +24,7 @@ pub(super) fn attached(summary: &RunSummary, seen: &Attached, width: usize, ink:
     goroutines(&mut out, seen, width, ink);
     threads(&mut out, seen, width, ink);
     figures(&mut out, seen, width, ink);
+    out.push_str(&findings::looked_at(summary, width, ink));
     for profile in &seen.profiles {
         if let Some(because) = &profile.missing {
             let line = format!("{}: n/a, because {}", text::name(&profile.kind), text::sentence(because));

@@ -105,6 +105,14 @@ pub fn explanation(summary: &RunSummary, color: bool, width: usize) -> String {
     out
 }
 
+/// What was ruled out and what could not be looked at, of a run that has nothing but that to be told apart by.
+pub(super) fn looked_at(summary: &RunSummary, width: usize, ink: Ink) -> String {
+    let mut out = String::new();
+    section(&mut out, "Ruled out", width, ink, summary.ruled_out.iter().map(ruled_out));
+    section(&mut out, "Not looked at, or only in part", width, ink, summary.unused.iter().map(unused));
+    out
+}
+
 fn section(out: &mut String, head: &str, width: usize, ink: Ink, lines: impl Iterator<Item = String>) {
     let lines: Vec<String> = lines.collect();
     if lines.is_empty() {
