@@ -1,5 +1,6 @@
 //! `workbench attach` to a program that has nothing of ours inside.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -118,6 +119,28 @@ fn what_a_program_has_not_is_told_and_the_rest_is_there() {
         assert!(report.contains("<section id=\"waits\">"), "lanes are as in any run");
         let shown = program.run(&["show", "@", "--waits"]);
         assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    }
+}
+
+#[test]
+fn who_idles_is_blamed_for_nothing_and_what_was_not_looked_at_is_said_with_the_way_to_it() {
+    let program = program();
+    let idle = Busy::shell("exec sleep 1000");
+    let ran = program.run(&["attach", &idle.pid(), "--for", "500ms", "--json"]);
+    if ran.code == Some(2) && ran.stderr.contains("perf") {
+        // Past the capture of the test harness.
+        let _ =
+            writeln!(std::io::stderr(), "SKIPPED: who idles is blamed for nothing (the kernel refuses perf events)");
+        return;
+    }
+    let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
+    assert_eq!(found["findings"], serde_json::json!([]), "{}", found["findings"]);
+    assert_eq!(found["undecided"], serde_json::json!([]), "{}", found["undecided"]);
+    let shown = program.run(&["show", "@"]).stdout;
+    let tasks = format!("`workbench attach {} --tasks`", idle.pid());
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["Nothing found.", "Ruled out", "Not looked at", "workbench run --target URL -- COMMAND", &tasks] {
+        assert!(words.contains(said), "{said}: {shown}");
     }
 }
 
