@@ -87,7 +87,8 @@ pub(super) fn common<'f>(waiter: &[TraceFrame], owner: &'f [TraceFrame]) -> Opti
     let began = |stack: &[TraceFrame], at: usize| stack.len() > 1 && at + 1 == stack.len();
     owner.iter().enumerate().find_map(|(at, frame)| {
         let other = waiter.iter().position(|other| same(other, frame))?;
-        (!(began(owner, at) && began(waiter, other))).then_some(frame)
+        // Closures of one function that began the one and called the other share no more than that.
+        (!(began(owner, at) || began(waiter, other))).then_some(frame)
     })
 }
 

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::{Loops, served, usable};
 use crate::run::{
     Breach, EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord,
-    Trace, TraceFrame, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
+    Trace, TraceFrame, TracePolls, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
 };
 
 /// Where CPU time went, by functions of the program itself.
@@ -137,6 +137,8 @@ pub struct Joined<'a> {
     pub kernel: Option<&'a KernelRecord>,
     /// Tasks from outside.
     pub trace: Option<&'a Trace>,
+    /// Operations answered in the open loop while threads' waits were recorded.
+    pub waited: Option<u64>,
     /// Operations answered in the open loop while tasks were traced, and their mean latency.
     pub traced: Option<(u64, f64)>,
     /// Of a process that nobody drove: part of that mean in which operations were ready and not polled, or waited for a lock.
@@ -172,7 +174,8 @@ impl<'a> Joined<'a> {
         let base_s = summary.levels.first().and_then(|level| level.p50).unwrap_or(0.0);
         let histogram = run.histograms.get(variant).and_then(|all| all.measured.as_ref());
         let operations = || measured.iter().flat_map(|trial| &trial.operations);
-        let traced = of_variant().find(|trial| trial.kind == TrialKind::Evidence(EvidenceKind::Trace));
+        let evidence = |kind| of_variant().find(move |trial| trial.kind == TrialKind::Evidence(kind));
+        let traced = evidence(EvidenceKind::Trace);
         let seconds = run.plan.phases.saturated_s;
         let waits = run.waits.get(variant);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "operations of a phase")]
@@ -201,6 +204,7 @@ impl<'a> Joined<'a> {
             threads: waits.and_then(|seen| seen.threads.as_ref()),
             kernel: waits.and_then(|seen| seen.kernel.as_ref()),
             trace: run.traces.get(variant),
+            waited: evidence(EvidenceKind::Wait).and_then(answered_of).map(|(count, _)| count),
             traced: traced.and_then(answered_of),
             hindered_s: 0.0,
             traced_saturated: traced.map_or(0, saturated),
@@ -276,6 +280,19 @@ impl<'a> Joined<'a> {
         let counted = self.kernel.map(|kernel| kernel.head.operations as f64).filter(|count| *count > 0.0);
         let stands_in = || Some(self.kernel?.head.wall_s * self.rate).filter(|count| self.attached && *count > 0.0);
         counted.or_else(stands_in)
+    }
+
+    /// Waits of threads with those who kept them, and operations answered meanwhile: of the open loop, where latencies were
+    /// measured, as far as it was recorded by itself.
+    pub(super) fn kept(&self) -> Option<(&'a [TracePolls], Option<f64>)> {
+        let threads = self.threads?;
+        let is_go = self.build.is_some_and(|build| build.go);
+        #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+        let open = self.waited.map(|count| count as f64).filter(|_| !threads.kept_open.is_empty() && !is_go);
+        Some(match open {
+            Some(operations) => (&threads.kept_open, Some(operations)),
+            None => (&threads.kept, self.kernel_operations()),
+        })
     }
 
     /// CPUs that the program kept busy in the open loop, as a part of those it may use; from the kernel's count.

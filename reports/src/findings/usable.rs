@@ -91,7 +91,7 @@ impl Joined<'_> {
     pub(super) fn leave_out(&mut self, kind: &'static str, because: String) {
         match kind {
             "cpu" => (self.cpu, self.breach) = (None, None),
-            "wait" => (self.threads, self.kernel) = (None, None),
+            "wait" => (self.threads, self.kernel, self.waited) = (None, None, None),
             "trace" => (self.trace, self.traced, self.traced_saturated) = (None, None, 0),
             "tasks" => self.stalls = None,
             _ => return,

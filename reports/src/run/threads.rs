@@ -34,6 +34,8 @@ pub struct ThreadsRecord {
     pub longest: Vec<LongWait>,
     /// Waits by place with those who kept them, the longest first; the type is the name of the threads.
     pub kept: Vec<TracePolls>,
+    /// The same of waits that began in the open-loop phase.
+    pub kept_open: Vec<TracePolls>,
     /// Of a program of Go that told them: goroutines by who started them, where their number rose.
     pub started: Vec<StartedBy>,
 }
@@ -188,6 +190,7 @@ enum Line {
     Place(WaitPlace),
     Wait(LongWait),
     Kept(TracePolls),
+    KeptOpen(TracePolls),
     Started(StartedBy),
 }
 
@@ -198,6 +201,7 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let places = record.places.iter().map(|place| Line::Place(place.clone()));
     let longest = record.longest.iter().map(|wait| Line::Wait(wait.clone()));
     let kept = record.kept.iter().map(|kept| Line::Kept(kept.clone()));
+    let kept = kept.chain(record.kept_open.iter().map(|kept| Line::KeptOpen(kept.clone())));
     let started = record.started.iter().map(|started| Line::Started(started.clone()));
     files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(started))
 }
@@ -213,6 +217,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::Place(place) => record.places.push(place),
             Line::Wait(wait) => record.longest.push(wait),
             Line::Kept(kept) => record.kept.push(kept),
+            Line::KeptOpen(kept) => record.kept_open.push(kept),
             Line::Started(started) => record.started.push(started),
         }
     }
@@ -294,6 +299,7 @@ pub(crate) mod tests {
                 line: 41,
             }],
             kept: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 1.25, ..TracePolls::default() }],
+            kept_open: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 0.75, ..TracePolls::default() }],
             started: vec![StartedBy { state: "chan receive".into(), alive: vec![(0.5, 7)], ..StartedBy::default() }],
         }
     }

@@ -101,7 +101,8 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         threads: lanes::lanes(recording, waiting),
         places: places::places(recording, waiting),
         longest: places::longest(recording, waiting, began),
-        kept: kept_by(recording, waiting),
+        kept: kept_by(recording, waiting, 0),
+        kept_open: open_ns.map(|open| kept_by(recording, waiting, open)).unwrap_or_default(),
         started: Vec::new(),
     }
 }
@@ -109,9 +110,9 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
 /// Rows of waits with their holders that are kept.
 const MOST_KEPT: usize = 24;
 
-/// Waits by place, with those who kept them.
-fn kept_by(recording: &Recording, waiting: &Waiting) -> Vec<reports::run::TracePolls> {
-    let shares = flamegraphs::capture::tasks::kept(recording, waiting);
+/// Waits after a moment by place, with those who kept them.
+fn kept_by(recording: &Recording, waiting: &Waiting, after_ns: u64) -> Vec<reports::run::TracePolls> {
+    let shares = flamegraphs::capture::tasks::kept(recording, waiting, after_ns);
     shares.into_iter().take(MOST_KEPT).map(|(pool, share)| super::trace::share_row(pool, &share)).collect()
 }
 

@@ -95,10 +95,11 @@ pub(super) fn inside<const N: usize>(
     })
 }
 
-/// Waits of threads that were not idle, as polls that did nothing else: each with its name.
-pub fn kept(recording: &Recording, waiting: &Waiting) -> Vec<(String, PollShare)> {
+/// Waits of threads that were not idle and began after a moment (`CLOCK_MONOTONIC`, nanoseconds), as polls that did nothing
+/// else: each with its name.
+pub fn kept(recording: &Recording, waiting: &Waiting, after_ns: u64) -> Vec<(String, PollShare)> {
     let mut blocked: Vec<&Wait> = waiting.waits.iter().filter(|wait| waiting.why(wait) == Why::Blocked).collect();
-    blocked.retain(|wait| wait.ns() >= NOTABLE_BLOCK_NS && wait.stack.is_some());
+    blocked.retain(|wait| wait.from_ns >= after_ns && wait.ns() >= NOTABLE_BLOCK_NS && wait.stack.is_some());
     blocked.sort_unstable_by_key(|wait| std::cmp::Reverse(wait.ns()));
     blocked.truncate(MOST_BLOCKED);
     let mut pools: Vec<String> = Vec::new();

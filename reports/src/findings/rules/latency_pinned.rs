@@ -6,6 +6,8 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
+use super::timed_out;
+
 pub(super) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
 const LEAST: f64 = 0.4;
@@ -41,8 +43,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(trace.waits.iter().filter_map(|wait| given_up(joined, wait, mean)));
         causes.extend(trace.waits.iter().filter_map(|wait| rescued(joined, wait, mean)));
         causes.extend(ticks(joined, mean));
-    } else if causes.is_empty() {
-        return Answer::Blind("trace");
+    } else {
+        causes.extend(timed_out::by_threads(joined, mean));
+        if causes.is_empty() {
+            return Answer::Blind("trace");
+        }
     }
     Answer::of(causes, || "no timer that fires for operations, and no mode at 40 ms".into())
 }
@@ -108,7 +113,13 @@ fn given_up(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
 }
 
 /// A timeout that operations wait for, there.
-fn by_timeout(joined: &Joined<'_>, culprit: Culprit, share: f64, title: String, evidence: Vec<String>) -> Cause {
+pub(super) fn by_timeout(
+    joined: &Joined<'_>,
+    culprit: Culprit,
+    share: f64,
+    title: String,
+    evidence: Vec<String>,
+) -> Cause {
     Cause {
         rule: SLUG,
         title,

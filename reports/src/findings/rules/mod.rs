@@ -20,6 +20,7 @@ mod starting;
 mod task_growth;
 mod throttled;
 mod throughput_pinned;
+mod timed_out;
 mod unbounded_growth;
 mod waiting_on_owner;
 mod wrong_build;

@@ -3,7 +3,7 @@
 use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, innermost};
 use crate::findings::joined::Joined;
-use crate::run::TraceCause;
+use crate::run::{Trace, TraceCause};
 
 use super::goroutine_growth;
 
@@ -11,6 +11,12 @@ pub(super) const SLUG: &str = "task-growth";
 /// Tasks that must be left over, and the part of those spawned.
 const LEAST: u64 = 20;
 const LEFT: f64 = 0.5;
+/// Where others of the same type end, as the one of two attempts that was first: this part, if most of those that were looked
+/// at have been idle for so much of the recording.
+const LEFT_OF_TWO: f64 = 0.25;
+const LONG_IDLE: f64 = 0.25;
+/// Such tasks that must have been looked at.
+const SAMPLED: usize = 5;
 /// Polls of a task that has not slept to the end once: one, or two where something was there at once.
 const POLLS_ASLEEP: u64 = 2;
 /// Left over for each operation.
@@ -26,7 +32,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
         let (left, spawned) = (kind.spawned.saturating_sub(kind.finished) as f64, kind.spawned as f64);
         let per_operation = operations.map_or(1.0, |operations| left / operations);
-        if left < LEFT * spawned || per_operation < PER_OPERATION {
+        let least = if are_long_idle(trace, &kind.name) { LEFT_OF_TWO } else { LEFT };
+        if left < least * spawned || per_operation < PER_OPERATION {
             continue;
         }
         let waits = trace
@@ -80,4 +87,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         Some(sentence) => Answer::Open { sentence, experiment: joined.again("trace --duration 60s") },
         None => Answer::of(causes, || "tasks end as fast as they are spawned".into()),
     }
+}
+
+/// Whether tasks of a type that have not ended have mostly been idle for long: who is in flight has not.
+fn are_long_idle(trace: &Trace, kind: &str) -> bool {
+    let wall_s = trace.head.wall_s - trace.head.since_s;
+    let left: Vec<f64> =
+        trace.tasks.iter().filter(|task| task.kind == kind && !task.ended).filter_map(|task| task.idle_now_s).collect();
+    let long = left.iter().filter(|idle| **idle >= LONG_IDLE * wall_s).count();
+    2 * long > left.len() && left.len() >= SAMPLED
 }

@@ -135,7 +135,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     // Within polls where tasks were traced; otherwise of all threads.
     let (rows, operations): (Vec<&TracePolls>, Option<f64>) = match (joined.trace, joined.threads) {
         (Some(_), _) => (joined.polls().iter().filter(|row| !row.blocking).collect(), joined.traced_operations()),
-        (None, Some(threads)) => (threads.kept.iter().collect(), joined.kernel_operations()),
+        (None, Some(_)) => joined.kept().map(|(rows, count)| (rows.iter().collect(), count)).unwrap_or_default(),
         _ => return Vec::new(),
     };
     // Where nobody knows of operations, what waits cost is told by the time: how many wait at any moment.

@@ -115,6 +115,20 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
 }
 
 #[test]
+fn the_attempt_that_lost_is_left_though_the_other_ends() {
+    let of = |idle_s, looked_at| {
+        let mut trace = left(1000, 600, 2000, TraceCause::Notify);
+        trace.head.wall_s = 5.0;
+        let task = TraceTask { idle_now_s: Some(idle_s), ..trace.tasks[0].clone() };
+        trace.tasks = vec![task; looked_at];
+        found(&joined(&trace, felt(0.000_3, 0.000_1)))
+    };
+    assert_eq!(of(2.0, 8), [is("task-growth", "app::subscribe", 52)]);
+    assert_eq!(of(0.1, 8), [], "in flight");
+    assert_eq!(of(2.0, 3), [], "too few were looked at");
+}
+
+#[test]
 fn tasks_that_do_not_end_are_held_against_who_spawns_them() {
     let mut trace = trace();
     let spawned_at = Some(site(TraceCause::Other, &[("app::subscribe", 52)]));

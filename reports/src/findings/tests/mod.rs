@@ -13,6 +13,7 @@ mod cost;
 mod growth;
 mod polls;
 mod starting;
+mod timed_out;
 mod unusable;
 mod waits;
 

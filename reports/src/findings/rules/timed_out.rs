@@ -1,0 +1,65 @@
+//! Threads that wait for an event, once for each operation, and are never told: only the end of their timeout lets them go on.
+
+use crate::findings::cause::{Cause, at, percent, time};
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TraceEndKind, TracePolls};
+
+use super::latency_pinned::by_timeout;
+
+/// Part of the latency that it must be.
+const LEAST: f64 = 0.4;
+/// Waits for each operation: every one waits once.
+const EVERY: std::ops::Range<f64> = 0.8..1.2;
+/// Waits from which their length is a constant, and the longest in their mean: a timeout of threads is late by little.
+const FEWEST: u64 = 20;
+const CONSTANT: f64 = 1.15;
+/// Shorter waits may as well be what the work takes, seconds.
+const SHORTEST_S: f64 = 0.002;
+/// Part of the time for which somebody may be seen at work that it waits for.
+const AT_WORK: f64 = 0.3;
+
+/// The place, where there is one.
+pub(super) fn by_threads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
+    let (rows, operations) = joined.kept()?;
+    let operations = operations?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (each, often) =
+        (|row: &TracePolls| row.total_s / row.polls.max(1) as f64, |row: &TracePolls| row.polls as f64 / operations);
+    let is_told = |row: &&TracePolls| row.site.as_ref().is_some_and(|site| site.cause == TraceCause::Notify);
+    let is_constant = |row: &&TracePolls| {
+        let length = each(row);
+        row.polls >= FEWEST && length >= SHORTEST_S && row.longest_s <= CONSTANT * length && EVERY.contains(&often(row))
+    };
+    // Another thread that sleeps or asks others for as long, for each operation, is what it waits for.
+    let others_wait = |row: &TracePolls| {
+        let alike = |other: &&TracePolls| {
+            let length = each(other) / each(row);
+            other.kind != row.kind && !is_told(other) && (0.5..1.1).contains(&length) && often(other) >= EVERY.start
+        };
+        rows.iter().filter(|other| other.doing == TraceEndKind::Blocked).any(|other| alike(&other))
+    };
+    let at_work = |row: &TracePolls| {
+        row.holders.iter().filter(|one| one.doing == TraceEndKind::Cpu).map(|one| one.total_s).sum::<f64>()
+    };
+    let blocked = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(is_told).filter(is_constant);
+    let row = blocked
+        .filter(|row| !others_wait(row) && at_work(row) < AT_WORK * row.total_s)
+        .max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let culprit = row.site.as_ref()?.own.first().map(at)?;
+    let share = (row.total_s / operations / mean.max(1e-9)).min(1.0);
+    (share >= LEAST).then(|| {
+        let title = format!("{} waits {} for what never comes before it goes on", culprit.function, time(each(row)));
+        let evidence = vec![
+            format!(
+                "{} waits of {} threads there lasted {} each and {} at most: a timeout, and nobody ended it before",
+                row.polls,
+                row.kind,
+                time(each(row)),
+                time(row.longest_s)
+            ),
+            format!("that is {} of the mean latency of {}", percent(share), time(mean)),
+            "who does what they wait for tells somebody else, or before they wait".into(),
+        ];
+        by_timeout(joined, culprit, share, title, evidence)
+    })
+}

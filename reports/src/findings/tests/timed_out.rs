@@ -1,0 +1,73 @@
+//! Threads that wait for an event until their timeout, and locks in the open loop alone.
+
+use super::*;
+use crate::run::ThreadsRecord;
+
+/// Waits of connections for what is done for them, of 60 ms each, one for each operation.
+fn waits(longest_s: f64) -> TracePolls {
+    let mut row = in_poll(TraceEndKind::Blocked, "futex", &[("app::quote", 57), ("app::serve", 66)], 1000, 60.0);
+    row.kind = "conn".into();
+    row.longest_s = longest_s;
+    row.site.as_mut().expect("a place").cause = TraceCause::Notify;
+    row
+}
+
+fn of(rows: Vec<TracePolls>) -> Vec<(String, String, u32)> {
+    let threads = ThreadsRecord { kept_open: rows, ..ThreadsRecord::default() };
+    let kernel = kernel(|_| KernelSample::default());
+    let none = trace();
+    found(&Joined {
+        trace: None,
+        threads: Some(&threads),
+        kernel: Some(&kernel),
+        waited: Some(1000),
+        ..joined(&none, felt(0.061, 0.060))
+    })
+}
+
+#[test]
+fn waits_of_threads_that_all_last_their_timeout_are_pinned_by_it() {
+    let pinned = [is("latency-pinned", "app::quote", 57)];
+    assert_eq!(of(vec![waits(0.063)]), pinned);
+    assert_eq!(of(vec![waits(0.080)]), [], "no constant");
+    let half = TracePolls { polls: 500, ..waits(0.126) };
+    assert_eq!(of(vec![half]), [], "every second operation");
+    let mut told = waits(0.063);
+    told.site.as_mut().expect("a place").cause = TraceCause::Join;
+    assert_eq!(of(vec![told]), [], "no event");
+    // What they wait for asks another machine, which takes as long each time.
+    let mut asks = in_poll(TraceEndKind::Blocked, "recvfrom", &[("app::ask", 9)], 1000, 58.0);
+    asks.kind = "backend".into();
+    assert_eq!(of(vec![waits(0.063), asks.clone()]), []);
+    asks.kind = "conn".into();
+    assert_eq!(of(vec![waits(0.063), asks]), pinned, "a connection's own next request");
+    let mut worked = waits(0.063);
+    worked.holders = vec![TraceHolder {
+        doing: TraceEndKind::Cpu,
+        site: site(TraceCause::Other, &[("app::price", 34)]),
+        total_s: 40.0,
+    }];
+    assert_eq!(of(vec![worked]), [], "somebody works for it all the while");
+}
+
+#[test]
+fn a_thread_and_a_connection_begun_by_closures_of_one_function_share_nothing() {
+    let mut row = in_poll(
+        TraceEndKind::Blocked,
+        "futex",
+        &[("app::search", 65), ("app::serve", 115), ("web::each", 66)],
+        177,
+        17.6,
+    );
+    let holder = |own: &[(&str, u32)], total_s| TraceHolder {
+        doing: TraceEndKind::Cpu,
+        site: site(TraceCause::Other, own),
+        total_s,
+    };
+    row.holders = vec![
+        holder(&[("app::build", 39), ("app::publish", 54), ("app::serve", 107)], 5.9),
+        holder(&[("app::headlines", 30), ("app::publish", 53), ("app::serve", 107)], 2.8),
+        holder(&[("app::publish", 55), ("app::serve", 107)], 0.9),
+    ];
+    assert_eq!(of(vec![row]), [is("waiting-on-owner", "app::publish", 54)]);
+}
