@@ -19,7 +19,8 @@ const LEAST_OFTEN: f64 = 0.1;
 const LEAST_WAITING: f64 = 0.3;
 /// Part of the latency under full load that waits for the owner must be.
 const LEAST_UNDER_LOAD: f64 = 0.4;
-/// How many times what its owner was seen to do a wait may last: part of it was before the recording looked, or is not told.
+/// How many times what its owner was seen to do waits may last: part of it was before the recording looked, or is not told. Where
+/// whole threads or goroutines wait, as many do at once as there are clients.
 const SEEN: f64 = 5.0;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
@@ -176,7 +177,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
         // Who was hardly seen to do anything meanwhile did not keep it all that time.
-        let kept_s = (row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * (all - idle));
+        let at_once = if joined.trace.is_some() { 1.0 } else { f64::from(joined.concurrency.max(1)) };
+        let kept_s = (row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * at_once * (all - idle));
         let each = match operations {
             Some(operations) => kept_s / operations + others,
             None if by_time => kept_s / wall_s.max(1e-9),

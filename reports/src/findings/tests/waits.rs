@@ -87,7 +87,7 @@ fn threads_of_a_program_without_tasks_are_judged_by_their_locks() {
     assert_eq!(of(TracePolls { total_s: 0.2, ..behind.clone() }), [], "0.2 ms for each operation");
     assert_eq!(of(TracePolls { holders: Vec::new(), ..behind.clone() }), [], "nobody is seen to have it");
     let mut hardly = behind.clone();
-    hardly.holders[0].total_s = 0.02;
+    hardly.holders[0].total_s = 0.001;
     assert_eq!(of(hardly), [], "who was hardly seen to do anything meanwhile");
     let mut spawned = in_poll(TraceEndKind::Blocked, "futex", &[("app::note", 48), ("app::run", 76)], 90, 1.8);
     let far = site(TraceCause::Other, &[("app::wind", 33), ("app::keep_all", 40), ("app::run", 71)]);
