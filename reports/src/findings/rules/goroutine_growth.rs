@@ -15,9 +15,8 @@ const STEADY: f64 = 0.5;
 const AT_NETWORK: &str = "IO wait";
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    let Some(threads) = joined.threads.filter(|_| joined.build.is_some_and(|build| build.go)) else {
-        return Answer::Blind("trace");
-    };
+    // Of other programs nobody asks, and the file of one that ended tells no more what it was.
+    let Some(threads) = joined.threads else { return Answer::Blind("trace") };
     let grown = threads.started.iter().filter(|row| row.state != AT_NETWORK).filter_map(|row| Some((row, grown(row)?)));
     let causes: Vec<Cause> = grown.map(|(row, grown)| cause(joined, row, grown)).collect();
     // That nobody asked is no sign of health.
