@@ -28,7 +28,7 @@ mod whose;
 pub use callers::Callers;
 #[cfg(feature = "capture")]
 pub(crate) use task_type::{TaskType, type_of};
-pub use whose::{Owners, Whose, innermost, is_allocation};
+pub use whose::{Owners, Whose, innermost, is_allocation, is_copy};
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -33,8 +33,8 @@ pub(super) enum Answer {
     Blind(&'static str),
     /// It cannot be told with what there is of this evidence, and why.
     Unfit { evidence: &'static str, because: String },
-    /// What was seen has two meanings, and the command tells them apart.
-    Open { sentence: String, experiment: String },
+    /// What was seen has two meanings, and the command tells them apart; `place` is where, if it is one.
+    Open { place: Option<Culprit>, sentence: String, experiment: String },
 }
 
 impl Answer {

@@ -9,6 +9,12 @@ pub(super) fn written<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> &'f [Tr
     joined.loops.map_or(own, |loops| &own[first_written(loops, own)..])
 }
 
+/// Whether a stack stands in what was derived to show a value to whoever debugs: of what Rust derives, `Debug` alone formats.
+pub(super) fn is_for_debugging(joined: &Joined<'_>, own: &[TraceFrame]) -> bool {
+    let derived = own.len() - written(joined, own).len();
+    own[..derived].iter().any(|frame| frame.function.ends_with("::fmt"))
+}
+
 fn first_written(loops: &Loops, own: &[TraceFrame]) -> usize {
     own.iter().position(|frame| !loops.is_derived(&frame.file, frame.line)).unwrap_or(0)
 }
@@ -46,6 +52,7 @@ impl CpuRow {
         }
         self.total_s += other.total_s;
         self.allocator_s += other.allocator_s;
+        self.copied_s += other.copied_s;
         self.served_s += other.served_s;
         for (call, seconds) in other.calls {
             *self.calls.entry(call).or_default() += seconds;
@@ -71,7 +78,7 @@ mod tests {
         let mut loops = Loops::default();
         loops.read("a.rs", "#[derive(Clone)]\nstruct Item;\nfn all() {\n    items.clone()\n}\n");
         let rows = vec![row(&[("Item::clone", 1), ("all", 4)], 2.0), row(&[("all", 4)], 1.0)];
-        let table = CpuTable { total_s: 3.0, rows, named: 1.0 }.of_the_written(&loops);
+        let table = CpuTable { total_s: 3.0, rows, named: 1.0, ..CpuTable::default() }.of_the_written(&loops);
         assert_eq!(table.rows.len(), 1);
         let all = &table.rows[0];
         assert_eq!((all.function.as_str(), all.line, all.total_s, all.calls["page fault"]), ("all", 4, 3.0, 1.5));

@@ -2,7 +2,8 @@
 //!
 //! A stack says who called whom, and the innermost function is only who was asked last. What decides is
 //! - of work and of waits that are done again and again: the function whose loop it is ([`repeating`]), seen in its source, or
-//!   at work between two calls ([`computing`]);
+//!   at work between two calls ([`computing`]); or within that loop a function that has a library go round for it, where
+//!   the loop itself is hardly at work, so that each round is long ([`within_a_round`]);
 //! - of what is held: the function that stands in every stack of who holds it, or that both who waits and who holds go
 //!   through: it took it and goes on while it has it ([`sharing`], [`standing`]).
 //!
@@ -24,6 +25,14 @@ const ROUND_S: f64 = 10e-6;
 const SHARED_PART: f64 = 0.1;
 /// Part of the longest from which a stack of who holds something counts.
 const SEEN_PART: f64 = 0.000_5;
+
+/// Part of what a function called by a loop costs, from which a library that it calls, and what that calls back, are seen to
+/// take turns: a call that is made once costs next to nothing beside what it makes, or the other way round.
+const TURNS_PART: f64 = 0.2;
+/// Part of what a loop costs, that itself must be less than, for its rounds to be long: going round takes a nanosecond or two.
+const LONG_ROUND_PART: f64 = 0.02;
+/// Part of all CPU from which a function is seen to be called back.
+const SEEN_BACK_PART: f64 = 0.05;
 
 pub(super) fn same(a: &TraceFrame, b: &TraceFrame) -> bool {
     a.function == b.function && a.file == b.file
@@ -51,6 +60,9 @@ pub(super) fn computing<'f>(
 ) -> Option<&'f TraceFrame> {
     let own = written(joined, own);
     let at = repeating(joined, kind, own).and_then(|frame| own.iter().position(|one| one == frame)).unwrap_or(0);
+    if let Some(frame) = within_a_round(joined, own.get(..=at).unwrap_or_default(), alike) {
+        return Some(frame);
+    }
     let spends = |caller: &&TraceFrame| {
         let spent = Spent::of(caller, alike);
         spent.itself_s >= OWN_PART * spent.all_s
@@ -63,6 +75,34 @@ pub(super) fn computing<'f>(
     };
     let outer = own.iter().skip(at + 1).take_while(spends).last();
     outer.or_else(|| own.get(at + 1).filter(goes_round)).or_else(|| own.get(at))
+}
+
+/// Of a stack up to the loop that it stands in: the function within a long round of it that has a library go round. Work is
+/// done again and again there, too, and that is the inner loop, in no source of the program's: a look-up in a map whose
+/// entries are compared one by one, a sort, a text of many parts.
+pub(super) fn within_a_round<'f>(
+    joined: &Joined<'_>,
+    own: &'f [TraceFrame],
+    alike: &[&TracePolls],
+) -> Option<&'f TraceFrame> {
+    let (looping, inner) = own.split_last()?;
+    let around = Spent::of(looping, alike);
+    if around.itself_s >= LONG_ROUND_PART * around.all_s {
+        return None;
+    }
+    inner.iter().find(|frame| {
+        let spent = Spent::of(frame, alike);
+        let called_back = spent.all_s - spent.itself_s;
+        let is_much = |seconds: f64| seconds >= TURNS_PART * spent.all_s;
+        is_called_back_for(joined, frame) && is_much(called_back) && is_much(spent.itself_s)
+    })
+}
+
+/// Whether a library calls back what that function gave to it, for a part of the CPU that is seen.
+fn is_called_back_for(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
+    let known = joined.cpu.into_iter().flat_map(|cpu| cpu.called_back.iter().map(move |row| (cpu, row)));
+    let here = |by: &TraceFrame| by.function == frame.function && by.file == frame.file;
+    known.filter(|(_, row)| here(&row.by)).any(|(cpu, row)| row.total_s >= SEEN_BACK_PART * cpu.total_s)
 }
 
 /// The function that both who waits and who has it go through, and the row of `holders` that shows it: it took it there, and

@@ -17,6 +17,8 @@ pub struct CpuTable {
     pub total_s: f64,
     /// By function, the most first.
     pub rows: Vec<CpuRow>,
+    /// Functions of the program that a library called which another of its functions had called, with the time within them.
+    pub called_back: Vec<CalledBack>,
     /// Samples in the program's own file of which a function there has a name ÷ all in it: without symbols nothing can be
     /// said. 1 where there are none.
     pub named: f64,
@@ -27,6 +29,15 @@ impl CpuTable {
     pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
         self.rows.iter().flat_map(|row| &row.path)
     }
+}
+
+/// A function of the program that gave a library something to call back: what is compared, hashed or formatted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CalledBack {
+    /// Who called the library; its line is not looked at.
+    pub by: TraceFrame,
+    /// CPU seconds within what the library called back for it, and what that called.
+    pub total_s: f64,
 }
 
 /// CPU seconds held against the innermost function of the program itself, whatever it called.
@@ -46,6 +57,8 @@ pub struct CpuRow {
     pub calls: BTreeMap<String, f64>,
     /// Of it, in the allocator.
     pub allocator_s: f64,
+    /// Of it, in copies of memory, and nothing but these.
+    pub copied_s: f64,
     /// Of it, below a library's function that called the program: a server's, which hands it an operation.
     pub served_s: f64,
     /// Functions of the program in the stack with most of it, innermost first.

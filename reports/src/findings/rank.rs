@@ -3,9 +3,9 @@
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
 use super::path;
-use super::rules::{RULES, rare_stall};
+use super::rules::{RULES, long_poll_cpu, rare_stall};
 use super::usable::usable;
-use super::{Explanation, Finding, RuledOut, Undecided, Unused};
+use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
 
 /// What the evidence says of each variant.
 pub fn explain(variants: &[Joined<'_>]) -> Explanation {
@@ -18,6 +18,7 @@ pub fn explain(variants: &[Joined<'_>]) -> Explanation {
 
 fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     let mut causes = Vec::new();
+    let mut open: Vec<(Option<Culprit>, Undecided)> = Vec::new();
     let mut blind: Vec<(&'static str, Vec<String>)> = Vec::new();
     for rule in RULES {
         match (rule.look)(joined) {
@@ -25,12 +26,10 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
             Answer::RuledOut(because) => {
                 all.ruled_out.push(RuledOut { variant: joined.variant.into(), rule: rule.slug.into(), because });
             }
-            Answer::Open { sentence, experiment } => all.undecided.push(Undecided {
-                variant: joined.variant.into(),
-                rules: vec![rule.slug.into()],
-                sentence,
-                experiment,
-            }),
+            Answer::Open { place, sentence, experiment } => open.push((
+                place,
+                Undecided { variant: joined.variant.into(), rules: vec![rule.slug.into()], sentence, experiment },
+            )),
             Answer::Unfit { evidence, because } => all.unused.push(Unused {
                 variant: joined.variant.into(),
                 evidence: evidence.into(),
@@ -67,6 +66,8 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         rules: Vec::new(),
     }));
     let ranked = ranked(causes);
+    let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
+    all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {
         [] => all.undecided.extend(remaining(joined, &blind)),
         [first, second, ..] => all.undecided.extend(rivals(joined, first, second)),
@@ -85,6 +86,15 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         next: cause.next,
         proof: cause.proof.into(),
     }));
+}
+
+/// Whether a finding is about that place already: it stands there, or is about CPU that is spent within it.
+fn is_said(joined: &Joined<'_>, causes: &[Cause], place: &Culprit) -> bool {
+    causes.iter().any(|cause| {
+        let here = cause.culprit.as_ref().is_some_and(|culprit| culprit.is_at(place));
+        let of_cpu = cause.proof == "cpu" || cause.rule == long_poll_cpu::SLUG;
+        here || of_cpu && path::around(joined, cause).iter().any(|frame| frame.is_at(place))
+    })
 }
 
 /// Excess of an operation from which something is slow, and how many times its time alone the tail is.

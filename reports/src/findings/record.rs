@@ -101,6 +101,11 @@ pub struct Explanation {
 }
 
 impl Culprit {
+    /// Whether both are in the same function.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.function == other.function && self.file == other.file
+    }
+
     /// `shop::pay (src/pay.rs:41)`; what is not known is left out.
     pub fn sentence(&self) -> String {
         match (self.file.as_str(), self.line) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use flamegraphs::capture::system_call;
 use flamegraphs::names;
 use flamegraphs::profile::{Location, LocationId, Profile, Sample};
-use reports::findings::{CpuRow, CpuTable, ENTERING};
+use reports::findings::{CalledBack, CpuRow, CpuTable, ENTERING};
 use reports::run::TraceFrame;
 
 use crate::attach::hot::{Shown, innermost, is_asking, shown};
@@ -30,6 +30,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     let owners = names::Owners::of_profile(profile);
     let mut known: HashMap<LocationId, Vec<Shown>> = HashMap::new();
     let mut rows: BTreeMap<Held, (CpuRow, Places)> = BTreeMap::new();
+    let mut called_back: Vec<CalledBack> = Vec::new();
     let (mut total_s, mut inside_s, mut named_s) = (0.0, 0.0, 0.0);
     let samples: Vec<&Sample> = profile.samples().iter().filter(|sample| !is_asking(profile, sample)).collect();
     for id in samples.iter().flat_map(|sample| &sample.stack) {
@@ -56,6 +57,13 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
         let at = innermost(&frames).filter(|_| caller.is_none());
         let from_held = caller.as_deref().unwrap_or(&frames[at.unwrap_or(frames.len())..]);
         let path = own_path(from_held);
+        for by in callers_back(&frames) {
+            match called_back.iter_mut().find(|known| (&known.by.function, &known.by.file) == (&by.function, &by.file))
+            {
+                Some(known) => known.total_s += seconds,
+                None => called_back.push(CalledBack { by, total_s: seconds }),
+            }
+        }
         let (function, file, line) = from_held.first().map_or((String::new(), String::new(), 0), |frame| {
             (frame.function.clone(), frame.file.clone(), u32::try_from(frame.line).unwrap_or(0))
         });
@@ -80,6 +88,8 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
             *row.calls.entry(call).or_default() += seconds;
         } else if inner.iter().any(|frame| names::is_allocation(&frame.function)) {
             row.allocator_s += seconds;
+        } else if inner.iter().find(|frame| !is_nameless(frame)).is_some_and(|frame| names::is_copy(&frame.function)) {
+            row.copied_s += seconds;
         }
     }
     if total_s <= 0.0 {
@@ -100,7 +110,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
     rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
     rows.truncate(MOST);
     let named = if inside_s > 0.0 { named_s / inside_s } else { 1.0 };
-    Some(CpuTable { total_s, rows, named })
+    Some(CpuTable { total_s, rows, called_back, named })
 }
 
 /// Functions of the program in a stack, innermost first, each once in a row: what a function was inlined into of itself (a
@@ -115,6 +125,26 @@ fn own_path(frames: &[&Shown]) -> Vec<TraceFrame> {
         }
     }
     path
+}
+
+/// Whether nothing but its address is known of a frame: a C library without symbols, in which copies end.
+fn is_nameless(frame: &Shown) -> bool {
+    frame.function.starts_with("0x") && !frame.kernel
+}
+
+/// Functions of the program that called a library which called another function of the program back, each once.
+fn callers_back(frames: &[&Shown]) -> Vec<TraceFrame> {
+    let mut callers: Vec<TraceFrame> = Vec::new();
+    let own = frames.iter().enumerate().filter(|(_, frame)| frame.is_written_here());
+    for ((at, inner), (outer_at, outer)) in own.clone().zip(own.skip(1)) {
+        let file = within_project(&outer.file);
+        let is_new = callers.iter().all(|known| known.function != outer.function || known.file != file);
+        if outer_at > at + 1 && inner.function != outer.function && is_new {
+            let line = u32::try_from(outer.line).unwrap_or(0);
+            callers.push(TraceFrame { function: outer.function.clone(), file: file.to_owned(), line });
+        }
+    }
+    callers
 }
 
 /// Functions beyond the outermost of the program from which a library called it: every thread and goroutine begins in one of

@@ -76,7 +76,12 @@ mod tests {
         builder.location(1, &[Frame { function: "main", file: &path, line: 3, ..Frame::default() }]);
         let profile = builder.finish();
         let frame = TraceFrame { function: "main".into(), file: "shop/src/main.rs".into(), line: 3 };
-        let cpu = CpuTable { rows: vec![CpuRow { path: vec![frame], ..CpuRow::default() }], total_s: 1.0, named: 1.0 };
+        let cpu = CpuTable {
+            rows: vec![CpuRow { path: vec![frame], ..CpuRow::default() }],
+            total_s: 1.0,
+            named: 1.0,
+            ..CpuTable::default()
+        };
         let now = file.metadata().unwrap().modified().unwrap();
         let expected = {
             let mut loops = Loops::default();

@@ -29,7 +29,7 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Answer> {
     let each = sum / cpu.total_s.max(1e-9) * joined.metric("cpu_per_op")?;
     let part = each / alone(joined)?;
     let place = Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
-    (each >= COMPUTES_S && part >= COMPUTES).then(|| open(joined, each, part, &place.sentence(), ""))
+    (each >= COMPUTES_S && part >= COMPUTES).then(|| open(joined, each, part, place, ""))
 }
 
 /// The same of tasks, in polls too short to be stalls.
@@ -43,7 +43,7 @@ pub(super) fn of_tasks(joined: &Joined<'_>) -> Option<Answer> {
     })?;
     let callers = if called.is_empty() { String::new() } else { format!(", called by {}", called.join(", ")) };
     (work.per_op >= EVERY && work.each_s >= BUILDS_S && part >= COMPUTES)
-        .then(|| open(joined, work.each_s, part, &work.culprit.sentence(), &callers))
+        .then(|| open(joined, work.each_s, part, work.culprit, &callers))
 }
 
 /// What an operation takes alone, or as seen from within where nobody measured that, seconds.
@@ -52,15 +52,17 @@ fn alone(joined: &Joined<'_>) -> Option<f64> {
     measured.or(if joined.attached { joined.mean_s() } else { None }).filter(|base| *base > 0.0)
 }
 
-fn open(joined: &Joined<'_>, each: f64, part: f64, place: &str, callers: &str) -> Answer {
+fn open(joined: &Joined<'_>, each: f64, part: f64, place: Culprit, callers: &str) -> Answer {
     Answer::Open {
         sentence: format!(
-            "each operation computes {} in {place}{callers}: {} of what it takes alone. Where that is what it is for, more \
+            "each operation computes {} in {}{callers}: {} of what it takes alone. Where that is what it is for, more \
              CPUs or less work help; where it grows with the data, or its result could be kept or is not needed, it is work \
              that repeats itself",
             time(each),
+            place.sentence(),
             percent(part.min(1.0)),
         ),
+        place: Some(place),
         experiment: joined.again("cpu,wait,trace"),
     }
 }

@@ -4,7 +4,8 @@ use crate::findings::cause::{Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceWait};
 
-use super::repeated_work::{LEAST, ROUND_TRIPS, SLUG};
+use super::repeated_work::{LEAST, SLUG};
+use super::round_trips::ROUND_TRIPS;
 
 /// Each operation opens connections again and again in one place, and waits for what is asked over them.
 pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {

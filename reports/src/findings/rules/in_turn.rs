@@ -60,6 +60,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 "{told}; beyond {most:.0} a second they would queue before {}. Whether that is near, only more load shows",
                 culprit.sentence()
             ),
+            place: Some(culprit),
             experiment: "workbench run --target URL --ladder 1,4,16,64 -- COMMAND".into(),
         };
     }

@@ -9,7 +9,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty};
 use crate::run::{StallClass, TraceEndKind, TracePolls};
 
-pub(super) const SLUG: &str = "long-poll-cpu";
+pub(in crate::findings) const SLUG: &str = "long-poll-cpu";
 /// CPU of such a poll, on average: tokio's own rule of thumb is 10 to 100 µs between two awaits.
 const LEAST_S: f64 = 0.001;
 /// Where every operation has such a poll, it is its own work and not a stall for others below this. Of 40 healthy services

@@ -1,9 +1,12 @@
 //! Operations that nobody answers: a wake-up that was lost, a circle of waiting tasks, a reply that was dropped.
 
+use std::fmt::Write as _;
+
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
+use super::dropped;
 use super::given_up;
 
 pub(super) const SLUG: &str = "never-answered";
@@ -92,8 +95,17 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             "{missing} operations were not answered in time, but nothing within the program was seen to wait so long"
         ));
     }
-    let culprit = site.and_then(innermost);
-    let place = culprit.as_ref().map(|culprit| format!(": they wait in {}", culprit.function)).unwrap_or_default();
+    let waits_in = site.and_then(innermost);
+    let mut place = waits_in.as_ref().map(|at| format!(": they wait in {}", at.function)).unwrap_or_default();
+    // Whoever has to answer may be seen to lose what it is to answer.
+    let for_answer = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Channel));
+    let dropped = for_answer.and_then(|wait| dropped::half_way(joined, &wait.kind));
+    let mut culprit = waits_in;
+    if let Some(dropped) = dropped {
+        let _ = write!(place, ", and what is to answer them is dropped in {}", dropped.culprit.function);
+        evidence.push(dropped.sentence);
+        culprit = Some(dropped.culprit);
+    }
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("{} of the operations are never answered{place}", percent(part)),

@@ -2,13 +2,15 @@
 
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, Culprit, ENTERING, guilty};
-use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceSite, TraceWait};
+use crate::findings::{CpuRow, Culprit, ENTERING, derived, guilty};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
 
 use super::computing;
 use super::connecting;
+use super::copying;
 use super::herd;
-use super::latency_pinned::{each_phase, is_set};
+use super::latency_pinned::each_phase;
+use super::round_trips;
 use super::starting;
 
 pub(super) const SLUG: &str = "repeated-work";
@@ -16,8 +18,6 @@ pub(super) const SLUG: &str = "repeated-work";
 const CALLS: f64 = 60.0;
 /// Attempts that were given up, for each operation: one timer may as well be the time that its work takes.
 const GIVEN_UP: f64 = 1.7;
-/// Waits of an operation in one place from which they are round trips that could be one: a few are how protocols work.
-pub(super) const ROUND_TRIPS: f64 = 5.0;
 /// CPU for an operation from which what is built for it counts, seconds; and the part of it that allocations must be.
 pub(super) const BUILDS_S: f64 = 0.000_4;
 /// From this on it is a long poll, whatever it builds, seconds.
@@ -39,11 +39,14 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(system_calls(joined).or_else(|| uncounted_calls(joined)));
     causes.extend(herd::of(joined));
     causes.extend(attempts(joined));
-    causes.extend(round_trips(joined));
+    causes.extend(round_trips::again(joined));
     causes.extend(connecting::again(joined));
     causes.extend(starting::again(joined));
     causes.extend(same_work(joined));
-    let open = || in_a_row(joined).or_else(|| computing::of_threads(joined)).or_else(|| computing::of_tasks(joined));
+    causes.extend(copying::again(joined));
+    let open = || {
+        round_trips::in_a_row(joined).or_else(|| computing::of_threads(joined)).or_else(|| computing::of_tasks(joined))
+    };
     if let Some(open) = causes.is_empty().then(open).flatten() {
         return open;
     }
@@ -185,91 +188,6 @@ fn attempts(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
-/// Each operation waits for the network, or for a time in a function that is called for it, again and again in one place, a set
-/// number of times: questions that are asked one after the other.
-fn round_trips(joined: &Joined<'_>) -> Option<Cause> {
-    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
-    let mean = joined.usual_s()?.max(1e-9);
-    let asks = |wait: &&TraceWait| {
-        let Some(site) = wait.site.as_ref().filter(|site| !site.beside_others && !site.own.is_empty()) else {
-            return false;
-        };
-        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-        let count = wait.count as f64 / operations;
-        let set = match site.cause {
-            TraceCause::Socket => true,
-            // Who looks again and again whether somebody else is done has another mechanism.
-            TraceCause::Timer => {
-                is_set(joined, &wait.kind, count, operations) && site.own.len() > 1 && is_in_a_row(joined, wait)
-            }
-            _ => false,
-        };
-        let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
-        set && often && count >= ROUND_TRIPS && wait.total_s / operations >= LEAST * mean && joined.serves(&wait.kind)
-    };
-    let wait = trace.waits.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let site = wait.site.as_ref()?;
-    let culprit = guilty::asking(joined, &wait.kind, &site.own).map(at).or_else(|| innermost(site))?;
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
-    let share = (wait.total_s / operations / mean).min(1.0);
-    Some(Cause {
-        rule: SLUG,
-        title: format!("each operation waits {count:.0} times, one after the other, in {}", culprit.function),
-        share,
-        evidence: vec![
-            format!("{} waits of {} each for {operations:.0} operations", wait.count, time(each)),
-            format!("together {} of the latency", percent(share)),
-        ],
-        refuted_by: "asked at once, or in one question, they would take as long".into(),
-        next: joined.again("trace"),
-        proof: "trace",
-        depth: 4,
-        culprit: Some(culprit),
-        foremost: false,
-    })
-}
-
-/// The same where the task waits for a time between steps of its own: it may as well pace what it sends in parts. Nothing
-/// outside of the source tells which.
-fn in_a_row(joined: &Joined<'_>) -> Option<Answer> {
-    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
-    let mean = joined.usual_s()?.max(1e-9);
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let each_operation = |wait: &TraceWait| (wait.count as f64 / operations, wait.total_s / operations / mean);
-    let in_a_row = |wait: &&TraceWait| {
-        let own_step =
-            |site: &&TraceSite| site.cause == TraceCause::Timer && !site.beside_others && site.own.len() == 1;
-        let Some(site) = wait.site.as_ref().filter(own_step) else { return false };
-        let (count, share) = each_operation(wait);
-        let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
-        let set = is_set(joined, &wait.kind, count, operations);
-        set && often && count >= ROUND_TRIPS && share >= LEAST && joined.serves(&wait.kind) && is_in_a_row(joined, wait)
-    };
-    let wait = trace.waits.iter().filter(in_a_row).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let place = wait.site.as_ref().and_then(innermost)?.sentence();
-    let (count, share) = each_operation(wait);
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let length = wait.total_s / wait.count.max(1) as f64;
-    Some(Answer::Open {
-        sentence: format!(
-            "each operation waits {count:.0} times in a row in {place}, {} each: {} of its latency. Where the answer leaves in \
-             parts between them that is what it is for; where no wait needs the one before, awaiting them together takes as \
-             long as one",
-            time(length),
-            percent(share.min(1.0))
-        ),
-        experiment: format!("workbench show {} --tasks", joined.run),
-    })
-}
-
-/// Whether a task waits there again and again for what it was asked once.
-fn is_in_a_row(joined: &Joined<'_>, wait: &TraceWait) -> bool {
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let count = wait.count as f64;
-    joined.asked(&wait.kind).is_some_and(|asked| count >= ROUND_TRIPS * asked)
-}
-
 /// Something is built anew by every operation, too short to be a stall, in one place.
 fn same_work(joined: &Joined<'_>) -> Option<Cause> {
     let work = own_work(joined)?;
@@ -281,13 +199,19 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
     let rows = || cpu.rows.iter().filter(|row| work.functions.contains(&row.function.as_str()));
     let of_all: f64 = rows().map(|row| row.total_s).sum();
     let allocating = rows().map(|row| row.allocator_s).sum::<f64>() / of_all.max(1e-9);
-    // Work without allocations may be what the operation is for; a structure that is built and dropped could have stayed.
-    if !(BUILDS_S..STALLS_S).contains(&each) || work.per_op < 0.5 || allocating < BUILDS {
+    // Work without allocations may be what the operation is for; a structure that is built and dropped could have stayed, and
+    // no operation is for what is derived to show values to whoever debugs.
+    if !(BUILDS_S..STALLS_S).contains(&each) || work.per_op < 0.5 || allocating < BUILDS && !work.for_debugging {
         return None;
     }
     (share >= LEAST && of_all >= 0.5 * cpu.total_s).then(|| Cause {
         rule: SLUG,
-        title: format!("{} computes {} for every operation", work.culprit.function, time(each)),
+        title: format!(
+            "{} {} {} for every operation",
+            work.culprit.function,
+            if work.for_debugging { "has values formatted for debugging," } else { "computes" },
+            time(each)
+        ),
         share,
         culprit: Some(work.culprit.clone()),
         evidence: vec![
@@ -298,7 +222,11 @@ fn same_work(joined: &Joined<'_>) -> Option<Cause> {
                 percent(allocating)
             ),
         ],
-        refuted_by: "its result would differ from operation to operation".into(),
+        refuted_by: if work.for_debugging {
+            "that text would be what operations ask for".into()
+        } else {
+            "its result would differ from operation to operation".into()
+        },
         next: joined.again("cpu,trace"),
         proof: "cpu",
         // It says what the long poll at its place is made of.
@@ -320,13 +248,16 @@ pub(super) struct Work<'a> {
     pub(super) per_op: f64,
     /// Functions in which it is spent: that one and what it calls.
     functions: Vec<&'a str>,
+    /// It is text for whoever debugs.
+    for_debugging: bool,
 }
 
 pub(super) fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
     let operations = joined.traced_operations()?;
     let computes = |row: &&TracePolls| row.doing == TraceEndKind::Cpu && !row.blocking && joined.serves(&row.kind);
     let rows: Vec<&'a TracePolls> = joined.trace?.polls.iter().filter(computes).collect();
-    let own = |row: &'a TracePolls| row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+    let all_own = |row: &'a TracePolls| row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+    let own = |row: &'a TracePolls| derived::written(joined, all_own(row));
     let placed: f64 = rows.iter().filter(|row| !own(row).is_empty()).map(|row| row.total_s).sum();
     // With all that it calls, by function; the deepest of those that have most of it.
     let mut sums: Vec<(&TraceFrame, f64, usize)> = Vec::new();
@@ -350,12 +281,22 @@ pub(super) fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
     let stack = rows.iter().filter(inside).max_by(|a, b| a.total_s.total_cmp(&b.total_s));
     let outward = stack.and_then(|row| {
         let at = own(row).iter().position(|one| one.function == frame.function)?;
-        guilty::repeating(joined, &row.kind, &own(row)[at..])
+        let looping = guilty::repeating(joined, &row.kind, &own(row)[at..])?;
+        let to = own(row).iter().position(|one| one == looping)?;
+        guilty::within_a_round(joined, &own(row)[..=to], &rows).or(Some(looping))
     });
+    let shown = rows.iter().filter(inside).filter(|row| derived::is_for_debugging(joined, all_own(row)));
+    let for_debugging = shown.map(|row| row.total_s).sum::<f64>() >= DOMINANT * sum;
     let culprit = at(outward.unwrap_or(frame));
     // Polls that no sample fell into did what the others did.
     let all: f64 = rows.iter().map(|row| row.total_s).sum();
     #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
     let polls = rows.iter().map(|row| row.polls).sum::<u64>() as f64;
-    Some(Work { culprit, each_s: sum / placed * all / operations, per_op: polls / operations, functions })
+    Some(Work {
+        culprit,
+        each_s: sum / placed * all / operations,
+        per_op: polls / operations,
+        functions,
+        for_debugging,
+    })
 }

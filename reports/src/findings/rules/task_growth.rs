@@ -84,7 +84,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         });
     }
     match open.filter(|_| causes.is_empty()) {
-        Some(sentence) => Answer::Open { sentence, experiment: joined.again("trace --duration 60s") },
+        Some(sentence) => Answer::Open { place: None, sentence, experiment: joined.again("trace --duration 60s") },
         None => Answer::of(causes, || "tasks end as fast as they are spawned".into()),
     }
 }

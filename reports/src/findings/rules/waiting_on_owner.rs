@@ -8,6 +8,7 @@ use crate::findings::{Culprit, guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait};
 
 use super::behind_jobs;
+use super::copying;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 
 pub(super) const SLUG: &str = "waiting-on-owner";
@@ -153,19 +154,27 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     rows.sort_by_key(|row| !is_lock(row));
     for row in rows {
         let Some(waiter) = row.site.as_ref().filter(|site| !site.own.is_empty()) else { continue };
-        let awake: Vec<TraceHolder> = row.holders.iter().filter(|one| !is_idle(one, waiter)).cloned().collect();
+        let within = is_within_a_call(waiter);
+        let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
+        let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
+        let awake: Vec<TraceHolder> = holders.iter().filter(|one| !is_idle(one, waiter)).cloned().collect();
         let Some(first) = awake.first() else { continue };
-        let shared = if is_lock(row) { guilty::sharing(&waiter.own, &row.holders) } else { None };
-        let all: f64 = row.holders.iter().map(|holder| holder.total_s).sum();
+        let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };
+        let all: f64 = holders.iter().map(|holder| holder.total_s).sum();
         let idle = all - awake.iter().map(|holder| holder.total_s).sum::<f64>();
         // Who has it mostly idles: it is the queue of a pool, and nobody waits for an answer in it.
         if shared.is_none() && idle > 0.5 * all {
             continue;
         }
-        let kept = if is_lock(row) { shared.or_else(|| guilty::standing(&awake)) } else { None };
+        let kept = if is_lock(row) && !within { shared.or_else(|| guilty::standing(&awake)) } else { None };
         let Some((frame, holder)) = kept.or_else(|| Some((first.site.own.first()?, first))) else { continue };
         // A poll that blocks is the deeper cause, and has a rule of its own.
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
+            continue;
+        }
+        // What is copied under a lock that nobody can let go before is a cause of its own.
+        if within && copying::most(joined).is_some_and(|(who, _)| first.site.own.iter().any(|one| at(one).is_at(&who)))
+        {
             continue;
         }
         // Who tells late because it does its work under a lock that others wait for is late by that lock.
@@ -176,9 +185,12 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
-        // Who was hardly seen to do anything meanwhile did not keep it all that time.
+        // Who was hardly seen to do anything meanwhile did not keep it all that time; within a call of the runtime's, who was not
+        // seen in it did not keep it at all: the thread waited for a CPU, or to be woken.
+        let waited_s = if within { row.total_s.min(all) } else { row.total_s };
         let at_once = if joined.trace.is_some() { 1.0 } else { f64::from(joined.concurrency.max(1)) };
-        let kept_s = (row.total_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * at_once * (all - idle));
+        let kept_s = (waited_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * at_once * (all - idle));
+        let others = others * waited_s / row.total_s.max(1e-9);
         let each = match operations {
             Some(operations) => kept_s / operations + others,
             None if by_time => kept_s / wall_s.max(1e-9),
@@ -241,6 +253,16 @@ const OUTSIDE: &[&str] =
 fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
     let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
     outside && guilty::common(&waiter.own, &holder.site.own).is_none()
+}
+
+/// Whether a thread waits for a lock of a channel, a socket or a timer of the runtime's: it is let go before that call returns.
+fn is_within_a_call(waiter: &TraceSite) -> bool {
+    matches!(waiter.cause, TraceCause::Channel | TraceCause::Socket | TraceCause::Timer)
+}
+
+/// Whether a thread stands in the very call that the other waits in.
+fn stands_in_the_call(holder: &TraceHolder, waiter: &TraceSite) -> bool {
+    waiter.own.first().is_some_and(|frame| holder.site.own.contains(frame))
 }
 
 fn blocks_in_polls(joined: &Joined<'_>, who: &Culprit, call: &str) -> bool {

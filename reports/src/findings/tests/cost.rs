@@ -18,10 +18,9 @@ fn spent(calls: &[(&str, f64)], allocator_s: f64) -> CpuTable {
         total_s: 1.0,
         calls: calls.iter().map(|(call, seconds)| ((*call).to_owned(), *seconds)).collect(),
         allocator_s,
-        served_s: 0.0,
-        path: Vec::new(),
+        ..CpuRow::default()
     };
-    CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 }
+    CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() }
 }
 
 #[test]
@@ -283,6 +282,7 @@ fn memory_that_is_a_part_of_what_is_built_anew_is_no_cause_of_its_own() {
             total_s: 1.0,
             rows: vec![CpuRow { total_s: 0.9, ..spent(&[], allocator_s).rows.remove(0) }],
             named: 1.0,
+            ..CpuTable::default()
         };
         let metrics = metrics(&[("faults.minor_per_op", 150.0), ("cpu_per_op", 0.000_8)]);
         found(&Joined { cpu: Some(&cpu), metrics: Some(&metrics), ..joined(&trace, felt(0.001, 0.000_1)) })
@@ -371,7 +371,7 @@ fn in_go_a_function_that_costs_more_than_most_operations_take_is_a_hog() {
             path: vec![frame("main.seal", 24), frame("main.handler", 57)],
             ..CpuRow::default()
         };
-        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 };
+        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
         let metrics = [("cpu_per_op".to_owned(), MetricValue { value: 0.003, unit: "s".into() })].into();
         let none = Trace::default();
         let joined = Joined {

@@ -10,6 +10,7 @@ use crate::run::{
 mod attached;
 mod behind;
 mod cost;
+mod decided;
 mod growth;
 mod polls;
 mod starting;

@@ -57,7 +57,7 @@ fn a_poll_that_the_kernel_spends_is_not_held_against_its_computing() {
     let of = |kernel_s: f64| {
         let calls = [("read".to_owned(), kernel_s)].into();
         let row = CpuRow { function: "app::hash".into(), total_s: 1.0, calls, ..CpuRow::default() };
-        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0 };
+        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
         found(&Joined { cpu: Some(&cpu), ..joined(&trace, felt(0.000_3, 0.003)) })
     };
     assert_eq!(of(0.4), [is("long-poll-cpu", "app::hash", 41)]);

@@ -15,7 +15,7 @@ fn threads_that_operations_start_are_repeated_work() {
         ..CpuRow::default()
     };
     let rows = vec![row("app::serve", "epoll_wait"), row("app::detach", "clone3")];
-    let cpu = CpuTable { total_s: 0.2, rows, named: 1.0 };
+    let cpu = CpuTable { total_s: 0.2, rows, named: 1.0, ..CpuTable::default() };
     let of = |threads: u64, mean_s| {
         let head = ThreadsHead { threads, ..ThreadsHead::default() };
         let threads = ThreadsRecord { head, ..ThreadsRecord::default() };

@@ -64,7 +64,12 @@ fn what_is_left_out_blames_nobody() {
 fn a_profile_without_names_is_not_used_and_one_with_some_is_told() {
     let trace = trace();
     let of = |named| {
-        let cpu = CpuTable { total_s: 1.0, rows: vec![CpuRow { total_s: 1.0, ..CpuRow::default() }], named };
+        let cpu = CpuTable {
+            total_s: 1.0,
+            rows: vec![CpuRow { total_s: 1.0, ..CpuRow::default() }],
+            named,
+            ..CpuTable::default()
+        };
         let breach = Breach::default();
         unused(&Joined { cpu: Some(&cpu), breach: Some(&breach), ..joined(&trace, felt(0.001, 0.000_1)) })
     };

@@ -256,7 +256,7 @@ fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_
     let none = trace();
     let calls: std::collections::BTreeMap<String, f64> = [("sendto".to_owned(), 0.2)].into();
     let row = CpuRow { function: "app::answer".into(), line: 12, total_s: 1.0, calls, ..CpuRow::default() };
-    let cpu = CpuTable { total_s: 1.0, rows: vec![row.clone()], named: 1.0 };
+    let cpu = CpuTable { total_s: 1.0, rows: vec![row.clone()], named: 1.0, ..CpuTable::default() };
     let of = |trace: &Trace, base_s, cpu: &CpuTable, threads: Option<&ThreadsRecord>| {
         let kernel = kernel(|at| KernelSample { cpu_s: Some(0.01 * at), ..KernelSample::default() });
         let joined = joined(trace, felt(base_s, 0.001));

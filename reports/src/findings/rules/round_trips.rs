@@ -1,0 +1,118 @@
+//! Round trips of an operation that are made one after the other.
+
+use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
+use crate::findings::guilty;
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TraceSite, TraceWait};
+
+use super::latency_pinned::{each_phase, is_set};
+use super::repeated_work::{LEAST, SLUG};
+
+/// Waits of an operation in one place from which they are round trips that could be one: a few are how protocols work.
+pub(super) const ROUND_TRIPS: f64 = 5.0;
+/// What an operation takes from which its round trips count, seconds: however many, below it nobody waits for them.
+const TRIPS_S: f64 = 0.001;
+
+/// Each operation waits for the network, or for a time in a function that is called for it, again and again in one place, a set
+/// number of times: questions that are asked one after the other.
+pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let mean = joined.usual_s()?.max(1e-9);
+    // Connections that wait for the next request where they waited for an answer last show more than operations wait.
+    let usual = joined.felt.as_ref().map(|felt| felt.p50_s.max(felt.base_s));
+    if usual.is_some_and(|usual| usual < TRIPS_S) {
+        return None;
+    }
+    let asks = |wait: &&TraceWait| {
+        let Some(site) = wait.site.as_ref().filter(|site| !site.beside_others && !site.own.is_empty()) else {
+            return false;
+        };
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let count = wait.count as f64 / operations;
+        let set = match site.cause {
+            TraceCause::Socket => true,
+            // Who looks again and again whether somebody else is done has another mechanism.
+            TraceCause::Timer => {
+                is_set(joined, &wait.kind, count, operations) && site.own.len() > 1 && is_in_a_row(joined, wait)
+            }
+            _ => false,
+        };
+        let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
+        let set = set && !is_asked_there(joined, wait);
+        set && often && count >= ROUND_TRIPS && wait.total_s / operations >= LEAST * mean && joined.serves(&wait.kind)
+    };
+    let wait = trace.waits.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let site = wait.site.as_ref()?;
+    let culprit = guilty::asking(joined, &wait.kind, &site.own).map(at).or_else(|| innermost(site))?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
+    let share = (wait.total_s / operations / mean).min(1.0);
+    Some(Cause {
+        rule: SLUG,
+        title: format!("each operation waits {count:.0} times, one after the other, in {}", culprit.function),
+        share,
+        evidence: vec![
+            format!("{} waits of {} each for {operations:.0} operations", wait.count, time(each)),
+            format!("together {} of the latency", percent(share)),
+        ],
+        refuted_by: "asked at once, or in one question, they would take as long".into(),
+        next: joined.again("trace"),
+        proof: "trace",
+        depth: 4,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Whether a task waits there, and nowhere else for the network, to be asked the next question: it is an upstream within the
+/// same program, and whoever asks it waits for it elsewhere.
+fn is_asked_there(joined: &Joined<'_>, wait: &TraceWait) -> bool {
+    let Some(site) = wait.site.as_ref().filter(|site| site.cause == TraceCause::Socket && site.own.len() == 1) else {
+        return false;
+    };
+    let alike = joined.trace.into_iter().flat_map(|trace| &trace.waits).filter(|one| one.kind == wait.kind);
+    let sockets = alike.filter_map(|one| one.site.as_ref()).filter(|one| one.cause == TraceCause::Socket);
+    sockets.into_iter().all(|one| one.looks_like(site))
+}
+
+/// The same where the task waits for a time between steps of its own: it may as well pace what it sends in parts. Nothing
+/// outside of the source tells which.
+pub(super) fn in_a_row(joined: &Joined<'_>) -> Option<Answer> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    let mean = joined.usual_s()?.max(1e-9);
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let each_operation = |wait: &TraceWait| (wait.count as f64 / operations, wait.total_s / operations / mean);
+    let in_a_row = |wait: &&TraceWait| {
+        let own_step =
+            |site: &&TraceSite| site.cause == TraceCause::Timer && !site.beside_others && site.own.len() == 1;
+        let Some(site) = wait.site.as_ref().filter(own_step) else { return false };
+        let (count, share) = each_operation(wait);
+        let often = each_phase(joined, &wait.kind, site).unwrap_or(count) >= ROUND_TRIPS;
+        let set = is_set(joined, &wait.kind, count, operations);
+        set && often && count >= ROUND_TRIPS && share >= LEAST && joined.serves(&wait.kind) && is_in_a_row(joined, wait)
+    };
+    let wait = trace.waits.iter().filter(in_a_row).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let culprit = wait.site.as_ref().and_then(innermost)?;
+    let place = culprit.sentence();
+    let (count, share) = each_operation(wait);
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let length = wait.total_s / wait.count.max(1) as f64;
+    Some(Answer::Open {
+        place: Some(culprit),
+        sentence: format!(
+            "each operation waits {count:.0} times in a row in {place}, {} each: {} of its latency. Where the answer leaves in \
+             parts between them that is what it is for; where no wait needs the one before, awaiting them together takes as \
+             long as one",
+            time(length),
+            percent(share.min(1.0))
+        ),
+        experiment: format!("workbench show {} --tasks", joined.run),
+    })
+}
+
+/// Whether a task waits there again and again for what it was asked once.
+fn is_in_a_row(joined: &Joined<'_>, wait: &TraceWait) -> bool {
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = wait.count as f64;
+    joined.asked(&wait.kind).is_some_and(|asked| count >= ROUND_TRIPS * asked)
+}
