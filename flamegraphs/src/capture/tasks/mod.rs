@@ -4,6 +4,7 @@
 //! microsecond and say which thread, which task, when; at wakes and waker clones, now and then, also where. What this
 //! adds up to is [`crate::tasks`].
 
+mod causes;
 mod error;
 mod functions;
 mod kinds;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::causes::{cause, of_a_thread};
 use crate::capture::address_space::AddressSpace;
 use crate::capture::recording::{Recording, seen_by};
 use crate::capture::symbols::{Place, Symbols};
@@ -222,7 +223,7 @@ fn path(frame: &Frame) -> String {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
+pub(super) enum Whose {
     Tokio,
     Standard,
     Library,
@@ -262,72 +263,6 @@ fn lies_in_tokio(file: &str) -> bool {
 
 /// What waits for something else, or for a time.
 const TIMEOUT: &str = "tokio::time::timeout";
-
-/// By the path of a function of tokio.
-const CAUSES: &[(&str, Cause)] = &[
-    ("tokio::time::", Cause::Timer),
-    ("tokio::runtime::time::", Cause::Timer),
-    ("tokio::net::", Cause::Socket),
-    ("tokio::runtime::io::", Cause::Socket),
-    ("tokio::io::", Cause::Socket),
-    ("tokio::sync::mpsc", Cause::Channel),
-    ("tokio::sync::oneshot", Cause::Channel),
-    ("tokio::sync::broadcast", Cause::Channel),
-    ("tokio::sync::watch", Cause::Channel),
-    ("tokio::sync::notify", Cause::Notify),
-    ("tokio::sync::mutex", Cause::Lock),
-    ("tokio::sync::rwlock", Cause::Lock),
-    ("tokio::sync::semaphore", Cause::Lock),
-    ("tokio::sync::batch_semaphore", Cause::Lock),
-    ("tokio::sync::barrier", Cause::Lock),
-    ("tokio::sync::once_cell", Cause::Lock),
-    ("tokio::runtime::task::join", Cause::Join),
-    // The end of a task wakes whoever joins it.
-    ("tokio::runtime::task::harness::Harness", Cause::Join),
-    ("tokio::runtime::task::harness::complete", Cause::Join),
-    ("tokio::runtime::task::core::Trailer", Cause::Join),
-    ("tokio::task::join_set", Cause::Join),
-    ("tokio::fs::", Cause::BlockingPool),
-    ("tokio::runtime::blocking", Cause::BlockingPool),
-    ("tokio::process", Cause::Process),
-    ("tokio::signal", Cause::Process),
-    ("tokio::runtime::scheduler::defer", Cause::Yield),
-    ("tokio::task::yield_now", Cause::Yield),
-];
-
-/// By the path of a function of Rust's standard library, or of C's, in which a thread sleeps until another wakes it:
-/// std/src/sys/sync, std/src/thread, and what they call.
-const THREAD_CAUSES: &[(&str, Cause)] = &[
-    ("sync::mutex", Cause::Lock),
-    ("sync::rwlock", Cause::Lock),
-    ("sync::reentrant_lock", Cause::Lock),
-    ("pthread_mutex", Cause::Lock),
-    ("pthread_rwlock", Cause::Lock),
-    ("lll_lock", Cause::Lock),
-    ("thread_parking", Cause::Notify),
-    ("sync::condvar", Cause::Notify),
-    ("pthread_cond", Cause::Notify),
-    ("thread::join", Cause::Join),
-    ("pthread_join", Cause::Join),
-    ("pthread_clockjoin", Cause::Join),
-    ("pthread_timedjoin", Cause::Join),
-];
-
-/// What a thread that sleeps in a futex waits for: somebody's lock, or that it is told. Of its own library's locks, which
-/// the kernel sees as well, nothing is said.
-fn of_a_thread(frames: &[Frame], whose: &[Whose]) -> Cause {
-    let language = frames.iter().zip(whose).filter(|(_, whose)| **whose == Whose::Standard).map(|(frame, _)| frame);
-    let told = language.filter_map(|frame| {
-        let named = |(part, _): &&(&str, Cause)| frame.function.contains(part);
-        THREAD_CAUSES.iter().find(named).map(|(_, cause)| *cause)
-    });
-    told.into_iter().next().unwrap_or(Cause::Other)
-}
-
-fn cause(function: &str) -> Cause {
-    let path = function.trim_start_matches('<');
-    CAUSES.iter().find(|(begin, _)| path.starts_with(begin)).map_or(Cause::Other, |(_, cause)| *cause)
-}
 
 #[cfg(test)]
 mod tests {
@@ -381,6 +316,22 @@ mod tests {
         assert_eq!(asleep("std::sys::thread::unix::Thread::join"), Cause::Other, "its C has the name");
         assert_eq!(asleep("__pthread_clockjoin_ex"), Cause::Join);
         assert_eq!(asleep("app::lock_slow"), Cause::Other);
+        // A lock that a library brings is told by the field's words, and a condition variable goes with a mutex.
+        let registry = "/r/registry/src/index-1/acme-1.0.0/src/lib.rs";
+        let brought = |names: &[&str]| {
+            let frame =
+                |name: &str, file: &str| Frame { function: name.to_owned(), file: file.to_owned(), ..Frame::default() };
+            let within = names.iter().map(|name| frame(name, registry));
+            let frames = [frame("__x64_sys_futex", "")].into_iter().chain(within);
+            let frames = frames.chain([frame("app::answer", "/w/src/main.rs")]).collect();
+            classified(vec![frames], [Path::new("/srv/app")].into_iter()).remove(0).cause
+        };
+        assert_eq!(brought(&["acme::park::park", "acme::raw_rwlock::RawRwLock::lock_slow"]), Cause::Lock);
+        assert_eq!(
+            brought(&["acme::park::park", "acme::condvar::Condvar::wait", "acme::mutex::Mutex::relock"]),
+            Cause::Notify
+        );
+        assert_eq!(brought(&["acme::park::park"]), Cause::Other);
     }
 
     #[test]
