@@ -159,6 +159,9 @@ fn rivals(joined: &Joined<'_>, first: &Cause, second: &Cause) -> Option<Undecide
     })
 }
 
+/// How many times as much another cause at the same place must explain to stand before one that lies deeper.
+const FAR_MORE: f64 = 2.0;
+
 /// The most important first; of several at one place the one that lies deepest.
 fn ranked(mut causes: Vec<Cause>) -> Vec<Cause> {
     causes.sort_by(|a, b| b.foremost.cmp(&a.foremost).then(b.depth.cmp(&a.depth)).then(b.share.total_cmp(&a.share)));
@@ -168,8 +171,11 @@ fn ranked(mut causes: Vec<Cause>) -> Vec<Cause> {
             (Some(known), Some(new)) => known.function == new.function && known.file == new.file,
             _ => false,
         };
-        if !kept.iter().any(same) {
-            kept.push(cause);
+        match kept.iter_mut().find(|known| same(known)) {
+            // What lies deeper but explains little of it is beside the point.
+            Some(known) if !known.foremost && cause.share > FAR_MORE * known.share => *known = cause,
+            Some(_) => {}
+            None => kept.push(cause),
         }
     }
     kept.sort_by(|a, b| b.foremost.cmp(&a.foremost).then(b.share.total_cmp(&a.share)).then(b.depth.cmp(&a.depth)));
