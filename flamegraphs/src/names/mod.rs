@@ -15,6 +15,7 @@
 //! - `::{closure#0}`, generics, hashes and crate disambiguators go, `<T as Trait>::method` is `T::method`;
 //! - equal neighbours (an async function and its future; recursion) are one frame.
 
+mod allocation;
 mod callers;
 mod kind;
 mod parse;
@@ -25,10 +26,11 @@ mod task;
 mod task_type;
 mod whose;
 
+pub use allocation::is_allocation;
 pub use callers::Callers;
 #[cfg(feature = "capture")]
 pub(crate) use task_type::{TaskType, type_of};
-pub use whose::{Owners, Whose, innermost, is_allocation, is_copy};
+pub use whose::{Owners, Whose, innermost, is_copy};
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -109,23 +109,6 @@ pub fn innermost(whose: impl Iterator<Item = Option<Whose>> + Clone) -> Option<u
     at(Whose::Program).or_else(|| at(Whose::Dependency))
 }
 
-/// Whether a function is the entry of an allocator or of its work: C's interface (malloc(3)) by its names, whatever prefix an
-/// allocator gives them, C++'s operators, and Rust's (`GlobalAlloc`, `__rust_alloc` and the functions of `alloc::alloc`). Those
-/// names are binary interfaces, not libraries: whatever such a function calls is allocation.
-pub fn is_allocation(function: &str) -> bool {
-    if function.contains("::") {
-        return ["GlobalAlloc>::", "alloc::alloc::", "__rustc::__r", "alloc::raw_vec::finish_grow"]
-            .iter()
-            .any(|part| function.contains(part));
-    }
-    let within =
-        ["malloc", "calloc", "realloc", "memalign", "alloc_aligned", "allocx", "__rust_alloc", "__rust_dealloc"];
-    within.iter().any(|part| function.contains(part))
-        || ["free", "cfree", "__rdl_dealloc", "__rdl_alloc", "__rg_dealloc", "__rg_alloc"].contains(&function)
-        || ["_free", "_free_sized", "_free_size"].iter().any(|end| function.ends_with(end))
-        || ["operator new", "operator delete"].iter().any(|begin| function.starts_with(begin))
-}
-
 /// Whether a function copies memory and does nothing else: C's `memcpy` and `memmove` with whatever a C library adds to their
 /// names, Go's, and Rust's primitives, which become these.
 pub fn is_copy(function: &str) -> bool {
@@ -397,35 +380,5 @@ mod tests {
         assert_eq!(at(&[Language, Dependency, Dependency]), Some(1));
         assert_eq!(at(&[Language]), None);
         assert_eq!(innermost([None, None].into_iter()), None);
-    }
-
-    #[test]
-    fn allocation_is_told_by_its_interfaces() {
-        for name in [
-            "malloc",
-            "_int_malloc",
-            "__libc_calloc",
-            "realloc",
-            "_rjem_malloc",
-            "_rjem_je_sdallocx",
-            "mi_malloc_aligned",
-            "free",
-            "_int_free",
-            "cfree",
-            "posix_memalign",
-            "__rust_alloc",
-            "__rust_dealloc",
-            "operator new(unsigned long)",
-            "mi_free",
-            "<acme::Pool as core::alloc::global::GlobalAlloc>::alloc",
-            "alloc::alloc::exchange_malloc",
-        ] {
-            assert!(is_allocation(name), "{name}");
-        }
-        for name in
-            ["app::malloc_report", "memcpy", "freeze", "app::free", "alloc::vec::Vec::push", "alloca", "carefree"]
-        {
-            assert!(!is_allocation(name), "{name}");
-        }
     }
 }
