@@ -144,10 +144,11 @@ fn in_all(holders: &[TraceHolder]) -> Option<&TraceFrame> {
         alike && holder.total_s >= part * longest.total_s
     };
     let stacks = || holders.iter().filter(is_its).map(|holder| &holder.site.own);
+    let alike = |stack: &Vec<TraceFrame>| stack.len() == own.len() && stack.iter().zip(own).all(|(a, b)| same(a, b));
     let within = own.iter().take(own.len().saturating_sub(1).max(1));
     let in_each = |frame: &&TraceFrame| stacks().all(|stack| stack.iter().any(|one| same(one, frame)));
     match own.as_slice() {
-        [_, middle, _, ..] if stacks().count() == 1 => Some(middle),
+        [_, middle, _, ..] if stacks().all(alike) => Some(middle),
         _ => within.into_iter().find(in_each).or_else(|| own.first()),
     }
 }
@@ -315,6 +316,8 @@ async fn serve(socket: Socket) {
         assert_eq!(of(&waiter, &refresh), Some(("refresh".into(), 2.0)));
         assert_eq!(of(&waiter, &refresh[..1]), Some(("refresh".into(), 2.0)), "the middle of one stack");
         assert_eq!(of(&waiter, &[holder(&[("next", 39), ("thread", 24)], 2.0)]), Some(("next".into(), 2.0)));
+        let again = [refresh[0].clone(), holder(&[("next", 38), ("refresh", 44), ("thread", 24)], 0.5)];
+        assert_eq!(of(&waiter, &again), Some(("refresh".into(), 2.0)), "the same functions twice are one stack");
         // It slept once it had let go, which is short; who sleeps for long while it has it did not go on.
         let asleep =
             |total_s| TraceHolder { doing: TraceEndKind::Blocked, ..holder(&[("work", 9), ("main", 3)], total_s) };

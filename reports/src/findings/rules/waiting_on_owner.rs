@@ -157,7 +157,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let within = is_within_a_call(waiter);
         let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
         let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
-        let awake: Vec<TraceHolder> = holders.iter().filter(|one| !is_idle(one, waiter)).cloned().collect();
+        // Who waits within a poll is no thread of a pool that waits for work.
+        let idles = |one: &TraceHolder| joined.trace.is_none() && is_idle(one, waiter);
+        let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
         let Some(first) = awake.first() else { continue };
         let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };
         let all: f64 = holders.iter().map(|holder| holder.total_s).sum();

@@ -71,3 +71,14 @@ fn a_thread_and_a_connection_begun_by_closures_of_one_function_share_nothing() {
     ];
     assert_eq!(of(vec![row]), [is("waiting-on-owner", "app::publish", 54)]);
 }
+
+#[test]
+fn who_has_a_lock_while_it_asks_another_machine_keeps_those_who_wait_for_it_in_polls() {
+    let mut row = in_poll(TraceEndKind::Blocked, "futex", &[("app::record", 26), ("app::hello", 89)], 44, 3.0);
+    row.site.as_mut().expect("a place").cause = TraceCause::Lock;
+    let mut asks = site(TraceCause::Other, &[("app::send", 52), ("app::push_all", 62), ("app::main", 120)]);
+    asks.call = "recvfrom".into();
+    row.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: asks, total_s: 2.0 }];
+    let trace = Trace { polls: vec![row], ..trace() };
+    assert_eq!(found(&joined(&trace, felt(0.008, 0.002))), [is("waiting-on-owner", "app::push_all", 62)]);
+}
