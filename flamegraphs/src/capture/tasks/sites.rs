@@ -187,8 +187,8 @@ fn classify(owners: &Owners, mut frames: Vec<Frame>) -> Site {
 
 /// What a stack, leaf first, is in of the kernel: a system call by its name, or a page fault; empty where it is in neither.
 pub fn system_call<'a>(functions: impl Iterator<Item = &'a str> + Clone) -> String {
-    // Names of entry functions: arch/x86/include/asm/syscall_wrapper.h and its kin.
-    let entries = ["__x64_sys_", "__ia32_sys_", "__arm64_sys_", "__se_sys_"];
+    // Names of entry functions: arch/x86/include/asm/syscall_wrapper.h and its kin; the last where the others were inlined.
+    let entries = ["__x64_sys_", "__ia32_sys_", "__arm64_sys_", "__se_sys_", "__do_sys_"];
     let call = functions.clone().find_map(|name| entries.iter().find_map(|entry| name.strip_prefix(entry)));
     match call {
         Some(call) => call.to_owned(),

@@ -11,6 +11,8 @@ use super::timed_out;
 pub(super) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
 const LEAST: f64 = 0.4;
+/// The same of a single sleep, which may as well be what the operation is for.
+const MOSTLY: f64 = 0.6;
 /// Timer waits of an operation from which it looks again and again.
 const LOOKS: f64 = 1.7;
 /// How near to a whole number they may be before it is a number that the program chose: one upstream after the other.
@@ -66,7 +68,14 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     // An upstream within the program that operations ask twice sleeps once for each question.
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let again = joined.asked(&wait.kind).is_some_and(|asked| wait.count as f64 >= LOOKS * asked);
-    (count >= LOOKS && share >= LEAST && often && again && !set).then(|| Cause {
+    // Beside something else a task goes on with that, and its timer did not fire.
+    let fired = woken_by_timers(joined, &wait.kind).is_none_or(|fired| fired >= LOOKS * operations);
+    let looks = count >= LOOKS && share >= LEAST && often && again && fired && !set;
+    // The first look that comes after the sleep may find it: a sleep in a loop is for a look all the same.
+    let in_loop = || joined.loops?.around(&site.own.first()?.file, site.own.first()?.line);
+    let constant = wait.count >= FEWEST && wait.longest_s <= CONSTANT * each;
+    let once = EVERY.contains(&count) && share >= MOSTLY && constant && site.own.len() > 1 && in_loop() == Some(true);
+    (looks || once).then(|| Cause {
         rule: SLUG,
         title: format!("{} sleeps {} again and again until what it waits for is there", culprit.function, time(each)),
         share,
@@ -81,6 +90,14 @@ fn polling(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
         culprit: Some(culprit),
         foremost: false,
     })
+}
+
+/// How often a timer woke tasks of a type; `None` where wakes were not counted.
+fn woken_by_timers(joined: &Joined<'_>, kind: &str) -> Option<f64> {
+    let trace = joined.trace.filter(|trace| !trace.wakers.is_empty())?;
+    let of_timers = trace.wakers.iter().filter(|waker| waker.kind == kind && waker.cause == Some(TraceCause::Timer));
+    #[allow(clippy::cast_precision_loss, reason = "wakes of one recording")]
+    Some(of_timers.map(|waker| waker.count).sum::<u64>() as f64)
 }
 
 /// Whether waits are a number that the program chose: a loop that waits a set number of times, while nobody else does anything

@@ -47,7 +47,7 @@ fn tasks(joined: &Joined<'_>) -> Option<Cause> {
         refuted_by: "with a few tasks that each do many pieces, CPU per operation would stay".into(),
         next: joined.again("cpu,trace"),
         proof: "trace",
-        depth: 5,
+        depth: 6,
         foremost: false,
         culprit: Some(culprit),
     })
@@ -83,7 +83,7 @@ fn threads(joined: &Joined<'_>) -> Option<Cause> {
             .into(),
         next: joined.again("cpu,wait"),
         proof: "wait",
-        depth: 5,
+        depth: 6,
         foremost: false,
         culprit,
     })

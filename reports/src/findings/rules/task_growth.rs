@@ -73,12 +73,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.push(Cause {
             rule: SLUG,
             title: format!("tasks of {} are spawned by {} and do not end", kind.name, culprit.function),
-            share: (left / spawned).min(1.0),
+            // Whatever they keep grows with them.
+            share: 1.0,
             evidence,
             refuted_by: "their number would come to rest after a while".into(),
             next: format!("workbench show {} --tasks", joined.run),
             proof: "trace",
-            depth: 6,
+            depth: 7,
             culprit: Some(culprit),
             foremost: true,
         });

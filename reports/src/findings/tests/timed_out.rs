@@ -1,7 +1,8 @@
 //! Threads that wait for an event until their timeout, and locks in the open loop alone.
 
 use super::*;
-use crate::run::ThreadsRecord;
+use crate::findings::Loops;
+use crate::run::{ThreadsRecord, TraceWaker};
 
 /// Waits of connections for what is done for them, of 60 ms each, one for each operation.
 fn waits(longest_s: f64) -> TracePolls {
@@ -81,4 +82,38 @@ fn who_has_a_lock_while_it_asks_another_machine_keeps_those_who_wait_for_it_in_p
     row.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: asks, total_s: 2.0 }];
     let trace = Trace { polls: vec![row], ..trace() };
     assert_eq!(found(&joined(&trace, felt(0.008, 0.002))), [is("waiting-on-owner", "app::push_all", 62)]);
+}
+
+const LOOKS: &str = "\
+async fn pick_up() {
+    loop {
+        sleep(LOOK).await;
+        if done() { return; }
+    }
+}
+async fn call() {
+    sleep(UPSTREAM).await;
+}
+";
+
+/// Operations that sleep once, for 50 ms, on a line; `fired` timers woke their tasks.
+fn sleeps(line: u32, count: u64, fired: u64) -> Vec<(String, String, u32)> {
+    let mut trace = trace();
+    let place = site(TraceCause::Timer, &[("app::pick_up", line), ("app::show", 20)]);
+    let mut loops = Loops::default();
+    loops.read(&place.own[0].file, LOOKS);
+    trace.waits.push(TraceWait { longest_s: 0.052, ..wait(SERVER, place, count, 50.0, 0.05) });
+    let waker = TraceWaker { kind: SERVER.into(), by: "worker".into(), cause: Some(TraceCause::Timer), count: fired };
+    trace.wakers.push(waker);
+    found(&Joined { loops: Some(&loops), ..joined(&trace, felt(0.055, 0.000_3)) })
+}
+
+#[test]
+fn a_single_sleep_in_a_loop_is_for_a_look_and_a_call_is_not() {
+    let pinned = [is("latency-pinned", "app::pick_up", 3)];
+    assert_eq!(sleeps(3, 1000, 1000), pinned);
+    assert_eq!(sleeps(8, 1000, 1000), []);
+    assert_eq!(sleeps(3, 2400, 2400), pinned, "again and again");
+    // The task waits for its timer and something else with one waker: what ended the other waits was no timer.
+    assert_eq!(sleeps(8, 2400, 1000), []);
 }
