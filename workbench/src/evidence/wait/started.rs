@@ -96,9 +96,9 @@ mod tests {
         assert_eq!(
             found,
             [StartedBy {
-                by: frame("main.watch", "shop/main.go", 54),
+                by: frame("main.watch", "/w/shop/main.go", 54),
                 state: "chan receive".into(),
-                stands_at: Some(frame("main.watch.func1", "shop/main.go", 55)),
+                stands_at: Some(frame("main.watch.func1", "/w/shop/main.go", 55)),
                 alive: vec![(0.0, 12), (0.5, 24), (1.0, 36)],
             }]
         );
