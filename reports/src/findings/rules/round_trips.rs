@@ -11,7 +11,7 @@ use super::repeated_work::{LEAST, SLUG};
 /// Waits of an operation in one place from which they are round trips that could be one: a few are how protocols work.
 pub(super) const ROUND_TRIPS: f64 = 5.0;
 /// What an operation takes from which its round trips count, seconds: however many, below it nobody waits for them.
-const TRIPS_S: f64 = 0.001;
+const TRIPS_S: f64 = 0.000_5;
 
 /// Each operation waits for the network, or for a time in a function that is called for it, again and again in one place, a set
 /// number of times: questions that are asked one after the other.
