@@ -157,7 +157,8 @@ fn read(source: &str) -> Lines {
                 }
             }),
             "," | "=>" => levels.last_mut().into_iter().for_each(|level| {
-                if level.words.iter().all(|word| word != "for") {
+                // Of `fn f<A, B>() -> Result<A, B> {` the comma is no end.
+                if level.words.iter().all(|word| !matches!(word.as_str(), "for" | "fn" | "func")) {
                     level.words.clear();
                 }
             }),
@@ -361,6 +362,13 @@ func (s *Shop) serve(w http.ResponseWriter, r *http.Request) {
     fn what_stands_in_no_function_was_derived() {
         let mut loops = Loops::default();
         loops.read("a.rs", "#[derive(Clone)]\nstruct Item {\n    name: String,\n}\nfn one(n: u64) -> u64 { n }\nfn two() {\n    all.clone()\n}\n");
+        loops.read("c.rs", "impl<T> Lock<T> {\n    fn lock<'a, U>(&'a self) -> Result<Guard<'_, T>, U> {\n        while self.taken() {\n            wait();\n        }\n    }\n}\n");
+        let derived = |line| loops.is_derived("c.rs", line);
+        assert_eq!(
+            [1, 2, 3, 4, 5, 7].map(derived),
+            [true, false, false, false, false, false],
+            "a comma ends no signature"
+        );
         let derived: Vec<u32> = (1..=8).filter(|line| loops.is_derived("a.rs", *line)).collect();
         assert_eq!(derived, [1, 2, 3, 4]);
         loops.read("b.c", "int f(void) {\n    return 1;\n}\n");
