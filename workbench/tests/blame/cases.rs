@@ -2,8 +2,12 @@
 
 /// A program and its load.
 pub(crate) struct Case {
-    /// As `faulty` knows it; its source is `programs/src/` and this with `_` for `-`.
+    /// As the binary of its package knows it; its source is this with `_` for `-`.
     pub(crate) name: &'static str,
+    /// Where it is built from.
+    pub(crate) package: Package,
+    /// The file of `depotkit` in which its fault lies too, or alone.
+    pub(crate) library: Option<&'static str>,
     /// Slugs that name the mechanism. Several where the same fault is two of them.
     pub(crate) slugs: &'static [&'static str],
     /// Operations per second.
@@ -20,6 +24,17 @@ pub(crate) struct Case {
     pub(crate) written: Written,
 }
 
+/// Where programs are built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Package {
+    /// `programs`: they share an HTTP server.
+    Programs,
+    /// `strangers`: each as its author wrote it.
+    Strangers,
+    /// `go_strangers`: the same in Go.
+    GoStrangers,
+}
+
 /// What the rules knew of a program when it was scored first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -33,11 +48,17 @@ pub(crate) enum Written {
     Blind,
     /// Written by that hand before its first ones were scored, and scored first after the rules were mended for them.
     BlindAgain,
+    /// Written by two more hands, who had not read the rules, in the night to 2026-11-27; scored first after those above.
+    Third,
+    /// Written in the same night by one who had read them.
+    ThirdInformed,
 }
 
 const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
     let written = Written::Along;
-    Case { name, slugs, rate, concurrency, has_quota: false, has_line: true, beside: &[], written }
+    let package = Package::Programs;
+    let (has_quota, has_line) = (false, true);
+    Case { name, package, library: None, slugs, rate, concurrency, has_quota, has_line, beside: &[], written }
 }
 
 const fn held_out(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
@@ -54,6 +75,23 @@ const fn blind(name: &'static str, slugs: &'static [&'static str], rate: u32, co
 
 const fn second(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
     Case { written: Written::BlindAgain, ..case(name, slugs, rate, concurrency) }
+}
+
+const fn third(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    let package = Package::Strangers;
+    Case { package, written: Written::Third, ..case(name, slugs, rate, concurrency) }
+}
+
+const fn informed(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { written: Written::ThirdInformed, ..third(name, slugs, rate, concurrency) }
+}
+
+const fn in_library(file: &'static str, case: Case) -> Case {
+    Case { library: Some(file), ..case }
+}
+
+const fn in_go(case: Case) -> Case {
+    Case { package: Package::GoStrangers, ..case }
 }
 
 const fn beside(beside: &'static [&'static str], case: Case) -> Case {
@@ -147,6 +185,39 @@ pub(crate) const CASES: &[Case] = &[
     second("janitor", &["rare-stall", "long-poll-cpu"], 120, 16),
     second("orders-log", &["repeated-work", "long-poll-cpu"], 80, 16),
     second("tariffs", &["poll-blocked", "waiting-on-owner"], 120, 16),
+    // The strangers of one hand: asynchronous, with a library.
+    third("beacon", &["poll-blocked", "waiting-on-owner"], 150, 16),
+    in_library("memo.rs", third("courier", &["unbounded-growth"], 300, 16)),
+    in_library("edition.rs", third("harbor", &["rare-stall", "long-poll-cpu"], 150, 16)),
+    third("lantern", &["task-growth", "unbounded-growth"], 300, 16),
+    third("ledgerly", &["waiting-on-owner", "throughput-pinned"], 60, 16),
+    third("mosaic", &["ready-not-polled", "throughput-pinned"], 60, 16),
+    third("orchard", &["latency-pinned"], 80, 16),
+    in_library("waybill.rs", third("parcel", &["long-poll-cpu"], 30, 16)),
+    in_library("policy.rs", third("quarry", &["repeated-work", "long-poll-cpu"], 25, 16)),
+    third("tidepool", &["waiting-on-owner"], 150, 16),
+    // Of another: threads, runtimes of their own, Go.
+    third("almanac", &["repeated-work"], 70, 16),
+    third("courier-quotes", &["latency-pinned"], 150, 16),
+    third("gazette", &["waiting-on-owner", "rare-stall"], 150, 16),
+    third("harbor-cache", &["long-poll-cpu", "repeated-work"], 340, 16),
+    third("mosaic-journal", &["unbounded-growth"], 500, 16),
+    third("thumbs", &["waiting-on-owner", "throughput-pinned"], 150, 16),
+    third("tideway", &["task-growth", "unbounded-growth"], 300, 16),
+    in_go(third("lantern-relay", &["throughput-pinned", "waiting-on-owner"], 150, 16)),
+    in_go(third("meadow-sheet", &["repeated-work", "allocator-churn"], 60, 16)),
+    in_go(third("orchard-board", &["waiting-on-owner", "throughput-pinned"], 150, 16)),
+    // Of one who knew the rules.
+    informed("atlas", &["repeated-work"], 40, 16),
+    informed("ember", &["repeated-work"], 60, 16),
+    informed("fjord", &["poll-blocked", "waiting-on-owner"], 150, 16),
+    informed("lantern-legacy", &["poll-blocked"], 60, 16),
+    informed("meadow", &["long-poll-cpu"], 120, 16),
+    informed("moor", &["allocator-churn", "repeated-work", "long-poll-cpu"], 80, 16),
+    informed("pebble", &["repeated-work"], 60, 16),
+    informed("roster", &["poll-blocked", "waiting-on-owner", "never-answered"], 60, 16),
+    informed("tarn", &["waiting-on-owner", "throughput-pinned"], 90, 16),
+    informed("willow", &["repeated-work"], 60, 16),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

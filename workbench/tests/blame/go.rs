@@ -7,30 +7,43 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::client::Clients;
+use crate::marker;
 use crate::subject::{is_unable, skipped, target, workbench};
 
 /// The service; `None` without Go, which is said aloud.
 fn shop() -> Option<&'static PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let program = target().join("go").join("shop");
-        let built = Command::new("go")
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/blame/go"))
-            .env("GOFLAGS", "-mod=mod")
-            .status();
-        match built {
-            Ok(built) if built.success() => Some(program),
-            Ok(_) => panic!("the service does not build"),
-            Err(_) => None,
-        }
-    });
+    said(BUILT.get_or_init(|| built("go", "shop")))
+}
+
+/// The strangers in Go; `None` without Go, which is said aloud.
+pub(crate) fn strangers() -> Option<&'static PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    said(BUILT.get_or_init(|| built("go_strangers", "strangers")))
+}
+
+fn said(built: &'static Option<PathBuf>) -> Option<&'static PathBuf> {
     if built.is_none() {
-        skipped("no Go here to build the service with");
+        skipped("no Go here to build the services with");
     }
     built.as_ref()
+}
+
+/// Builds the module of a folder beside the tests.
+fn built(folder: &str, name: &str) -> Option<PathBuf> {
+    let program = target().join("go").join(name);
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(marker::folder(folder))
+        .env("GOFLAGS", "-mod=mod")
+        .status();
+    match built {
+        Ok(built) if built.success() => Some(program),
+        Ok(_) => panic!("`{name}` does not build"),
+        Err(_) => None,
+    }
 }
 
 /// The first finding of `attach` to a variant that runs already.

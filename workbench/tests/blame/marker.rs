@@ -3,9 +3,22 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-/// Where the programs stand.
-pub(crate) fn sources() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/blame/programs/src")
+use crate::cases::{Case, Package};
+
+/// Where what belongs to these tests stands.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/blame").join(name)
+}
+
+/// The sources in which a program may be guilty: its own, and that of the library.
+pub(crate) fn sources(case: &Case) -> Vec<PathBuf> {
+    let name = case.name.replace('-', "_");
+    let own = match case.package {
+        Package::Programs => folder("programs/src").join(name + ".rs"),
+        Package::Strangers => folder("strangers/src").join(name + ".rs"),
+        Package::GoStrangers => folder("go_strangers").join(name + ".go"),
+    };
+    std::iter::once(own).chain(case.library.map(|file| folder("depotkit/src").join(file))).collect()
 }
 
 /// Lines, from 1, of every function of `source` that holds a marked line.
@@ -29,7 +42,8 @@ pub(crate) fn guilty(source: &str) -> Vec<RangeInclusive<usize>> {
 
 fn opens_function(line: &str) -> bool {
     let line = line.trim_start();
-    ["fn ", "async fn ", "pub(crate) fn ", "pub(crate) async fn "].iter().any(|head| line.starts_with(head))
+    let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
+    ["fn ", "async fn ", "func "].iter().any(|head| line.starts_with(head))
 }
 
 #[test]
@@ -39,10 +53,18 @@ fn the_function_around_a_marked_line_is_guilty() {
 }
 
 #[test]
+fn functions_of_a_library_and_of_go_are_guilty_too() {
+    assert_eq!(guilty("impl X {\n    pub fn a() {\n        // guilty\n        b();\n    }\n}\n"), [2..=5]);
+    assert_eq!(guilty("func (p *sheet) row() {\n\tp.add() // guilty\n}\n"), [1..=3]);
+}
+
+#[test]
 fn every_program_with_a_line_to_blame_has_a_marked_one() {
     for case in crate::cases::CASES.iter().filter(|case| case.has_line) {
-        let path = sources().join(format!("{}.rs", case.name.replace('-', "_")));
-        let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(!guilty(&source).is_empty(), "{} has no marked line", path.display());
+        let marked = sources(case).iter().any(|path| {
+            let source = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            !guilty(&source).is_empty()
+        });
+        assert!(marked, "`{}` has no marked line", case.name);
     }
 }

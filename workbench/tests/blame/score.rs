@@ -35,6 +35,8 @@ pub(crate) fn table() -> String {
         (Written::HeldOutAgain, "held out again"),
         (Written::Blind, "written blind"),
         (Written::BlindAgain, "written blind, scored after"),
+        (Written::Third, "of two more hands, written blind"),
+        (Written::ThirdInformed, "written by one who knew the rules"),
     ];
     for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);

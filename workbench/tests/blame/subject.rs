@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::cases::Case;
+use crate::cases::{Case, Package};
+use crate::go;
 use crate::quota::Quota;
 
 /// Which of the twins.
@@ -40,24 +41,39 @@ pub(crate) fn scores() -> PathBuf {
 /// The programs, built as a service is: optimised, with line tables alone, and without any flag of this workspace.
 pub(crate) fn programs() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built(&["--release"], "release", "faulty"))
+    BUILT.get_or_init(|| built(&["--release"], "release", "blame-programs", "faulty"))
 }
 
-/// The same as nobody should run them.
+/// The strangers, built as the programs are.
+fn strangers() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built(&["--release"], "release", "blame-strangers", "strangers"))
+}
+
+fn go_strangers() -> &'static PathBuf {
+    go::strangers().expect("who asks for a program in Go has Go")
+}
+
+/// Whether what a program is built with is not here, which is said aloud.
+pub(crate) fn is_unbuildable(case: &Case) -> bool {
+    case.package == Package::GoStrangers && !is_replay() && go::strangers().is_none()
+}
+
+/// The programs as nobody should run them.
 fn unoptimised() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built(&[], "debug", "faulty"))
+    BUILT.get_or_init(|| built(&[], "debug", "blame-programs", "faulty"))
 }
 
 /// Those of `fast` alone.
 fn few() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built(&["--release", "--no-default-features"], "release", "few"))
+    BUILT.get_or_init(|| built(&["--release", "--no-default-features"], "release", "blame-programs", "few"))
 }
 
-fn built(profile: &[&str], folder: &str, binary: &str) -> PathBuf {
+fn built(profile: &[&str], folder: &str, package: &str, binary: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "blame-programs", "--bin", binary, "--target-dir"])
+        .args(["build", "--quiet", "-p", package, "--bin", binary, "--target-dir"])
         .arg(target())
         .args(profile)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -117,7 +133,13 @@ pub(crate) fn is_replay() -> bool {
 /// whoever changes a rule.
 pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
     let is_debug = !case.has_line && twin == Twin::Broken;
-    explained_with(case, twin, if is_debug { unoptimised } else { programs }, &[])
+    let program = match case.package {
+        Package::Programs if is_debug => unoptimised,
+        Package::Programs => programs,
+        Package::Strangers => strangers,
+        Package::GoStrangers => go_strangers,
+    };
+    explained_with(case, twin, program, &[])
 }
 
 /// The same of one of the few, without the closed loops at its end, for a fault that shows at a steady rate: half the time.
@@ -131,10 +153,12 @@ fn explained_with(case: &Case, twin: Twin, program: fn() -> &'static PathBuf, mo
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let quota = case.has_quota.then(Quota::half_a_cpu).flatten();
+    // Traces are tokio's.
+    let evidence = if case.package == Package::GoStrangers { "cpu,wait" } else { "cpu,wait,trace" };
     let mut command = Command::new(workbench());
     command
         .args(["run", "--target", "http://127.0.0.1:${port}/", "--json", "--trials", "1"])
-        .args(["--duration", "5s", "--evidence", "cpu,wait,trace"])
+        .args(["--duration", "5s", "--evidence", evidence])
         .args(more)
         .args(["--rate", &case.rate.to_string(), "--concurrency", &case.concurrency.to_string()])
         .args(case.beside.iter().flat_map(|load| ["--background", load]))

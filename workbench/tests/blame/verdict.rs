@@ -1,6 +1,7 @@
 //! What a run said, against what was planted.
 
 use std::fmt;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -81,11 +82,18 @@ fn rule(finding: &Value) -> &str {
 
 /// Whether a place is within a guilty function.
 fn is_guilty(case: &Case, culprit: &Value) -> bool {
-    let file = format!("{}.rs", case.name.replace('-', "_"));
-    let source = std::fs::read_to_string(marker::sources().join(&file)).expect("the source of a program");
     let line = usize::try_from(culprit["line"].as_u64().unwrap_or_default()).expect("lines fit");
-    let same = culprit["file"].as_str().is_some_and(|path| path.ends_with(&format!("src/{file}")));
-    same && marker::guilty(&source).iter().any(|function| function.contains(&line))
+    let Some(named) = culprit["file"].as_str() else { return false };
+    marker::sources(case).iter().any(|path| {
+        let source = std::fs::read_to_string(path).expect("the source of a program");
+        is_same(path, named) && marker::guilty(&source).iter().any(|function| function.contains(&line))
+    })
+}
+
+/// Whether the last two parts of a path agree with a source: what stands before them depends on where it was built.
+fn is_same(source: &Path, named: &str) -> bool {
+    let (mut ours, mut theirs) = (source.components().rev(), Path::new(named).components().rev());
+    (0..2).all(|_| ours.next().is_some_and(|part| theirs.next() == Some(part)))
 }
 
 /// What is made of a broken program.
@@ -153,7 +161,11 @@ mod tests {
     }
 
     fn guilty_line() -> usize {
-        let source = std::fs::read_to_string(marker::sources().join("backoff.rs")).expect("a source");
+        line_in(&marker::sources(named("backoff"))[0])
+    }
+
+    fn line_in(source: &Path) -> usize {
+        let source = std::fs::read_to_string(source).expect("a source");
         *marker::guilty(&source)[0].start()
     }
 
@@ -167,6 +179,24 @@ mod tests {
         assert_eq!(of("poll-blocked", "programs/src/backoff.rs", 1), Broken::WrongPlace);
         assert_eq!(of("poll-blocked", "tokio/src/backoff.rs.rs", line), Broken::WrongPlace);
         assert_eq!(of("never-answered", "programs/src/http.rs", line), Broken::Wrong);
+    }
+
+    #[test]
+    fn a_function_of_the_library_is_guilty_of_its_own_program_alone() {
+        let harbor = named("harbor");
+        let line = line_in(&marker::sources(harbor)[1]);
+        let said = said("rare-stall", "workbench/tests/blame/depotkit/src/edition.rs", line);
+        assert_eq!(of_broken(harbor, &said), Broken::Right);
+        assert_eq!(of_broken(named("gazette"), &said), Broken::WrongPlace);
+    }
+
+    #[test]
+    fn a_program_in_go_is_held_against_its_own_source() {
+        let case = named("meadow-sheet");
+        let line = line_in(&marker::sources(case)[0]);
+        let of = |file| of_broken(case, &said("repeated-work", file, line));
+        assert_eq!(of("/somewhere/go_strangers/meadow_sheet.go"), Broken::Right);
+        assert_eq!(of("/somewhere/strings/meadow_sheet.go"), Broken::WrongPlace);
     }
 
     #[test]
