@@ -19,13 +19,6 @@ pub(super) struct Item {
     lines: (usize, usize),
 }
 
-impl Item {
-    /// The last word of its path.
-    pub(super) fn name(&self) -> &str {
-        self.path.rsplit("::").next().unwrap_or_default()
-    }
-}
-
 impl Outline {
     /// Of a source; `None` where it does not parse.
     pub(super) fn read(source: &str) -> Option<Self> {
@@ -55,6 +48,12 @@ impl Walk {
         self.items.push(Item { path, is_function, lines: (from.start().line, to.end().line) });
     }
 
+    fn function(&mut self, signature: &syn::Signature, body: &syn::Block, visit: impl FnOnce(&mut Self)) {
+        let name = signature.ident.to_string();
+        self.keep(&name, true, signature.fn_token.span, body.brace_token.span.close());
+        self.inside(Some(name), visit);
+    }
+
     /// Functions within a function bear its name: `outer::inner`.
     fn inside(&mut self, name: Option<String>, visit: impl FnOnce(&mut Self)) {
         let depth = self.within.len();
@@ -78,22 +77,16 @@ impl<'ast> Visit<'ast> for Walk {
     }
 
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        let name = function.sig.ident.to_string();
-        self.keep(&name, true, function.sig.fn_token.span, function.block.brace_token.span.close());
-        self.inside(Some(name), |walk| visit::visit_item_fn(walk, function));
+        self.function(&function.sig, &function.block, |walk| visit::visit_item_fn(walk, function));
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-        let name = function.sig.ident.to_string();
-        self.keep(&name, true, function.sig.fn_token.span, function.block.brace_token.span.close());
-        self.inside(Some(name), |walk| visit::visit_impl_item_fn(walk, function));
+        self.function(&function.sig, &function.block, |walk| visit::visit_impl_item_fn(walk, function));
     }
 
     fn visit_trait_item_fn(&mut self, function: &'ast syn::TraitItemFn) {
         if let Some(body) = &function.default {
-            let name = function.sig.ident.to_string();
-            self.keep(&name, true, function.sig.fn_token.span, body.brace_token.span.close());
-            self.inside(Some(name), |walk| visit::visit_trait_item_fn(walk, function));
+            self.function(&function.sig, body, |walk| visit::visit_trait_item_fn(walk, function));
         }
     }
 

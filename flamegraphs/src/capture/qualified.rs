@@ -52,26 +52,23 @@ impl Sources {
         let within = item_of(bare, item)?;
         let key = (home.to_owned(), program.krate.clone());
         let krate = self.crates.entry(key).or_insert_with(|| crate_of(home, inside, &program.krate)).clone();
-        let mut path = vec![krate];
-        path.extend(module_of(inside));
-        path.extend((!within.is_empty()).then(|| within.to_owned()));
-        let last =
-            if item.is_some_and(|item| item.is_function && item.name() == bare) { &name[bare.len()..] } else { "" };
-        let path = path.join("::");
-        Some(if last.is_empty() && !within.ends_with(bare) {
-            format!("{path}::{name}")
-        } else {
-            format!("{path}{last}")
-        })
+        let module = module_of(inside);
+        let around = [Some(krate.as_str()), module.as_deref(), Some(within).filter(|within| !within.is_empty())];
+        let path: Vec<&str> = around.into_iter().flatten().chain([name]).collect();
+        Some(path.join("::"))
     }
 }
 
-/// What of an item's path a function of that name belongs to; `None` where a nameless one cannot be told from others.
+/// What of the items around it a function of that name is named within; `None` where a nameless one cannot be told from others.
 fn item_of<'i>(bare: &str, item: Option<&'i Item>) -> Option<&'i str> {
     match item {
-        // A closure or an async block of it; itself; or what a type derives.
-        Some(item) if bare.starts_with('{') || !item.is_function || item.name() == bare => Some(&item.path),
+        // A closure or an async block of it, or what a type derives.
+        Some(item) if bare.starts_with('{') || !item.is_function => Some(&item.path),
         None if bare.starts_with('{') => None,
+        // The item itself.
+        Some(Item { path, .. }) if path.rsplit("::").next() == Some(bare) => {
+            Some(path.rsplit_once("::").map_or("", |(within, _)| within))
+        }
         // What a macro made stands where that was called.
         _ => Some(""),
     }
