@@ -13,7 +13,7 @@ use crate::subject::{Twin, is_unable, programs, workbench};
 use crate::verdict;
 
 /// A process that is ended with the test, however that ends.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     /// Starts a twin and waits until it listens.
@@ -45,18 +45,24 @@ impl Drop for Running {
 fn said(case: &Case, twin: Twin) -> Value {
     let (program, port) = Running::start(case, twin);
     let clients = Clients::start(port, case.rate, case.concurrency);
+    attached(&program.0, clients, &["--tasks"], &format!("{} {}", case.name, twin.name()))
+}
+
+/// What `attach` says of a process whose clients ask meanwhile.
+pub(crate) fn attached(program: &Child, clients: Clients, more: &[&str], name: &str) -> Value {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new(workbench())
-        .args(["attach", &program.0.id().to_string(), "--for", "8s", "--tasks", "--json"])
+        .args(["attach", &program.id().to_string(), "--for", "8s", "--json"])
+        .args(more)
         .current_dir(folder.path())
         .env("WORKBENCH_DIR", folder.path())
         .stdin(Stdio::null())
         .output()
         .expect("workbench runs");
     clients.stop();
-    assert!(output.status.success(), "{}: {}", case.name, String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     let document: Value = serde_json::from_slice(&output.stdout).expect("one document of JSON");
-    eprintln!("attached to {} {}: {}", case.name, twin.name(), verdict::shown(&document));
+    eprintln!("attached to {name}: {}", verdict::shown(&document));
     document
 }
 

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::attach::{Running, attached};
 use crate::client::Clients;
 use crate::marker;
 use crate::subject::{is_unable, skipped, target, workbench};
@@ -50,22 +51,9 @@ fn built(folder: &str, name: &str) -> Option<PathBuf> {
 fn first_attached(variant: &str) -> Option<Value> {
     let port =
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-    let mut running = Command::new(shop()?).args([variant, &port.to_string()]).spawn().expect("the service starts");
-    let clients = Clients::start(port, 100, 16);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = Command::new(workbench())
-        .args(["attach", &running.id().to_string(), "--for", "8s", "--json"])
-        .current_dir(folder.path())
-        .env("WORKBENCH_DIR", folder.path())
-        .stdin(Stdio::null())
-        .output()
-        .expect("workbench runs");
-    clients.stop();
-    let _ = running.kill();
-    let _ = running.wait();
-    assert!(output.status.success(), "{variant}: {}", String::from_utf8_lossy(&output.stderr));
-    let document: Value = serde_json::from_slice(&output.stdout).expect("one document of JSON");
-    eprintln!("attached to {variant}: {}", crate::verdict::shown(&document));
+    let running = Command::new(shop()?).args([variant, &port.to_string()]).spawn().expect("the service starts");
+    let running = Running(running);
+    let document = attached(&running.0, Clients::start(port, 100, 16), &[], variant);
     Some(document["findings"][0].clone())
 }
 
