@@ -24,6 +24,7 @@ mod waits;
 
 pub use error::CaptureError;
 pub use limits::{Coarser, Excess, Limits, TOO_MANY_STACKS};
+pub use qualified::source;
 pub use recorder::{Options, Recorder};
 pub use recording::{OnCpu, Recording, Taken, Thread, WITHOUT_KERNEL, Waiting};
 pub use symbolize::symbolized;

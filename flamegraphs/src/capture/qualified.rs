@@ -47,7 +47,8 @@ impl Sources {
             return None;
         }
         let (home, inside) = split_home(file)?;
-        let outline = self.outlines.entry(file.to_owned()).or_insert_with(|| outline(file, program.built));
+        let read = || source(Path::new(file), program.built).and_then(|source| Outline::read(&source));
+        let outline = self.outlines.entry(file.to_owned()).or_insert_with(read);
         let item = outline.as_ref().and_then(|outline| outline.at(line));
         let within = item_of(bare, item)?;
         let key = (home.to_owned(), program.krate.clone());
@@ -124,13 +125,11 @@ fn module_of(inside: &str) -> Option<String> {
     (!is_root).then(|| path.replace('/', "::"))
 }
 
-fn outline(file: &str, built: Option<SystemTime>) -> Option<Outline> {
-    let about = Path::new(file).metadata().ok().filter(|about| about.is_file() && about.len() <= MOST_BYTES)?;
+/// The text of a source, unless it is younger than the program (`built`): it may say something else than what ran.
+pub fn source(path: &Path, built: Option<SystemTime>) -> Option<String> {
+    let about = path.metadata().ok().filter(|about| about.is_file() && about.len() <= MOST_BYTES)?;
     let is_younger = matches!((about.modified(), built), (Ok(written), Some(built)) if written > built);
-    if is_younger {
-        return None;
-    }
-    Outline::read(&std::fs::read_to_string(file).ok()?)
+    if is_younger { None } else { std::fs::read_to_string(path).ok() }
 }
 
 #[cfg(test)]

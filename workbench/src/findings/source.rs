@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
+use flamegraphs::capture::source;
 use flamegraphs::profile::Profile;
 use reports::findings::{CpuTable, Loops};
 use reports::run::{Trace, TraceFrame};
 
 use crate::evidence::trace::within_project;
 
-/// A source beyond this is no one's hand's work, bytes.
-const MOST_BYTES: u64 = 4 << 20;
 /// Files that are read.
 const MOST_FILES: usize = 200;
 
@@ -27,7 +26,7 @@ pub(super) fn loops(
     let paths = paths(profiles);
     for file in named(trace, cpu).into_iter().take(MOST_FILES) {
         let path = paths.get(file.as_str()).map_or(file.as_str(), String::as_str);
-        if let Some(source) = read(Path::new(path), built) {
+        if let Some(source) = source(Path::new(path), built) {
             loops.read(&file, &source);
         }
     }
@@ -50,12 +49,6 @@ fn paths(profiles: &[&Profile]) -> BTreeMap<String, String> {
         }
     }
     paths.into_iter().filter_map(|(name, path)| Some((name, path?))).collect()
-}
-
-fn read(path: &Path, built: Option<SystemTime>) -> Option<String> {
-    let about = path.metadata().ok().filter(|about| about.is_file() && about.len() <= MOST_BYTES)?;
-    let is_younger = matches!((about.modified(), built), (Ok(written), Some(built)) if written > built);
-    if is_younger { None } else { std::fs::read_to_string(path).ok() }
 }
 
 #[cfg(test)]
