@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::SystemTime;
 
+use object::{Object as _, ObjectSymbol as _};
+
 use super::outline::{Item, Outline};
 
 /// A source beyond this was written by a machine, bytes.
@@ -30,12 +32,29 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Of an executable.
+    /// Of an executable: the crate whose `main` it has, or one of its own name.
     pub(super) fn of(path: &Path) -> Self {
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let krate = name.trim_end_matches(" (deleted)").replace(['-', '.'], "_");
+        let named = name.trim_end_matches(" (deleted)").replace(['-', '.'], "_");
+        let mut mains = mains(path).unwrap_or_default();
+        let krate = if mains.len() == 1 { mains.remove(0) } else { named };
         Self { krate, built: path.metadata().and_then(|about| about.modified()).ok() }
     }
+}
+
+/// Crates that have a `main` at their root, by the symbols of an executable: it may have been renamed since.
+fn mains(path: &Path) -> Option<Vec<String>> {
+    let cache = object::ReadCache::new(std::fs::File::open(path).ok()?);
+    let file = object::File::parse(&cache).ok()?;
+    let names = file.symbols().filter_map(|symbol| symbol.name().ok());
+    let mut crates: Vec<String> = names
+        .filter(|name| name.contains("4main"))
+        .filter_map(|name| format!("{:#}", rustc_demangle::demangle(name)).strip_suffix("::main").map(str::to_owned))
+        .filter(|krate| krate.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        .collect();
+    crates.sort();
+    crates.dedup();
+    Some(crates)
 }
 
 impl Sources {
@@ -154,6 +173,18 @@ mod tests {
         assert_eq!(named("price", "src/bin/till/cart.rs", 3).as_deref(), Some("shop::cart::price"));
         // Nobody knows whose async block it is.
         assert_eq!(named("{async_fn#0}", tokio, 900), None);
+    }
+
+    #[test]
+    fn an_executable_that_was_renamed_keeps_its_crate() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("shop.rs");
+        std::fs::write(&source, "fn main() { println!(\"open\"); }").unwrap();
+        let built = folder.path().join("till-2");
+        let compiled = std::process::Command::new("rustc").arg(&source).arg("-o").arg(&built).status().unwrap();
+        assert!(compiled.success());
+        assert_eq!(Program::of(&built).krate, "shop");
+        assert_eq!(Program::of(Path::new("/no/such/till-2")).krate, "till_2");
     }
 
     #[test]
