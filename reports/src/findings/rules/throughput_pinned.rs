@@ -4,10 +4,10 @@
 use crate::findings::cause::{Answer, Cause, innermost, time};
 use crate::findings::joined::Joined;
 use crate::findings::owner;
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceStep, TraceWait};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceSite, TraceStep, TraceWait};
 
-use super::in_turn;
 use super::latency_pinned::{belongs_to_operations, is_tick};
+use super::{behind_jobs, in_turn};
 
 pub(super) const SLUG: &str = "throughput-pinned";
 /// Part of the latency under full load that waits there must be.
@@ -25,11 +25,17 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         trace.saturated.as_deref().map(|phase| (&phase.waits, &phase.cases, joined.traced_saturated, latency)),
         joined.traced.map(|(count, mean)| (&trace.waits, &trace.cases, count, mean)),
     ];
+    // Whose short jobs wait behind those of others is served by nobody in turn: that finding stands for itself.
+    let behind_others = !behind_jobs::of_pool(joined).is_empty();
+    let for_a_job = |site: &TraceSite| matches!(site.cause, TraceCause::Join | TraceCause::BlockingPool);
     let mut causes: Vec<Cause> = Vec::new();
     for (waits, cases, operations, latency) in phases.into_iter().flatten() {
         for wait in waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait)) {
             // Everybody waits there, or it pins nothing.
             let Some(site) = wait.site.as_ref().filter(|_| 2 * wait.count >= operations) else { continue };
+            if behind_others && for_a_job(site) {
+                continue;
+            }
             #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
             let each = wait.total_s / operations.max(1) as f64;
             // Of the latency under load; or, where the ladder does not show it, of what operations take beyond their own.

@@ -56,6 +56,16 @@ fn a_pool_that_others_fill_is_held_against_what_their_jobs_do_there() {
     assert!(of(&workers).iter().all(|(rule, ..)| rule != "waiting-on-owner"), "no thread of the pool is kept");
 }
 
+#[test]
+fn who_waits_behind_the_jobs_of_others_is_served_by_nobody_in_turn() {
+    let (trace, levels) = (pool(600, 0.06, 0.000_02), levels());
+    let metrics = [("capacity".to_owned(), MetricValue { value: 1000.0, unit: String::new() })].into();
+    let of = |trace| found(&Joined { levels: &levels, metrics: Some(&metrics), ..joined(trace, felt(0.000_3, 0.012)) });
+    assert_eq!(of(&trace), [is("waiting-on-owner", "app::pause", 110)]);
+    let alone = pool(600, 0.06, 0.012);
+    assert_eq!(of(&alone)[0].0, "throughput-pinned", "its own jobs are what everybody waits for");
+}
+
 /// Waits at one place: those that somebody ends, and those that the timeout beside them does.
 fn timed(told: (u64, f64), timeout: (u64, f64, f64)) -> Trace {
     let mut trace = trace();
