@@ -45,6 +45,7 @@ impl Symbols {
             while let Ok(Some(frame)) = frames.next() {
                 let raw = frame.function.as_ref().and_then(|function| function.raw_name().ok());
                 let (file, line) = frame.location.map(|at| (at.file, at.line)).unwrap_or_default();
+                let line = line.filter(|line| *line > 0).or_else(|| line_before(loader, address, raw.as_deref()?));
                 let mut place = named(raw.as_deref().unwrap_or_default());
                 file.unwrap_or_default().clone_into(&mut place.file);
                 place.line = i64::from(line.unwrap_or(0));
@@ -79,6 +80,25 @@ impl Symbols {
         let Some((_, name)) = after.checked_sub(1).and_then(|at| table.get(at)) else { return Vec::new() };
         vec![Place { function: name.clone(), system_name: String::new(), file: String::new(), line: 0 }]
     }
+}
+
+/// Bytes of code before an address in which the line of its function is looked for.
+const MOST_BEFORE: u64 = 64;
+
+/// The line of a function where the code before an address has one: what the compiler adds, as drops at the end of a scope,
+/// often has none of its own (line 0).
+fn line_before(loader: &Loader, address: u64, function: &str) -> Option<u32> {
+    (1..=MOST_BEFORE).find_map(|back| {
+        let mut frames = loader.find_frames(address.checked_sub(back)?).ok()?;
+        while let Ok(Some(frame)) = frames.next() {
+            let is_it = frame.function.as_ref().is_some_and(|one| one.raw_name().is_ok_and(|name| name == function));
+            let line = frame.location.and_then(|at| at.line).filter(|line| *line > 0);
+            if let (true, Some(line)) = (is_it, line) {
+                return Some(line);
+            }
+        }
+        None
+    })
 }
 
 fn named(raw: &str) -> Place {

@@ -47,6 +47,8 @@ pub struct Link {
     pub kind: Option<KindId>,
     /// What it did.
     pub step: Step,
+    /// Where it woke the one before it, where that was recorded.
+    pub woke: Option<StackId>,
     /// Tasks that were woken one by the other before it and had waited at the same place: the queue it stood in.
     pub queue: u64,
     /// From when, nanoseconds.
@@ -104,6 +106,7 @@ pub(super) trait History {
 pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns: u64) -> Chain {
     let mut links: Vec<Link> = Vec::new();
     let (mut task, mut from_ns, mut to_ns) = (task, from_ns, to_ns);
+    let mut woke = None;
     let mut met = BTreeSet::new();
     loop {
         if links.len() == MOST_LINKS || met.len() == MOST_TASKS || !met.insert(task) {
@@ -112,7 +115,7 @@ pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns:
         let (kind, spans) = history.of(task);
         let Some(most) = dominant(&spans, from_ns, to_ns) else { return Chain { links, end: End::Unseen } };
         (from_ns, to_ns) = (from_ns.max(most.from_ns), to_ns.min(most.to_ns));
-        let link = |step| Link { task, kind, step, queue: 0, from_ns, to_ns };
+        let link = |step| Link { task, kind, step, woke, queue: 0, from_ns, to_ns };
         match &most.kind {
             SpanKind::Poll { tid } => {
                 links.push(link(Step::Polled { tid: *tid, polls: 1, busy_ns: to_ns - from_ns }));
@@ -127,7 +130,7 @@ pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns:
                 let (longest, polls, busy_ns) = blocker;
                 let step = Step::Polled { tid, polls, busy_ns };
                 let (task, kind, from_ns, to_ns) = (longest.task, longest.kind, longest.from_ns, longest.to_ns);
-                links.push(Link { task, kind, step, queue: 0, from_ns, to_ns });
+                links.push(Link { task, kind, step, woke: None, queue: 0, from_ns, to_ns });
                 return Chain { links, end: End::Polled { tid } };
             }
             SpanKind::Idle { sites, by } => {
@@ -141,7 +144,7 @@ pub(super) fn explain(history: &impl History, task: TaskId, from_ns: u64, to_ns:
                     Some(Who::Outside { tid, stack }) => {
                         return Chain { links, end: End::Outside { tid: *tid, stack: *stack } };
                     }
-                    Some(Who::Task(waker, _)) => task = *waker,
+                    Some(Who::Task { task: waker, stack, .. }) => (task, woke) = (*waker, *stack),
                 }
             }
         }
@@ -182,7 +185,7 @@ mod tests {
         fn of(&self, task: TaskId) -> (Option<KindId>, Vec<Span>) {
             let (site, by) = match task.0 {
                 20 => (7, Who::Outside { tid: 9, stack: None }),
-                task => (3, Who::Task(TaskId(task + 1), None)),
+                task => (3, Who::Task { task: TaskId(task + 1), kind: None, stack: Some(StackId(task as u32)) }),
             };
             let kind = SpanKind::Idle { sites: vec![StackId(site)], by: Some(by) };
             (None, vec![Span { from_ns: 0, to_ns: 1000 - task.0, kind }])
@@ -198,6 +201,7 @@ mod tests {
         let chain = explain(&Queue, TaskId(1), 0, 999);
         let links: Vec<(u64, u64)> = chain.links.iter().map(|link| (link.task.0, link.queue)).collect();
         assert_eq!(links, [(1, 18), (20, 0)]);
+        assert_eq!(chain.links[1].woke, Some(StackId(19)), "where it let go: it woke the last of the queue there");
         assert_eq!(chain.end, End::Outside { tid: 9, stack: None });
     }
 
@@ -206,7 +210,7 @@ mod tests {
         struct Circle;
         impl History for Circle {
             fn of(&self, task: TaskId) -> (Option<KindId>, Vec<Span>) {
-                let by = Some(Who::Task(TaskId(3 - task.0), None));
+                let by = Some(Who::Task { task: TaskId(3 - task.0), kind: None, stack: None });
                 (None, vec![Span { from_ns: 0, to_ns: 100, kind: SpanKind::Idle { sites: vec![StackId(1)], by } }])
             }
 

@@ -66,7 +66,14 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Who {
     /// The task whose poll ran on that thread.
-    Task(TaskId, Option<KindId>),
+    Task {
+        /// Which.
+        task: TaskId,
+        /// Its type.
+        kind: Option<KindId>,
+        /// Where, where that was recorded.
+        stack: Option<StackId>,
+    },
     /// No task: the runtime's driver (timers, sockets), another thread.
     Outside {
         /// The thread.

@@ -159,7 +159,7 @@ impl Tracker {
     fn who(&self, event: &Event) -> Who {
         let current = self.threads.get(&event.tid).and_then(Thread::current);
         match current.filter(|open| self.what_is(open.kind) != Kinds::Worker) {
-            Some(open) => Who::Task(open.task, open.kind),
+            Some(open) => Who::Task { task: open.task, kind: open.kind, stack: event.stack },
             None => Who::Outside { tid: event.tid, stack: event.stack },
         }
     }
@@ -193,14 +193,14 @@ impl Tracker {
         };
         self.sums.kinds.entry(kind).or_default().wakes += 1;
         let waker = match by {
-            Who::Task(waker, _) if waker == id => WakerKind::Itself,
-            Who::Task(_, kind) => WakerKind::Kind(kind),
+            Who::Task { task, .. } if task == id => WakerKind::Itself,
+            Who::Task { kind, .. } => WakerKind::Kind(kind),
             Who::Outside { tid, stack } => WakerKind::Outside(tid, stack),
         };
         *self.sums.wakers.entry((kind, waker)).or_default() += 1;
         if let Some((since_ns, sites)) = waited {
             let ended_by = match by {
-                Who::Task(..) => None,
+                Who::Task { .. } => None,
                 Who::Outside { stack, .. } => Some(stack),
             };
             self.waited(id, (kind, sites, ended_by), since_ns, now);

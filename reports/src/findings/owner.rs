@@ -2,7 +2,7 @@
 
 use super::Culprit;
 use super::cause::{at, innermost};
-use super::guilty::common;
+use super::guilty::{common, same};
 use super::joined::Joined;
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceLink, TraceSite, TraceStep, TraceWait};
 
@@ -24,9 +24,15 @@ pub(super) fn of(case: &TraceCase) -> Option<Owner<'_>> {
     Some(Owner { link, end: case.end.kind, site: site.filter(|site| !site.own.is_empty())? })
 }
 
-/// The function that keeps what `waiter` waits for while it stands at `owner`: the one in which it took it, where that is
-/// seen; otherwise the innermost.
-pub(super) fn keeper(joined: &Joined<'_>, kind: &str, waiter: &TraceSite, owner: &TraceSite) -> Option<Culprit> {
+/// The function that keeps what `waiter` waits for while it stands at `owner`: the one in which it let it go, or took it, where
+/// that is seen; otherwise the innermost.
+pub(super) fn keeper(joined: &Joined<'_>, waiter: &TraceSite, by: &Owner<'_>) -> Option<Culprit> {
+    let (kind, owner) = (by.link.kind.as_str(), by.site);
+    // Who wakes the next one lets go: it went on from where it stood to there within one function, which had it all the while.
+    let let_go = by.link.woke.iter().flat_map(|woke| &woke.own);
+    if let Some(frame) = let_go.into_iter().find_map(|frame| owner.own.iter().find(|one| same(one, frame))) {
+        return Some(at(frame));
+    }
     // Where tasks of the owner's own type wait for a lock is where they take it.
     let all = joined
         .trace

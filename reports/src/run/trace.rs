@@ -364,6 +364,9 @@ pub struct TraceLink {
     pub busy_s: f64,
     /// Where it waited.
     pub site: Option<TraceSite>,
+    /// Where it woke the one before it: of who waited for a lock, where it was let go.
+    #[serde(default)]
+    pub woke: Option<TraceSite>,
     /// Tasks before it that waited at the same place, each woken by the next: its queue.
     #[serde(default)]
     pub queue: u64,

@@ -44,6 +44,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(trace.waits.iter().filter_map(|wait| polling(joined, wait, mean)));
         causes.extend(trace.waits.iter().filter_map(|wait| given_up(joined, wait, mean)));
         causes.extend(trace.waits.iter().filter_map(|wait| rescued(joined, wait, mean)));
+        causes.extend(trace.waits.iter().filter_map(|wait| timed_out::by_upstream(joined, wait, mean)));
         causes.extend(ticks(joined, mean));
     } else {
         causes.extend(timed_out::by_threads(joined, mean));

@@ -1,8 +1,9 @@
-//! Threads that wait for an event, once for each operation, and are never told: only the end of their timeout lets them go on.
+//! Threads that wait for an event, once for each operation, and are never told, and tasks that ask someone who does not answer:
+//! only the end of their timeout lets them go on.
 
-use crate::findings::cause::{Cause, at, percent, time};
+use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceEndKind, TracePolls};
+use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
 
 use super::latency_pinned::by_timeout;
 
@@ -17,6 +18,50 @@ const CONSTANT: f64 = 1.15;
 const SHORTEST_S: f64 = 0.002;
 /// Part of the time for which somebody may be seen at work that it waits for.
 const AT_WORK: f64 = 0.3;
+
+/// Part of the operations that must have run into their timeout: what is asked may be down now and then.
+const OFTEN: f64 = 0.05;
+/// The longest of the waits of tasks that lasted their timeout, in their mean: a busy worker is late.
+const CONSTANT_OF_TASKS: f64 = 1.3;
+
+/// Some operations ask over the network and get no answer before their timeout: then they go on without, or ask another.
+pub(super) fn by_upstream(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
+    let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && site.beside_others)?;
+    let culprit = innermost(site).filter(|_| joined.serves(&wait.kind) && !site.own.is_empty())?;
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (count, length) = (wait.count as f64, wait.total_s / wait.count.max(1) as f64);
+    let constant = wait.count >= FEWEST && wait.longest_s <= CONSTANT_OF_TASKS * length && length >= SHORTEST_S;
+    let part = count / operations;
+    // Where all of them do, what they wait for need not be the network's.
+    let some = (OFTEN..EVERY.start).contains(&part);
+    let asks = |other: &&TraceWait| {
+        let through = |own: &[crate::run::TraceFrame]| own.len() > site.own.len() && own.ends_with(&site.own);
+        let there = other.site.as_ref().filter(|one| one.cause == TraceCause::Socket);
+        other.kind == wait.kind && there.is_some_and(|one| through(&one.own))
+    };
+    let asked = trace.waits.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let share = (wait.total_s / operations / mean.max(1e-9)).min(1.0);
+    (constant && some && share >= LEAST).then(|| {
+        let title = format!(
+            "{} waits {} for an answer that does not come, in {} of the operations",
+            culprit.function,
+            time(length),
+            percent(part)
+        );
+        let asked = asked.site.as_ref().and_then(innermost).map(|at| at.sentence()).unwrap_or_default();
+        let evidence = vec![
+            format!(
+                "{} waits there were ended by nothing but their timeout of {} while it asked over the network in {asked}",
+                wait.count,
+                time(length)
+            ),
+            format!("that is {} of the mean latency of {}", percent(share), time(mean)),
+            "who does not answer is asked again by the next operation".into(),
+        ];
+        by_timeout(joined, culprit, share, title, evidence)
+    })
+}
 
 /// The place, where there is one.
 pub(super) fn by_threads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {

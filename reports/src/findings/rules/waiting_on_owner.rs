@@ -96,7 +96,7 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         let (culprit, what) = match owned.first() {
             Some((case, owner)) => {
                 evidence.push(format!("the longest: {}", case.sentence()));
-                (owner::keeper(joined, &owner.link.kind, site, owner.site), doing(owner))
+                (owner::keeper(joined, site, owner), doing(owner))
             }
             None => (innermost(site), "it is held".to_owned()),
         };

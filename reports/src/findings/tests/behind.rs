@@ -76,6 +76,25 @@ fn timed(told: (u64, f64), timeout: (u64, f64, f64)) -> Trace {
 }
 
 #[test]
+fn who_asks_one_that_does_not_answer_waits_for_its_timeout() {
+    let of = |count: u64, longest_s, cause, deep: &[(&str, u32)]| {
+        let mut trace = trace();
+        let ask = [("app::ask", 73), ("app::serve", 9)];
+        let timer = TraceSite { beside_others: true, ..site(TraceCause::Timer, &ask) };
+        trace.waits.push(wait(SERVER, timer, count, count as f64 * 0.07, longest_s));
+        trace.waits.push(wait(SERVER, site(cause, deep), 1300, 6.0, 0.3));
+        found(&joined(&trace, felt(0.005, 0.024)))
+    };
+    let deep = [("app::exchange", 52), ("app::ask", 73), ("app::serve", 9)];
+    let socket = TraceCause::Socket;
+    assert_eq!(of(330, 0.08, socket, &deep), [is("latency-pinned", "app::ask", 73)]);
+    assert_eq!(of(330, 0.2, socket, &deep), [], "no constant");
+    assert_eq!(of(40, 0.08, socket, &deep), [], "now and then");
+    assert_eq!(of(330, 0.08, TraceCause::Channel, &deep), [], "nobody is asked over the network");
+    assert_eq!(of(330, 0.08, socket, &deep[2..]), [], "the next request");
+}
+
+#[test]
 fn who_is_told_at_once_or_never_has_lost_a_wake_up() {
     let of = |trace: &Trace| found(&joined(trace, felt(0.006, 0.06)));
     let fresh = [is("latency-pinned", "app::fresh", 115)];

@@ -244,6 +244,20 @@ fn an_owner_of_another_type_is_named_by_the_function_that_took_the_lock() {
     assert_eq!(found(&joined(&trace, felt(0.000_3, 0.005))), [is("waiting-on-owner", "app::report", 70)]);
 }
 
+#[test]
+fn who_wakes_the_next_one_is_seen_to_let_the_lock_go() {
+    let call = [("app::round_trip", 9), ("app::file", 33), ("app::pages", 65), ("app::ship", 59), ("app::often", 75)];
+    let of = |woke: &[(&str, u32)]| {
+        let mut trace = convoy("app::often", site(TraceCause::Timer, &call));
+        trace.cases[0].links[1].woke = Some(site(TraceCause::Other, woke));
+        found(&joined(&trace, felt(0.000_3, 0.005)))
+    };
+    assert_eq!(of(&[("app::ship", 61), ("app::often", 75)]), [is("waiting-on-owner", "app::ship", 59)]);
+    let dropped = [("app::Guard::drop", 7), ("app::often", 76)];
+    assert_eq!(of(&dropped), [is("waiting-on-owner", "app::often", 75)], "its own loop has it");
+    assert_eq!(of(&[]), [is("waiting-on-owner", "app::file", 33)], "not seen");
+}
+
 /// Tasks that wait for the answer of one that waits for a timer `timers` times.
 fn behind_a_task(timers: u64) -> Trace {
     let tick = site(TraceCause::Timer, &[("app::bank", 31), ("app::clerk", 37)]);

@@ -63,7 +63,8 @@ pub(super) fn idle(case: &Case) -> Option<(&[StackId], Option<Who>)> {
 
 fn plain(what: TraceWhat, case: &Case, names: &Names<'_>) -> TraceCase {
     let Chain { links, end } = &case.chain;
-    let next = |at: usize| links.get(at + 1).map(|link| Who::Task(link.task, link.kind));
+    let next =
+        |at: usize| links.get(at + 1).map(|link| Who::Task { task: link.task, kind: link.kind, stack: link.woke });
     let outside = match end {
         End::Outside { tid, stack } => Some(Who::Outside { tid: *tid, stack: *stack }),
         _ => None,
@@ -97,6 +98,7 @@ fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
         at_s: names.moment(link.from_ns),
         length_s: seconds(link.to_ns.saturating_sub(link.from_ns)),
         queue: link.queue,
+        woke: names.waker_site(link.woke),
         ..TraceLink::default()
     };
     match &link.step {

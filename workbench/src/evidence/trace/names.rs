@@ -84,7 +84,7 @@ impl<'a> Names<'a> {
 
     pub(super) fn who(&self, who: Who) -> String {
         match who {
-            Who::Task(id, kind) => format!("task {} ({})", id.0, self.of(kind)),
+            Who::Task { task, kind, .. } => format!("task {} ({})", task.0, self.of(kind)),
             Who::Outside { tid, stack } => {
                 let what = match stack.map(|stack| self.cause(stack)) {
                     Some(TraceCause::Timer) => "timer, ",
@@ -113,7 +113,7 @@ impl<'a> Names<'a> {
             Some(Who::Outside { stack, .. }) => stack.map(|stack| self.cause(stack)),
             _ => None,
         };
-        let by_task = matches!(by, Some(Who::Task(..)));
+        let by_task = matches!(by, Some(Who::Task { .. }));
         let fits = |stack: &&StackId| {
             let of = self.cause(**stack);
             match driver {
