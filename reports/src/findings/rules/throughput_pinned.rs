@@ -75,7 +75,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 (None, Some(case)) => case.end.site.as_ref().and_then(innermost).or_else(|| innermost(site)),
                 (None, None) => innermost(site),
             };
-            let mut evidence = vec![format!("tasks of {} wait {} of {} there", wait.kind, time(each), time(latency))];
+            // What traces is slower than what was measured: waits may add up to more than an operation took then.
+            let of = if each <= latency { format!(" of {}", time(latency)) } else { String::new() };
+            let mut evidence = vec![format!("each operation waits {}{of} there in tasks of {}", time(each), wait.kind)];
             evidence.extend(pinned.then(|| format!("{ladder}, and the CPUs are not busy")));
             evidence.extend(owned.first().map(|case| format!("the longest: {}", case.sentence())));
             let place = culprit.as_ref().map(|culprit| culprit.function.clone()).unwrap_or_default();
