@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use super::elf::Image;
 use super::perf::Sample;
+use super::standing::Snapshot;
 
 /// Deeper stacks are cut at the root.
 const MOST_FRAMES: usize = 512;
 
 /// Entries that the kernel puts into a call chain at most (kernel.perf_event_max_stack).
 const MOST_CHAIN: usize = 127;
+
+/// A base pointer that leads nowhere. Zero would be the end of a chain.
+const NO_BASE: u64 = 1;
 
 /// Executables that were read, by path: most processes share most of them.
 #[derive(Debug, Default)]
@@ -95,6 +99,14 @@ impl AddressSpace {
         into: &mut Vec<u64>,
     ) -> Walk {
         self.walker.walk(registers, stack, &mut images.walker, into)
+    }
+
+    /// User frames of a thread as it stands. The base pointer of one that was not halted is not known: from where it is needed on,
+    /// nothing is.
+    pub(super) fn walk_standing(&self, seen: &Snapshot, images: &mut Images, into: &mut Vec<u64>) {
+        let [stack, at] = seen.at;
+        let base = seen.kept.map_or(NO_BASE, |(base, _)| base);
+        self.walk_stack([base, stack, at], &seen.stack, images, into);
     }
 
     /// User frames of a sample, leaf first, as addresses within the call (one less than where it returns to).

@@ -1,12 +1,13 @@
 //! Records in, a recording out: stacks are unwound and counted as they come, so that memory follows the number of
 //! distinct stacks and not the length of the recording.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::address_space::{AddressSpace, Images, Walk};
-use super::limits::{Coarser, Excess, Limits, NO_CALLERS, OTHER_THREADS};
+use super::limits::{Coarser, Excess, Limits, NO_CALLERS, OTHER_THREADS, of_call};
 use super::perf::{Record, Sample};
-use super::recording::{OnCpu, Recording, Taken, Thread};
+use super::recording::{OnCpu, Recording, Stands, Taken, Thread};
+use super::standing::{Look, Snapshot};
 
 /// What a stack takes beside its addresses, bytes: its key, its place in the table, the head of its allocation.
 const STACK_HEAD: usize = 64;
@@ -32,6 +33,8 @@ pub(super) struct Collector {
     taken: Vec<Taken>,
     left: Vec<Taken>,
     on_cpu: Vec<OnCpu>,
+    standing: Vec<Stands>,
+    standing_refused: Option<String>,
     excess: Excess,
     lost: u64,
     rootless: u64,
@@ -140,6 +143,44 @@ impl Collector {
         }
     }
 
+    /// Takes threads that were looked at as they stand, as if each were a sample.
+    pub(super) fn stand(&mut self, look: &Look) {
+        self.standing_refused = look.refused.as_ref().map(|(count, said)| {
+            let threads =
+                if *count == 1 { "thread that stands".to_owned() } else { format!("{count} threads that stand") };
+            format!("the {threads} still could not be looked into (ptrace: {said})")
+        });
+        // Those of one process share its memory.
+        let known: Vec<(&Snapshot, u32, u32)> = look
+            .found
+            .iter()
+            .filter_map(|seen| self.stood(seen).map(|(thread, stack)| (seen, thread, stack)))
+            .collect();
+        let words: BTreeSet<u64> = known.iter().filter_map(|(seen, ..)| seen.word()).collect();
+        let knows: Vec<BTreeSet<u64>> = known.iter().map(|(seen, ..)| seen.knows(&words)).collect();
+        let all = known.iter().map(|(seen, thread, stack)| {
+            let holds = |at: &usize| {
+                let word = seen.word().filter(|_| known[*at].0.pid == seen.pid);
+                word.is_some_and(|word| knows[*at].contains(&word))
+            };
+            Stands { thread: *thread, stack: *stack, held_by: (0..known.len()).filter(holds).collect() }
+        });
+        self.standing = all.collect();
+    }
+
+    /// Thread and stack of one of them, where there is room for both.
+    fn stood(&mut self, seen: &Snapshot) -> Option<(u32, u32)> {
+        let images = &mut self.images;
+        if !self.spaces.contains_key(&seen.pid) {
+            self.spaces.insert(seen.pid, AddressSpace::of(seen.pid, images).ok()?);
+        }
+        let mut addresses = vec![of_call(seen.call)];
+        self.spaces.get(&seen.pid)?.walk_standing(seen, images, &mut addresses);
+        let thread = self.thread(seen.pid, seen.tid, 0)?;
+        let most = self.limits.stack_bytes + self.limits.stack_bytes / 8;
+        Some((thread, self.numbered(seen.pid, &mut addresses, most)?))
+    }
+
     /// Number of a stack. Where there is no room for another one, its innermost function stands for it, and where there is
     /// none for that, nothing.
     fn stack(&mut self, pid: u32, addresses: &mut Vec<u64>, coarse: &mut bool) -> u32 {
@@ -235,6 +276,8 @@ impl Collector {
             taken: self.taken,
             left: self.left,
             on_cpu: self.on_cpu,
+            standing: self.standing,
+            standing_refused: self.standing_refused,
             excess: self.excess,
             lost: self.lost,
             rootless: self.rootless,

@@ -5,6 +5,19 @@
 pub(super) const NO_CALLERS: u64 = u64::MAX;
 /// How a picture shows it.
 pub(super) const NO_CALLERS_NAME: &str = "[callers not kept]";
+/// Stands in a stack for the kernel's side of a system call of that number: addresses that nobody has either.
+const CALLS: std::ops::Range<u64> = u64::MAX - 0x2000..u64::MAX - 0x1000;
+
+/// The address that stands for a system call.
+pub(super) fn of_call(number: u64) -> u64 {
+    (CALLS.start + number).min(CALLS.end - 1)
+}
+
+/// The number of the system call that an address stands for.
+pub(super) fn call_at(address: u64) -> Option<u64> {
+    CALLS.contains(&address).then(|| address - CALLS.start)
+}
+
 /// How threads that are not told apart are called.
 pub(super) const OTHER_THREADS: &str = "[further threads]";
 

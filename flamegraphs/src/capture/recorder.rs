@@ -13,9 +13,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::CaptureError;
 use super::collector::Collector;
-use super::limits::Limits;
+use super::options::Options;
 use super::perf::{Event, Ring, Trigger, Wanted};
 use super::recording::Recording;
+use super::standing::{self, Before};
 
 /// Data pages of one buffer, at most: 16 MiB hold half a second of one busy CPU at 999 Hz with 32 KiB of stack each.
 pub(super) const MOST_PAGES: usize = 4096;
@@ -25,53 +26,12 @@ pub(super) const LEAST_PAGES: usize = 8;
 pub(super) const ALL_PAGES: usize = 16 * MOST_PAGES;
 /// A record's size is a 16-bit number, and the call chain needs room, too.
 const MOST_STACK_BYTES: u32 = 60 * 1024;
-/// Bytes of stack with each sample of CPU where buffers may be large: libraries that compile or parse keep 10 to 20 KiB on it,
-/// and the program stands beyond. 32 MB/s of one busy CPU at 999 Hz.
-///
-/// More of it costs the subject nothing that could be measured, and less loses the root: four tokio services at 999 Hz, windows
-/// of 1.5 s with 0, 8, 16 and 32 KiB by turns, eight rounds. CPU per operation 32 ÷ 8 KiB 0.99 to 1.01 (interquartile ranges
-/// within 0.98 to 1.07), 32 ÷ 16 KiB 1.00 to 1.05, against 1.05 to 1.13 of any of them ÷ none. Of a service that compiles
-/// regular expressions 80 % of the stacks did not reach their thread's start with 16 KiB, 0.3 % with 32.
-const DEEP_STACK_BYTES: u32 = 32 * 1024;
 /// The same where the kernel's side may not be seen: such users may lock half a megabyte for each CPU.
 const SHALLOW_STACK_BYTES: u32 = 8192;
 /// Threads mostly leave from shallow stacks, and often.
 const DEPARTURE_STACK_BYTES: u32 = 4096;
 /// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
 const GLANCE_NS: i64 = 100_000_000;
-
-/// How to sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Samples for each second of CPU of a thread. Not a divisor of the kernel's tick, so that nothing beats with it.
-    pub hz: u32,
-    /// Bytes of stack that are copied with each sample, rounded to multiples of 8, below 64 KiB. Frames beyond come
-    /// from the kernel's chain of frame pointers, where there is one.
-    pub stack_bytes: u32,
-    /// Also record who is on a CPU when.
-    pub switches: bool,
-    /// Also record where threads are when they leave their CPU. Every such departure then costs a walk of the stack:
-    /// not for subjects with hundreds of thousands of them a second. Needs the kernel's side, which root and CAP_PERFMON
-    /// may see; without it nothing is recorded.
-    pub departures: bool,
-    /// Record from the next `exec` of the launched process on, instead of from [`Recorder::start`] on.
-    pub from_exec: bool,
-    /// What is kept at most.
-    pub limits: Limits,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            hz: 999,
-            stack_bytes: DEEP_STACK_BYTES,
-            switches: true,
-            departures: false,
-            from_exec: false,
-            limits: Limits::default(),
-        }
-    }
-}
 
 /// A recorder at work on one process and all that it starts.
 #[derive(Debug)]
@@ -86,6 +46,8 @@ pub struct Recorder {
     began: Option<Instant>,
     /// CPU nanoseconds that processes had used when recording began, and when they were last looked at.
     used: Vec<(u32, u64, u64)>,
+    /// Of the threads that there were then, where it is wanted who stood still.
+    before: Option<Before>,
 }
 
 impl Recorder {
@@ -185,6 +147,7 @@ impl Recorder {
             _launcher: launcher,
             began: options.from_exec.then(Instant::now),
             used: Vec::new(),
+            before: options.standing.then(Before::new),
         })
     }
 
@@ -194,6 +157,7 @@ impl Recorder {
     /// Events that cannot be switched on.
     pub fn start(&mut self, pids: &[u32]) -> Result<(), CaptureError> {
         self.used = pids.iter().filter_map(|pid| cpu_ns(*pid).map(|used| (*pid, used, used))).collect();
+        self.before = self.before.take().map(|_| standing::before(pids));
         self.began = Some(Instant::now());
         for event in &self.events {
             event.enable().map_err(|source| CaptureError::System { doing: "switching perf events on", source })?;
@@ -219,9 +183,15 @@ impl Recorder {
             let _ = event.disable();
         }
         let wall_s = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        // Seconds since the start of the machine are never negative.
+        let ended_ns = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
         self.stop.store(true, Ordering::Release);
         let reader = self.reader.take().ok_or(CaptureError::RecorderGone)?;
-        let collector = reader.join().map_err(|_| CaptureError::RecorderGone)?;
+        let mut collector = reader.join().map_err(|_| CaptureError::RecorderGone)?;
+        if let Some(before) = &self.before {
+            collector.stand(&standing::look(before));
+        }
         let mut kernel_cpu_ns = 0;
         for pid in collector.processes() {
             let known = self.used.iter().find(|(of, ..)| *of == pid);
@@ -229,9 +199,6 @@ impl Recorder {
             kernel_cpu_ns += cpu_ns(pid).unwrap_or(last).saturating_sub(before);
         }
         let recording = collector.finish();
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        // Seconds since the start of the machine are never negative.
-        let ended_ns = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
         Ok(Recording {
             period_ns: self.period_ns,
             wall_s,

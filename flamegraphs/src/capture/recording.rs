@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::address_space::Area;
-use super::limits::{Excess, NO_CALLERS, NO_CALLERS_NAME};
-use super::parking::{Mark, is_parked, mark};
-use super::symbols::{Place, Symbols};
+use super::limits::Excess;
+use super::parking::{is_parked, mark};
+use super::resolver::Resolver;
+use super::symbols::Place;
 use super::waits::{Wait, Why, waits};
 use crate::coverage::Coverage;
 use crate::moments::{Moment, Timed};
 use crate::profile::{BuildError, Builder, Label, LocationId, Mapping, Profile, Symbols as Known, ValueType};
-
-/// Addresses from here on are the kernel's (the upper half of the address space).
-const KERNEL: u64 = 1 << 63;
 
 /// What [`Recording::sampler`] says where the kernel does not let us see its own side.
 pub const WITHOUT_KERNEL: &str = "without the kernel's side";
@@ -42,6 +40,18 @@ pub struct Taken {
     pub thread: u32,
     /// Position in [`Recording::stacks`].
     pub stack: u32,
+}
+
+/// A thread that stood off its CPU from before the recording to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stands {
+    /// Position in [`Recording::threads`].
+    pub thread: u32,
+    /// Where, position in [`Recording::stacks`].
+    pub stack: u32,
+    /// Others, by their positions among those that stand, that seem to hold the lock whose word it waits at: they know its
+    /// address.
+    pub held_by: Vec<usize>,
 }
 
 /// A thread came to a CPU, or left it.
@@ -82,6 +92,10 @@ pub struct Recording {
     pub left: Vec<Taken>,
     /// Who was on a CPU when, in no particular order.
     pub on_cpu: Vec<OnCpu>,
+    /// Threads that did neither, where that was wanted; see [`Options::standing`](super::Options::standing).
+    pub standing: Vec<Stands>,
+    /// Why some of them are missing, in words.
+    pub standing_refused: Option<String>,
     /// What is coarser, and from when on, because there was too much of it to keep.
     pub excess: Excess,
     /// Records that the kernel found no room for.
@@ -205,13 +219,7 @@ impl Recording {
 impl Recording {
     /// Functions of stacks, leaf first, by their positions in [`Recording::stacks`].
     pub(super) fn named(&self, stacks: &[u32]) -> Vec<Vec<Place>> {
-        let mut resolver = Resolver {
-            recording: self,
-            symbols: Symbols::default(),
-            known: HashMap::new(),
-            marks: HashMap::new(),
-            files: HashMap::new(),
-        };
+        let mut resolver = Resolver::of(self);
         let mut known: HashMap<(u32, u64), Vec<Place>> = HashMap::new();
         let mut name = |at: &u32| {
             let Some((pid, addresses)) = self.stacks.get(*at as usize) else { return Vec::new() };
@@ -223,6 +231,12 @@ impl Recording {
             frames
         };
         stacks.iter().map(&mut name).collect()
+    }
+
+    /// Which of these stacks end in a runtime's waiting for work.
+    pub(super) fn parked(&self, stacks: &[u32]) -> Vec<bool> {
+        let ends = |places: &Vec<Place>| is_parked(places.iter().map(|place| mark(&place.function)));
+        self.named(stacks).iter().map(ends).collect()
     }
 }
 
@@ -283,13 +297,7 @@ impl<'a> Drawing<'a> {
                 symbols: Known::ALL,
             });
         }
-        let resolver = Resolver {
-            recording,
-            symbols: Symbols::default(),
-            known: HashMap::new(),
-            marks: HashMap::new(),
-            files: HashMap::new(),
-        };
+        let resolver = Resolver::of(recording);
         Self { recording, builder, resolver, stacks: HashMap::new() }
     }
 
@@ -299,7 +307,7 @@ impl<'a> Drawing<'a> {
         let (resolver, builder) = (&mut self.resolver, &mut self.builder);
         is_parked(addresses.iter().map(|address| {
             resolver.location(builder, *pid, *address);
-            resolver.marks.get(&(*pid, *address)).copied()
+            resolver.mark(*pid, *address)
         }))
     }
 
@@ -343,58 +351,4 @@ pub(super) fn seen_by(pid: u32, path: &Path) -> PathBuf {
 fn is_program(area: &Area) -> bool {
     let path = area.path.to_string_lossy();
     path.starts_with('/') && !path.contains(".so")
-}
-
-/// Each address of a process is resolved once.
-struct Resolver<'a> {
-    recording: &'a Recording,
-    symbols: Symbols,
-    known: HashMap<(u32, u64), LocationId>,
-    /// What the functions at an address say of waits, the innermost that says anything.
-    marks: HashMap<(u32, u64), Mark>,
-    /// Where the file of an area is found, by the area's process and start.
-    files: HashMap<(u32, u64), PathBuf>,
-}
-
-impl Resolver<'_> {
-    fn location(&mut self, builder: &mut Builder, pid: u32, address: u64) -> LocationId {
-        if let Some(known) = self.known.get(&(pid, address)) {
-            return *known;
-        }
-        let places = self.places(pid, address);
-        if let Some(mark) = places.iter().find_map(|place| mark(&place.function)) {
-            self.marks.insert((pid, address), mark);
-        }
-        let frames: Vec<_> = places.iter().map(Place::frame).collect();
-        let location = builder.location(address, &frames);
-        self.known.insert((pid, address), location);
-        location
-    }
-
-    fn places(&mut self, pid: u32, address: u64) -> Vec<Place> {
-        let named = |name: &str| {
-            vec![Place { function: name.into(), system_name: String::new(), file: String::new(), line: 0 }]
-        };
-        if address == NO_CALLERS {
-            return named(NO_CALLERS_NAME);
-        }
-        if address >= KERNEL {
-            return self.symbols.in_kernel(address);
-        }
-        let areas = self.recording.areas.get(&pid).map(Vec::as_slice).unwrap_or_default();
-        let Some(area) = areas.iter().find(|area| (area.start..area.end).contains(&address)) else {
-            return Vec::new();
-        };
-        let found = match area.bias {
-            Some(bias) => {
-                let path = self.files.entry((pid, area.start)).or_insert_with(|| seen_by(pid, &area.path));
-                self.symbols.at(path, address.wrapping_sub(bias))
-            }
-            None => Vec::new(),
-        };
-        if found.is_empty() && area.path == Path::new("[vdso]") {
-            return named("[vdso]");
-        }
-        found
-    }
 }
