@@ -69,6 +69,9 @@ pub(super) fn usable<'a>(joined: &Joined<'a>) -> Joined<'a> {
             usable.partly.push(("cpu", said));
         }
     }
+    usable
+        .partly
+        .extend(joined.threads.and_then(|all| all.head.standing_refused.clone()).map(|because| ("wait", because)));
     if joined.trace.is_none() && joined.build.is_some_and(|build| build.go) {
         usable.missing.insert("trace", GOROUTINES.into());
     }

@@ -36,6 +36,9 @@ pub struct ThreadsRecord {
     pub kept: Vec<TracePolls>,
     /// The same of waits that began in the open-loop phase.
     pub kept_open: Vec<TracePolls>,
+    /// Threads that stood off their CPU from before the recording to its end, by place, with those that seem to hold the lock
+    /// which they wait for; instead of polls it is threads that are counted. Who waits for work of its runtime is left out.
+    pub standing: Vec<TracePolls>,
     /// Of a program of Go that told them: goroutines by who started them, where their number rose.
     pub started: Vec<StartedBy>,
 }
@@ -68,6 +71,8 @@ pub struct ThreadsHead {
     pub source: String,
     /// Why it is not known where threads waited; absent where it is.
     pub no_stacks: Option<String>,
+    /// Why it is not known where all of them stood that stood still; absent where it is.
+    pub standing_refused: Option<String>,
     /// Threads that were seen; those beyond what is kept have no line.
     pub threads: u64,
     /// Waits that were seen.
@@ -191,6 +196,7 @@ enum Line {
     Wait(LongWait),
     Kept(TracePolls),
     KeptOpen(TracePolls),
+    Standing(TracePolls),
     Started(StartedBy),
 }
 
@@ -202,6 +208,7 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let longest = record.longest.iter().map(|wait| Line::Wait(wait.clone()));
     let kept = record.kept.iter().map(|kept| Line::Kept(kept.clone()));
     let kept = kept.chain(record.kept_open.iter().map(|kept| Line::KeptOpen(kept.clone())));
+    let kept = kept.chain(record.standing.iter().map(|standing| Line::Standing(standing.clone())));
     let started = record.started.iter().map(|started| Line::Started(started.clone()));
     files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(started))
 }
@@ -218,6 +225,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::Wait(wait) => record.longest.push(wait),
             Line::Kept(kept) => record.kept.push(kept),
             Line::KeptOpen(kept) => record.kept_open.push(kept),
+            Line::Standing(standing) => record.standing.push(standing),
             Line::Started(started) => record.started.push(started),
         }
     }
@@ -272,6 +280,7 @@ pub(crate) mod tests {
                 open_at_s: Some(0.5),
                 source: "perf switch records from outside".into(),
                 no_stacks: None,
+                standing_refused: Some("the thread that stands still could not be looked into".into()),
                 threads: 23,
                 waits: 900,
                 explained: 891,
@@ -300,6 +309,7 @@ pub(crate) mod tests {
             }],
             kept: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 1.25, ..TracePolls::default() }],
             kept_open: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 0.75, ..TracePolls::default() }],
+            standing: vec![TracePolls { kind: "tokio-rt-worker".into(), polls: 2, ..TracePolls::default() }],
             started: vec![StartedBy { state: "chan receive".into(), alive: vec![(0.5, 7)], ..StartedBy::default() }],
         }
     }

@@ -55,7 +55,13 @@ pub(super) fn attach(
     let program = program(pid);
     let file = Binary::read(Path::new(&format!("/proc/{pid}/exe")));
     let family = family(pid);
-    let options = Options { hz: watch.hz, stack_bytes: STACK_BYTES, departures: watch.waits, ..Options::default() };
+    let options = Options {
+        hz: watch.hz,
+        stack_bytes: STACK_BYTES,
+        departures: watch.waits,
+        standing: watch.waits,
+        ..Options::default()
+    };
     let mut recorder = Recorder::attach_all(&family, &options).map_err(|error| refusal(pid, &program, &error))?;
     say(&format!("watching {program} (process {pid}) for {span:?}; Ctrl-C ends it early"));
     recorder.start(&family).map_err(Refusal::usage)?;

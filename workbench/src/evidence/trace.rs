@@ -12,6 +12,7 @@ use reports::run::{
 };
 
 use names::Names;
+pub(super) use names::plain;
 pub(crate) use names::within_project;
 
 /// Who recorded.

@@ -8,12 +8,15 @@ mod started;
 use std::path::Path;
 
 use anyhow::Context;
+use flamegraphs::capture::tasks::{self, Site, Standing};
 use flamegraphs::capture::{Recording, Waiting, Why};
 use flamegraphs::profile::{Label, Profile, Sample};
 use flamegraphs::{names, svg};
 use reports::render;
 use reports::run::writer::RunWriter;
-use reports::run::{FORMAT, KernelHead, KernelRecord, ProfileSummary, ThreadsHead, ThreadsRecord};
+use reports::run::{
+    FORMAT, KernelHead, KernelRecord, ProfileSummary, ThreadsHead, ThreadsRecord, TraceEndKind, TraceHolder, TracePolls,
+};
 
 use super::kept;
 use crate::subject::outside::{Dump, KernelFigures};
@@ -49,7 +52,12 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     writer.kernel(variant, &kernel(record, began_ns))?;
     let recording = recording.map_err(|because| anyhow::anyhow!("{because}"))?;
     let mut waiting = recording.waiting(&[Label::text("variant", variant)]).context("the wait profile")?;
-    anyhow::ensure!(!waiting.waits.is_empty(), "no thread left its CPU in {:.1} s", recording.wall_s);
+    let standing = standing(recording);
+    anyhow::ensure!(
+        !(waiting.waits.is_empty() && standing.is_empty()),
+        "no thread left its CPU in {:.1} s",
+        recording.wall_s
+    );
     let profile = &mut waiting.profile;
     let mut source = source(recording, profile);
     source.extend(record.goroutines.as_ref().map(asked));
@@ -59,6 +67,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
         writer.evidence(variant, WAIT_FLAMEGRAPH, picture.as_bytes())?;
     }
     let mut threads = threads(recording, &waiting, record.open_started_ns, source);
+    threads.standing = standing;
     for lane in &mut threads.threads {
         lane.run_queue_s = record.figures.run_queue_s.get(&lane.tid).copied();
     }
@@ -89,6 +98,7 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         slice_s: recording.wall_s / lanes::SLICES as f64,
         open_at_s: open_ns.map(|at| at.saturating_sub(began) as f64 * 1e-9),
         source,
+        standing_refused: recording.standing_refused.clone(),
         no_stacks: (!recording.kernel).then(|| without_stacks().to_owned()),
         threads: recording.threads.len() as u64,
         waits: waiting.waits.len() as u64,
@@ -103,6 +113,7 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         longest: places::longest(recording, waiting, began),
         kept: kept_by(recording, waiting, 0),
         kept_open: open_ns.map(|open| kept_by(recording, waiting, open)).unwrap_or_default(),
+        standing: Vec::new(),
         started: Vec::new(),
     }
 }
@@ -111,9 +122,36 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
 const MOST_KEPT: usize = 24;
 
 /// Waits after a moment by place, with those who kept them.
-fn kept_by(recording: &Recording, waiting: &Waiting, after_ns: u64) -> Vec<reports::run::TracePolls> {
-    let shares = flamegraphs::capture::tasks::kept(recording, waiting, after_ns);
+fn kept_by(recording: &Recording, waiting: &Waiting, after_ns: u64) -> Vec<TracePolls> {
+    let shares = tasks::kept(recording, waiting, after_ns);
     shares.into_iter().take(MOST_KEPT).map(|(pool, share)| super::trace::share_row(pool, &share)).collect()
+}
+
+/// Rows of threads that stood still that are kept.
+const MOST_STANDING: usize = 64;
+
+/// Threads that never moved, by place.
+#[allow(clippy::cast_precision_loss, reason = "threads of one process")]
+fn standing(recording: &Recording) -> Vec<TracePolls> {
+    let row = |one: Standing| {
+        let wall_s = recording.wall_s;
+        let holder = |(site, threads): &(Site, u64)| TraceHolder {
+            doing: TraceEndKind::Blocked,
+            site: super::trace::plain(site),
+            total_s: *threads as f64 * wall_s,
+        };
+        TracePolls {
+            kind: one.pool,
+            doing: TraceEndKind::Blocked,
+            site: Some(super::trace::plain(&one.site)),
+            polls: one.threads,
+            total_s: one.threads as f64 * wall_s,
+            longest_s: wall_s,
+            holders: one.held_by.iter().map(holder).collect(),
+            ..TracePolls::default()
+        }
+    };
+    tasks::standing(recording).into_iter().take(MOST_STANDING).map(row).collect()
 }
 
 /// What the kernel counted, on its own axis of time; `began_ns` is when the recording of waits began.

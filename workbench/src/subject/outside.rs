@@ -48,7 +48,7 @@ impl Wanted {
     fn options(self) -> Option<Options> {
         match self {
             Self::Cpu { hz } => Some(Options { hz, ..Options::default() }),
-            Self::Wait => Some(Options { departures: true, ..Options::default() }),
+            Self::Wait => Some(Options { departures: true, standing: true, ..Options::default() }),
             Self::Tasks => None,
         }
     }

@@ -19,6 +19,7 @@ mod ready_not_polled;
 mod repeated_work;
 mod round_trips;
 mod runnable_not_scheduled;
+mod standing;
 mod starting;
 mod task_growth;
 mod throttled;

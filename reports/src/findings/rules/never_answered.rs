@@ -8,6 +8,7 @@ use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWa
 
 use super::dropped;
 use super::given_up;
+use super::standing::{self, Stuck};
 
 pub(super) const SLUG: &str = "never-answered";
 /// Part of the operations that must be missing, and how many at least.
@@ -47,12 +48,23 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     #[allow(clippy::cast_precision_loss, reason = "operations of a run")]
     let part = missing as f64 / failed.scheduled.max(1) as f64;
     if joined.attached {
-        return given_up::look(joined);
+        return match standing::of_attached(joined) {
+            Some(stuck) => Answer::Found(vec![of_threads(joined, stuck, None)]),
+            None => given_up::look(joined),
+        };
     }
     if missing < LEAST_COUNT || part < LEAST {
         return Answer::RuledOut(format!("{missing} of {} operations were not answered in time", failed.scheduled));
     }
-    let Some(trace) = joined.trace else { return Answer::Blind("trace") };
+    // Whatever tasks wait for, a lock that no thread lets go comes before it.
+    let of_threads = |stuck| Answer::Found(vec![of_threads(joined, stuck, Some((missing, part)))]);
+    if let Some(stuck) = standing::in_locks(joined) {
+        return of_threads(stuck);
+    }
+    let elsewhere = || standing::behind_holders(joined).or_else(|| standing::in_calls(joined, part));
+    let Some(trace) = joined.trace else {
+        return elsewhere().map_or(Answer::Blind("trace"), of_threads);
+    };
     let inside = |wait: &&TraceWait| {
         let cause = wait.site.as_ref().map(|site| site.cause);
         let within = [TraceCause::Lock, TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::Other];
@@ -70,12 +82,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     });
     let site = stuck.and_then(|wait| wait.site.as_ref()).or_else(|| idle.and_then(|task| task.waits_at.as_ref()));
     let silent = if site.is_none() { before_silence(joined) } else { None };
-    let mut evidence = vec![format!(
-        "{missing} of {} operations ({}) were not answered within {}",
-        failed.scheduled,
-        percent(part),
-        time(joined.timeout_s)
-    )];
+    let mut evidence = vec![not_answered(joined, missing, part)];
     if let Some(wait) = stuck {
         evidence.push(format!(
             "tasks of {} waited up to {} there, and nothing within the program ended that",
@@ -90,6 +97,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         ));
     }
     let site = site.or(silent.map(|(site, _)| site)).or_else(|| beside_a_connection(joined));
+    if let Some(stuck) = if site.is_none() { elsewhere() } else { None } {
+        return of_threads(stuck);
+    }
     if site.is_none() {
         return Answer::RuledOut(format!(
             "{missing} operations were not answered in time, but nothing within the program was seen to wait so long"
@@ -118,6 +128,33 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 7,
         foremost: part >= LEAST,
     }])
+}
+
+fn not_answered(joined: &Joined<'_>, missing: u64, part: f64) -> String {
+    let (scheduled, timeout) = (joined.failed.scheduled, time(joined.timeout_s));
+    format!("{missing} of {scheduled} operations ({}) were not answered within {timeout}", percent(part))
+}
+
+/// Threads that stand still are why; `missing` is how many operations were not answered, where they were counted, and their part.
+fn of_threads(joined: &Joined<'_>, stuck: Stuck, missing: Option<(u64, f64)>) -> Cause {
+    let Stuck { culprit, place, mut evidence } = stuck;
+    evidence.splice(0..0, missing.map(|(missing, part)| not_answered(joined, missing, part)));
+    let title = match missing {
+        Some((_, part)) => format!("{} of the operations are never answered: threads {place}", percent(part)),
+        None => format!("some operations are never answered: threads {place}"),
+    };
+    Cause {
+        rule: SLUG,
+        title,
+        share: 1.0,
+        culprit: Some(culprit),
+        evidence,
+        refuted_by: "a later look would find those threads elsewhere".into(),
+        next: joined.again("wait,trace"),
+        proof: "wait",
+        depth: 7,
+        foremost: true,
+    }
 }
 
 /// What connections waited for last before they fell silent until the other side gave up, and how many did. A future that

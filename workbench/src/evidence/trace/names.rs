@@ -166,7 +166,7 @@ impl<'a> Names<'a> {
     }
 }
 
-pub(super) fn plain(site: &Site) -> TraceSite {
+pub(in crate::evidence) fn plain(site: &Site) -> TraceSite {
     let place = site.place.clone().unwrap_or_default();
     TraceSite {
         cause: cause(site.cause),

@@ -35,6 +35,17 @@ struct Phases {
     limit: Option<probe::memory_limit::Tally>,
 }
 
+impl Phases {
+    fn hangs(&self) -> bool {
+        is_silent(self.open.as_ref())
+    }
+}
+
+/// Whether an open loop had not one answer.
+fn is_silent(open: Option<&PhaseOutcome>) -> bool {
+    open.is_some_and(|open| open.operations.iter().all(|one| one.answered == 0))
+}
+
 /// Who records in this process what the subject does.
 struct Observers {
     /// Listens to the subject's console, where it serves one.
@@ -90,7 +101,7 @@ pub(super) fn run(
         timeline.limit = limit.and_then(|limit| scenarios::knobs::parse_size(limit).ok());
     }
     let exit = conversation.finish(STOP_PATIENCE)?;
-    if exit.code != Some(0) {
+    if exit.code != Some(0) && !phases.hangs() {
         return Err(conversation.failed("after shutting down, the process", &exit));
     }
 
@@ -191,7 +202,9 @@ fn phases(
     };
     let began_ns = crate::load::MonotonicClock.now_ns();
     let mut levels = Vec::new();
-    for (concurrency, duration) in ladder::levels(scenario, trial) {
+    // Who hangs answers at no level.
+    let hangs = is_silent(open.as_ref());
+    for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs) {
         watch(Phase::Ladder);
         let span = tracing::info_span!("ladder", concurrency);
         let round = Round::Level { concurrency };
@@ -200,15 +213,20 @@ fn phases(
     }
     let levels = ladder::with_saturated(scenario, levels, saturated.as_ref().map(|(outcome, _)| outcome));
     watch(Phase::Stopping);
-    match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE)? {
-        Reply::Done { drain, mut memory, limit } => {
+    match conversation.ask(&Command::Stop, "shutting down", STOP_PATIENCE) {
+        Ok(Reply::Done { drain, mut memory, limit }) => {
             // What the ladder does to memory is not what a trial measures.
             if !levels.is_empty() {
                 memory.retain(|sample| sample.at_ns < began_ns);
             }
             Ok(Phases { saturated, open, levels, recorded, drain, memory, limit })
         }
-        other => Err(conversation.out_of_turn("done", &other)),
+        // Whoever answers nothing may not hear of the end either; it was killed.
+        Err(SubjectError::Failed { .. }) if hangs => {
+            Ok(Phases { saturated, open, levels, recorded, drain: None, memory: Vec::new(), limit: None })
+        }
+        Ok(other) => Err(conversation.out_of_turn("done", &other)),
+        Err(error) => Err(error),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn run(
 ) -> Result<TrialData, SubjectError> {
     let Setup { trial, scenario, target, seed, placement, tasks, stop } = *setup;
     let each = trial.kind.evidence().is_some();
-    let driving = Driving { scenario, target, seed, placement, stop, each, answered: AtomicBool::new(false) };
+    let driving = Driving { scenario, target, seed, placement, stop, each };
     let sampler = MemorySampler::start(memory::resident(running.tree()))
         .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
     watch(Phase::WarmUp);

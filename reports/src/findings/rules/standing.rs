@@ -1,0 +1,139 @@
+//! Threads that stood still from before the recording to its end, while operations were not answered: in a circle of locks, in a
+//! lock that nobody lets go, in a call that does not return.
+
+use crate::findings::Culprit;
+use crate::findings::cause::{at, innermost, time};
+use crate::findings::joined::Joined;
+use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
+
+use super::poll_blocked::{FUTEX, is_lock};
+
+/// Part of the operations that must be missing for a call that does not return to be their reason: threads wait for work, too.
+const MOSTLY: f64 = 0.5;
+/// Calls in which a thread waits for whoever comes next.
+const NEXT: &[&str] =
+    &["accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6"];
+/// Calls in which it waits for another machine, or for what its client asks next.
+const NETWORK: &[&str] = &["recvfrom", "recvmsg", "read", "readv"];
+
+/// Other places that are named.
+const MOST_OTHERS: usize = 3;
+
+/// Where they stand.
+pub(super) struct Stuck {
+    pub(super) culprit: Culprit,
+    /// What they do there: follows "they".
+    pub(super) place: String,
+    pub(super) evidence: Vec<String>,
+}
+
+/// In locks that nobody let go all the while.
+pub(super) fn in_locks(joined: &Joined<'_>) -> Option<Stuck> {
+    let threads = joined.threads?;
+    let all = locks(threads);
+    // Of those that wait for each other, the place for whose locks most wait stands for all.
+    if let Some(row) = all.iter().filter(|row| behind(&all, row) > 0).max_by_key(|row| behind(&all, row)) {
+        return stuck(threads, &all, row);
+    }
+    let row = all.iter().filter(|row| row.holders.is_empty()).max_by_key(|row| row.polls)?;
+    stuck(threads, &all, row)
+}
+
+/// In locks whose holders stand still themselves, in something else than a lock.
+pub(super) fn behind_holders(joined: &Joined<'_>) -> Option<Stuck> {
+    let threads = joined.threads?;
+    let all = locks(threads);
+    // Who waits to be told while it has a lock is a pool that waits for work.
+    let busy = |row: &&&TracePolls| row.holders.iter().all(|holder| holder.site.call != FUTEX);
+    let row = all.iter().filter(|row| !row.holders.is_empty()).filter(busy).max_by_key(|row| row.polls)?;
+    let holder = row.holders.first()?;
+    let culprit = innermost(&holder.site)?;
+    let mut found = stuck(threads, &all, row)?;
+    found.place = format!("wait for a lock that {} keeps while it stands in `{}`", culprit.function, holder.site.call);
+    found.evidence.push(format!(
+        "whoever has it stands in `{}` at {} all the while",
+        holder.site.call,
+        culprit.sentence()
+    ));
+    found.culprit = culprit;
+    Some(found)
+}
+
+/// In a call that did not return, where next to nothing was answered.
+pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
+    let threads = joined.threads.filter(|_| missing >= MOSTLY)?;
+    let own = || threads.standing.iter().filter(|row| site(row).is_some_and(|site| !site.own.is_empty()));
+    let of = |kind: fn(&TraceSite) -> bool| own().filter(|row| site(row).is_some_and(kind)).max_by_key(|row| row.polls);
+    let outside =
+        of(|site| site.call != FUTEX && !NEXT.contains(&site.call.as_str()) && !NETWORK.contains(&site.call.as_str()));
+    // One thread may wait for what its client asks next; several connections are dropped before they do.
+    let row = outside
+        .or_else(|| of(|site| NETWORK.contains(&site.call.as_str())))
+        .or_else(|| of(|site| site.call == FUTEX && site.cause != TraceCause::Join))?;
+    stuck(threads, &locks(threads), row)
+}
+
+/// Of a process that nobody drove: locks that stood still, where nobody who comes through the same function goes on. Others wait
+/// for work in a lock that one of them has.
+pub(super) fn of_attached(joined: &Joined<'_>) -> Option<Stuck> {
+    let threads = joined.threads?;
+    let found = in_locks(joined)?;
+    let goes_on = |row: &TracePolls| {
+        row.site.as_ref().is_some_and(|site| site.own.iter().any(|frame| at(frame).is_at(&found.culprit)))
+    };
+    (!threads.kept.iter().any(goes_on)).then_some(found)
+}
+
+fn site(row: &TracePolls) -> Option<&TraceSite> {
+    row.site.as_ref()
+}
+
+/// Those that stand in a lock, in a function of the program.
+fn locks(threads: &ThreadsRecord) -> Vec<&TracePolls> {
+    let own = |row: &&TracePolls| site(row).is_some_and(|site| site.cause == TraceCause::Lock && !site.own.is_empty());
+    threads.standing.iter().filter(|row| is_lock(row)).filter(own).collect()
+}
+
+fn is_among(all: &[&TracePolls], place: &TraceSite) -> bool {
+    all.iter().any(|row| site(row).is_some_and(|site| site.own == place.own))
+}
+
+/// Threads that wait for locks that those of a place hold.
+fn behind(all: &[&TracePolls], place: &TracePolls) -> u64 {
+    let here = |holder: &TraceHolder| site(place).is_some_and(|site| site.own == holder.site.own);
+    all.iter().filter(|row| row.holders.iter().any(here)).map(|row| row.polls).sum()
+}
+
+fn stuck(threads: &ThreadsRecord, locks: &[&TracePolls], row: &TracePolls) -> Option<Stuck> {
+    let culprit = innermost(site(row)?)?;
+    let mut evidence = vec![format!(
+        "{} of {} stood at {} from before the recording to its end, {}",
+        counted(row.polls),
+        row.kind,
+        culprit.sentence(),
+        time(threads.head.wall_s)
+    )];
+    let place = match (row.holders.iter().find(|holder| is_among(locks, &holder.site)), is_lock(row)) {
+        (Some(holder), _) => {
+            let whom = innermost(&holder.site)?;
+            let whom =
+                if whom.is_at(&culprit) { "another thread in the same function".to_owned() } else { whom.sentence() };
+            evidence
+                .push(format!("the lock that they wait for is in the hands of {whom}, which waits for a lock itself"));
+            "wait for each other's locks".to_owned()
+        }
+        (None, true) => "wait for a lock that nobody lets go".to_owned(),
+        (None, false) => format!("stand in `{}`, which does not return,", site(row)?.call),
+    };
+    let others = locks.iter().filter(|other| ***other != *row);
+    let others = others.filter_map(|other| Some(format!("{} at {}", other.polls, innermost(site(other)?)?.sentence())));
+    let others: Vec<String> = others.take(MOST_OTHERS).collect();
+    if !others.is_empty() {
+        evidence.push(format!("others stood in locks as long: {}", others.join(", ")));
+    }
+    Some(Stuck { place: format!("{place} in {}", culprit.function), culprit, evidence })
+}
+
+fn counted(threads: u64) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}
