@@ -98,6 +98,9 @@ const fn beside(beside: &'static [&'static str], case: Case) -> Case {
     Case { beside, ..case }
 }
 
+/// Threads that wait for ever do so for somebody, or in a call.
+const HANG: &[&str] = &["never-answered", "waiting-on-owner", "poll-blocked"];
+
 /// One fault each.
 pub(crate) const CASES: &[Case] = &[
     case("audit-pool", &["waiting-on-owner", "throughput-pinned"], 120, 16),
@@ -139,6 +142,10 @@ pub(crate) const CASES: &[Case] = &[
     case("sync-client", &["poll-blocked"], 120, 16),
     case("transfer", &["never-answered"], 120, 16),
     case("upstream-halves", &["latency-pinned"], 60, 4),
+    // They hang with their first operations.
+    case("credit-limit", HANG, 120, 16),
+    case("label-printer", HANG, 120, 16),
+    case("seat-map", HANG, 120, 16),
     // Held out. Where two slugs stand the catalogue of causes allows both for the mechanism.
     held_out("alder", &["long-poll-cpu"], 120, 16),
     beside(&["list=20:/list", "book=15:POST /book"], held_out("birch", &["poll-blocked", "waiting-on-owner"], 120, 16)),

@@ -48,7 +48,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     #[allow(clippy::cast_precision_loss, reason = "operations of a run")]
     let part = missing as f64 / failed.scheduled.max(1) as f64;
     if joined.attached {
-        return match standing::of_attached(joined) {
+        return match standing::in_locks(joined) {
             Some(stuck) => Answer::Found(vec![of_threads(joined, stuck, None)]),
             None => given_up::look(joined),
         };

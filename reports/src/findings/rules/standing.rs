@@ -1,9 +1,9 @@
 //! Threads that stood still from before the recording to its end, while operations were not answered: in a circle of locks, in a
 //! lock that nobody lets go, in a call that does not return.
 
-use crate::findings::Culprit;
-use crate::findings::cause::{at, innermost, time};
+use crate::findings::cause::{innermost, time};
 use crate::findings::joined::Joined;
+use crate::findings::{Culprit, guilty};
 use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
 
 use super::poll_blocked::{FUTEX, is_lock};
@@ -35,7 +35,8 @@ pub(super) fn in_locks(joined: &Joined<'_>) -> Option<Stuck> {
     if let Some(row) = all.iter().filter(|row| behind(&all, row) > 0).max_by_key(|row| behind(&all, row)) {
         return stuck(threads, &all, row);
     }
-    let row = all.iter().filter(|row| row.holders.is_empty()).max_by_key(|row| row.polls)?;
+    let unknown = all.iter().filter(|row| holders(row).next().is_none() && !goes_on(threads, row));
+    let row = unknown.max_by_key(|row| row.polls)?;
     stuck(threads, &all, row)
 }
 
@@ -44,9 +45,9 @@ pub(super) fn behind_holders(joined: &Joined<'_>) -> Option<Stuck> {
     let threads = joined.threads?;
     let all = locks(threads);
     // Who waits to be told while it has a lock is a pool that waits for work.
-    let busy = |row: &&&TracePolls| row.holders.iter().all(|holder| holder.site.call != FUTEX);
-    let row = all.iter().filter(|row| !row.holders.is_empty()).filter(busy).max_by_key(|row| row.polls)?;
-    let holder = row.holders.first()?;
+    let busy = |row: &TracePolls| row.holders.iter().position(|holder| holder.site.call != FUTEX);
+    let kept = all.iter().filter_map(|row| Some((row, &row.holders[busy(row)?])));
+    let (row, holder) = kept.max_by_key(|(row, _)| row.polls)?;
     let culprit = innermost(&holder.site)?;
     let mut found = stuck(threads, &all, row)?;
     found.place = format!("wait for a lock that {} keeps while it stands in `{}`", culprit.function, holder.site.call);
@@ -73,15 +74,20 @@ pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
     stuck(threads, &locks(threads), row)
 }
 
-/// Of a process that nobody drove: locks that stood still, where nobody who comes through the same function goes on. Others wait
-/// for work in a lock that one of them has.
-pub(super) fn of_attached(joined: &Joined<'_>) -> Option<Stuck> {
-    let threads = joined.threads?;
-    let found = in_locks(joined)?;
-    let goes_on = |row: &TracePolls| {
-        row.site.as_ref().is_some_and(|site| site.own.iter().any(|frame| at(frame).is_at(&found.culprit)))
+/// Holders of a lock: who waits for the end of another thread merely knows of it.
+fn holders(row: &TracePolls) -> impl Iterator<Item = &TraceHolder> {
+    row.holders.iter().filter(|holder| holder.site.cause != TraceCause::Join)
+}
+
+/// Whether threads that come through the same function go on: others wait for work in a lock that one of them has, by turns.
+fn goes_on(threads: &ThreadsRecord, row: &TracePolls) -> bool {
+    let first = site(row).and_then(|site| site.own.first());
+    let comes_through = |other: &TracePolls| {
+        first.is_some_and(|first| {
+            site(other).is_some_and(|site| site.own.iter().any(|frame| guilty::same(frame, first)))
+        })
     };
-    (!threads.kept.iter().any(goes_on)).then_some(found)
+    threads.kept.iter().chain(&threads.kept_open).any(comes_through)
 }
 
 fn site(row: &TracePolls) -> Option<&TraceSite> {

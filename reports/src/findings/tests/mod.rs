@@ -13,6 +13,7 @@ mod cost;
 mod decided;
 mod growth;
 mod polls;
+mod standing;
 mod starting;
 mod timed_out;
 mod unusable;

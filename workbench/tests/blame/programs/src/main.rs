@@ -24,6 +24,7 @@ mod clerk;
 mod cold_map;
 mod compactor;
 mod config_parse;
+mod credit_limit;
 mod crowd;
 mod doc_preview;
 mod dogwood;
@@ -47,6 +48,7 @@ mod janitor;
 mod journal;
 mod juniper;
 mod kelp;
+mod label_printer;
 mod larch;
 mod late_reply;
 mod ledger;
@@ -70,6 +72,7 @@ mod recommend;
 mod rowan;
 mod scratch;
 mod search_suggest;
+mod seat_map;
 mod sedge;
 mod session_store;
 mod sessions;
@@ -117,6 +120,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("cold-map", cold_map::run),
     ("compactor", compactor::run),
     ("config-parse", config_parse::run),
+    ("credit-limit", credit_limit::run),
     ("crowd", crowd::run),
     ("doc-preview", doc_preview::run),
     ("dogwood", dogwood::run),
@@ -140,6 +144,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("journal", journal::run),
     ("juniper", juniper::run),
     ("kelp", kelp::run),
+    ("label-printer", label_printer::run),
     ("larch", larch::run),
     ("late-reply", late_reply::run),
     ("ledger", ledger::run),
@@ -163,6 +168,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("rowan", rowan::run),
     ("scratch", scratch::run),
     ("search-suggest", search_suggest::run),
+    ("seat-map", seat_map::run),
     ("sedge", sedge::run),
     ("session-store", session_store::run),
     ("sessions", sessions::run),

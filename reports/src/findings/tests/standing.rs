@@ -1,0 +1,128 @@
+//! Threads that stood still since before the recording: who of them is why nothing is answered.
+
+use super::*;
+use crate::run::{ThreadsHead, ThreadsRecord};
+
+type Place<'a> = (&'a str, u32);
+
+fn stands(cause: TraceCause, call: &str, own: &[Place<'_>], threads: u64) -> TracePolls {
+    let row = in_poll(TraceEndKind::Blocked, call, own, threads, 5.0);
+    TracePolls { site: Some(TraceSite { call: call.into(), ..site(cause, own) }), ..row }
+}
+
+fn in_lock(own: &[Place<'_>], threads: u64) -> TracePolls {
+    stands(TraceCause::Lock, "futex", own, threads)
+}
+
+fn held(row: TracePolls, by: &[&TracePolls]) -> TracePolls {
+    let holder = |by: &&TracePolls| TraceHolder {
+        doing: TraceEndKind::Blocked,
+        site: by.site.clone().unwrap_or_default(),
+        total_s: 5.0,
+    };
+    TracePolls { holders: by.iter().map(holder).collect(), ..row }
+}
+
+fn recorded(standing: Vec<TracePolls>) -> ThreadsRecord {
+    ThreadsRecord { head: ThreadsHead { wall_s: 5.0, ..ThreadsHead::default() }, standing, ..ThreadsRecord::default() }
+}
+
+/// What is found where so many of 1000 operations were not answered, and nothing was traced.
+fn unanswered(threads: &ThreadsRecord, timeouts: u64) -> Vec<(String, String, u32)> {
+    let none = trace();
+    let failed = Failed { scheduled: 1000, timeouts, unanswered: 0 };
+    found(&Joined {
+        threads: Some(threads),
+        trace: None,
+        traced: None,
+        felt: None,
+        failed,
+        ..joined(&none, felt(0.1, 2.0))
+    })
+}
+
+/// Two that wait for each other, and those behind them.
+fn circle() -> ThreadsRecord {
+    let book = || in_lock(&[("app::book", 43), ("app::answer", 9)], 1);
+    let give_back = || in_lock(&[("app::give_back", 54), ("app::answer", 9)], 1);
+    let others = in_lock(&[("app::list", 70), ("app::answer", 9)], 14);
+    recorded(vec![held(others, &[&book()]), held(book(), &[&give_back()]), held(give_back(), &[&book()])])
+}
+
+#[test]
+fn of_threads_in_each_others_locks_the_one_that_most_wait_for_is_named() {
+    assert_eq!(unanswered(&circle(), 1000), [is("never-answered", "app::book", 43)]);
+    assert_eq!(unanswered(&circle(), 20), [is("never-answered", "app::book", 43)], "most operations go on elsewhere");
+    assert_eq!(unanswered(&circle(), 1), [], "everything was answered");
+    let threads = circle();
+    let none = trace();
+    let explained = explain(&[Joined {
+        threads: Some(&threads),
+        failed: Failed { scheduled: 9, timeouts: 9, unanswered: 0 },
+        ..joined(&none, felt(0.1, 2.0))
+    }]);
+    assert_eq!(
+        explained.findings[0].evidence,
+        [
+            "9 of 9 operations (100 %) were not answered within 2.00 s",
+            "1 thread of app::serve stood at app::book (src/main.rs:43) from before the recording to its end, 5.00 s",
+            "the lock that they wait for is in the hands of app::give_back (src/main.rs:54), which waits for a lock itself",
+            "others stood in locks as long: 14 at app::list (src/main.rs:70), 1 at app::give_back (src/main.rs:54)",
+        ]
+    );
+}
+
+#[test]
+fn a_process_that_nobody_drove_is_told_of_its_circle() {
+    let attached = |threads: &ThreadsRecord| {
+        let joined = Joined { attached: true, threads: Some(threads), command: "4711".into(), ..Joined::default() };
+        let findings = explain(&[joined]).findings;
+        findings.into_iter().filter_map(|finding| Some(finding.culprit?.function)).collect::<Vec<_>>()
+    };
+    assert_eq!(attached(&circle()), ["app::book"]);
+    let alone = || in_lock(&[("app::count", 30)], 3);
+    assert_eq!(attached(&recorded(vec![alone()])), ["app::count"]);
+    // A pool whose threads take jobs under a lock: one of them has it while it waits for the next.
+    let idle = stands(TraceCause::Notify, "futex", &[("app::count", 31)], 1);
+    assert_eq!(attached(&recorded(vec![held(alone(), &[&idle]), idle])), [""; 0]);
+    let by_turns =
+        ThreadsRecord { kept: vec![in_lock(&[("app::next", 8), ("app::count", 31)], 4)], ..recorded(vec![alone()]) };
+    assert_eq!(attached(&by_turns), [""; 0], "others go on in it");
+    let started = stands(TraceCause::Join, "futex", &[("app::main", 4)], 1);
+    assert_eq!(
+        attached(&recorded(vec![held(alone(), &[&started])])),
+        ["app::count"],
+        "who awaits their end has no lock"
+    );
+}
+
+#[test]
+fn whoever_has_the_lock_stands_in_a_call() {
+    let asks = || stands(TraceCause::Other, "read", &[("app::ask", 50), ("app::label", 41)], 1);
+    let waits = held(in_lock(&[("app::label", 40)], 15), &[&asks()]);
+    assert_eq!(unanswered(&recorded(vec![waits, asks()]), 1000), [is("never-answered", "app::ask", 50)]);
+}
+
+#[test]
+fn a_call_that_does_not_return_is_blamed_where_next_to_nothing_is_answered() {
+    let naps = stands(TraceCause::Other, "clock_nanosleep", &[("app::back_off", 12)], 2);
+    let accepts = stands(TraceCause::Other, "accept4", &[("app::main", 4)], 1);
+    let of = |rows: &[&TracePolls], timeouts| {
+        unanswered(&recorded(rows.iter().map(|row| (*row).clone()).collect()), timeouts)
+    };
+    assert_eq!(of(&[&accepts, &naps], 900), [is("never-answered", "app::back_off", 12)]);
+    assert_eq!(of(&[&accepts, &naps], 100), [], "most are answered: it may wait for work");
+    assert_eq!(of(&[&accepts], 1000), [], "it waits for whoever comes next");
+    let hears = stands(TraceCause::Other, "recvfrom", &[("app::ask_far", 21)], 16);
+    assert_eq!(of(&[&accepts, &hears], 1000), [is("never-answered", "app::ask_far", 21)]);
+}
+
+#[test]
+fn what_could_not_be_looked_into_is_said() {
+    let mut threads = recorded(Vec::new());
+    threads.head.standing_refused = Some("the thread that stands still could not be looked into".into());
+    let none = trace();
+    let explained = explain(&[Joined { threads: Some(&threads), ..joined(&none, felt(0.001, 0.0)) }]);
+    let said = explained.unused.iter().find(|one| one.evidence == "wait" && one.rules.is_empty());
+    assert!(said.is_some_and(|one| one.because.contains("stands still")), "{:?}", explained.unused);
+}
