@@ -17,6 +17,8 @@ static HEARD: AtomicU64 = AtomicU64::new(0);
 const GOOD_REQUESTS: u64 = 20;
 /// Requests that are answered before it hangs: the warm-up has more.
 const FEW_REQUESTS: u64 = 3;
+/// It hangs with the very first.
+const NO_REQUESTS: u64 = 0;
 
 fn main() {
     let port: u16 = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or_else(|| {
@@ -107,7 +109,12 @@ fn converse(mut stream: TcpStream, fault: &str) {
         }
         request.clear();
         let heard = HEARD.fetch_add(1, Ordering::Relaxed);
-        if fault == "silent" && heard >= FEW_REQUESTS {
+        let answered = match fault {
+            "silent" => FEW_REQUESTS,
+            "mute" => NO_REQUESTS,
+            _ => u64::MAX,
+        };
+        if heard >= answered {
             wait_for_ever();
         }
         if heard == GOOD_REQUESTS {
