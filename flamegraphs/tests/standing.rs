@@ -1,7 +1,7 @@
 //! Threads that stand since before a recording: each is found where it stands. The subject is this very file, started again.
 
 #![cfg(feature = "capture")]
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test panics, and says what it skips")]
+#![expect(clippy::unwrap_used, reason = "a test panics")]
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read};

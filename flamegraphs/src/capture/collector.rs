@@ -1,6 +1,7 @@
 //! Records in, a recording out: stacks are unwound and counted as they come, so that memory follows the number of
 //! distinct stacks and not the length of the recording.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::address_space::{AddressSpace, Images, Walk};
@@ -171,8 +172,8 @@ impl Collector {
     /// Thread and stack of one of them, where there is room for both.
     fn stood(&mut self, seen: &Snapshot) -> Option<(u32, u32)> {
         let images = &mut self.images;
-        if !self.spaces.contains_key(&seen.pid) {
-            self.spaces.insert(seen.pid, AddressSpace::of(seen.pid, images).ok()?);
+        if let Entry::Vacant(unread) = self.spaces.entry(seen.pid) {
+            unread.insert(AddressSpace::of(seen.pid, images).ok()?);
         }
         let mut addresses = vec![of_call(seen.call)];
         self.spaces.get(&seen.pid)?.walk_standing(seen, images, &mut addresses);
