@@ -3,6 +3,7 @@
 
 mod build;
 mod cpu;
+mod keeper;
 mod source;
 
 use std::collections::BTreeMap;
@@ -73,8 +74,22 @@ impl Evidence {
         let file = build::path_of(run, variant).and_then(|path| path.metadata().ok()?.modified().ok());
         all.loops = source::loops(run.traces.get(variant), all.cpu.as_ref(), &profiles, file);
         all.cpu = all.cpu.map(|table| table.of_the_written(&all.loops));
+        if let (Some(table), Ok(Some(profile))) = (&mut all.cpu, &read) {
+            // Sources are read as a whole for this: of a process that does not grow there is nothing to keep.
+            if grew(run, variant) {
+                let stacks = keeper::Stacks::of(profile);
+                keeper::tell(table, &stacks, &source::keeping(&stacks, &profiles, file));
+            }
+        }
         all
     }
+}
+
+/// Whether a process had more memory at the end than at the beginning.
+fn grew(run: &LoadedRun, variant: &str) -> bool {
+    let samples = run.waits.get(variant).and_then(|seen| seen.kernel.as_ref()).map(|kernel| kernel.samples.as_slice());
+    let resident: Vec<u64> = samples.unwrap_or_default().iter().filter_map(|sample| sample.resident).collect();
+    matches!(resident.as_slice(), [first, .., last] if last > first)
 }
 
 /// The CPU profile of a variant; `None` where there is none.

@@ -10,6 +10,7 @@ mod collector;
 mod elf;
 mod error;
 mod halted;
+pub mod keeping;
 mod limits;
 mod options;
 mod outline;

@@ -63,6 +63,19 @@ pub struct CpuRow {
     pub served_s: f64,
     /// Functions of the program in the stack with most of it, innermost first.
     pub path: Vec<TraceFrame>,
+    /// Who keeps what it asks memory for, as far as sources tell.
+    pub kept_by: Option<Keeper>,
+}
+
+/// A function that adds what another one made to something that outlives the operation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Keeper {
+    /// It, and the line on which it does.
+    pub by: TraceFrame,
+    /// What it calls for that: `insert`.
+    pub call: String,
+    /// The way of the value to it is known; otherwise it is sent away, and this is who adds to something meanwhile.
+    pub followed: bool,
 }
 
 /// In [`CpuRow::calls`]: within the kernel by a system call, but before or after the call itself.

@@ -17,7 +17,7 @@ mod rules;
 mod served;
 mod usable;
 
-pub use joined::{Build, CalledBack, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined};
+pub use joined::{Build, CalledBack, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined, Keeper};
 pub use loops::Loops;
 pub use rank::explain;
 pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};

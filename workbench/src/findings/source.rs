@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
+use flamegraphs::capture::keeping::Keeping;
 use flamegraphs::capture::source;
 use flamegraphs::profile::Profile;
 use reports::findings::{CpuTable, Loops};
 use reports::run::{Trace, TraceFrame};
 
+use super::keeper::Stacks;
 use crate::evidence::trace::within_project;
 
 /// Files that are read.
@@ -31,6 +33,20 @@ pub(super) fn loops(
         }
     }
     loops
+}
+
+/// What functions in those sources do with values.
+pub(super) fn keeping(stacks: &Stacks, profiles: &[&Profile], built: Option<SystemTime>) -> Keeping {
+    let mut keeping = Keeping::default();
+    let paths = paths(profiles);
+    let files: BTreeSet<&str> = stacks.files().filter(|file| file.ends_with(".rs")).collect();
+    for file in files.into_iter().take(MOST_FILES) {
+        let path = paths.get(file).map_or(file, String::as_str);
+        if let Some(source) = source(Path::new(path), built) {
+            keeping.read(file, &source);
+        }
+    }
+    keeping
 }
 
 /// Files as stacks name them.

@@ -1,8 +1,8 @@
 //! Memory that grows with every operation and never comes to rest.
 
-use crate::findings::Culprit;
-use crate::findings::cause::{Answer, Cause};
+use crate::findings::cause::{Answer, Cause, at};
 use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, Culprit};
 
 pub(super) const SLUG: &str = "unbounded-growth";
 /// Growth that counts, bytes in the open loop, and for each operation.
@@ -37,10 +37,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
     }
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
-    let faults = |row: &&crate::findings::CpuRow| row.calls.get("page fault").copied().unwrap_or(0.0) + row.allocator_s;
-    let toucher = rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0);
-    let culprit = toucher.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
-    let place = culprit.as_ref().map(|culprit| format!(", asked for by {}", culprit.function)).unwrap_or_default();
+    let faults = |row: &&CpuRow| row.calls.get("page fault").copied().unwrap_or(0.0) + row.allocator_s;
+    let maker = rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0);
+    let Blamed { culprit, place, because } = maker.map(blamed).unwrap_or_default();
     let pace = match joined.attached {
         true => format!("{:.1} kB a second", growth / seconds / 1e3),
         false => format!("{:.1} kB with every operation", each / 1e3),
@@ -50,14 +49,56 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         title: format!("memory grows by {pace}{place}"),
         share: 1.0,
         culprit,
-        evidence: vec![
-            format!("the resident set grew by {:.1} MB in {seconds:.1} s, in every part of them alike", growth / 1e6),
-            "most of the pages that were new were touched there".into(),
-        ],
+        evidence: std::iter::once(format!(
+            "the resident set grew by {:.1} MB in {seconds:.1} s, in every part of them alike",
+            growth / 1e6
+        ))
+        .chain(because)
+        .collect(),
         refuted_by: "the resident set would come to rest at the same load".into(),
         next: joined.again("cpu,wait,trace --duration 60s"),
         proof: "wait",
         depth: 6,
         foremost: true,
     }])
+}
+
+/// Who is held to account for what grows.
+#[derive(Default)]
+struct Blamed {
+    culprit: Option<Culprit>,
+    /// For the title.
+    place: String,
+    because: Vec<String>,
+}
+
+/// Who touches new pages makes what grows, and who keeps that lets it grow: these need not be the same.
+fn blamed(maker: &CpuRow) -> Blamed {
+    let made = Culprit { function: maker.function.clone(), file: maker.file.clone(), line: maker.line };
+    let touched = "most of the pages that were new were touched";
+    match &maker.kept_by {
+        Some(keeper) if keeper.by.function != made.function || keeper.by.file != made.file => {
+            let gone = match keeper.followed {
+                true => format!("what it makes is added by `{}` to what outlives the operation", keeper.call),
+                false => format!(
+                    "what it makes is sent away; meanwhile more and more is added by `{}`, without waiting for room",
+                    keeper.call
+                ),
+            };
+            let because = vec![
+                format!("{touched} in {}", made.sentence()),
+                format!("{gone}, in {}, as the sources say", at(&keeper.by).sentence()),
+            ];
+            let place = format!(", made by {} and kept by {}", made.function, keeper.by.function);
+            Blamed { culprit: Some(at(&keeper.by)), place, because }
+        }
+        kept => {
+            let adds = kept.as_ref().filter(|keeper| keeper.followed).map(|keeper| {
+                format!("it adds it by `{}` to what outlives the operation, as its source says", keeper.call)
+            });
+            let place = format!(", asked for by {}", made.function);
+            let because = std::iter::once(format!("{touched} there")).chain(adds).collect();
+            Blamed { culprit: Some(made), place, because }
+        }
+    }
 }

@@ -1,0 +1,182 @@
+use super::*;
+
+/// Sources whose marked line makes the value, and what becomes of it there: `// make 0` is the innermost place, `// make 1` its
+/// caller, and so on.
+fn fate(sources: &[(&str, &str)]) -> Fate {
+    let mut keeping = Keeping::default();
+    let mut stack: Vec<(usize, &str, u32)> = Vec::new();
+    for (file, source) in sources {
+        keeping.read(file, source);
+        for (text, line) in source.lines().zip(1..) {
+            if let Some((_, depth)) = text.split_once("// make ") {
+                stack.push((depth.trim().parse().unwrap(), file, line));
+            }
+        }
+    }
+    stack.sort_unstable();
+    let stack: Vec<(&str, u32)> = stack.into_iter().map(|(_, file, line)| (file, line)).collect();
+    keeping.follow(&stack)
+}
+
+fn kept(sources: &[(&str, &str)]) -> String {
+    match fate(sources) {
+        Fate::Kept(added) => format!("{} {}", added.function, added.call),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_closure_makes_is_kept_by_who_calls_it_and_adds_it() {
+    let memo = "
+impl<V> Memo<V> {
+    fn latest(&self, at: u64, make: impl FnOnce() -> V) -> Arc<V> {
+        let made = Arc::new(make());
+        self.slots.insert(at, made.clone());
+        made
+    }
+    fn remember(&self, at: &str, make: impl FnOnce() -> V) -> Arc<V> {
+        let made = Arc::new(make()); // make 1
+        self.all.insert(format!(\"{at}\"), made.clone());
+        made
+    }
+}";
+    let app = "
+fn render(n: u64) -> String {
+    let mut text = String::with_capacity(9000);
+    for at in 0..n {
+        text.push_str(\"line\"); // make 0
+    }
+    text
+}
+async fn quote(office: Arc<Office>) -> String {
+    let make = || render(9);
+    if office.tuned { office.memo.latest(1, make) } else { office.memo.remember(\"a\", make) } // make 2
+}";
+    assert_eq!(kept(&[("memo.rs", memo), ("app.rs", app)]), "Memo::remember insert");
+}
+
+#[test]
+fn what_is_given_to_a_function_is_kept_there() {
+    let source = "
+impl Cache {
+    fn remember(&self, at: u64, answer: &Arc<Answer>) {
+        let mut answers = self.answers.lock();
+        answers.insert(at, Arc::clone(answer));
+    }
+}
+impl Grid {
+    fn near(&self) -> Vec<u64> {
+        let mut found = Vec::with_capacity(900);
+        for one in &self.all {
+            found.push(one.id); // make 0
+        }
+        found
+    }
+}
+fn lookup(geo: &Geo) -> Answer {
+    let answer = Arc::new(geo.grid.near()); // make 1
+    geo.cache.remember(7, &answer);
+    answer
+}";
+    assert_eq!(kept(&[("geo.rs", source)]), "Cache::remember insert");
+}
+
+#[test]
+fn what_is_sent_without_waiting_for_room_is_kept_by_who_sends() {
+    let send = |how: &str| {
+        let source = format!(
+            "
+fn event() -> Event {{
+    Event {{ body: vec![0; 9000] }} // make 0
+}}
+async fn accept(events: Sender<Event>) {{
+    {how} // make 1
+}}"
+        );
+        kept(&[("mail.rs", &source)])
+    };
+    assert_eq!(send("let _ = events.send(event());"), "accept send");
+    assert_eq!(send("let _ = events.send(event()).await;"), "Sent");
+    assert_eq!(send("let _ = event();"), "Unknown");
+    assert_eq!(send("std::mem::forget(event());"), "accept forget");
+}
+
+#[test]
+fn an_answer_that_is_sent_back_is_gone_and_who_adds_elsewhere_is_told() {
+    let source = "
+async fn boards(mut mailbox: Receiver<Ask>) {
+    let mut boards: HashMap<u64, Vec<u8>> = HashMap::new();
+    while let Some(Ask::Paint { board, reply }) = mailbox.recv().await {
+        let tiles = boards.entry(board).or_insert_with(|| vec![1; 16]);
+        let _ = reply.send(tiles.clone()); // make 0
+    }
+}
+impl Journal {
+    fn record(&self, edit: Edit) {
+        match self {
+            Journal::Open(tx) => {
+                let _ = tx.send(edit);
+            }
+            Journal::Bounded(tx) => {
+                let _ = tx.try_send(edit);
+            }
+        }
+    }
+}
+async fn client(asks: Sender<Ask>, journal: Journal) {
+    let mut lines = Vec::new();
+    lines.push(1);
+    asks.send(Ask::Paint { board: 1 }).await;
+}";
+    assert_eq!(fate(&[("mosaic.rs", source)]), Fate::Sent);
+    let mut keeping = Keeping::default();
+    keeping.read("mosaic.rs", source);
+    let adding: Vec<String> =
+        keeping.adding().iter().map(|one| format!("{}:{} {}", one.function, one.lines.0, one.call)).collect();
+    assert_eq!(adding, ["boards:5 or_insert_with", "Journal::record:13 send"]);
+}
+
+#[test]
+fn what_is_lent_is_kept_if_who_lends_it_shares_it() {
+    let of = |owner: &str| {
+        let source = format!(
+            "
+impl Page {{
+    fn line(&mut self, text: String) {{
+        self.lines.push(text.to_owned()); // make 0
+    }}
+}}
+fn answer(shop: &Shop) {{
+    {owner}
+    page.line(text); // make 1
+}}
+fn visit(shop: &Shop) {{
+    let page = answer(shop); // make 2
+    shop.pages.lock().push(page);
+}}"
+        );
+        kept(&[("page.rs", &source)])
+    };
+    assert_eq!(of("let mut page = shop.page.lock();"), "Page::line push");
+    assert_eq!(of("let mut page = Page::new();"), "visit push");
+}
+
+#[test]
+fn a_collection_to_be_filled_is_whose_it_is() {
+    let source = "
+fn fill(out: &mut Vec<u8>, n: usize) {
+    out.extend_from_slice(&[0; 64]); // make 0
+}
+fn answer() -> Vec<u8> {
+    let mut out = Vec::new();
+    fill(&mut out, 9); // make 1
+    out
+}";
+    assert_eq!(kept(&[("fill.rs", source)]), "Unknown");
+}
+
+#[test]
+fn what_is_no_source_tells_nothing() {
+    assert_eq!(kept(&[("a.rs", "fn ( // make 0")]), "Unknown");
+    assert_eq!(Keeping::default().follow(&[("b.rs", 3)]), Fate::Unknown);
+}

@@ -1,0 +1,112 @@
+//! Who keeps what a function asks memory for: the stacks in which the process gets new pages, and the sources of the functions
+//! in them.
+
+use std::collections::BTreeMap;
+
+use flamegraphs::capture::keeping::{Added, Fate, Keeping};
+use flamegraphs::capture::system_call;
+use flamegraphs::names::{self, Owners};
+use flamegraphs::profile::{Profile, Sample};
+use reports::findings::{CpuRow, CpuTable, Keeper};
+use reports::run::TraceFrame;
+
+use crate::attach::hot::{Shown, innermost, is_asking, shown};
+use crate::evidence::trace::within_project;
+
+/// Of the kernel's calls, what stands for a page that was not there.
+const NEW_PAGE: &str = "page fault";
+
+/// Stacks of a profile as the program's own functions, innermost first, with what was sampled in them.
+pub(super) struct Stacks(Vec<Stack>);
+
+struct Stack {
+    own: Vec<TraceFrame>,
+    /// In it the process gets memory.
+    grows: bool,
+    samples: i64,
+}
+
+impl Stacks {
+    pub(super) fn of(profile: &Profile) -> Self {
+        let owners = Owners::of_profile(profile);
+        let samples = profile.samples().iter().filter(|sample| !is_asking(profile, sample));
+        Self(samples.filter_map(|sample| stack(&owners, profile, sample)).collect())
+    }
+
+    /// Sources that they name.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|stack| &stack.own).map(|frame| frame.file.as_str()).filter(|file| !file.is_empty())
+    }
+
+    /// The stack in which a function of the program gets most memory, from it outwards.
+    fn growing(&self, row: &CpuRow) -> Option<&[TraceFrame]> {
+        let mut by_path: BTreeMap<&[TraceFrame], i64> = BTreeMap::new();
+        for stack in self.0.iter().filter(|stack| stack.grows) {
+            // What was derived within it counts as its own.
+            let here = |frame: &TraceFrame| frame.function == row.function && frame.file == row.file;
+            if let Some(at) = stack.own.iter().position(here) {
+                *by_path.entry(&stack.own[at..]).or_default() += stack.samples;
+            }
+        }
+        by_path.into_iter().max_by_key(|(_, samples)| *samples).map(|(path, _)| path)
+    }
+
+    /// What a place is called in stacks, and whether it was seen: that it gets memory, and samples of it.
+    fn seen(&self, added: &Added) -> Option<(bool, i64)> {
+        let here =
+            |frame: &TraceFrame| frame.file == added.file && (added.lines.0..=added.lines.1).contains(&frame.line);
+        let through = || self.0.iter().filter(|stack| stack.own.iter().any(here));
+        let grows = through().any(|stack| stack.grows && stack.own.first().is_some_and(here));
+        Some((grows, through().map(|stack| stack.samples).sum())).filter(|(_, samples)| *samples > 0)
+    }
+
+    fn name(&self, added: &Added) -> String {
+        let here =
+            |frame: &&TraceFrame| frame.file == added.file && (added.around.0..=added.around.1).contains(&frame.line);
+        let named = self.0.iter().flat_map(|stack| &stack.own).find(here);
+        named.map_or_else(|| added.function.clone(), |frame| frame.function.clone())
+    }
+
+    fn keeper(&self, keeping: &Keeping, row: &CpuRow) -> Option<Keeper> {
+        let path = self.growing(row)?;
+        let places: Vec<(&str, u32)> = path.iter().map(|frame| (frame.file.as_str(), frame.line)).collect();
+        let (added, followed) = match keeping.follow(&places) {
+            Fate::Kept(added) => (added, true),
+            Fate::Sent => (self.elsewhere(keeping, row)?, false),
+            Fate::Unknown => return None,
+        };
+        let by = TraceFrame { function: self.name(&added), file: added.file, line: added.lines.0 };
+        Some(Keeper { by, call: added.call, followed })
+    }
+
+    /// Of all that add to what outlives an operation, in functions that ran, the one that is likeliest to grow.
+    fn elsewhere(&self, keeping: &Keeping, row: &CpuRow) -> Option<Added> {
+        let others = keeping.adding().into_iter().filter(|added| {
+            let is_maker = added.file == row.file && (added.around.0..=added.around.1).contains(&row.line);
+            !is_maker
+        });
+        let seen = others.filter_map(|added| Some((self.seen(&added)?, added)));
+        seen.max_by(|a, b| a.cmp(b)).map(|(_, added)| added)
+    }
+}
+
+/// Says of every function that asks for memory who keeps it, where that is known.
+pub(super) fn tell(table: &mut CpuTable, stacks: &Stacks, keeping: &Keeping) {
+    for row in table.rows.iter_mut().filter(|row| row.allocator_s > 0.0 || row.calls.contains_key(NEW_PAGE)) {
+        row.kept_by = stacks.keeper(keeping, row);
+    }
+}
+
+fn stack(owners: &Owners, profile: &Profile, sample: &Sample) -> Option<Stack> {
+    let locations = sample.stack.iter().map(|id| profile.location(*id));
+    let frames: Vec<Shown> = locations.flat_map(|location| shown(owners, profile, location)).collect();
+    let inner = &frames[..innermost(&frames)?];
+    let grows = system_call(inner.iter().map(|frame| frame.function.as_str())) == NEW_PAGE
+        || inner.iter().any(|frame| names::is_allocation(&frame.function));
+    let own = frames.into_iter().filter(Shown::is_written_here).map(|frame| TraceFrame {
+        file: within_project(&frame.file).to_owned(),
+        line: u32::try_from(frame.line).unwrap_or(0),
+        function: frame.function,
+    });
+    Some(Stack { own: own.collect(), grows, samples: sample.values.first().copied().unwrap_or(0) })
+}
