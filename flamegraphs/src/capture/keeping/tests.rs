@@ -176,6 +176,77 @@ fn answer() -> Vec<u8> {
 }
 
 #[test]
+fn a_function_that_is_called_like_one_of_a_collection_is_looked_into() {
+    let of = |within: &str| {
+        let source = format!(
+            "
+struct App {{
+    cache: Arc<Cache>,
+    other: HashMap<u64, Cache>,
+}}
+struct Other;
+impl Other {{
+    fn insert(&self, at: u64, page: Page) {{
+        self.never.push(page);
+    }}
+}}
+impl Cache {{
+    fn insert(&self, at: u64, page: Page) {{
+        {within}
+    }}
+}}
+async fn answer(app: Arc<App>) {{
+    let page = render(9); // make 1
+    app.cache.insert(9, page);
+}}
+fn render(n: u64) -> Page {{
+    Page {{ text: vec![0; 9000] }} // make 0
+}}"
+        );
+        kept(&[("app.rs", &source)])
+    };
+    assert_eq!(of("self.pages.lock().insert(at, page);"), "Cache::insert insert");
+    assert_eq!(of("let _ = at;"), "Unknown");
+}
+
+#[test]
+fn shapes_of_what_is_kept() {
+    let of = |body: &str| {
+        kept(&[(
+            "a.rs",
+            &format!(
+                "
+struct Shop {{ all: RwLock<HashMap<u64, Page>>, subscribers: Mutex<Vec<Sender>> }}
+fn render(n: u64) -> Page {{
+    Page {{ text: vec![0; 9000] }} // make 0
+}}
+async fn answer(State(shop): State<Arc<Shop>>, mut one: Page, events: Receiver<u64>) -> Page {{
+    {body}
+}}"
+            ),
+        )])
+    };
+    assert_eq!(of("shop.all.write().await.entry(7).or_insert_with(|| render(7)); // make 1"), "answer or_insert_with");
+    assert_eq!(
+        of("match shop.all.lock().entry(7) {\nEntry::Vacant(free) => {\nfree.insert(render(7)); // make 1\n}\n}"),
+        "answer insert"
+    );
+    assert_eq!(of("let page = render(7); // make 1\nLOG.with(|log| log.borrow_mut().push(page))"), "answer push");
+    assert_eq!(
+        of(
+            "let page = render(7); // make 1\nfor one in shop.subscribers.lock().iter() { let _ = one.send(page.clone()); }"
+        ),
+        "answer send"
+    );
+    assert_eq!(
+        of("let mut all = Vec::new();\nwhile let Ok(n) = events.recv().await {\nall.push(render(n)); // make 1\n}"),
+        "answer push"
+    );
+    assert_eq!(of("let mut all = Vec::new();\nfor n in 0..9 {\nall.push(render(n)); // make 1\n}\nall"), "Unknown");
+    assert_eq!(of("one.parts.push(render(7)); // make 1\none"), "Unknown");
+}
+
+#[test]
 fn what_is_no_source_tells_nothing() {
     assert_eq!(kept(&[("a.rs", "fn ( // make 0")]), "Unknown");
     assert_eq!(Keeping::default().follow(&[("b.rs", 3)]), Fate::Unknown);
