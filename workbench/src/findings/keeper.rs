@@ -51,13 +51,16 @@ impl Stacks {
         by_path.into_iter().max_by_key(|(_, samples)| *samples).map(|(path, _)| path)
     }
 
-    /// What a place is called in stacks, and whether it was seen: that it gets memory, and samples of it.
-    fn seen(&self, added: &Added) -> Option<(bool, i64)> {
-        let here =
-            |frame: &TraceFrame| frame.file == added.file && (added.lines.0..=added.lines.1).contains(&frame.line);
-        let through = || self.0.iter().filter(|stack| stack.own.iter().any(here));
-        let grows = through().any(|stack| stack.grows && stack.own.first().is_some_and(here));
-        Some((grows, through().map(|stack| stack.samples).sum())).filter(|(_, samples)| *samples > 0)
+    /// What was seen of a place: that it gets memory, samples of its line, and of its function; `None` where that never ran.
+    fn seen(&self, added: &Added) -> Option<(bool, i64, i64)> {
+        let at = |frame: &TraceFrame, lines: (u32, u32)| {
+            frame.file == added.file && (lines.0..=lines.1).contains(&frame.line)
+        };
+        let through = |lines| self.0.iter().filter(move |stack| stack.own.iter().any(|frame| at(frame, lines)));
+        let sum = |lines| through(lines).map(|stack| stack.samples).sum::<i64>();
+        let is_here = |stack: &Stack| stack.own.first().is_some_and(|frame| at(frame, added.lines));
+        let grows = through(added.lines).any(|stack| stack.grows && is_here(stack));
+        Some((grows, sum(added.lines), sum(added.around))).filter(|(.., samples)| *samples > 0)
     }
 
     fn name(&self, added: &Added) -> String {

@@ -146,6 +146,9 @@ pub(crate) const CASES: &[Case] = &[
     case("credit-limit", HANG, 120, 16),
     case("label-printer", HANG, 120, 16),
     case("seat-map", HANG, 120, 16),
+    // Who keeps what grows is not who makes it.
+    case("labels", &["unbounded-growth"], 150, 16),
+    case("shelf", &["unbounded-growth"], 150, 16),
     // Held out. Where two slugs stand the catalogue of causes allows both for the mechanism.
     held_out("alder", &["long-poll-cpu"], 120, 16),
     beside(&["list=20:/list", "book=15:POST /book"], held_out("birch", &["poll-blocked", "waiting-on-owner"], 120, 16)),

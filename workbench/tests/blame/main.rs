@@ -124,6 +124,8 @@ programs! {
     credit_limit: "credit-limit",
     label_printer: "label-printer",
     seat_map: "seat-map",
+    labels: "labels",
+    shelf: "shelf",
     alder: "alder",
     birch: "birch",
     cedar: "cedar",

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod command;
 mod http;
+mod labels;
 mod plain;
 
 mod alder;
@@ -77,6 +78,7 @@ mod sedge;
 mod session_store;
 mod sessions;
 mod settings_lock;
+mod shelf;
 mod sms_gateway;
 mod snapshot_lock;
 mod sorrel;
@@ -145,6 +147,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("juniper", juniper::run),
     ("kelp", kelp::run),
     ("label-printer", label_printer::run),
+    ("labels", labels::run),
     ("larch", larch::run),
     ("late-reply", late_reply::run),
     ("ledger", ledger::run),
@@ -173,6 +176,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("session-store", session_store::run),
     ("sessions", sessions::run),
     ("settings-lock", settings_lock::run),
+    ("shelf", shelf::run),
     ("sms-gateway", sms_gateway::run),
     ("snapshot-lock", snapshot_lock::run),
     ("sorrel", sorrel::run),
