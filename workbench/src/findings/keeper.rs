@@ -113,3 +113,83 @@ fn stack(owners: &Owners, profile: &Profile, sample: &Sample) -> Option<Stack> {
     });
     Some(Stack { own: own.collect(), grows, samples: sample.values.first().copied().unwrap_or(0) })
 }
+
+#[cfg(test)]
+mod tests {
+    use flamegraphs::profile::{Builder, Frame, LocationId, ValueType};
+
+    use super::*;
+
+    const BOARDS: &str = "
+async fn boards(mut mailbox: Receiver<Ask>) {
+    while let Some(Ask { reply, tiles }) = mailbox.recv().await {
+        let _ = reply.send(tiles.clone());
+    }
+}
+impl Journal {
+    fn record(&self, edit: Edit) {
+        let _ = self.edits.send(edit);
+    }
+    fn count(&self, edit: &Edit) {
+        self.counts.lock().push(edit.count());
+    }
+}
+fn idle(all: &Sender) {
+    let _ = all.send(1);
+}";
+
+    /// Stacks of a program, innermost first, as functions of `app` with their lines; the innermost may be the language's, which allocates.
+    fn profile(stacks: &[&[(&str, i64)]]) -> Profile {
+        let mut builder = Builder::new([ValueType::new("cpu", "nanoseconds")]);
+        for (number, stack) in stacks.iter().enumerate() {
+            let frames = stack.iter().zip(1..).map(|((function, line), at)| {
+                let file = if *line > 0 { "/w/shop/src/main.rs" } else { "/rustc/0/library/alloc/src/alloc.rs" };
+                (1000 * number as u64 + at, Frame { function, file, line: *line, ..Frame::default() })
+            });
+            let frames: Vec<(u64, Frame<'_>)> = frames.collect();
+            let ids: Vec<LocationId> =
+                frames.iter().map(|(at, frame)| builder.location(*at, std::slice::from_ref(frame))).collect();
+            builder.sample(&ids, &[1_000_000], &[]).unwrap();
+        }
+        builder.finish()
+    }
+
+    fn kept_by(stacks: &[&[(&str, i64)]], source: &str) -> Option<(String, u32, bool)> {
+        let profile = profile(stacks);
+        let mut table = super::super::cpu::table(&profile).unwrap();
+        let mut keeping = Keeping::default();
+        keeping.read("shop/src/main.rs", source);
+        tell(&mut table, &Stacks::of(&profile), &keeping);
+        let row = table.rows.into_iter().find(|row| row.allocator_s > 0.0).unwrap();
+        row.kept_by.map(|keeper| (keeper.by.function, keeper.by.line, keeper.followed))
+    }
+
+    #[test]
+    fn who_keeps_is_called_as_stacks_call_it() {
+        let source = "
+impl Memo {
+    fn remember(&self, at: u64) {
+        let page = render(at);
+        self.pages.lock().insert(at, page);
+    }
+}
+fn render(at: u64) -> Vec<u8> {
+    vec![1; 9000]
+}";
+        let stack: &[(&str, i64)] =
+            &[("alloc::alloc::alloc", 0), ("app::render", 9), ("app::memo::Memo<V>::remember", 4)];
+        assert_eq!(kept_by(&[stack], source), Some(("app::memo::Memo::remember".into(), 5, true)));
+        assert_eq!(kept_by(&[stack], ""), None);
+    }
+
+    #[test]
+    fn of_what_is_sent_away_who_adds_elsewhere_and_gets_memory_for_that_is_likeliest() {
+        let making: &[(&str, i64)] = &[("alloc::alloc::alloc", 0), ("app::boards", 4)];
+        let count: &[(&str, i64)] = &[("app::count", 12)];
+        let growing: &[(&str, i64)] = &[("alloc::alloc::alloc", 0), ("app::record", 9)];
+        let of = |stacks: &[&[(&str, i64)]]| kept_by(stacks, BOARDS);
+        assert_eq!(of(&[making, making, count, count, growing]), Some(("app::record".into(), 9, false)));
+        assert_eq!(of(&[making, count]), Some(("app::count".into(), 12, false)));
+        assert_eq!(of(&[making]), None, "nobody else was seen");
+    }
+}

@@ -78,7 +78,7 @@ impl Keeping {
                 }
             }
             place.spread();
-            if let Some((added, life, parameter)) = self.kept_in(&place, MOST_DEPTH, &mut sent) {
+            if let Some(Kept { added, life, parameter }) = self.kept_in(&place, MOST_DEPTH, &mut sent) {
                 match parameter.filter(|_| life == Life::Lent) {
                     Some(parameter) => lent = Some((added, parameter)),
                     None => return Fate::Kept(added),
@@ -122,8 +122,8 @@ impl Keeping {
 
     /// Where a function adds the value to what outlives the call, how long that lives, and which parameter it is part of. What
     /// is kept in a collection counts before what is sent.
-    fn kept_in(&self, place: &Place<'_>, depth: usize, is_sent: &mut bool) -> Option<(Added, Life, Option<usize>)> {
-        let mut best: Option<((Life, bool), (Added, Life, Option<usize>))> = None;
+    fn kept_in(&self, place: &Place<'_>, depth: usize, is_sent: &mut bool) -> Option<Kept> {
+        let mut best: Option<((Life, bool), Kept)> = None;
         for fact in &place.function.facts {
             let Fact::Added { lines, method, to, life, sent, awaited, of, on, arguments } = fact else { continue };
             if !place.has(lines, of) || place.came_from(lines, method) {
@@ -133,7 +133,7 @@ impl Keeping {
             let own = self.called(method, Some(on), *arguments, true);
             if own.iter().any(|(_, function)| !std::ptr::eq(*function, place.function)) {
                 match self.given_to(place, fact, depth) {
-                    Some(added) => return Some((added, Life::Shared, None)),
+                    Some(added) => return Some(Kept { added, life: Life::Shared, parameter: None }),
                     None => continue,
                 }
             }
@@ -144,7 +144,8 @@ impl Keeping {
             let rank = (*life, !*sent);
             if *life > Life::Call && best.as_ref().is_none_or(|(known, _)| rank > *known) {
                 let parameter = to.as_deref().and_then(|name| place.function.parameter(name));
-                best = Some((rank, (added(place.file, place.function, *lines, method), *life, parameter)));
+                let added = added(place.file, place.function, *lines, method);
+                best = Some((rank, Kept { added, life: *life, parameter }));
             }
         }
         best.map(|(_, kept)| kept)
@@ -179,7 +180,7 @@ impl Keeping {
             }
             let mut place = Place { file, function: callee, line: None, inner: None, names };
             place.spread();
-            let kept = self.kept_in(&place, depth, &mut false).map(|(added, ..)| added);
+            let kept = self.kept_in(&place, depth, &mut false).map(|kept| kept.added);
             kept.or_else(|| self.given(&place, depth))
         })
     }
@@ -209,6 +210,14 @@ impl Keeping {
         let alike: Vec<(&str, &Function)> = all.collect();
         if alike.len() > MOST_ALIKE { Vec::new() } else { alike }
     }
+}
+
+/// Where a value is kept.
+struct Kept {
+    added: Added,
+    life: Life,
+    /// The parameter of the function that it is added to, or to a part of it.
+    parameter: Option<usize>,
 }
 
 /// A function that has the value.
