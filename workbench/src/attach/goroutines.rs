@@ -54,6 +54,50 @@ pub(crate) struct Goroutine {
     pub(crate) frames: Vec<TraceFrame>,
     /// Who started it, with the line of its `go`; `None` of the first one.
     pub(crate) created_by: Option<TraceFrame>,
+    /// How many are alike: 1 where each was told.
+    pub(crate) count: u64,
+}
+
+/// Goroutines by stack, as `goroutine?debug=1` counts them (`runtime/pprof`, `printCountProfile`): the world hardly stops for
+/// it, and neither what they wait for nor who started them is told. Who did is taken from the function that each began with.
+///
+/// ```text
+/// 42368 @ 0x43e5ee 0x40a2c5 0x6d1f25
+/// #\t0x6d1f24\tmain.watch.func1+0x24\t/src/main.go:50
+/// ```
+pub(crate) fn counted(profile: &str) -> Vec<Goroutine> {
+    let paragraphs = profile.split("\n\n").filter(|paragraph| !paragraph.contains(ASKING));
+    paragraphs.filter_map(counted_alike).collect()
+}
+
+fn counted_alike(paragraph: &str) -> Option<Goroutine> {
+    let count = paragraph.lines().find_map(|line| line.split_once(" @ ")?.0.trim().parse().ok())?;
+    let frames: Vec<TraceFrame> = paragraph.lines().filter_map(counted_frame).collect();
+    let is_network = frames.iter().any(|frame| frame.function.starts_with("internal/poll."));
+    let state = if is_network { "IO wait".to_owned() } else { String::new() };
+    let created_by = frames.last().map(|first| TraceFrame { function: enclosing(&first.function), ..first.clone() });
+    Some(Goroutine { state, frames, created_by, count })
+}
+
+fn counted_frame(line: &str) -> Option<TraceFrame> {
+    let mut fields = line.strip_prefix("#\t0x")?.split('\t').skip(1).filter(|field| !field.is_empty());
+    let (function, at) = (fields.next()?, fields.next()?);
+    let (file, number) = at.rsplit_once(':')?;
+    let function = function.rsplit_once("+0x").map_or(function, |(function, _)| function);
+    Some(TraceFrame { function: function.to_owned(), file: file.to_owned(), line: number.trim().parse().ok()? })
+}
+
+/// The function around a function literal or a wrapper that Go made for a `go` (`main.watch.func1`, `main.watch.gowrap2`).
+fn enclosing(function: &str) -> String {
+    let is_inner = |part: &str| {
+        let rest = part.strip_prefix("func").or_else(|| part.strip_prefix("gowrap")).unwrap_or(part);
+        rest.chars().all(|c| c.is_ascii_digit())
+    };
+    let mut name = function;
+    while let Some((before, _)) = name.rsplit_once('.').filter(|(_, last)| is_inner(last)) {
+        name = before;
+    }
+    name.to_owned()
 }
 
 /// All goroutines of a dump with their stacks; the one that writes the dump is left out.
@@ -67,6 +111,7 @@ pub(crate) fn stacks(dump: &str, cut: bool) -> Vec<Goroutine> {
         state: one.state,
         frames: one.frames.into_iter().map(frame).collect(),
         created_by: one.creator.map(frame),
+        count: 1,
     };
     whole(dump, cut).map(stack).collect()
 }
@@ -205,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn goroutines_that_are_alike_are_counted_by_their_stack() {
+        let profile = "goroutine profile: total 6\n42368 @ 0x48c16a 0x67e9e5 0x493041\n\
+                       #\t0x67e9e4\tmain.watch.func1+0x24\t/w/main.go:50\n\n\
+                       1 @ 0x448b71 0x67a15c\n#\t0x67a15b\tnet/http/pprof.Index+0xdb\t\t/go/src/net/http/pprof/pprof.go:391\n\n\
+                       2 @ 0x48c16a 0x67e846\n# labels: {\"k\":\"v\"}\n\
+                       #\t0x48b364\tinternal/poll.(*FD).Read+0x84\t\t/go/src/internal/poll/fd_unix.go:1\n\
+                       #\t0x67e845\tmain.(*Feed).follow+0xa5\t\t\t\t\t/w/feed.go:75\n\n";
+        let told = |one: &Goroutine| {
+            let by = one.created_by.as_ref().map(|by| format!("{} {}:{}", by.function, by.file, by.line));
+            format!("{} [{}] by {}", one.count, one.state, by.unwrap_or_default())
+        };
+        assert_eq!(
+            counted(profile).iter().map(told).collect::<Vec<_>>(),
+            ["42368 [] by main.watch /w/main.go:50", "2 [IO wait] by main.(*Feed).follow /w/feed.go:75"]
+        );
+        assert_eq!(enclosing("main.(*S).run.func2.1"), "main.(*S).run");
+        assert_eq!(enclosing("main.serve.gowrap1"), "main.serve");
+        assert!(counted("<html>no profile</html>").is_empty());
+    }
+
+    #[test]
     fn the_torn_end_of_a_long_dump_is_left_out() {
         let whole = parse(DUMP, false).unwrap();
         let cut = parse(&DUMP[..DUMP.len() - 40], true).unwrap();
@@ -217,6 +283,7 @@ mod tests {
         #[test]
         fn any_text_is_read_without_panic(text in "(goroutine [0-9]+ \\[.*|created by .*|\t.*:[0-9]+|.*|\n)*") {
             let _ = parse(&text, true);
+            let _ = counted(&text);
         }
     }
 }

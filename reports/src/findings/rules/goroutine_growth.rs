@@ -49,7 +49,11 @@ fn cause(joined: &Joined<'_>, row: &StartedBy, (grown, seconds): (u64, f64)) -> 
         "goroutines that it started became {grown} more in {seconds:.1} s, in every part of them alike; {now} are alive"
     )];
     let stand = row.stands_at.as_ref().map(|frame| format!(" at {}", at(frame).sentence())).unwrap_or_default();
-    evidence.push(format!("most of them are in `{}`{stand}", row.state));
+    // Of very many only their number by stack was asked for.
+    evidence.push(match row.state.as_str() {
+        "" => format!("most of them stand{stand}"),
+        state => format!("most of them are in `{state}`{stand}"),
+    });
     Cause {
         rule: SLUG,
         title: format!("goroutines that {} starts do not end", row.by.function),

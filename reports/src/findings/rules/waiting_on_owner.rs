@@ -53,13 +53,8 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
             continue;
         }
         seen.push(place);
-        let total = |waits: &[TraceWait]| -> f64 {
-            waits
-                .iter()
-                .filter(|one| one.site.as_ref().is_some_and(|one| one.looks_like(site)))
-                .map(|one| one.total_s)
-                .sum()
-        };
+        let total =
+            |waits: &[TraceWait]| -> f64 { waits.iter().filter(|one| at_site(one, site)).map(|one| one.total_s).sum() };
         let each = joined.traced_operations().map_or(0.0, |operations| total(&open) / operations);
         #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
         let each_busy = total(&busy) / (joined.traced_saturated.max(1) as f64);
@@ -69,7 +64,11 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let often = joined.traced_operations().is_some_and(|operations| wait.count as f64 >= LEAST_OFTEN * operations);
         let in_open = if each >= LEAST_S && often { joined.part(each) } else { 0.0 };
-        let pinned = joined.is_pinned() && under_load >= LEAST_UNDER_LOAD;
+        // Few waits, however long, keep no throughput down: most operations never come there.
+        let counted: u64 = busy.iter().filter(|one| at_site(one, site)).map(|one| one.count).sum();
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let often_busy = counted as f64 >= LEAST_OFTEN * joined.traced_saturated as f64;
+        let pinned = joined.is_pinned() && under_load >= LEAST_UNDER_LOAD && often_busy;
         if in_open < LEAST_SHARE && !pinned {
             continue;
         }
@@ -115,6 +114,10 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         });
     }
     causes
+}
+
+fn at_site(wait: &TraceWait, site: &TraceSite) -> bool {
+    wait.site.as_ref().is_some_and(|one| one.looks_like(site))
 }
 
 fn joined_kind(kind: &str) -> String {

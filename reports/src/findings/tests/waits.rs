@@ -60,6 +60,11 @@ fn a_lock_that_pins_throughput_counts_where_the_cpus_are_idle() {
         |part: f64| kernel(|at| KernelSample { cpu_s: Some(0.0), run_queue_s: Some(part * at), ..<_>::default() });
     assert_eq!(of(0.001, Some(&waiting(0.5))), convoy);
     assert_eq!(of(0.001, Some(&waiting(1.9))), [], "its neighbours have the CPUs that it would use");
+    let mut few = lock(90, 40.0);
+    pinned(&mut few);
+    let metrics = metrics(&[("capacity", 210.0), ("cpu_per_op", 0.001)]);
+    let few = Joined { levels: &levels, metrics: Some(&metrics), ..joined(&few, felt(0.004, 5e-5)) };
+    assert_eq!(found(&few), [], "one operation of eleven comes there, however long it waits");
 }
 
 #[test]

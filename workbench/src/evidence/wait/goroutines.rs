@@ -138,7 +138,7 @@ mod tests {
             file: if function.starts_with("main.") { "/w/shop/main.go" } else { "/usr/go/src/x.go" }.to_owned(),
             line: *line,
         };
-        Goroutine { state: state.to_owned(), frames: own.iter().map(frame).collect(), created_by: None }
+        Goroutine { state: state.to_owned(), frames: own.iter().map(frame).collect(), created_by: None, count: 1 }
     }
 
     fn dumps(of: &[Vec<Goroutine>]) -> Vec<Dump> {

@@ -22,8 +22,9 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<StartedBy> {
     let is_own = |frame: &&TraceFrame| owners.whose(&frame.function, &frame.file) == Whose::Program;
     let mut counts: BTreeMap<&TraceFrame, Vec<u64>> = BTreeMap::new();
     for (number, dump) in dumps.iter().enumerate() {
-        for by in dump.goroutines.iter().filter_map(|one| one.created_by.as_ref()).filter(is_own) {
-            counts.entry(by).or_insert_with(|| vec![0; dumps.len()])[number] += 1;
+        let started = dump.goroutines.iter().filter_map(|one| Some((one.created_by.as_ref()?, one.count)));
+        for (by, count) in started.filter(|(by, _)| is_own(by)) {
+            counts.entry(by).or_insert_with(|| vec![0; dumps.len()])[number] += count;
         }
     }
     let mut at_s = Vec::new();
@@ -54,7 +55,7 @@ fn doing(dump: &Dump, by: &TraceFrame, is_own: &dyn Fn(&&TraceFrame) -> bool) ->
     let mut sums: BTreeMap<(&str, Option<&TraceFrame>), u64> = BTreeMap::new();
     let started = |one: &&Goroutine| one.created_by.as_ref() == Some(by);
     for one in dump.goroutines.iter().filter(started) {
-        *sums.entry((&one.state, one.frames.iter().find(is_own))).or_default() += 1;
+        *sums.entry((&one.state, one.frames.iter().find(is_own))).or_default() += one.count;
     }
     let most = sums.into_iter().max_by_key(|(_, count)| *count);
     most.map(|((state, at), _)| (state.to_owned(), at.cloned())).unwrap_or_default()
@@ -79,7 +80,7 @@ mod tests {
             frame("runtime.gopark", "/usr/go/src/runtime/proc.go", 1),
             frame("main.watch.func1", "/w/shop/main.go", 55),
         ];
-        Goroutine { state: "chan receive".into(), frames, created_by: Some(by.clone()) }
+        Goroutine { state: "chan receive".into(), frames, created_by: Some(by.clone()), count: 1 }
     }
 
     #[test]

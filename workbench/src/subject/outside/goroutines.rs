@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::sockets;
 use crate::attach::address::Address;
-use crate::attach::goroutines::{Goroutine, stacks};
+use crate::attach::goroutines::{Goroutine, counted, stacks};
 use crate::attach::http::get;
 
 /// From one dump to the next. The world stops for each (`runtime.Stack`), so that it waits at least [`TIMES`] as long as that
@@ -76,14 +76,16 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
     tried.truncate(MOST_PORTS);
     let mut dumps = Vec::new();
     for address in tried {
+        let mut many = false;
         let Ok(address) = Address::parse(&format!("http://{address}")) else { continue };
         while !stop.load(Ordering::Relaxed) {
             let began = Instant::now();
-            let Some(goroutines) = dump(&address).await else { break };
-            let count = goroutines.len();
-            let is_burden = count > MOST_GOROUTINES;
+            let Some(goroutines) = (if many { counts(&address).await } else { dump(&address).await }) else { break };
+            let is_burden = !many && goroutines.len() > MOST_GOROUTINES;
             if is_burden && dumps.is_empty() {
-                return Err(format!("there are {count} goroutines: a dump of them stops the program"));
+                // Each with what it waits for is too much to ask for: their number by stack is not.
+                many = true;
+                continue;
             }
             if !is_burden {
                 tokio::time::sleep(PACE.max(TIMES * began.elapsed()).min(PATIENCE)).await;
@@ -103,9 +105,18 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
 
 /// The goroutines of one moment; `None` where somebody else answers, or nobody.
 async fn dump(address: &Address) -> Option<Vec<Goroutine>> {
-    let path = format!("{}/goroutine?debug=2", address.folder);
+    asked(address, 2, stacks).await
+}
+
+/// Those that are alike, counted.
+async fn counts(address: &Address) -> Option<Vec<Goroutine>> {
+    asked(address, 1, |profile, _| counted(profile)).await
+}
+
+async fn asked(address: &Address, debug: u8, read: fn(&str, bool) -> Vec<Goroutine>) -> Option<Vec<Goroutine>> {
+    let path = format!("{}/goroutine?debug={debug}", address.folder);
     let answer = get(address, &path, PATIENCE, MOST_BYTES).await.ok().filter(|answer| answer.status == 200)?;
-    let goroutines = stacks(&String::from_utf8_lossy(&answer.body), answer.cut);
+    let goroutines = read(&String::from_utf8_lossy(&answer.body), answer.cut);
     (!goroutines.is_empty()).then_some(goroutines)
 }
 
