@@ -35,7 +35,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, recorded: &TaskTrace) -> any
     anyhow::ensure!(
         trace.kinds.iter().any(|kind| kind.polls > 0 || kind.in_poll > 0),
         "not one task was polled while the process was traced ({} hits): tokio is in it, but what it did ran outside of \
-         tokio's tasks",
+         tokio's tasks, or its workers stood still all the while",
         recorded.hits
     );
     writer.trace(variant, &trace)?;
