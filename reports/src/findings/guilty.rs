@@ -137,19 +137,21 @@ pub(super) fn common<'f>(waiter: &[TraceFrame], owner: &'f [TraceFrame]) -> Opti
 fn in_all(holders: &[TraceHolder]) -> Option<&TraceFrame> {
     let longest = holders.first()?;
     let own = &longest.site.own;
+    // Threads that one function began share that and no more.
+    let inner = &own[..own.len().saturating_sub(1).max(1).min(own.len())];
     let is_its = |holder: &&TraceHolder| {
-        let alike = matches!((holder.site.own.last(), own.last()), (Some(a), Some(b)) if same(a, b));
+        let alike = matches!((holder.site.own.last(), own.last()), (Some(a), Some(b)) if same(a, b))
+            && inner.iter().any(|frame| holder.site.own.iter().any(|one| same(one, frame)));
         // Who has let go goes on to something else before the other runs: that is short, and of another kind.
         let part = if holder.doing == longest.doing { SEEN_PART } else { SHARED_PART };
         alike && holder.total_s >= part * longest.total_s
     };
     let stacks = || holders.iter().filter(is_its).map(|holder| &holder.site.own);
     let alike = |stack: &Vec<TraceFrame>| stack.len() == own.len() && stack.iter().zip(own).all(|(a, b)| same(a, b));
-    let within = own.iter().take(own.len().saturating_sub(1).max(1));
     let in_each = |frame: &&TraceFrame| stacks().all(|stack| stack.iter().any(|one| same(one, frame)));
     match own.as_slice() {
         [_, middle, _, ..] if stacks().all(alike) => Some(middle),
-        _ => within.into_iter().find(in_each).or_else(|| own.first()),
+        _ => inner.iter().find(in_each).or_else(|| own.first()),
     }
 }
 
@@ -330,6 +332,15 @@ async fn serve(socket: Socket) {
             holder(&[("read_far", 30), ("work", 16), ("run", 65)], 1.8),
         ];
         assert_eq!(of(&stack(&[("work", 15), ("run", 65)]), &jobs), Some(("work".into(), 1.8)));
+        // Another thread that the same function began, and that waits for its next request, has nothing to do with it.
+        let begun = [
+            holder(&[("load", 32), ("fold", 60), ("start", 149)], 2.0),
+            holder(&[("head", 14), ("serve", 109), ("worker", 123), ("start", 154)], 0.03),
+        ];
+        assert_eq!(
+            of(&stack(&[("look_up", 89), ("serve", 111), ("worker", 123), ("start", 154)]), &begun),
+            Some(("fold".into(), 2.0))
+        );
         assert_eq!(of(&waiter, &[]), None);
     }
 }

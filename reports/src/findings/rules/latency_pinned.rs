@@ -6,7 +6,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
-use super::timed_out;
+use super::{delayed_acks, timed_out};
 
 pub(super) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
@@ -23,8 +23,6 @@ const TICKS: f64 = 0.7;
 const EVERY: std::ops::Range<f64> = 0.9..1.1;
 /// Tasks for each operation from which a type of task belongs to operations: its timers are what they wait for.
 pub(super) const ONE_EACH: f64 = 0.5;
-/// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
-const DELAYED_ACK_S: std::ops::Range<f64> = 0.038..0.050;
 /// Causes of waits that somebody within the program ends.
 const TOLD: &[TraceCause] =
     &[TraceCause::Notify, TraceCause::Channel, TraceCause::Lock, TraceCause::Join, TraceCause::Other];
@@ -34,12 +32,10 @@ const IN_NO_TIME: f64 = 0.3;
 const FEWEST: u64 = 5;
 /// The longest of waits that last a constant, in their mean: what runs late stretches some.
 const CONSTANT: f64 = 1.3;
-/// Calls that put bytes into a socket.
-const WRITES: &[&str] = &["write", "writev", "sendto", "sendmsg"];
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(mean) = joined.mean_s().or(joined.traced.map(|(_, mean)| mean)) else { return Answer::Blind("latency") };
-    let mut causes = delayed_acks(joined);
+    let mut causes = delayed_acks::of(joined);
     if let Some(trace) = joined.trace {
         causes.extend(trace.waits.iter().filter_map(|wait| polling(joined, wait, mean)));
         causes.extend(trace.waits.iter().filter_map(|wait| given_up(joined, wait, mean)));
@@ -296,79 +292,4 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
         });
     }
     causes
-}
-
-/// Whether a thread of the program waits about as long for each operation, in a sleep or a lock.
-fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {
-    let Some((threads, operations)) = joined.threads.zip(joined.kernel_operations()) else { return false };
-    let places = threads.places.iter().filter(|place| place.waits > 0 && place.within.contains("nanosleep"));
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    places
-        .map(|place| (place.waits as f64, place.total_s / place.waits as f64))
-        .any(|(waits, each)| waits >= ONE_EACH * operations && (0.5 * mode..1.1 * mode).contains(&each))
-}
-
-/// The function that waits for the network within each operation for most of what that takes alone.
-fn waits_for_answers(joined: &Joined<'_>, mode: f64) -> Option<Culprit> {
-    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
-    let within = |wait: &&TraceWait| {
-        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-        let (each, often) = (wait.total_s / wait.count.max(1) as f64, wait.count as f64 / operations);
-        let at_socket = wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket && site.own.len() > 1);
-        at_socket && joined.serves(&wait.kind) && often >= ONE_EACH && (0.5 * mode..1.5 * mode).contains(&each)
-    };
-    let wait = trace.waits.iter().filter(within).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    wait.site.as_ref().and_then(innermost)
-}
-
-/// Nagle's algorithm on this side, delayed acknowledgements on the other.
-fn delayed_acks(joined: &Joined<'_>) -> Vec<Cause> {
-    let Some(felt) = &joined.felt else { return Vec::new() };
-    // Under load anything may take as long: what an operation takes alone is telling.
-    let Some(mode) = Some(felt.base_s).filter(|mode| DELAYED_ACK_S.contains(mode)) else { return Vec::new() };
-    // Tasks that wait for a time or for each other so long have another reason.
-    let inside: f64 = joined.trace.map_or(0.0, |trace| {
-        let waits = trace.waits.iter().filter(|wait| joined.serves(&wait.kind));
-        let other = |wait: &&TraceWait| wait.site.as_ref().is_some_and(|site| site.cause != TraceCause::Socket);
-        waits.filter(other).map(|wait| wait.total_s).sum()
-    });
-    let each = joined.traced_operations().map_or(0.0, |operations| inside / operations);
-    if each > 0.3 * mode || joined.busy().is_some_and(|busy| busy > 0.5) || a_thread_waits(joined, mode) {
-        return Vec::new();
-    }
-    let writes = |calls: &std::collections::BTreeMap<String, f64>| -> f64 {
-        WRITES.iter().filter_map(|call| calls.get(*call)).sum()
-    };
-    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
-    let writer =
-        rows.max_by(|a, b| writes(&a.calls).total_cmp(&writes(&b.calls))).filter(|row| writes(&row.calls) > 0.0);
-    // Who waits for an answer that long asked for it; where nobody does, the other side is the one who asked.
-    let asked = waits_for_answers(joined, mode);
-    let written = writer.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
-    let culprit = asked.or(written);
-    if culprit.is_none() {
-        return Vec::new();
-    }
-    let place = culprit.as_ref().map(|culprit| format!(" by {}", culprit.function)).unwrap_or_default();
-    vec![Cause {
-        rule: SLUG,
-        title: format!(
-            "answers written{place} in pieces wait {} for the other side's delayed acknowledgement",
-            time(mode)
-        ),
-        share: (mode / felt.mean_s.max(1e-9)).min(1.0),
-        culprit,
-        evidence: vec![
-            format!("the latency has its mode at {}: Linux delays acknowledgements by 40 ms", time(mode)),
-            format!(
-                "the program neither computes nor waits for anything of its own for more than {} of it",
-                time(each)
-            ),
-        ],
-        refuted_by: "with TCP_NODELAY, or with head and body in one write, the mode would stay".into(),
-        next: joined.again("cpu,wait"),
-        proof: "latency",
-        depth: 5,
-        foremost: false,
-    }]
 }

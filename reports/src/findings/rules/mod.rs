@@ -5,6 +5,7 @@ mod behind_jobs;
 mod computing;
 mod connecting;
 mod copying;
+mod delayed_acks;
 mod dropped;
 mod given_up;
 mod goroutine_growth;

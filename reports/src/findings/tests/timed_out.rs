@@ -52,6 +52,42 @@ fn waits_of_threads_that_all_last_their_timeout_are_pinned_by_it() {
 }
 
 #[test]
+fn threads_whose_answers_come_after_forty_milliseconds_ask_in_pieces() {
+    let (ask, serve) = (("app::Link::ask", 71), ("app::serve", 105));
+    let answer = |longest_s| {
+        let row = in_poll(TraceEndKind::Blocked, "recvfrom", &[ask, serve], 900, 39.0);
+        TracePolls { kind: "gate".into(), longest_s, ..row }
+    };
+    let head = in_poll(TraceEndKind::Blocked, "recvfrom", &[("app::read_head", 14), serve], 1000, 50.0);
+    let head = TracePolls { kind: "gate".into(), longest_s: 0.16, ..head };
+    let writes = |path: &[(&str, u32)], seconds| {
+        let path = site(TraceCause::Other, path).own;
+        let calls = [("sendto".to_owned(), seconds)].into();
+        CpuRow {
+            function: path[0].function.clone(),
+            line: path[0].line,
+            total_s: 0.3,
+            calls,
+            path,
+            ..CpuRow::default()
+        }
+    };
+    let rows = vec![writes(&[("app::respond", 55), serve], 0.2), writes(&[("app::Link::send", 40), ask, serve], 0.1)];
+    let of = |answer: TracePolls, rows: &[CpuRow]| {
+        let threads = ThreadsRecord { kept_open: vec![head.clone(), answer], ..ThreadsRecord::default() };
+        let kernel = kernel(|at| KernelSample { cpu_s: Some(0.01 * at), ..KernelSample::default() });
+        let cpu = CpuTable { total_s: 1.0, rows: rows.to_vec(), named: 1.0, ..CpuTable::default() };
+        let none = trace();
+        let joined = joined(&none, felt(0.043, 0.001));
+        let (threads, cpu, kernel) = (Some(&threads), Some(&cpu), Some(&kernel));
+        found(&Joined { trace: None, threads, cpu, kernel, waited: Some(1000), ..joined })
+    };
+    assert_eq!(of(answer(0.047), &rows), [is("latency-pinned", "app::Link::send", 40)]);
+    assert_eq!(of(answer(0.047), &rows[..1]), [is("latency-pinned", "app::Link::ask", 71)], "its writing was not seen");
+    assert_eq!(of(answer(0.16), &rows), [is("latency-pinned", "app::respond", 55)], "it waits now longer, now shorter");
+}
+
+#[test]
 fn a_thread_and_a_connection_begun_by_closures_of_one_function_share_nothing() {
     let mut row = in_poll(
         TraceEndKind::Blocked,
