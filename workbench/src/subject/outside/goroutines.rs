@@ -17,6 +17,8 @@ use crate::attach::http::get;
 /// took.
 const PACE: Duration = Duration::from_millis(50);
 const TIMES: u32 = 20;
+/// The same where they are counted by stack: the world goes on meanwhile.
+const TIMES_COUNTED: u32 = 4;
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of a dump, and goroutines in it: beyond these asking is a burden.
@@ -88,7 +90,8 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
                 continue;
             }
             if !is_burden {
-                tokio::time::sleep(PACE.max(TIMES * began.elapsed()).min(PATIENCE)).await;
+                let times = if many { TIMES_COUNTED } else { TIMES };
+                tokio::time::sleep(PACE.max(times * began.elapsed()).min(PATIENCE)).await;
             }
             dumps.push(Dump { goroutines, covers: began.elapsed() });
             // What was seen until there were so many says how they came to be.
