@@ -42,8 +42,8 @@ fn of_kind(trace: &Trace, kind: &TraceKind) -> Option<(Served, bool, f64)> {
     let here = || trace.waits.iter().filter(|wait| wait.kind == kind.name);
     let (operations, beyond) = match between(here()) {
         Some(between) => {
-            let beyond: f64 = here().filter(|wait| !is_at(wait, between)).map(|wait| wait.total_s).sum();
-            (here().filter(|wait| is_at(wait, between)).map(|wait| wait.count).sum::<u64>(), beyond)
+            let beyond: f64 = here().filter(|wait| !wait.is_at(between)).map(|wait| wait.total_s).sum();
+            (here().filter(|wait| wait.is_at(between)).map(|wait| wait.count).sum::<u64>(), beyond)
         }
         // Always beside something else: how long those waits were is not told apart from that.
         None => (woken_by_network(trace, &kind.name), 0.0),
@@ -108,10 +108,6 @@ pub(super) fn of_threads(threads: &ThreadsRecord, cpu: Option<&CpuTable>) -> Opt
 fn woken_by_network(trace: &Trace, kind: &str) -> u64 {
     let by_network = |waker: &&TraceWaker| waker.kind == kind && waker.cause == Some(TraceCause::Socket);
     trace.wakers.iter().filter(by_network).map(|waker| waker.count).sum()
-}
-
-fn is_at(wait: &TraceWait, between: &TraceSite) -> bool {
-    wait.site.as_ref().is_some_and(|site| site.looks_like(between))
 }
 
 #[cfg(test)]

@@ -473,23 +473,6 @@ impl Trace {
     }
 }
 
-impl TraceSite {
-    /// Whether both are the same to a reader, whatever called them.
-    pub fn looks_like(&self, other: &Self) -> bool {
-        let parts =
-            |site: &Self| (site.cause, site.resource.clone(), site.function.clone(), site.file.clone(), site.line);
-        parts(self) == parts(other)
-    }
-
-    /// `src/app.rs:7`, or the function where the file is not known; empty where neither is.
-    pub fn place(&self) -> String {
-        match (self.file.is_empty(), self.line) {
-            (true, _) => self.function.clone(),
-            (false, 0) => self.file.clone(),
-            (false, line) => format!("{}:{line}", self.file),
-        }
-    }
-}
-
+mod places;
 #[cfg(test)]
 pub(crate) mod tests;

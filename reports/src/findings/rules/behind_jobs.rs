@@ -3,7 +3,7 @@
 use crate::findings::cause::{Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::run::{TraceCase, TraceCause, TraceKind, TracePolls, TraceSite, TraceStep, TraceWait};
+use crate::run::{TraceCause, TraceKind, TracePolls, TraceSite, TraceWait};
 
 use super::waiting_on_owner::{LEAST_S, SLUG};
 
@@ -17,11 +17,13 @@ const PART_OF_JOB: f64 = 0.8;
 /// Waits for jobs of the blocking pool behind those of others.
 pub(super) fn of_pool(joined: &Joined<'_>) -> Vec<Cause> {
     let Some(trace) = joined.trace else { return Vec::new() };
-    let for_jobs = |wait: &&TraceWait| {
-        let job = |site: &TraceSite| matches!(site.cause, TraceCause::Join | TraceCause::BlockingPool);
-        wait.site.as_ref().is_some_and(job) && joined.serves(&wait.kind)
-    };
+    let for_jobs = |wait: &&TraceWait| wait.site.as_ref().is_some_and(is_for_a_job) && joined.serves(&wait.kind);
     trace.waits.iter().filter(for_jobs).filter_map(|wait| behind(joined, wait)).collect()
+}
+
+/// Whether who waits there waits for the end of a job.
+pub(super) fn is_for_a_job(site: &TraceSite) -> bool {
+    matches!(site.cause, TraceCause::Join | TraceCause::BlockingPool)
 }
 
 fn behind(joined: &Joined<'_>, wait: &TraceWait) -> Option<Cause> {
@@ -38,12 +40,8 @@ fn behind(joined: &Joined<'_>, wait: &TraceWait) -> Option<Cause> {
     let short =
         |kind: &&TraceKind| kind.blocking && jobs(kind) >= ONE_EACH * count && kind.busy_s <= OWN * length * jobs(kind);
     let own = trace.kinds.iter().find(short)?;
-    let here = |case: &&TraceCase| {
-        let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
-        first.and_then(|link| link.site.as_ref()).is_some_and(|one| one.looks_like(site))
-    };
     // Who ended the wait is the thread that became free: where it stood is the job that had kept it.
-    let kept = trace.cases.iter().filter(here).find_map(|case| {
+    let kept = trace.cases.iter().filter(|case| case.waited_at(site)).find_map(|case| {
         let row = job_at(&trace.polls, case.end.site.as_ref()?)?;
         let kind = trace.kinds.iter().find(|kind| kind.blocking && kind.name == row.kind && kind.name != own.name)?;
         let its_length = kind.busy_s / jobs(kind).max(1.0);

@@ -9,16 +9,14 @@ use crate::findings::guilty::same;
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
 
-use super::latency_pinned::{ONE_EACH, SLUG};
+use super::latency_pinned::{CONSTANT, ONE_EACH, SLUG};
 
 /// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
 const DELAYED_ACK_S: std::ops::Range<f64> = 0.038..0.050;
 /// Calls that put bytes into a socket.
 const WRITES: &[&str] = &["write", "writev", "sendto", "sendmsg"];
 /// Calls that wait for bytes from one.
-const READS: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
-/// The longest of waits that last as long each time, in their mean.
-const CONSTANT: f64 = 1.3;
+pub(super) const READS: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
 
 /// Whether a thread of the program waits about as long for each operation, in a sleep or a lock.
 fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {

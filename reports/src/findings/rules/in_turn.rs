@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::owner;
-use crate::run::{TraceCase, TraceCause, TraceStep, TraceWait};
+use crate::run::{TraceCase, TraceCause, TraceWait};
 
 use super::latency_pinned::{belongs_to_operations, is_tick};
 use super::throughput_pinned::{SLUG, is_for_others};
@@ -86,11 +86,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 fn server<'a>(joined: &Joined<'a>, wait: &TraceWait) -> Option<Server<'a>> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     let site = wait.site.as_ref()?;
-    let here = |case: &&TraceCase| {
-        let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
-        first.and_then(|link| link.site.as_ref()).is_some_and(|one| one.looks_like(site))
-    };
-    let (case, owner) = trace.cases.iter().filter(here).find_map(|case| Some((case, owner::of(case)?)))?;
+    let (case, owner) =
+        trace.cases.iter().filter(|case| case.waited_at(site)).find_map(|case| Some((case, owner::of(case)?)))?;
     let kind = owner.link.kind.as_str();
     let alone = kind != wait.kind && joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
     if !alone || is_tick(joined, kind, owner.site) || belongs_to_operations(joined, kind) {

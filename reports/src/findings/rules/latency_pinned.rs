@@ -31,7 +31,7 @@ const IN_NO_TIME: f64 = 0.3;
 /// Waits that ended so from which they are no accident.
 const FEWEST: u64 = 5;
 /// The longest of waits that last a constant, in their mean: what runs late stretches some.
-const CONSTANT: f64 = 1.3;
+pub(super) const CONSTANT: f64 = 1.3;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(mean) = joined.mean_s().or(joined.traced.map(|(_, mean)| mean)) else { return Answer::Blind("latency") };
@@ -203,7 +203,7 @@ pub(super) fn each_phase(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> O
     let trace = joined.trace?;
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
     let rate = |waits: &[TraceWait], operations: u64| {
-        let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site));
+        let here = |wait: &&TraceWait| wait.kind == kind && wait.is_at(site);
         let count: u64 = waits.iter().filter(here).map(|wait| wait.count).sum();
         (operations > 0 && count > 0).then_some(count as f64 / operations as f64)
     };
@@ -264,12 +264,8 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
         let Some(owner) = owner::of(case).filter(|owner| is_tick(joined, &owner.link.kind, owner.site)) else {
             continue;
         };
-        let total: f64 = trace
-            .waits
-            .iter()
-            .filter(|wait| wait.kind == case.kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site)))
-            .map(|wait| wait.total_s)
-            .sum();
+        let total: f64 =
+            trace.waits.iter().filter(|wait| wait.kind == case.kind && wait.is_at(site)).map(|wait| wait.total_s).sum();
         let share = (total / operations / mean).min(1.0);
         let Some(culprit) = owner.site.own.first().map(at) else { continue };
         if share < LEAST || causes.iter().any(|known| known.culprit.as_ref() == Some(&culprit)) {

@@ -193,7 +193,7 @@ fn silent_after<'a>(joined: &Joined<'a>, task: &'a TraceTask) -> Option<&'a Trac
 /// Whether tasks of that type wait there for what is asked next.
 fn is_between_operations(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
     let Some((trace, operations)) = joined.trace.zip(joined.traced_operations()) else { return false };
-    let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|one| one.looks_like(site));
+    let here = |wait: &&TraceWait| wait.kind == kind && wait.is_at(site);
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let count = trace.waits.iter().filter(here).map(|wait| wait.count).sum::<u64>() as f64;
     site.cause == TraceCause::Socket && count >= BETWEEN * operations

@@ -6,6 +6,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty};
 use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
 
+use super::delayed_acks::READS;
 use super::poll_blocked::{FUTEX, is_lock};
 
 /// Part of the operations that must be missing for a call that does not return to be their reason: threads wait for work, too.
@@ -13,8 +14,6 @@ const MOSTLY: f64 = 0.5;
 /// Calls in which a thread waits for whoever comes next.
 const NEXT: &[&str] =
     &["accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6"];
-/// Calls in which it waits for another machine, or for what its client asks next.
-const NETWORK: &[&str] = &["recvfrom", "recvmsg", "read", "readv"];
 
 /// Other places that are named.
 const MOST_OTHERS: usize = 3;
@@ -66,10 +65,10 @@ pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
     let own = || threads.standing.iter().filter(|row| site(row).is_some_and(|site| !site.own.is_empty()));
     let of = |kind: fn(&TraceSite) -> bool| own().filter(|row| site(row).is_some_and(kind)).max_by_key(|row| row.polls);
     let outside =
-        of(|site| site.call != FUTEX && !NEXT.contains(&site.call.as_str()) && !NETWORK.contains(&site.call.as_str()));
+        of(|site| site.call != FUTEX && !NEXT.contains(&site.call.as_str()) && !READS.contains(&site.call.as_str()));
     // One thread may wait for what its client asks next; several connections are dropped before they do.
     let row = outside
-        .or_else(|| of(|site| NETWORK.contains(&site.call.as_str())))
+        .or_else(|| of(|site| READS.contains(&site.call.as_str())))
         .or_else(|| of(|site| site.call == FUTEX && site.cause != TraceCause::Join))?;
     stuck(threads, &locks(threads), row)
 }

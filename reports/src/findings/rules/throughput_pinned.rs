@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, innermost, time};
 use crate::findings::joined::Joined;
 use crate::findings::owner;
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceSite, TraceStep, TraceWait};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceWait};
 
 use super::latency_pinned::{belongs_to_operations, is_tick};
 use super::{behind_jobs, in_turn};
@@ -27,13 +27,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     ];
     // Whose short jobs wait behind those of others is served by nobody in turn: that finding stands for itself.
     let behind_others = !behind_jobs::of_pool(joined).is_empty();
-    let for_a_job = |site: &TraceSite| matches!(site.cause, TraceCause::Join | TraceCause::BlockingPool);
     let mut causes: Vec<Cause> = Vec::new();
     for (waits, cases, operations, latency) in phases.into_iter().flatten() {
         for wait in waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait)) {
             // Everybody waits there, or it pins nothing.
             let Some(site) = wait.site.as_ref().filter(|_| 2 * wait.count >= operations) else { continue };
-            if behind_others && for_a_job(site) {
+            if behind_others && behind_jobs::is_for_a_job(site) {
                 continue;
             }
             #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
@@ -47,14 +46,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 (false, true) if !joined.rises() && joined.is_idle_saturated() => joined.part(beyond),
                 (false, _) => 0.0,
             };
-            let here = |case: &&TraceCase| {
-                let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
-                first.and_then(|link| link.site.as_ref()).is_some_and(|one| one.looks_like(site))
-            };
             if share < LEAST || causes.iter().any(|cause| cause.evidence.iter().any(|told| told.contains(&wait.kind))) {
                 continue;
             }
-            let owned: Vec<&TraceCase> = cases.iter().filter(here).collect();
+            let owned: Vec<&TraceCase> = cases.iter().filter(|case| case.waited_at(site)).collect();
             let seen = owned.iter().find_map(|case| Some((*case, owner::of(case)?)));
             if seen.as_ref().is_some_and(|(_, owner)| is_tick(joined, &owner.link.kind, owner.site)) {
                 continue;

@@ -5,7 +5,7 @@ use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
 
-use super::latency_pinned::by_timeout;
+use super::latency_pinned::{self, by_timeout};
 
 /// Part of the latency that it must be.
 const LEAST: f64 = 0.4;
@@ -21,8 +21,6 @@ const AT_WORK: f64 = 0.3;
 
 /// Part of the operations that must have run into their timeout: what is asked may be down now and then.
 const OFTEN: f64 = 0.05;
-/// The longest of the waits of tasks that lasted their timeout, in their mean: a busy worker is late.
-const CONSTANT_OF_TASKS: f64 = 1.3;
 
 /// Some operations ask over the network and get no answer before their timeout: then they go on without, or ask another.
 pub(super) fn by_upstream(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
@@ -31,7 +29,7 @@ pub(super) fn by_upstream(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> O
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, length) = (wait.count as f64, wait.total_s / wait.count.max(1) as f64);
-    let constant = wait.count >= FEWEST && wait.longest_s <= CONSTANT_OF_TASKS * length && length >= SHORTEST_S;
+    let constant = wait.count >= FEWEST && wait.longest_s <= latency_pinned::CONSTANT * length && length >= SHORTEST_S;
     let part = count / operations;
     // Where all of them do, what they wait for need not be the network's.
     let some = (OFTEN..EVERY.start).contains(&part);

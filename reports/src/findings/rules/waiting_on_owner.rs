@@ -54,7 +54,7 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         }
         seen.push(place);
         let total =
-            |waits: &[TraceWait]| -> f64 { waits.iter().filter(|one| at_site(one, site)).map(|one| one.total_s).sum() };
+            |waits: &[TraceWait]| -> f64 { waits.iter().filter(|one| one.is_at(site)).map(|one| one.total_s).sum() };
         let each = joined.traced_operations().map_or(0.0, |operations| total(&open) / operations);
         #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
         let each_busy = total(&busy) / (joined.traced_saturated.max(1) as f64);
@@ -65,7 +65,7 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         let often = joined.traced_operations().is_some_and(|operations| wait.count as f64 >= LEAST_OFTEN * operations);
         let in_open = if each >= LEAST_S && often { joined.part(each) } else { 0.0 };
         // Few waits, however long, keep no throughput down: most operations never come there.
-        let counted: u64 = busy.iter().filter(|one| at_site(one, site)).map(|one| one.count).sum();
+        let counted: u64 = busy.iter().filter(|one| one.is_at(site)).map(|one| one.count).sum();
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let often_busy = counted as f64 >= LEAST_OFTEN * joined.traced_saturated as f64;
         let pinned = joined.is_pinned() && under_load >= LEAST_UNDER_LOAD && often_busy;
@@ -74,12 +74,8 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         }
         let share = if pinned { in_open.max(under_load) } else { in_open };
         let cases = trace.cases.iter().chain(saturated.into_iter().flat_map(|phase| &phase.cases));
-        let here = |case: &&TraceCase| {
-            let first = case.links.first().filter(|link| link.step == TraceStep::Waited);
-            first.and_then(|link| link.site.as_ref()).is_some_and(|one| one.looks_like(site))
-        };
         let mut owned: Vec<(&TraceCase, owner::Owner<'_>)> =
-            cases.filter(here).filter_map(|case| Some((case, owner::of(case)?))).collect();
+            cases.filter(|case| case.waited_at(site)).filter_map(|case| Some((case, owner::of(case)?))).collect();
         owned.sort_by(|(a, _), (b, _)| b.length_s.total_cmp(&a.length_s));
         let mut evidence = vec![format!(
             "tasks of {} waited {} there for each operation{}",
@@ -114,10 +110,6 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         });
     }
     causes
-}
-
-fn at_site(wait: &TraceWait, site: &TraceSite) -> bool {
-    wait.site.as_ref().is_some_and(|one| one.looks_like(site))
 }
 
 fn joined_kind(kind: &str) -> String {
