@@ -156,6 +156,21 @@ pub struct ClosedOperation {
 }
 
 impl PhaseOutcome {
+    /// Whether not one operation was answered as it should be.
+    pub fn is_unanswered(&self) -> bool {
+        self.operations.iter().all(|one| one.answered == 0)
+    }
+
+    /// Operations that were not.
+    pub fn failed(&self) -> u64 {
+        self.operations.iter().map(|one| one.errors + one.timeouts + one.unanswered).sum()
+    }
+
+    /// What went wrong most often, and how often; `None` where nothing came back that could be wrong.
+    pub fn commonest_error(&self) -> Option<(&str, u64)> {
+        commonest(self.operations.iter().map(|one| &one.error_kinds))
+    }
+
     /// The driver's record for `trial.json`; `max_lag_p99` is the scenario's.
     pub fn driver_record(&self, max_lag_p99: Duration) -> DriverRecord {
         let lag = &self.driver.lag;
@@ -185,7 +200,17 @@ impl PhaseOutcome {
     }
 }
 
+/// The most frequent of errors that were counted apart.
+fn commonest<'k>(counts: impl Iterator<Item = &'k BTreeMap<String, u64>>) -> Option<(&'k str, u64)> {
+    counts.flatten().max_by_key(|(_, count)| **count).map(|(kind, count)| (kind.as_str(), *count))
+}
+
 impl ClosedOutcome {
+    /// What went wrong most often, and how often; `None` where nothing came back that could be wrong.
+    pub fn commonest_error(&self) -> Option<(&str, u64)> {
+        commonest(self.operations.iter().map(|one| &one.error_kinds))
+    }
+
     /// Operations answered correctly within the timeout, all kinds.
     pub fn answered(&self) -> u64 {
         self.operations.iter().map(|o| o.answered).sum()

@@ -105,6 +105,11 @@ pub enum SubjectError {
 }
 
 /// Where the driver runs: on an allowed CPU that the subject does not get, where there is one to spare.
+/// Answers came, and not one was as it should be: nothing was measured.
+fn answered_none(during: &str, failed: u64, (error, count): (&str, u64)) -> String {
+    format!("answered none of {failed} operations during {during}; most often: {error} ({count} times)")
+}
+
 fn placement(settings: &scenarios::spec::Settings) -> Result<Placement, SubjectError> {
     let allowed: Vec<usize> = probe::affinity::get()
         .map_err(|e| SubjectError::Ours(format!("reading this process's CPUs: {e}")))?

@@ -11,7 +11,7 @@ use super::conversation::Conversation;
 use crate::child::protocol::{Command, Reply, Usage};
 use crate::load::network::{self, Endpoint};
 use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement, Round};
-use crate::subject::SubjectError;
+use crate::subject::{SubjectError, answered_none};
 
 /// A phase may take this much longer than planned (besides the timeout of its last operation) before it counts as
 /// hung.
@@ -83,11 +83,9 @@ impl<'a> Driving<'a> {
             }
         };
         self.interrupted()?;
-        let kinds = || outcome.operations.iter().flat_map(|o| &o.error_kinds);
-        let is_wrong = outcome.answered() == 0 && kinds().next().is_some();
-        if is_wrong && !duration.is_zero() && round.must_answer() {
-            let kinds = kinds();
-            return Err(wrong(conversation, during, outcome.failed(), kinds));
+        let is_unanswered = outcome.answered() == 0 && !duration.is_zero() && round.must_answer();
+        if let Some(commonest) = outcome.commonest_error().filter(|_| is_unanswered) {
+            return Err(wrong(conversation, during, outcome.failed(), commonest));
         }
         Ok((outcome, used))
     }
@@ -106,12 +104,9 @@ impl<'a> Driving<'a> {
             },
         };
         self.interrupted()?;
-        let kinds = || outcome.operations.iter().flat_map(|o| &o.error_kinds);
         // Who is silent hangs, and that is what is to be seen.
-        if outcome.operations.iter().all(|o| o.answered == 0) && kinds().next().is_some() {
-            let kinds = kinds();
-            let failed = outcome.operations.iter().map(|o| o.errors + o.timeouts + o.unanswered).sum();
-            return Err(wrong(conversation, during, failed, kinds));
+        if let Some(commonest) = outcome.commonest_error().filter(|_| outcome.is_unanswered()) {
+            return Err(wrong(conversation, during, outcome.failed(), commonest));
         }
         Ok(outcome)
     }
@@ -161,20 +156,13 @@ fn open_patience(spec: &OpenSpec) -> Duration {
     phase.saturating_add(spec.timeout).saturating_add(GRACE)
 }
 
-/// Answers came, and not one was as it should be: nothing was measured.
-fn wrong<'k>(
-    conversation: &mut Conversation,
-    during: &str,
-    failed: u64,
-    kinds: impl Iterator<Item = (&'k String, &'k u64)>,
-) -> SubjectError {
+/// What is said of a child that answers wrongly alone.
+fn wrong(conversation: &mut Conversation, during: &str, failed: u64, commonest: (&str, u64)) -> SubjectError {
     // Where the child has died meanwhile, how it died is the better story.
     if let Err(error @ SubjectError::Failed { .. }) = conversation.usage(during) {
         return error;
     }
-    let commonest = kinds.max_by_key(|(_, count)| **count);
-    let why = commonest.map(|(kind, count)| format!("; most often: {kind} ({count} times)")).unwrap_or_default();
-    let reason = format!("answered none of {failed} operations during {during}{why}");
+    let reason = answered_none(during, failed, commonest);
     SubjectError::Failed { reason, stderr: conversation.stderr() }
 }
 

@@ -37,13 +37,8 @@ struct Phases {
 
 impl Phases {
     fn hangs(&self) -> bool {
-        is_silent(self.open.as_ref())
+        self.open.as_ref().is_some_and(PhaseOutcome::is_unanswered)
     }
-}
-
-/// Whether an open loop had not one answer.
-fn is_silent(open: Option<&PhaseOutcome>) -> bool {
-    open.is_some_and(|open| open.operations.iter().all(|one| one.answered == 0))
 }
 
 /// Who records in this process what the subject does.
@@ -203,7 +198,7 @@ fn phases(
     let began_ns = crate::load::MonotonicClock.now_ns();
     let mut levels = Vec::new();
     // Who hangs answers at no level.
-    let hangs = is_silent(open.as_ref());
+    let hangs = open.as_ref().is_some_and(PhaseOutcome::is_unanswered);
     for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs) {
         watch(Phase::Ladder);
         let span = tracing::info_span!("ladder", concurrency);

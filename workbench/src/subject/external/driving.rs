@@ -10,7 +10,7 @@ use super::running::Running;
 use crate::child::protocol::Usage;
 use crate::load::network::{self, Endpoint};
 use crate::load::{ClosedOutcome, ClosedSpec, LoadError, OpenSpec, PhaseOutcome, Placement, Round};
-use crate::subject::{SubjectError, reap};
+use crate::subject::{SubjectError, answered_none, reap};
 
 /// How often somebody looks whether the program lives.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -48,10 +48,9 @@ impl Driving<'_> {
         let driven =
             self.while_it_lives(running, |halt| network::drive_closed_metered(&endpoint, &spec, halt, &mut meter));
         let outcome = self.settle(driven, running, during)?;
-        let kinds = || outcome.operations.iter().flat_map(|o| &o.error_kinds);
-        let is_wrong = kinds().next().is_some();
-        if outcome.answered() == 0 && is_wrong && !duration.is_zero() && round.must_answer() {
-            return Err(Self::wrong(running, during, outcome.failed(), kinds()));
+        let is_unanswered = outcome.answered() == 0 && !duration.is_zero() && round.must_answer();
+        if let Some(commonest) = outcome.commonest_error().filter(|_| is_unanswered) {
+            return Err(running.failed(&answered_none(during, outcome.failed(), commonest)));
         }
         Ok((outcome, Usage::between(&readings)))
     }
@@ -62,12 +61,9 @@ impl Driving<'_> {
         let endpoint = self.endpoint(running);
         let driven = self.while_it_lives(running, |halt| network::drive_open(&endpoint, &spec, halt));
         let outcome = self.settle(driven, running, during)?;
-        let kinds = || outcome.operations.iter().flat_map(|o| &o.error_kinds);
         // Who is silent hangs, and that is what is to be seen.
-        let is_wrong = kinds().next().is_some();
-        if is_wrong && outcome.operations.iter().all(|o| o.answered == 0) {
-            let failed = outcome.operations.iter().map(|o| o.errors + o.timeouts + o.unanswered).sum();
-            return Err(Self::wrong(running, during, failed, kinds()));
+        if let Some(commonest) = outcome.commonest_error().filter(|_| outcome.is_unanswered()) {
+            return Err(running.failed(&answered_none(during, outcome.failed(), commonest)));
         }
         Ok(outcome)
     }
@@ -120,17 +116,5 @@ impl Driving<'_> {
             }
             Err(error) => Err(SubjectError::Ours(format!("during {during}: {error}"))),
         }
-    }
-
-    /// Answers came, and not one was as it should be: nothing was measured.
-    fn wrong<'k>(
-        running: &Running,
-        during: &str,
-        failed: u64,
-        kinds: impl Iterator<Item = (&'k String, &'k u64)>,
-    ) -> SubjectError {
-        let commonest = kinds.max_by_key(|(_, count)| **count);
-        let why = commonest.map(|(kind, count)| format!("; most often: {kind} ({count} times)")).unwrap_or_default();
-        running.failed(&format!("answered none of {failed} operations during {during}{why}"))
     }
 }

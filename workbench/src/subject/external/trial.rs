@@ -14,7 +14,7 @@ use super::running::Running;
 use crate::child::memory::MemorySampler;
 use crate::clock::{Clock, SystemClock};
 use crate::evidence::Recorded;
-use crate::load::{Placement, Round, ladder};
+use crate::load::{PhaseOutcome, Placement, Round, ladder};
 use crate::noise::HostCpu;
 use crate::subject::outside::Outside;
 use crate::subject::{Phase, SubjectError, TrialData, metrics, timeline};
@@ -87,7 +87,7 @@ pub(super) fn run(
     running.was_driven()?;
     let mut levels = Vec::new();
     // Who hangs answers at no level, and may have no room for connections left.
-    let hangs = open.as_ref().is_some_and(|open| open.operations.iter().all(|one| one.answered == 0));
+    let hangs = open.as_ref().is_some_and(PhaseOutcome::is_unanswered);
     for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs) {
         watch(Phase::Ladder);
         let span = tracing::info_span!("ladder", concurrency);
