@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::address_space::Area;
 use super::limits::Excess;
-use super::parking::{is_parked, mark};
+use super::parking::is_parked;
 use super::resolver::Resolver;
 use super::symbols::Place;
 use super::waits::{Wait, Why, waits};
@@ -231,12 +231,6 @@ impl Recording {
             frames
         };
         stacks.iter().map(&mut name).collect()
-    }
-
-    /// Which of these stacks end in a runtime's waiting for work.
-    pub(super) fn parked(&self, stacks: &[u32]) -> Vec<bool> {
-        let ends = |places: &Vec<Place>| is_parked(places.iter().map(|place| mark(&place.function)));
-        self.named(stacks).iter().map(ends).collect()
     }
 }
 

@@ -103,7 +103,11 @@ pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>
 
 /// Stacks of a recording, by their positions there.
 pub(super) fn of_recording(recording: &Recording, stacks: &[u32]) -> Vec<Site> {
-    let named = recording.named(stacks);
+    of_named(recording, recording.named(stacks))
+}
+
+/// The same of stacks whose functions are known.
+pub(super) fn of_named(recording: &Recording, named: Vec<Vec<Place>>) -> Vec<Site> {
     let frame = |place: Place| Frame {
         line: u32::try_from(place.line).unwrap_or(0),
         function: place.function,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::sites::{self, Site};
+use crate::capture::parking::{is_parked, mark};
 use crate::capture::recording::{Recording, Stands};
+use crate::capture::symbols::Place;
 
 /// Threads of one name that stand at one place.
 #[derive(Debug, Clone)]
@@ -21,8 +23,10 @@ pub struct Standing {
 /// All of them, the most first; who waits for work of its runtime is left out.
 pub fn standing(recording: &Recording) -> Vec<Standing> {
     let stacks: Vec<u32> = recording.standing.iter().map(|one| one.stack).collect();
-    let sites = sites::of_recording(recording, &stacks);
-    let parked = recording.parked(&stacks);
+    let named = recording.named(&stacks);
+    let ends_parked = |places: &Vec<Place>| is_parked(places.iter().map(|place| mark(&place.function)));
+    let parked: Vec<bool> = named.iter().map(ends_parked).collect();
+    let sites = sites::of_named(recording, named);
     let mut groups: BTreeMap<(String, Key<'_>), Vec<usize>> = BTreeMap::new();
     for (at, one) in recording.standing.iter().enumerate().filter(|(at, _)| !parked[*at]) {
         groups.entry((pool(recording, one), key(&sites[at]))).or_default().push(at);
