@@ -103,18 +103,25 @@ pub(super) fn mentioned(of: &syn::Expr) -> BTreeSet<String> {
     names.0
 }
 
+/// What an expression is a reference to, a field or an element of, or the success of.
+pub(super) fn within(of: &syn::Expr) -> Option<&syn::Expr> {
+    match of {
+        syn::Expr::Field(inner) => Some(&inner.base),
+        syn::Expr::Index(inner) => Some(&inner.expr),
+        syn::Expr::Reference(inner) => Some(&inner.expr),
+        syn::Expr::Paren(inner) => Some(&inner.expr),
+        syn::Expr::Unary(inner) => Some(&inner.expr),
+        syn::Expr::Try(inner) => Some(&inner.expr),
+        syn::Expr::Await(inner) => Some(&inner.base),
+        _ => None,
+    }
+}
+
 /// The name at the beginning of an expression: `notes` of `notes.last_mut()`.
 pub(super) fn root(of: &syn::Expr) -> Option<String> {
     match of {
         syn::Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-        syn::Expr::Field(inner) => root(&inner.base),
-        syn::Expr::Index(inner) => root(&inner.expr),
-        syn::Expr::Reference(inner) => root(&inner.expr),
-        syn::Expr::Paren(inner) => root(&inner.expr),
-        syn::Expr::Unary(inner) => root(&inner.expr),
-        syn::Expr::Try(inner) => root(&inner.expr),
-        syn::Expr::Await(inner) => root(&inner.base),
         syn::Expr::MethodCall(call) => root(&call.receiver),
-        _ => None,
+        _ => within(of).and_then(root),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 
-use super::expressions::{bound, is_static, last, life_of, lines, mentioned, named, qualifier, root, takes};
+use super::expressions::{bound, is_static, last, life_of, lines, mentioned, named, qualifier, root, takes, within};
 use super::facts::{Argument, Fact, Function, Life, Of, Source};
 
 /// Methods by which a collection or a queue gets one more, as Rust's own and those made like them call them (Rust API
@@ -164,12 +164,6 @@ impl Walk {
                 syn::Member::Named(name) => Of::Field(name.to_string()),
                 syn::Member::Unnamed(_) => Of::Unknown,
             },
-            syn::Expr::Index(inner) => self.of(&inner.expr),
-            syn::Expr::Reference(inner) => self.of(&inner.expr),
-            syn::Expr::Paren(inner) => self.of(&inner.expr),
-            syn::Expr::Unary(inner) => self.of(&inner.expr),
-            syn::Expr::Try(inner) => self.of(&inner.expr),
-            syn::Expr::Await(inner) => self.of(&inner.base),
             syn::Expr::MethodCall(call) if REACHES.contains(&call.method.to_string().as_str()) => {
                 self.of(&call.receiver)
             }
@@ -182,7 +176,7 @@ impl Walk {
                 },
                 _ => Of::Unknown,
             },
-            _ => Of::Unknown,
+            _ => within(what).map(|inner| self.of(inner)).unwrap_or_default(),
         }
     }
 
@@ -198,13 +192,6 @@ impl Walk {
                 let otherwise = if is_static(&name) { Life::Shared } else { Life::Call };
                 self.known(path).map_or(otherwise, |known| known.life)
             }
-            syn::Expr::Field(inner) => self.life(&inner.base),
-            syn::Expr::Index(inner) => self.life(&inner.expr),
-            syn::Expr::Reference(inner) => self.life(&inner.expr),
-            syn::Expr::Paren(inner) => self.life(&inner.expr),
-            syn::Expr::Unary(inner) => self.life(&inner.expr),
-            syn::Expr::Try(inner) => self.life(&inner.expr),
-            syn::Expr::Await(inner) => self.life(&inner.base),
             syn::Expr::MethodCall(call) if REACHES.contains(&call.method.to_string().as_str()) => {
                 let life = self.life(&call.receiver);
                 // What stands behind a lock is shared, however one came by the lock.
@@ -219,7 +206,7 @@ impl Walk {
                 syn::Expr::Path(path) if call.args.is_empty() && path.path.segments.len() == 1 => Life::Shared,
                 _ => Life::Call,
             },
-            _ => Life::Call,
+            _ => within(of).map_or(Life::Call, |inner| self.life(inner)),
         }
     }
 }
