@@ -25,34 +25,33 @@ pub(super) fn loops(
     built: Option<SystemTime>,
 ) -> Loops {
     let mut loops = Loops::default();
-    let paths = paths(profiles);
-    for file in named(trace, cpu).into_iter().take(MOST_FILES) {
-        let path = paths.get(file.as_str()).map_or(file.as_str(), String::as_str);
-        if let Some(source) = source(Path::new(path), built) {
-            loops.read(&file, &source);
-        }
-    }
+    each(&named(trace, cpu), profiles, built, |file, source| loops.read(file, source));
     loops
 }
 
 /// What functions in those sources do with values.
 pub(super) fn keeping(stacks: &Stacks, profiles: &[&Profile], built: Option<SystemTime>) -> Keeping {
     let mut keeping = Keeping::default();
-    let paths = paths(profiles);
-    let files: BTreeSet<&str> = stacks.files().filter(|file| file.ends_with(".rs")).collect();
-    for file in files.into_iter().take(MOST_FILES) {
-        let path = paths.get(file).map_or(file, String::as_str);
-        if let Some(source) = source(Path::new(path), built) {
-            keeping.read(file, &source);
-        }
-    }
+    let files = stacks.files().filter(|file| file.ends_with(".rs")).collect();
+    each(&files, profiles, built, |file, source| keeping.read(file, source));
     keeping
 }
 
+/// Those of these files that lie here, each with its text.
+fn each(files: &BTreeSet<&str>, profiles: &[&Profile], built: Option<SystemTime>, mut read: impl FnMut(&str, &str)) {
+    let paths = paths(profiles);
+    for file in files.iter().take(MOST_FILES) {
+        let path = paths.get(*file).map_or(*file, String::as_str);
+        if let Some(source) = source(Path::new(path), built) {
+            read(file, &source);
+        }
+    }
+}
+
 /// Files as stacks name them.
-fn named(trace: Option<&Trace>, cpu: Option<&CpuTable>) -> BTreeSet<String> {
+fn named<'e>(trace: Option<&'e Trace>, cpu: Option<&'e CpuTable>) -> BTreeSet<&'e str> {
     let frames = trace.into_iter().flat_map(Trace::own_frames).chain(cpu.into_iter().flat_map(CpuTable::own_frames));
-    frames.map(|frame: &TraceFrame| frame.file.clone()).filter(|file| !file.is_empty()).collect()
+    frames.map(|frame: &TraceFrame| frame.file.as_str()).filter(|file| !file.is_empty()).collect()
 }
 
 /// Where those files lie, as profiles tell; nothing of a name that two files share.
