@@ -1,0 +1,68 @@
+//! A line of a program: who was there, and about what.
+
+use serde::{Deserialize, Serialize};
+
+/// What somebody waits for, or was woken by.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceCause {
+    /// A time.
+    Timer,
+    /// Bytes, connections.
+    Socket,
+    /// A mutex, semaphore, read-write lock or barrier.
+    Lock,
+    /// A message, or room for one.
+    Channel,
+    /// A `Notify`.
+    Notify,
+    /// The end of another task.
+    Join,
+    /// A job of the blocking pool, files among them.
+    BlockingPool,
+    /// A child process, a signal.
+    Process,
+    /// It gave way.
+    Yield,
+    /// Unknown, or something of another library.
+    #[default]
+    Other,
+}
+
+/// A line of a program.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TraceSite {
+    /// What it is about.
+    pub cause: TraceCause,
+    /// The function of tokio that was called; may be empty.
+    pub resource: String,
+    /// The function of the program; may be empty.
+    pub function: String,
+    /// Source file; may be empty.
+    pub file: String,
+    /// From 1; 0 where unknown.
+    pub line: u32,
+    /// Something else was awaited in the same poll: a branch of a `select!`, or the work that a timeout is for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside_others: bool,
+    /// The system call, or `page fault`, that the thread was in; empty where it was in none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub call: String,
+    /// Functions of the program, innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<TraceFrame>,
+}
+
+/// A function of the program in a stack.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TraceFrame {
+    /// Function.
+    pub function: String,
+    /// Source file; may be empty.
+    pub file: String,
+    /// From 1; 0 where unknown.
+    pub line: u32,
+}
