@@ -1,19 +1,20 @@
 //! Loads a run directory, whole or interrupted.
 
+mod evidence;
+mod histograms;
 mod trials;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hdrhistogram::Histogram;
-
+pub use self::evidence::{BreachEvidence, HeapFlamegraphs, Unread, WaitEvidence};
+pub use self::histograms::VariantHistograms;
 use super::console::{self, Recording};
 use super::writer::variant_slugs;
 use super::{
-    AllocatorRecord, Attached, Breach, Event, EvidenceKind, FORMAT, KernelRecord, Machine, Metrics, Plan, RunError,
-    RunSummary, Samples, SiteRecord, Slo, SloCount, Stalls, Status, ThreadsRecord, TimelinePoint, Trace, TrialKind,
-    TrialOutcome, TrialRecord, allocator, attached, breach, files, hlog, journal, kernel, paths, samples, stalls,
-    tasks, threads, trace, version,
+    AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, Samples, SiteRecord, Slo, SloCount,
+    Stalls, Status, TimelinePoint, Trace, TrialKind, TrialOutcome, TrialRecord, attached, files, hlog, journal, paths,
+    version,
 };
 
 /// Everything a report needs of a run.
@@ -68,59 +69,6 @@ pub struct LoadedRun {
     pub warnings: Vec<String>,
 }
 
-/// Evidence of another format than this version reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
-    /// Variant.
-    pub variant: String,
-    /// Kind.
-    pub kind: EvidenceKind,
-    /// The file, the format found and the one read.
-    pub because: String,
-}
-
-/// What was seen from outside of the threads of one variant.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct WaitEvidence {
-    /// Flamegraph of time off the CPU as SVG text; empty where there is none.
-    pub flamegraph: String,
-    /// Who was on a CPU when, and where threads waited.
-    pub threads: Option<ThreadsRecord>,
-    /// What the kernel counted meanwhile.
-    pub kernel: Option<KernelRecord>,
-}
-
-/// What ran while one variant was late.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct BreachEvidence {
-    /// In numbers.
-    pub record: Breach,
-    /// What ran more than in the rest, as SVG text; empty where there is none.
-    pub flamegraph: String,
-}
-
-/// What one variant allocated, as SVG text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HeapFlamegraphs {
-    /// By bytes.
-    pub bytes: String,
-    /// By blocks; empty where there is none.
-    pub objects: String,
-    /// What was in use at the moment of most live memory, by bytes; empty where there is none.
-    pub peak: String,
-}
-
-/// The merged histograms of one variant, values in nanoseconds.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct VariantHistograms {
-    /// Latency from the intended time over all measured operations; absent without a single one.
-    pub measured: Option<Histogram<u64>>,
-    /// Time from sending over all measured operations.
-    pub measured_service: Option<Histogram<u64>>,
-    /// By tag as the driver recorded it: `<op>`, `<op>.service`, `<op>.error`, `driver.lag`.
-    pub by_tag: BTreeMap<String, Histogram<u64>>,
-}
-
 /// Loads the run at `path`.
 ///
 /// An interrupted run is whole up to its last finished trial: a torn last event is left out with a warning, and the
@@ -173,50 +121,9 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
     }
     let slugs = variant_slugs(&plan);
     let loaded = trials::load(path, &plan, &slugs, &log.events)?;
-    let mut flamegraphs = BTreeMap::new();
-    let mut heap = BTreeMap::new();
-    let mut sites = BTreeMap::new();
-    let mut held = BTreeMap::new();
-    let mut caught = BTreeMap::new();
-    let mut traces = BTreeMap::new();
-    let mut waits = BTreeMap::new();
-    let mut timed = BTreeMap::new();
-    let mut breaches = BTreeMap::new();
-    let mut unread = Vec::new();
-    for (variant, slug) in &slugs {
-        let folder = path.join(paths::EVIDENCE).join(slug);
-        if let Some(records) = tasks::read(&folder)? {
-            sites.insert(variant.clone(), records);
-        }
-        if let Some(record) = allocator::read(&folder)? {
-            held.insert(variant.clone(), record);
-        }
-        if let Some(stalls) = stalls::read(&folder)? {
-            caught.insert(variant.clone(), stalls);
-        }
-        if let Some(traced) = trace::read(&folder)? {
-            traces.insert(variant.clone(), traced);
-        }
-        if let Some(mut seen) = wait_evidence(&folder)? {
-            unread.extend(of_another_format(variant, &mut seen));
-            waits.insert(variant.clone(), seen);
-        }
-        if let Some(record) = samples::read(&folder)? {
-            timed.insert(variant.clone(), record);
-        }
-        if let Some(record) = breach::read(&folder)? {
-            let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
-            breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
-        }
-        if let Some(svg) = picture(&folder, paths::CPU_FLAMEGRAPH)? {
-            flamegraphs.insert(variant.clone(), svg);
-        }
-        if let Some(pictures) = heap_flamegraphs(&folder)? {
-            heap.insert(variant.clone(), pictures);
-        }
-    }
-    let evidence = slugs.values().next().map(|slug| path.join(paths::EVIDENCE).join(slug));
-    let attached = attached::read(path, evidence.as_deref())?;
+    let evidence = evidence::load(path, &slugs)?;
+    let first = slugs.values().next().map(|slug| path.join(paths::EVIDENCE).join(slug));
+    let attached = attached::read(path, first.as_deref())?;
     let id = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Ok(LoadedRun {
         id: id.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -230,58 +137,23 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
         histograms: loaded.histograms,
         slo_counts: loaded.slo_counts,
         timelines: loaded.timelines,
-        flamegraphs,
-        heap,
-        tasks: sites,
-        allocator: held,
-        stalls: caught,
-        samples: timed,
-        breaches,
+        flamegraphs: evidence.flamegraphs,
+        heap: evidence.heap,
+        tasks: evidence.tasks,
+        allocator: evidence.allocator,
+        stalls: evidence.stalls,
+        samples: evidence.samples,
+        breaches: evidence.breaches,
         attached,
-        traces,
-        waits,
-        unread,
+        traces: evidence.traces,
+        waits: evidence.waits,
+        unread: evidence.unread,
         warnings,
     })
 }
 
-/// Takes what was written in another format out of what was seen of threads.
-fn of_another_format(variant: &str, seen: &mut WaitEvidence) -> Option<Unread> {
-    let other = |format: u32| (format != FORMAT).then_some(format);
-    let threads = seen.threads.as_ref().and_then(|record| Some((paths::THREADS, other(record.head.format)?)));
-    let kernel = seen.kernel.as_ref().and_then(|record| Some((paths::KERNEL, other(record.head.format)?)));
-    seen.threads.take_if(|record| record.head.format != FORMAT);
-    seen.kernel.take_if(|record| record.head.format != FORMAT);
-    let (file, found) = threads.or(kernel)?;
-    let because = format!(
-        "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
-    );
-    Some(Unread { variant: variant.to_owned(), kind: EvidenceKind::Wait, because })
-}
-
 /// What to do about a damaged file that nothing can replace.
 const RESTORE: &str = "restore it from a copy of the run, or measure again";
-
-/// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.
-fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> {
-    let Some(bytes) = picture(folder, paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
-    let other = |name: &str| Ok::<_, RunError>(picture(folder, name)?.unwrap_or_default());
-    let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
-    Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
-}
-
-/// What was seen from outside in a variant's evidence folder; `None` where there is nothing of it.
-fn wait_evidence(folder: &Path) -> Result<Option<WaitEvidence>, RunError> {
-    let flamegraph = picture(folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
-    let seen = WaitEvidence { flamegraph, threads: threads::read(folder)?, kernel: kernel::read(folder)? };
-    Ok((seen != WaitEvidence::default()).then_some(seen))
-}
-
-/// A picture of an evidence folder as text; `None` where there is none.
-fn picture(folder: &Path, name: &str) -> Result<Option<String>, RunError> {
-    let svg = folder.join(name);
-    files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
-}
 
 fn required(path: &Path) -> Result<Vec<u8>, RunError> {
     files::read(path)?.ok_or_else(|| files::missing(path, RESTORE))
@@ -384,33 +256,6 @@ impl LoadedRun {
     /// Trials that measure (not evidence), in run order.
     pub fn measured_trials(&self) -> impl Iterator<Item = &TrialRecord> {
         self.trials.iter().filter(|trial| trial.kind == TrialKind::Measure)
-    }
-}
-
-impl VariantHistograms {
-    fn metrics(&self) -> Metrics {
-        let mut metrics = Metrics::new();
-        let mut put = |family: &str, operation: &str, histogram: &Histogram<u64>| {
-            for (quantile, value) in hlog::quantiles(histogram) {
-                metrics.insert(format!("{family}.{quantile}{operation}"), value);
-            }
-        };
-        if let Some(histogram) = &self.measured {
-            put("latency", "", histogram);
-        }
-        if let Some(histogram) = &self.measured_service {
-            put("service_time", "", histogram);
-        }
-        for (tag, histogram) in &self.by_tag {
-            if tag == "driver.lag" || tag.ends_with(".error") {
-                continue;
-            }
-            match tag.strip_suffix(".service") {
-                Some(operation) => put("service_time", &format!("[{operation}]"), histogram),
-                None => put("latency", &format!("[{tag}]"), histogram),
-            }
-        }
-        metrics
     }
 }
 

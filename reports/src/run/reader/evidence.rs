@@ -1,0 +1,140 @@
+//! Loads what evidence trials left, by variant.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::text;
+use crate::run::{
+    AllocatorRecord, Breach, EvidenceKind, FORMAT, KernelRecord, RunError, Samples, SiteRecord, Stalls, ThreadsRecord,
+    Trace, allocator, breach, files, kernel, paths, samples, stalls, tasks, threads, trace,
+};
+
+/// What was seen from outside of the threads of one variant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WaitEvidence {
+    /// Flamegraph of time off the CPU as SVG text; empty where there is none.
+    pub flamegraph: String,
+    /// Who was on a CPU when, and where threads waited.
+    pub threads: Option<ThreadsRecord>,
+    /// What the kernel counted meanwhile.
+    pub kernel: Option<KernelRecord>,
+}
+
+/// What ran while one variant was late.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BreachEvidence {
+    /// In numbers.
+    pub record: Breach,
+    /// What ran more than in the rest, as SVG text; empty where there is none.
+    pub flamegraph: String,
+}
+
+/// What one variant allocated, as SVG text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeapFlamegraphs {
+    /// By bytes.
+    pub bytes: String,
+    /// By blocks; empty where there is none.
+    pub objects: String,
+    /// What was in use at the moment of most live memory, by bytes; empty where there is none.
+    pub peak: String,
+}
+
+/// Evidence of another format than this version reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Variant.
+    pub variant: String,
+    /// Kind.
+    pub kind: EvidenceKind,
+    /// The file, the format found and the one read.
+    pub because: String,
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Evidence {
+    pub(super) flamegraphs: BTreeMap<String, String>,
+    pub(super) heap: BTreeMap<String, HeapFlamegraphs>,
+    pub(super) tasks: BTreeMap<String, Vec<SiteRecord>>,
+    pub(super) allocator: BTreeMap<String, AllocatorRecord>,
+    pub(super) stalls: BTreeMap<String, Stalls>,
+    pub(super) traces: BTreeMap<String, Trace>,
+    pub(super) waits: BTreeMap<String, WaitEvidence>,
+    pub(super) samples: BTreeMap<String, Samples>,
+    pub(super) breaches: BTreeMap<String, BreachEvidence>,
+    pub(super) unread: Vec<Unread>,
+}
+
+/// Loads the evidence of every variant, whose folders are named by `slugs`.
+pub(super) fn load(run: &Path, slugs: &BTreeMap<String, String>) -> Result<Evidence, RunError> {
+    let mut loaded = Evidence::default();
+    for (variant, slug) in slugs {
+        let folder = run.join(paths::EVIDENCE).join(slug);
+        if let Some(records) = tasks::read(&folder)? {
+            loaded.tasks.insert(variant.clone(), records);
+        }
+        if let Some(record) = allocator::read(&folder)? {
+            loaded.allocator.insert(variant.clone(), record);
+        }
+        if let Some(stalls) = stalls::read(&folder)? {
+            loaded.stalls.insert(variant.clone(), stalls);
+        }
+        if let Some(traced) = trace::read(&folder)? {
+            loaded.traces.insert(variant.clone(), traced);
+        }
+        if let Some(mut seen) = wait_evidence(&folder)? {
+            loaded.unread.extend(of_another_format(variant, &mut seen));
+            loaded.waits.insert(variant.clone(), seen);
+        }
+        if let Some(record) = samples::read(&folder)? {
+            loaded.samples.insert(variant.clone(), record);
+        }
+        if let Some(record) = breach::read(&folder)? {
+            let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
+            loaded.breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
+        }
+        if let Some(svg) = picture(&folder, paths::CPU_FLAMEGRAPH)? {
+            loaded.flamegraphs.insert(variant.clone(), svg);
+        }
+        if let Some(pictures) = heap_flamegraphs(&folder)? {
+            loaded.heap.insert(variant.clone(), pictures);
+        }
+    }
+    Ok(loaded)
+}
+
+/// Takes what was written in another format out of what was seen of threads.
+fn of_another_format(variant: &str, seen: &mut WaitEvidence) -> Option<Unread> {
+    let other = |format: u32| (format != FORMAT).then_some(format);
+    let threads = seen.threads.as_ref().and_then(|record| Some((paths::THREADS, other(record.head.format)?)));
+    let kernel = seen.kernel.as_ref().and_then(|record| Some((paths::KERNEL, other(record.head.format)?)));
+    seen.threads.take_if(|record| record.head.format != FORMAT);
+    seen.kernel.take_if(|record| record.head.format != FORMAT);
+    let (file, found) = threads.or(kernel)?;
+    let because = format!(
+        "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
+    );
+    Some(Unread { variant: variant.to_owned(), kind: EvidenceKind::Wait, because })
+}
+
+/// What was seen from outside in a variant's evidence folder; `None` where there is nothing of it.
+fn wait_evidence(folder: &Path) -> Result<Option<WaitEvidence>, RunError> {
+    let flamegraph = picture(folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
+    let seen = WaitEvidence { flamegraph, threads: threads::read(folder)?, kernel: kernel::read(folder)? };
+    Ok((seen != WaitEvidence::default()).then_some(seen))
+}
+
+/// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.
+fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> {
+    let Some(bytes) = picture(folder, paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
+    let other = |name: &str| Ok::<_, RunError>(picture(folder, name)?.unwrap_or_default());
+    let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
+    Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
+}
+
+/// A picture of an evidence folder as text; `None` where there is none.
+fn picture(folder: &Path, name: &str) -> Result<Option<String>, RunError> {
+    let svg = folder.join(name);
+    files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
+}
