@@ -5,9 +5,13 @@
 //! value, which only runs of the same scenario version, build profile and kind of host allow.
 
 mod changes;
+mod error;
+mod notes;
 
 pub use changes::{Change, EDGE, FEWEST, change_points};
+pub use error::HistoryError;
 
+use self::notes::{Notes, clocks};
 use crate::metric;
 use crate::run::{GateVerdict, RunHead, Status};
 
@@ -107,82 +111,10 @@ pub struct Suspect {
     pub p: f64,
 }
 
-/// Why there is no history.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HistoryError {
-    /// No finished run at all, or none of the scenario.
-    #[error("{}", match scenario {
-        Some(name) => format!("no finished run of scenario `{name}`{}", hint(known)),
-        None => "no finished runs yet: `workbench run` makes one".to_owned(),
-    })]
-    Empty {
-        /// Scenario asked for.
-        scenario: Option<String>,
-        /// Scenarios that have runs.
-        known: Vec<String>,
-    },
-    /// No such metric.
-    #[error("unknown metric `{name}`{}", nearest.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default())]
-    Metric {
-        /// As given.
-        name: String,
-        /// The nearest there is.
-        nearest: Option<&'static str>,
-    },
-    /// No such variant.
-    #[error("no run of `{scenario}` measured a variant `{name}`{}", hint(known))]
-    Variant {
-        /// Scenario.
-        scenario: String,
-        /// As given.
-        name: String,
-        /// Those that were measured.
-        known: Vec<String>,
-    },
-    /// Nobody measured it.
-    #[error(
-        "no run of `{scenario}` has a value of {metric} for `{variant}` that is more than zero: was no operation answered?"
-    )]
-    NoValues {
-        /// Scenario.
-        scenario: String,
-        /// Variant.
-        variant: String,
-        /// Metric.
-        metric: String,
-    },
-    /// Gates alone measured it: each says how two programs differ, and none of them what all the others are set against.
-    #[error(
-        "only gates measured `{variant}` of `{scenario}`: a history needs a run as its reference (`workbench run {scenario} \
-         --variant {variant} --save-as NAME`); gates against that program join it"
-    )]
-    OnlyGates {
-        /// Scenario.
-        scenario: String,
-        /// Variant.
-        variant: String,
-    },
-    /// The reference is none of the runs that could be one.
-    #[error("run {run} cannot be the reference: {why}")]
-    Reference {
-        /// Run.
-        run: String,
-        /// Why.
-        why: String,
-    },
-}
-
 impl History {
     /// What became of a suspicion, where both programs were measured side by side.
     pub fn rerun(&self, suspect: &Suspect) -> Option<&Rerun> {
         self.reruns.iter().find(|rerun| (&rerun.before, &rerun.after) == (&suspect.before, &suspect.after))
-    }
-}
-
-fn hint(known: &[String]) -> String {
-    match known {
-        [] => String::new(),
-        known => format!("; there are {}", known.join(", ")),
     }
 }
 
@@ -362,44 +294,6 @@ fn suspects(points: &[Point], seed: u64) -> Vec<Suspect> {
         }
     };
     changes.into_iter().map(suspect).collect()
-}
-
-/// What a clock did that no clock should.
-fn clocks(measured: &[&RunHead], now: &str) -> Vec<String> {
-    let mut notes = Vec::new();
-    for head in measured {
-        if head.finished_at < head.started_at && !head.finished_at.is_empty() {
-            notes.push(format!(
-                "{} ended ({}) before it began ({}): the clock was set back meanwhile, and its place in the order may be wrong",
-                head.run, head.finished_at, head.started_at
-            ));
-        }
-        if !now.is_empty() && head.started_at.as_str() > now {
-            notes.push(format!(
-                "{} began in the future ({}): a clock was wrong then, or is now",
-                head.run, head.started_at
-            ));
-        }
-    }
-    notes
-}
-
-/// Runs that were left out, by reason.
-#[derive(Debug, Default)]
-struct Notes(Vec<(String, u32)>);
-
-impl Notes {
-    fn leave_out(&mut self, why: &str) {
-        match self.0.iter_mut().find(|(known, _)| known == why) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((why.to_owned(), 1)),
-        }
-    }
-
-    fn told(self) -> Vec<String> {
-        let one = |(why, count): (String, u32)| format!("not comparable, left out: {count} that {why}");
-        self.0.into_iter().map(one).collect()
-    }
 }
 
 #[cfg(test)]
