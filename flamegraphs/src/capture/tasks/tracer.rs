@@ -1,41 +1,28 @@
-//! Sets the probes, empties the buffers, and hands over what was traced.
+//! Begins and ends a trace, and hands over what was traced.
+
+mod probes;
+mod reader;
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
+use self::probes::{Opened, Plan};
+use self::reader::Reader;
 use super::error::TraceError;
-use super::functions::{Function, Role};
 use super::polls::{self, PollShare};
 use super::sites::{self, Site};
 use super::spent::{self, Spent, Window};
-use super::stream::{Counts, Finished, Mark, SHORT_STACK, SHORTER_STACK, Seen, Stream};
+use super::stream::{Finished, Stream};
 use super::target::{self, Target};
 use super::threads::Threads;
-use crate::capture::perf::uprobe::{self, Probe};
-use crate::capture::perf::{Event, Ring};
-use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, buffer, cpus};
+use crate::capture::perf::{Event, uprobe};
+use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, cpus};
 use crate::capture::waits::waits;
 use crate::capture::{self, Recorder};
 use crate::tasks::{Kinds, Outcome};
-
-/// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
-const GLANCE_NS: i64 = 20_000_000;
-/// A record is in its buffer this long after its time at the latest, nanoseconds.
-const SETTLED_NS: u64 = 50_000_000;
-/// How often the rate of stacks is set anew, nanoseconds.
-const ADJUST_NS: u64 = 250_000_000;
-/// One stack for so many hits, to begin with.
-const FIRST_EVERY: u64 = 4;
-/// Where all but 2 % of the places are known, so many times fewer stacks will do.
-const KNOWN_ALREADY: u32 = 10;
-/// Stack with records whose caller alone is asked for: the return address.
-const RETURN_ADDRESS: u32 = 8;
-
 /// How to trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -251,156 +238,6 @@ impl Drop for TaskTracer {
         self.stop.store(true, Ordering::Release);
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
-        }
-    }
-}
-
-/// What every probe of a trace has in common.
-struct Plan<'a> {
-    source: u32,
-    reached: &'a std::ffi::CStr,
-    watermark: u32,
-    stack_bytes: u32,
-}
-
-/// Why a probe could not be set.
-enum Failure {
-    Probe(std::io::Error),
-    Buffer(crate::capture::CaptureError),
-}
-
-impl Failure {
-    fn of(self, path: &str) -> TraceError {
-        match self {
-            Self::Probe(source) => match source.raw_os_error() {
-                Some(libc::EACCES | libc::EPERM) => TraceError::Refused { source },
-                _ => TraceError::Probe { path: path.to_owned(), source },
-            },
-            Self::Buffer(crate::capture::CaptureError::Buffers { source }) => TraceError::Buffers { source },
-            Self::Buffer(other) => {
-                TraceError::System { doing: "mapping a buffer", source: std::io::Error::other(other.to_string()) }
-            }
-        }
-    }
-}
-
-/// Probes and their buffers, one buffer a CPU.
-#[derive(Default)]
-struct Opened {
-    events: Vec<Event>,
-    rings: Vec<(usize, Ring)>,
-    marks: HashMap<u64, Mark>,
-    /// Which of the events carry stacks.
-    sampled: Vec<usize>,
-}
-
-impl Opened {
-    /// Sets every probe on one CPU.
-    fn on(&mut self, cpu: u32, functions: &[Function], plan: &Plan<'_>, pages: usize) -> Result<(), Failure> {
-        let mut first = None;
-        let all = functions.iter().map(|function| (function, false));
-        let with_stacks = functions.iter().filter(|function| function.role.has_stack()).map(|one| (one, true));
-        for (function, stacks) in all.chain(with_stacks) {
-            let probe = Probe {
-                source: plan.source,
-                path: plan.reached,
-                offset: function.offset,
-                returns: function.role == Role::Returned,
-                every: if stacks { FIRST_EVERY } else { 1 },
-                stack_bytes: match function.role {
-                    _ if stacks => plan.stack_bytes,
-                    Role::Polling | Role::Complete => RETURN_ADDRESS,
-                    Role::Cloned | Role::Spawned => SHORT_STACK,
-                    Role::WokenByValue | Role::WokenByRef => SHORTER_STACK,
-                    Role::Dropped | Role::Pending => 0,
-                    Role::Called | Role::Returned | Role::Freed => 0,
-                },
-                watermark: plan.watermark,
-                forks: first.is_none(),
-            };
-            let event = match probe.open(cpu) {
-                Ok(event) => event,
-                // A CPU that went offline has nothing to say.
-                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(()),
-                Err(error) => return Err(Failure::Probe(error)),
-            };
-            self.marks.insert(event.id().map_err(Failure::Probe)?, Mark { role: function.role, stacks });
-            let at = self.events.len();
-            self.events.push(event);
-            if stacks {
-                self.sampled.push(at);
-            }
-            match first {
-                None => {
-                    self.rings.push((at, buffer(&self.events[at], pages).map_err(Failure::Buffer)?));
-                    first = Some(at);
-                }
-                Some(first) => self.events[at].join(&self.events[first]).map_err(Failure::Probe)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The thread that empties the buffers.
-struct Reader {
-    stream: Stream,
-    rings: Vec<Ring>,
-    fds: Vec<OwnedFd>,
-    events: Arc<Vec<Event>>,
-    sampled: Vec<usize>,
-    stacks_per_s: u32,
-    stop: Arc<AtomicBool>,
-    cut: Arc<AtomicU64>,
-}
-
-impl Reader {
-    fn run(mut self) -> Finished {
-        let mut seen = vec![Seen::default(); self.rings.len()];
-        let mut is_cut = false;
-        let (mut adjusted_ns, mut before) = (now_ns(), Counts::default());
-        loop {
-            // Looked at before the buffers are emptied, so that the last turn sees everything.
-            let last = self.stop.load(Ordering::Acquire);
-            let now = now_ns();
-            let cut_ns = self.cut.load(Ordering::Acquire);
-            if cut_ns > 0 && !std::mem::replace(&mut is_cut, cut_ns > 0) {
-                self.stream.cut(cut_ns);
-            }
-            for (ring, seen) in self.rings.iter_mut().zip(&mut seen) {
-                let stream = &mut self.stream;
-                ring.drain_raw(|kind, _, body| {
-                    if let Some(note) = uprobe::read(kind, body) {
-                        stream.take(note, seen);
-                    }
-                });
-            }
-            if last {
-                return self.stream.finish(now);
-            }
-            self.stream.pass(now.saturating_sub(SETTLED_NS));
-            if now.saturating_sub(adjusted_ns) >= ADJUST_NS {
-                let counts = self.stream.counts;
-                self.adjust(&before, &counts, now - adjusted_ns);
-                (adjusted_ns, before) = (now, counts);
-            }
-            let mut waiting: Vec<PollFd<'_>> =
-                self.fds.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)).collect();
-            let _ = poll(&mut waiting, Some(&Timespec { tv_sec: 0, tv_nsec: GLANCE_NS }));
-        }
-    }
-
-    /// As many stacks a second as were asked for, by the rate of what could have one; a few where nearly all are
-    /// recognised without.
-    fn adjust(&self, before: &Counts, after: &Counts, over_ns: u64) {
-        let hits = after.stackable - before.stackable;
-        let placed = after.placed - before.placed;
-        let wanted = if placed >= hits - hits / 50 { self.stacks_per_s / KNOWN_ALREADY } else { self.stacks_per_s };
-        let a_second = hits.saturating_mul(1_000_000_000) / over_ns.max(1);
-        let every = a_second.div_ceil(u64::from(wanted.max(1))).max(1);
-        for at in &self.sampled {
-            // Where it does not take, the old rate stays; how many there were is counted.
-            let _ = self.events[*at].set_every(every);
         }
     }
 }
