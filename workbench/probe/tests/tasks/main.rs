@@ -3,73 +3,23 @@
 #![cfg(tokio_unstable)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::future::poll_fn;
+mod known;
+mod plans;
+
 use std::hint::black_box;
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use probe::runtime::{Flavor, Settings, build_recorded};
 use probe::tasks::{Kind, LONG_POLL, Latency, Recorder, STALL, SiteRecord, install_with};
-use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
+use self::known::{again, at, busy, ended, recorded, single, work};
+
 #[global_allocator]
 static GLOBAL: probe::allocator::Selectable = probe::allocator::Selectable;
-
-fn recorded(workers: usize) -> (Runtime, Recorder) {
-    let (runtime, recorder) =
-        build_recorded(&Settings { worker_threads: Some(workers), ..Settings::default() }).unwrap();
-    (runtime, recorder.unwrap())
-}
-
-fn single() -> (Runtime, Recorder) {
-    let (runtime, recorder) =
-        build_recorded(&Settings { flavor: Some(Flavor::CurrentThread), ..Settings::default() }).unwrap();
-    (runtime, recorder.unwrap())
-}
-
-/// The record of a site on this line; the columns of a line tell its sites apart.
-fn at(records: &[SiteRecord], line: u32) -> &SiteRecord {
-    let here: Vec<_> = records.iter().filter(|site| site.file == file!() && site.line == line).collect();
-    assert_eq!(here.len(), 1, "one site on line {line} of {records:#?}");
-    here[0]
-}
-
-/// Pending once, and ready to go on. `tokio::task::yield_now` allocates now and then, for its list of who yielded.
-async fn again() {
-    let mut before = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut before, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// `polls` polls, `blocks` allocations of `bytes` bytes in each, nothing else.
-async fn work(polls: u64, blocks: usize, bytes: usize) {
-    for poll in 1..=polls {
-        for _ in 0..blocks {
-            drop(black_box(Vec::<u8>::with_capacity(bytes)));
-        }
-        if poll < polls {
-            again().await;
-        }
-    }
-}
-
-/// The runtime's threads are joined: what they did is on record.
-fn ended(runtime: Runtime, recorder: &Recorder) -> Vec<SiteRecord> {
-    drop(runtime);
-    recorder.stop();
-    recorder.snapshot()
-}
 
 /// Spawns `tasks` of [`work`] from outside and waits for them; the line of the spawn.
 fn spawn_and_join(runtime: &Runtime, tasks: usize, polls: u64, blocks: usize, bytes: usize) -> u32 {
@@ -298,16 +248,6 @@ fn blocking_jobs_are_told_apart_and_disturb_nothing() {
     assert!(records.iter().filter(|site| site.file != file!()).all(|site| site.kind == Kind::Blocking));
 }
 
-/// Longer than `time` by one in a hundred: poll times are by a clock of their own, which agrees with this one to some ten
-/// parts in a million.
-fn busy(time: Duration) {
-    let time = time + time / 100;
-    let began = Instant::now();
-    while began.elapsed() <= time {
-        std::hint::spin_loop();
-    }
-}
-
 #[test]
 fn long_polls_and_stalls_are_counted_by_their_length() {
     let (runtime, recorder) = single();
@@ -398,74 +338,4 @@ fn two_runtimes_do_not_mix_even_on_one_thread() {
     let (in_a, in_b) = (at(&records_a, lines.0), at(&records_b, lines.1));
     assert_eq!((in_a.spawned, in_a.polls, in_a.bytes), (6, 12, 1200));
     assert_eq!((in_b.spawned, in_b.polls, in_b.bytes), (9, 9, 9000));
-}
-
-/// Tasks that spawn tasks: how often each yields, and what it allocates in each poll.
-#[derive(Debug, Clone)]
-struct Node {
-    yields: u8,
-    bytes: u16,
-    children: Vec<Node>,
-}
-
-fn node() -> impl Strategy<Value = Node> {
-    let leaf = (0..4_u8, 1..2000_u16).prop_map(|(yields, bytes)| Node { yields, bytes, children: vec![] });
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        (0..4_u8, 1..2000_u16, prop::collection::vec(inner, 0..4)).prop_map(|(yields, bytes, children)| Node {
-            yields,
-            bytes,
-            children,
-        })
-    })
-}
-
-impl Node {
-    fn tasks(&self) -> u64 {
-        1 + self.children.iter().map(Self::tasks).sum::<u64>()
-    }
-
-    fn polls(&self) -> u64 {
-        1 + u64::from(self.yields) + self.children.iter().map(Self::polls).sum::<u64>()
-    }
-}
-
-/// Spawns a tree; nobody waits for anybody, so that each poll is one of the plan.
-fn grow(node: Node, done: Arc<Semaphore>) {
-    tokio::spawn(async move {
-        for _ in 0..node.yields {
-            drop(black_box(Vec::<u8>::with_capacity(node.bytes.into())));
-            again().await;
-        }
-        for child in node.children {
-            grow(child, Arc::clone(&done));
-        }
-        done.add_permits(1);
-    });
-}
-
-/// The line of the spawn in [`grow`].
-const GROWN_AT: u32 = line!() - 13;
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_plan_is_counted(forest in prop::collection::vec(node(), 1..6), workers in 0..4_usize) {
-        let (runtime, recorder) = if workers == 0 { single() } else { recorded(workers) };
-        recorder.start();
-        let (tasks, polls) =
-            (forest.iter().map(Node::tasks).sum::<u64>(), forest.iter().map(Node::polls).sum::<u64>());
-        let done = Arc::new(Semaphore::new(0));
-        runtime.block_on(async {
-            for tree in forest {
-                grow(tree, Arc::clone(&done));
-            }
-            done.acquire_many(u32::try_from(tasks).unwrap()).await.unwrap().forget();
-        });
-        let records = ended(runtime, &recorder);
-        let site = at(&records, GROWN_AT);
-        prop_assert_eq!((site.spawned, site.finished, site.alive), (tasks, tasks, 0));
-        prop_assert_eq!((site.polls, site.in_poll), (polls, 0));
-        prop_assert!(site.stalls <= site.long_polls && site.long_polls <= site.polls);
-    }
 }
