@@ -1,5 +1,7 @@
 mod certificates;
+mod closed;
 mod http2;
+mod lines;
 mod misbehaviour;
 mod multiplexing;
 mod secure;
@@ -14,7 +16,7 @@ use scenarios::spec::{Arrivals, Request};
 use self::server::{Server, answer};
 use super::client::Client as _;
 use super::engine::Engine;
-use super::{Connection, Endpoint, drive_closed, drive_closed_metered, drive_open};
+use super::{Connection, Endpoint, drive_closed, drive_open};
 use crate::load::clock::{Clock, MonotonicClock};
 use crate::load::pacer::Pacing;
 use crate::load::slots::Ending;
@@ -290,41 +292,6 @@ fn closed_arrivals_send_as_many_operations_without_lag() {
 }
 
 #[test]
-fn a_closed_loop_counts_what_it_did() {
-    let server = Server::start(
-        |request, _| {
-            if request.contains("/write/") { answer("500 No", "") } else { answer("200 OK", "") }
-        },
-    );
-    let outcome = drive_closed(&server.target(), &fixture::closed(), &GO).unwrap();
-    let [read, write] = &outcome.operations[..] else { panic!("two operations") };
-    assert_eq!((read.errors, read.latency.len(), read.unanswered), (0, read.answered, 0));
-    assert_eq!((write.answered, write.error_kinds["status 500"]), (0, write.errors));
-    assert!(read.answered > write.errors && write.errors > 0 && outcome.elapsed_s >= 0.06);
-    assert_eq!(outcome.answered() + outcome.failed(), server.request_lines().len() as u64);
-    assert!(outcome.driver_cpu_in_process_s == 0.0 && outcome.driver_cpu_s > 0.0);
-}
-
-#[test]
-fn the_meter_is_read_before_the_first_request_and_after_the_last_answer() {
-    let server = Server::start(|_, _| answer("200 OK", ""));
-    let mut readings = Vec::new();
-    let mut meter = || readings.push(server.request_lines().len() as u64);
-    let outcome = drive_closed_metered(&server.target(), &fixture::closed(), &GO, &mut meter).unwrap();
-    assert_eq!(readings, [0, outcome.answered()]);
-}
-
-#[test]
-fn a_closed_loop_against_silence_times_out_and_ends() {
-    let server = Server::start(|_, _| vec![]);
-    let spec = ClosedSpec { timeout: Duration::from_millis(20), ..fixture::closed() };
-    let outcome = drive_closed(&server.target(), &spec, &GO).unwrap();
-    let timeouts: u64 = outcome.operations.iter().map(|o| o.timeouts).sum();
-    assert_eq!((outcome.answered(), outcome.failed()), (0, timeouts));
-    assert!(timeouts >= 4);
-}
-
-#[test]
 fn a_request_to_stop_is_heeded() {
     let server = Server::start(|_, _| vec![]);
     let stop = AtomicBool::new(true);
@@ -376,47 +343,4 @@ fn without_a_server_each_request_of_its_own_connection_is_refused() {
     let outcome = drive_open(&endpoint, &fixture::open(40), &GO).unwrap();
     let failed = sums(&outcome)[1];
     assert_eq!((failed, outcome.driver.sent), (40, 40), "{:?}", errors(&outcome));
-}
-
-#[test]
-fn lines_are_asked_and_answered() {
-    let server = Server::of_lines(|line, _| {
-        let miss = line.starts_with("GET write");
-        (if miss { "MISS\r\n".into() } else { format!("VALUE {line}\n").into_bytes() }, true)
-    });
-    let spec = with_lines(fixture::open(200));
-    let outcome = drive_open(&server.lines(), &spec, &GO).unwrap();
-    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([150, 50, 0, 0], 0));
-    assert_eq!(errors(&outcome), [("the body lacks the expected text".to_owned(), 50)]);
-    let mut seen = server.request_lines();
-    seen.sort_unstable();
-    seen.dedup();
-    assert_eq!(seen.len(), 200, "each once");
-    let spec = ClosedSpec { operations: spec.operations, ..fixture::closed() };
-    let outcome = drive_closed(&server.lines(), &spec, &GO).unwrap();
-    assert!(outcome.answered() > 0);
-}
-
-#[test]
-fn more_than_one_line_is_not_taken_for_the_next_answer() {
-    let server = Server::of_lines(|line, _| (format!("VALUE {line}\nEND\n").into_bytes(), true));
-    let outcome = drive_open(&server.lines(), &with_lines(fixture::open(50)), &GO).unwrap();
-    assert_eq!((sums(&outcome), outcome.driver.reconnects), ([50, 0, 0, 0], 50));
-}
-
-#[test]
-fn a_line_cut_off_is_an_error() {
-    let server = Server::of_lines(|_, _| (b"VAL".to_vec(), false));
-    let outcome = drive_open(&server.lines(), &with_lines(fixture::open(20)), &GO).unwrap();
-    assert_eq!(errors(&outcome), [("connection closed before the answer was complete".to_owned(), 20)]);
-}
-
-/// The same operations as lines.
-fn with_lines(mut spec: OpenSpec) -> OpenSpec {
-    for operation in &mut spec.operations {
-        operation.request = None;
-        let send = format!("GET {} ${{sequence}}", operation.name);
-        operation.line = Some(scenarios::spec::Line { send, expect: Some("VALUE".into()) });
-    }
-    spec
 }

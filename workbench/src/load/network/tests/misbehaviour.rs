@@ -5,9 +5,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::lines::with_lines;
 use super::multiplexing::{Http2Server, Reply};
 use super::server::{Server, answer};
-use super::{Connection, Endpoint, GO, certificates, drive_closed, drive_open, sums, with_lines};
+use super::{Connection, Endpoint, GO, certificates, drive_closed, drive_open, sums};
 use crate::load::network::{Protocol, Tls};
 use crate::load::{ClosedSpec, OpenSpec, fixture};
 
