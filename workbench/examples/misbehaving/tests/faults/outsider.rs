@@ -1,5 +1,8 @@
 //! A program that is not ours, and what a run makes of each way in which it misbehaves.
 
+mod compared;
+mod ended;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -8,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use reports::run::{Status, TrialOutcome, TrialRecord, reader};
 
 use super::processes::{NOBODY, subjects_of};
-use super::program::{Program, Ran, finish, pid, until, without_numbers};
+use super::program::{Program, Ran, without_numbers};
 
 /// With it the variant that behaves comes first in the only block.
 const GOOD_FIRST: &str = "3";
@@ -265,24 +268,6 @@ fn script(folder: &Path, name: &str, text: &str) {
 }
 
 #[test]
-fn it_ignores_the_signal_to_end() {
-    let _turn = turn();
-    let program = folder();
-    let file = "name = \"stubborn\"\nversion = 1\nsummary = \"\"\n[subject]\ncommand = [\"./my-service\", \"${port}\"]\n\
-                target = \"http://127.0.0.1:${port}/\"\nstop_timeout = \"200ms\"\nenv = { FAULT = \"stubborn\" }\n[load]\n\
-                rate = 100\n[[mix]]\noperation = \"any\"\nweight = 1\npath = \"/\"\n";
-    fs::write(program.folder().join("stubborn.toml"), file).expect("written");
-    let ran = program.run(&[&["run", "stubborn.toml"], SHORT].concat());
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let path = program.only_run();
-    assert_eq!(subjects_of(&path), NOBODY);
-    let run = reader::load(&path).expect("a run can be read");
-    let told = run.trials[0].remarks.iter().find(|remark| remark.contains("SIGTERM")).expect("it is told");
-    insta::assert_snapshot!(told, @r#"`./my-service` had not ended 200ms after SIGTERM and was killed: say `stop_timeout = "0s"` not to wait for it"#);
-    assert_eq!(run.trials[0].exit.signal.as_deref(), Some("SIGKILL"));
-}
-
-#[test]
 fn it_leaves_grandchildren() {
     insta::assert_snapshot!(remark(&["--set", &fault("orphan")]));
 }
@@ -341,81 +326,4 @@ fn what_is_wrong_with_the_command_line() {
     let shown: Vec<String> = commands.iter().map(|words| program.transcript(words)).collect();
     assert_eq!(program.runs().len(), 0, "refused input leaves no run");
     insta::assert_snapshot!(shown.join("\n"));
-}
-
-/// Variants by command, by setting, and by both; a plan and a run taken up again are the same as for any scenario.
-#[test]
-fn programs_are_compared_and_resumed() {
-    let _turn = turn();
-    let program = folder();
-    let flags =
-        ["--vary-cmd", "old=./my-service", "--vary-cmd", "new=./my-service ${port} --fast", "--vary", "go.gogc=50,off"];
-    let wish = [&["run"], SHORT, TARGET, &flags, &["--", "${port}"]].concat();
-    let wish: Vec<&str> = wish.into_iter().filter(|word| *word != "--trials" && *word != "1").collect();
-    let dry = program.run(&[&["run", "--dry-run", "--json", "--trials", "2"], &wish[1..]].concat());
-    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
-    let plan: serde_json::Value = serde_json::from_str(&dry.stdout).expect("one document");
-    let names: Vec<&str> =
-        plan["variants"].as_array().expect("variants").iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["old,gogc=50", "old,gogc=off", "new,gogc=50", "new,gogc=off"]);
-    assert_eq!(plan["variants"][2]["command"], serde_json::json!(["./my-service", "${port}", "--fast", "${port}"]));
-
-    let ran = program.run(&[&["run", "--trials", "2"], &wish[1..]].concat());
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let path = program.only_run();
-    // As if it had been killed after its fifth trial.
-    fs::remove_file(path.join("run.json")).expect("a complete run has it");
-    let events = fs::read_to_string(path.join("events.jsonl")).expect("a run has events");
-    let mut finished = 0;
-    let kept = events.split_inclusive('\n').take_while(|line| {
-        finished += usize::from(line.contains("\"trial_finished\""));
-        finished <= 5
-    });
-    fs::write(path.join("events.jsonl"), kept.collect::<String>()).expect("written");
-    let ran = program.run(&["run", "--resume", "--json"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("3 trials to go"), "{}", ran.stderr);
-    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
-    assert_eq!((&json["status"], json["variants"].as_array().map(Vec::len)), (&"complete".into(), Some(4)));
-    assert_eq!(json["variants"][1]["knobs"]["go.gogc"], "off");
-    assert!(json["comparisons"].as_array().is_some_and(|all| !all.is_empty()));
-
-    // Another program under the same name is another measurement.
-    fs::remove_file(path.join("run.json")).expect("a complete run has it");
-    let events = fs::read_to_string(path.join("events.jsonl")).expect("a run has events");
-    let fewer: Vec<&str> = events.split_inclusive('\n').filter(|line| !line.contains("\"index\":8")).collect();
-    fs::write(path.join("events.jsonl"), fewer.concat()).expect("written");
-    fs::remove_file(program.folder().join("my-service")).expect("a link");
-    fs::copy(env!("CARGO_BIN_EXE_outsider"), program.folder().join("my-service")).expect("copied");
-    let mut file =
-        fs::OpenOptions::new().append(true).open(program.folder().join("my-service")).expect("a file of ours");
-    std::io::Write::write_all(&mut file, b"another build").expect("written");
-    drop(file);
-    let ran = program.run(&["run", "--resume"]);
-    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("trials of two builds are never mixed"), "{}", ran.stderr);
-}
-
-/// However the run ends, the program does, too, even one that has left its group and its parent.
-#[test]
-fn nobody_outlives_an_interrupted_or_killed_run() {
-    use nix::sys::signal::{Signal, kill};
-    let _turn = turn();
-    for (signal, code) in [(Signal::SIGINT, Some(130)), (Signal::SIGKILL, None)] {
-        let program = folder();
-        let mut flags = [&["run"], TARGET, &["--evidence", "none", "--rate", "50", "--duration", "300s"]].concat();
-        flags.extend(["--set", "env.FAULT=daemonise", "--", "./my-service", "${port}"]);
-        let child = program.command(&flags).spawn().expect("the program starts");
-        let logged = |event: &str| {
-            let events = program.runs().first().map(|run| fs::read_to_string(run.join("events.jsonl")));
-            events.is_some_and(|events| events.is_ok_and(|events| events.contains(event)))
-        };
-        until("a trial", || logged("trial_started"));
-        let path = program.only_run();
-        until("a subject", || !subjects_of(&path).is_empty());
-        kill(pid(&child), signal).expect("it still runs");
-        let ran = finish(child);
-        assert_eq!(ran.code, code, "{}", ran.stderr);
-        until("nobody is left", || subjects_of(&path).is_empty());
-    }
 }
