@@ -74,7 +74,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(Ok(dumps)) = &record.goroutines {
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
         threads.kept.extend(goroutines::rows(dumps, &program));
-        threads.started = started::rows(dumps, &program);
+        threads.started = started::rows(dumps, &program, record.open_started_ns);
     }
     writer.threads(variant, &threads)?;
     Ok(())

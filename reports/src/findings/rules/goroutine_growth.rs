@@ -9,6 +9,9 @@ use super::task_growth::SLUG;
 /// By how many they must have become more after the first quarter of the time, and how often they must have been counted.
 const LEAST: u64 = 20;
 const LEAST_COUNTS: usize = 8;
+/// Thousands that came are no chance, however seldom they were counted: once at the begin and in every quarter.
+const MANY: u64 = 1_000;
+const LEAST_COUNTS_OF_MANY: usize = 5;
 /// Every third of the rest must have this part of an even share of that: who warms up does so at first.
 const STEADY: f64 = 0.5;
 /// What Go calls a wait for the network: its number is that of the connections that clients keep open.
@@ -19,8 +22,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(threads) = joined.threads else { return Answer::Blind("trace") };
     let grown = threads.started.iter().filter(|row| row.state != AT_NETWORK).filter_map(|row| Some((row, grown(row)?)));
     let causes: Vec<Cause> = grown.map(|(row, grown)| cause(joined, row, grown)).collect();
-    // That nobody asked is no sign of health.
-    match causes.is_empty() && !threads.head.source.contains(ASKED) {
+    // That nobody asked is no sign of health, nor is it that they were too many to be counted often.
+    let too_few = threads.started.iter().any(|row| row.state != AT_NETWORK && row.alive.len() < LEAST_COUNTS);
+    match causes.is_empty() && (too_few || !threads.head.source.contains(ASKED)) {
         true => Answer::Blind("trace"),
         false => Answer::of(causes, || "no place starts goroutines that become more and more".into()),
     }
@@ -40,7 +44,8 @@ fn grown(row: &StartedBy) -> Option<(u64, f64)> {
     let grown = counts[3].saturating_sub(counts[0]);
     #[allow(clippy::cast_precision_loss, reason = "goroutines of one program")]
     let steady = counts.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) as f64 >= STEADY * grown as f64 / 3.0);
-    (row.alive.len() >= LEAST_COUNTS && grown >= LEAST && steady).then_some((grown, 0.75 * (end - begin)))
+    let least = if grown >= MANY { LEAST_COUNTS_OF_MANY } else { LEAST_COUNTS };
+    (row.alive.len() >= least && grown >= LEAST && steady).then_some((grown, 0.75 * (end - begin)))
 }
 
 fn cause(joined: &Joined<'_>, row: &StartedBy, (grown, seconds): (u64, f64)) -> Cause {
@@ -105,6 +110,18 @@ mod tests {
         ] {
             assert!(matches!(of(&rest), Answer::RuledOut(_)), "{:?}", of(&rest));
         }
+    }
+
+    #[test]
+    fn very_many_need_to_be_counted_less_often() {
+        let seldom = |times: usize, of: fn(u64) -> u64| {
+            let mut few = started(of, "");
+            few.started[0].alive.truncate(times);
+            self::of(&few)
+        };
+        assert!(matches!(seldom(5, |n| 60_000 + 800 * n), Answer::Found(_)));
+        assert!(matches!(seldom(4, |n| 60_000 + 800 * n), Answer::Blind(_)));
+        assert!(matches!(seldom(5, |n| 60 + 8 * n), Answer::Blind(_)));
     }
 
     #[test]

@@ -143,7 +143,7 @@ mod tests {
 
     fn dumps(of: &[Vec<Goroutine>]) -> Vec<Dump> {
         let dump =
-            |goroutines: &Vec<Goroutine>| Dump { goroutines: goroutines.clone(), covers: Duration::from_millis(100) };
+            |goroutines: &Vec<Goroutine>| Dump { goroutines: goroutines.clone(), at_ns: 0, covers: Duration::from_millis(100) };
         of.iter().map(dump).collect()
     }
 

@@ -1,6 +1,7 @@
 //! Goroutines by the place that started them, over time: a number that rises and rises is of goroutines that never end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use flamegraphs::names::{Owners, Whose};
 use reports::run::{StartedBy, TraceFrame};
@@ -14,8 +15,13 @@ const LEAST: u64 = 10;
 /// Moments kept of each place.
 const MOST: usize = 200;
 
-/// Places of the program whose goroutines became more, the most first; `program` is the file that ran.
-pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<StartedBy> {
+/// Places of the program whose goroutines became more after a moment (`CLOCK_MONOTONIC`, nanoseconds), the most first;
+/// `program` is the file that ran.
+///
+/// At other load before it their number rises at another pace, which is no sign of anything.
+pub(super) fn rows(dumps: &[Dump], program: &str, after_ns: Option<u64>) -> Vec<StartedBy> {
+    let first = dumps.partition_point(|dump| after_ns.is_some_and(|after| dump.at_ns < after));
+    let dumps = &dumps[first..];
     let all = || dumps.iter().flat_map(|dump| &dump.goroutines);
     let frames = all().flat_map(|one| one.frames.iter().chain(&one.created_by));
     let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
@@ -27,12 +33,8 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<StartedBy> {
             counts.entry(by).or_insert_with(|| vec![0; dumps.len()])[number] += count;
         }
     }
-    let mut at_s = Vec::new();
-    let mut past = 0.0;
-    for dump in dumps {
-        at_s.push(past);
-        past += dump.covers.as_secs_f64();
-    }
+    let began_ns = dumps.first().map_or(0, |dump| dump.at_ns);
+    let at_s: Vec<f64> = dumps.iter().map(|dump| Duration::from_nanos(dump.at_ns - began_ns).as_secs_f64()).collect();
     let rose = |counts: &Vec<u64>| counts.last().copied().unwrap_or(0).saturating_sub(counts[0]);
     let every = dumps.len().div_ceil(MOST).max(1);
     let mut rows: Vec<StartedBy> = counts
@@ -67,8 +69,6 @@ fn shown(frame: &TraceFrame) -> TraceFrame {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn frame(function: &str, file: &str, line: u32) -> TraceFrame {
@@ -91,11 +91,13 @@ mod tests {
         let dump = |n: usize| {
             let of = |by: &TraceFrame, count| vec![goroutine(by); count];
             let goroutines = [of(&watch, 12 * n), of(&pool, 16), of(&server, 12 * n)].concat();
-            Dump { goroutines, covers: Duration::from_millis(500) }
+            Dump { goroutines, at_ns: 500_000_000 * n as u64, covers: Duration::from_millis(500) }
         };
-        let found = rows(&[dump(1), dump(2), dump(3)], "/w/shop/shop");
+        let dumps = [dump(0), dump(1), dump(2), dump(3)];
+        // What came before the steady load is left out.
+        assert_eq!(rows(&dumps, "/w/shop/shop", None)[0].alive.len(), 4);
         assert_eq!(
-            found,
+            rows(&dumps, "/w/shop/shop", Some(400_000_000)),
             [StartedBy {
                 by: frame("main.watch", "/w/shop/main.go", 54),
                 state: "chan receive".into(),
@@ -103,6 +105,6 @@ mod tests {
                 alive: vec![(0.0, 12), (0.5, 24), (1.0, 36)],
             }]
         );
-        assert_eq!(rows(&[], "/w/shop/shop"), []);
+        assert_eq!(rows(&[], "/w/shop/shop", None), []);
     }
 }

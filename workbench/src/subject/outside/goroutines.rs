@@ -12,13 +12,14 @@ use super::sockets;
 use crate::attach::address::Address;
 use crate::attach::goroutines::{Goroutine, counted, stacks};
 use crate::attach::http::get;
+use crate::load::{Clock as _, MonotonicClock};
 
 /// From one dump to the next. The world stops for each (`runtime.Stack`), so that it waits at least [`TIMES`] as long as that
 /// took.
 const PACE: Duration = Duration::from_millis(50);
 const TIMES: u32 = 20;
 /// The same where they are counted by stack: the world goes on meanwhile.
-const TIMES_COUNTED: u32 = 4;
+const TIMES_COUNTED: u32 = 1;
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of a dump, and goroutines in it: beyond these asking is a burden.
@@ -34,6 +35,8 @@ const INDEX: &[u8] = b"net/http/pprof.Index";
 pub struct Dump {
     /// Who did what.
     pub(crate) goroutines: Vec<Goroutine>,
+    /// When it was asked for, `CLOCK_MONOTONIC` in nanoseconds.
+    pub(crate) at_ns: u64,
     /// How long it stands for: until the next.
     pub(crate) covers: Duration,
 }
@@ -81,7 +84,7 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
         let mut many = false;
         let Ok(address) = Address::parse(&format!("http://{address}")) else { continue };
         while !stop.load(Ordering::Relaxed) {
-            let began = Instant::now();
+            let (began, at_ns) = (Instant::now(), MonotonicClock.now_ns());
             let Some(goroutines) = (if many { counts(&address).await } else { dump(&address).await }) else { break };
             let is_burden = !many && goroutines.len() > MOST_GOROUTINES;
             if is_burden && dumps.is_empty() {
@@ -93,7 +96,7 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
                 let times = if many { TIMES_COUNTED } else { TIMES };
                 tokio::time::sleep(PACE.max(times * began.elapsed()).min(PATIENCE)).await;
             }
-            dumps.push(Dump { goroutines, covers: began.elapsed() });
+            dumps.push(Dump { goroutines, at_ns, covers: began.elapsed() });
             // What was seen until there were so many says how they came to be.
             if is_burden {
                 break;
