@@ -18,6 +18,27 @@ const MOST_DEPTH: usize = 3;
 /// Functions of one name that a call may mean; of more it is not known which.
 const MOST_ALIKE: usize = 2;
 
+/// Methods by which a collection becomes smaller.
+const LETS_GO: &[&str] = &[
+    "clear",
+    "drain",
+    "extract_if",
+    "pop",
+    "pop_back",
+    "pop_first",
+    "pop_front",
+    "pop_last",
+    "pop_lru",
+    "remove",
+    "remove_entry",
+    "remove_if",
+    "retain",
+    "retain_mut",
+    "split_off",
+    "swap_remove",
+    "truncate",
+];
+
 /// Sources, as far as they tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keeping {
@@ -153,7 +174,9 @@ impl Keeping {
 
     /// Where a function that is given the value keeps it.
     fn given(&self, place: &Place<'_>, depth: usize) -> Option<Added> {
-        place.function.facts.iter().find_map(|fact| self.given_to(place, fact, depth))
+        let all = place.function.facts.iter().filter_map(|fact| self.given_to(place, fact, depth));
+        // Of two ways to keep it, the one that lets nothing go again is likelier to grow.
+        all.min_by_key(|added| self.around(&added.file, added.lines.0).is_some_and(Function::lets_go))
     }
 
     /// The same of one call; of an addition, of the call that it is.
@@ -284,6 +307,16 @@ impl Place<'_> {
 impl Function {
     fn last_name(&self) -> &str {
         self.name.rsplit("::").next().unwrap_or(&self.name)
+    }
+
+    /// Whether it takes something out of what outlives the call.
+    fn lets_go(&self) -> bool {
+        self.facts.iter().any(|fact| match fact {
+            Fact::Called { function, on: Some(_), arguments, .. } => {
+                LETS_GO.contains(&function.as_str()) && arguments.first().is_some_and(|on| on.life > Life::Call)
+            }
+            _ => false,
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<usize> {

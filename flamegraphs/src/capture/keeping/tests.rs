@@ -247,6 +247,36 @@ async fn answer(State(shop): State<Arc<Shop>>, mut one: Page, events: Receiver<u
 }
 
 #[test]
+fn of_two_ways_to_keep_the_one_that_lets_nothing_go_counts() {
+    const REPLAYS: &str = "
+impl Replays {
+    fn remember_recent(&mut self, key: String, receipt: Receipt) {
+        self.order.push_back(key.clone());
+        self.by_key.insert(key, receipt);
+        while self.order.len() > 8 {
+            self.by_key.remove(&self.order.pop_front());
+        }
+    }
+    fn remember(&mut self, key: String, receipt: Receipt) {
+        self.by_key.insert(key, receipt);
+    }
+}
+fn pay(&self, key: String) {
+    let receipt = render(); // make 1
+    let mut replays = self.replays.write();
+    if self.bounded {
+        replays.remember_recent(key, receipt);
+    } else {
+        replays.remember(key, receipt);
+    }
+}
+fn render() -> Receipt {
+    Receipt { document: Vec::with_capacity(96) } // make 0
+}";
+    assert_eq!(kept(&[("a.rs", REPLAYS)]), "Replays::remember insert");
+}
+
+#[test]
 fn what_is_no_source_tells_nothing() {
     assert_eq!(kept(&[("a.rs", "fn ( // make 0")]), "Unknown");
     assert_eq!(Keeping::default().follow(&[("b.rs", 3)]), Fate::Unknown);
