@@ -72,7 +72,13 @@ impl Evidence {
         }
         let profiles: Vec<&Profile> = read.iter().flatten().collect();
         let file = build::path_of(run, variant).and_then(|path| path.metadata().ok()?.modified().ok());
-        all.loops = source::loops(run.traces.get(variant), all.cpu.as_ref(), &profiles, file);
+        all.loops = source::loops(
+            run.traces.get(variant),
+            run.waits.get(variant).and_then(|waits| waits.threads.as_ref()),
+            all.cpu.as_ref(),
+            &profiles,
+            file,
+        );
         all.cpu = all.cpu.map(|table| table.of_the_written(&all.loops));
         if let (Some(table), Ok(Some(profile))) = (&mut all.cpu, &read) {
             // Sources are read as a whole for this: of a process that does not grow there is nothing to keep.

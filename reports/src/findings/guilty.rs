@@ -51,6 +51,25 @@ pub(super) fn asking<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame])
     repeating(joined, kind, own).or_else(|| written(joined, own).first())
 }
 
+/// The function whose loop a whole thread works in: what it does for each who asks is decided there; `None` where no source is
+/// known.
+pub(super) fn serving<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    written(joined, own).iter().rev().find(|frame| is_in_loop(joined, frame) == Some(true))
+}
+
+/// Of a stack that waits for an answer, the function in whose loop the question is asked, too: what reads an answer may go round
+/// for its parts.
+pub(super) fn questioning<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let asked = |(_, frame): &(usize, &TraceFrame)| {
+        let writers = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| row.writing_s() > 0.0);
+        let mut there = writers.flat_map(|row| &row.path).filter(|one| same(one, frame));
+        is_in_loop(joined, frame) == Some(true) && there.any(|one| is_in_loop(joined, one) == Some(true))
+    };
+    let own = written(joined, own).iter().enumerate();
+    let mut within = own.take_while(|(depth, frame)| *depth == 0 || !waits_for_work(joined, kind, frame));
+    within.find(asked).map(|(_, frame)| frame)
+}
+
 /// The function whose work it is what a poll computes in that stack: of all long polls of its type, `alike`.
 pub(super) fn computing<'f>(
     joined: &Joined<'_>,
@@ -117,8 +136,15 @@ pub(super) fn sharing<'h>(
 }
 
 /// The function that stands in every stack of who has it longest.
-pub(super) fn standing(holders: &[TraceHolder]) -> Option<(&TraceFrame, &TraceHolder)> {
-    Some((in_all(holders)?, holders.first()?))
+pub(super) fn standing<'h>(
+    joined: &Joined<'_>,
+    holders: &'h [TraceHolder],
+) -> Option<(&'h TraceFrame, &'h TraceHolder)> {
+    let first = holders.first()?;
+    // Where sources are known, who takes a lock in its own is who has it.
+    let takes = |frame: &&TraceFrame| joined.loops.is_some_and(|loops| loops.takes(&frame.file, frame.line));
+    let taker = first.site.own.iter().find(takes);
+    Some((taker.or_else(|| in_all(holders))?, first))
 }
 
 /// The innermost function that both stacks go through on their way to different places, with the line of the second; not the
@@ -307,7 +333,7 @@ async fn serve(socket: Socket) {
     fn a_lock_is_kept_by_whom_all_stacks_of_its_holder_go_through() {
         let waiter = stack(&[("read", 40), ("serve", 18)]);
         let of = |waiter: &[TraceFrame], holders: &[TraceHolder]| {
-            let kept = sharing(waiter, holders).or_else(|| standing(holders));
+            let kept = sharing(waiter, holders).or_else(|| standing(&Joined::default(), holders));
             kept.map(|(frame, holder)| (frame.function.clone(), holder.total_s))
         };
         let refresh = [

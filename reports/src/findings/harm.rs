@@ -1,7 +1,7 @@
 //! How much latency something explains. All of it are estimates of the part, never of the time: what traces is slower.
 
 use super::joined::Joined;
-use crate::run::{Trace, TraceCause, TraceKind, TracePolls, TraceWait, TraceWaker};
+use crate::run::{LevelSummary, Trace, TraceCause, TraceKind, TracePolls, TraceWait, TraceWaker};
 
 /// A cause explains at least this part of the excess, or it is none.
 pub(super) const LEAST_SHARE: f64 = 0.15;
@@ -12,6 +12,8 @@ pub(super) const LEAST_EXCESS_S: f64 = 0.000_2;
 const UNMEASURED_S: f64 = 0.001;
 /// Part of an operation, where nobody measured a latency, that harm must be.
 const LEAST_OF_ALL: f64 = 0.1;
+/// Answers a second beyond which nothing that serves in turn is too slow: they are as many as threads can tell each other.
+const MOST_SERVED: f64 = 20_000.0;
 /// Part of the CPUs that a program must leave, running or waiting for one, for its throughput to be kept down by something
 /// else: its neighbours may take what it would have used.
 const MOST_BUSY: f64 = 0.7;
@@ -157,10 +159,23 @@ impl Joined<'_> {
     /// Whether throughput stopped rising with the number of clients though CPUs were idle: the highest level answers less
     /// than 40 % of what its clients would by the lowest level's rate for each, and takes three times as long.
     pub(super) fn is_pinned(&self) -> bool {
-        let (Some(low), Some(high)) = (self.levels.first(), self.levels.last()) else { return false };
+        let Some((low, high)) = self.ends_of_ladder() else { return false };
         let clients = f64::from(high.concurrency) / f64::from(low.concurrency.max(1));
         let slower = matches!((low.p50, high.p50), (Some(low), Some(high)) if high >= 3.0 * low);
-        clients >= 4.0 && high.throughput < 0.4 * clients * low.throughput && slower && self.is_idle_saturated()
+        let served = high.throughput <= MOST_SERVED;
+        served
+            && clients >= 4.0
+            && high.throughput < 0.4 * clients * low.throughput
+            && slower
+            && self.is_idle_saturated()
+    }
+
+    /// Its lowest and its highest level. Few clients that wait longer than many do wait for what was asked before them: such
+    /// levels say nothing.
+    fn ends_of_ladder(&self) -> Option<(&LevelSummary, &LevelSummary)> {
+        let high = self.levels.last()?;
+        let telling = |level: &&LevelSummary| level.throughput > 0.0 && level.p50 <= high.p50;
+        Some((self.levels.iter().find(telling)?, high))
     }
 
     /// Whether CPUs were left while all clients asked at once: otherwise they are why throughput does not rise.
@@ -173,13 +188,12 @@ impl Joined<'_> {
 
     /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.
     pub(super) fn rises(&self) -> bool {
-        matches!((self.levels.first(), self.levels.last()), (Some(low), Some(high))
-            if low.throughput > 0.0 && high.throughput >= 3.0 * low.throughput)
+        self.ends_of_ladder().is_some_and(|(low, high)| high.throughput >= 3.0 * low.throughput)
     }
 
     /// The ladder in a sentence.
     pub(super) fn ladder(&self) -> Option<String> {
-        let (low, high) = (self.levels.first()?, self.levels.last()?);
+        let (low, high) = self.ends_of_ladder()?;
         let clients =
             if low.concurrency == 1 { "1 client gets".into() } else { format!("{} clients get", low.concurrency) };
         Some(format!(

@@ -4,82 +4,11 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::{Loops, served, usable};
+use super::{CpuTable, Loops, served, usable};
 use crate::run::{
-    Breach, EvidenceKind, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls, ThreadsRecord,
-    Trace, TraceFrame, TracePolls, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
+    Breach, EvidenceKind, GOROUTINES, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls,
+    ThreadsRecord, Trace, TracePolls, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
 };
-
-/// Where CPU time went, by functions of the program itself.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CpuTable {
-    /// CPU seconds that were sampled.
-    pub total_s: f64,
-    /// By function, the most first.
-    pub rows: Vec<CpuRow>,
-    /// Functions of the program that a library called which another of its functions had called, with the time within them.
-    pub called_back: Vec<CalledBack>,
-    /// Samples in the program's own file of which a function there has a name ÷ all in it: without symbols nothing can be
-    /// said. 1 where there are none.
-    pub named: f64,
-}
-
-impl CpuTable {
-    /// Functions of the program in its stacks.
-    pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
-        self.rows.iter().flat_map(|row| &row.path)
-    }
-}
-
-/// A function of the program that gave a library something to call back: what is compared, hashed or formatted.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CalledBack {
-    /// Who called the library; its line is not looked at.
-    pub by: TraceFrame,
-    /// CPU seconds within what the library called back for it, and what that called.
-    pub total_s: f64,
-}
-
-/// CPU seconds held against the innermost function of the program itself, whatever it called.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CpuRow {
-    /// Function; empty where no function of the program is in the stacks.
-    pub function: String,
-    /// Source file; may be empty.
-    pub file: String,
-    /// The line with most of it; 0 where unknown.
-    pub line: u32,
-    /// Name of the threads, without a number.
-    pub thread: String,
-    /// All.
-    pub total_s: f64,
-    /// Of it, in the kernel, by system call (or `page fault`).
-    pub calls: BTreeMap<String, f64>,
-    /// Of it, in the allocator.
-    pub allocator_s: f64,
-    /// Of it, in copies of memory, and nothing but these.
-    pub copied_s: f64,
-    /// Of it, below a library's function that called the program: a server's, which hands it an operation.
-    pub served_s: f64,
-    /// Functions of the program in the stack with most of it, innermost first.
-    pub path: Vec<TraceFrame>,
-    /// Who keeps what it asks memory for, as far as sources tell.
-    pub kept_by: Option<Keeper>,
-}
-
-/// A function that adds what another one made to something that outlives the operation.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Keeper {
-    /// It, and the line on which it does.
-    pub by: TraceFrame,
-    /// What it calls for that: `insert`.
-    pub call: String,
-    /// The way of the value to it is known; otherwise it is sent away, and this is who adds to something meanwhile.
-    pub followed: bool,
-}
-
-/// In [`CpuRow::calls`]: within the kernel by a system call, but before or after the call itself.
-pub const ENTERING: &str = "entry and exit of system calls";
 
 /// What a program's file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -312,13 +241,22 @@ impl<'a> Joined<'a> {
     /// measured, as far as it was recorded by itself.
     pub(super) fn kept(&self) -> Option<(&'a [TracePolls], Option<f64>)> {
         let threads = self.threads?;
-        let is_go = self.build.is_some_and(|build| build.go);
+        // Older files have no goroutines of the open loop by itself.
+        let told = |rows: &[TracePolls]| rows.iter().any(|row| row.kind == GOROUTINES);
+        let by_itself = !threads.kept_open.is_empty() && (told(&threads.kept_open) || !told(&threads.kept));
         #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
-        let open = self.waited.map(|count| count as f64).filter(|_| !threads.kept_open.is_empty() && !is_go);
+        let open = self.waited.map(|count| count as f64).filter(|_| by_itself);
         Some(match open {
             Some(operations) => (&threads.kept_open, Some(operations)),
             None => (&threads.kept, self.kernel_operations()),
         })
+    }
+
+    /// Seconds in which they were kept.
+    pub(super) fn kept_s(&self) -> f64 {
+        let Some(threads) = self.threads else { return 0.0 };
+        let is_open = self.kept().is_some_and(|(rows, _)| std::ptr::eq(rows, threads.kept_open.as_slice()));
+        threads.head.wall_s - if is_open { threads.head.open_at_s.unwrap_or(0.0) } else { 0.0 }
     }
 
     /// CPUs that the program kept busy in the open loop, as a part of those it may use; from the kernel's count.

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::locking::{Taken, taken};
+
 /// Lines in loops, by file as stacks name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loops {
@@ -18,6 +20,8 @@ struct Lines {
     looped: BTreeSet<u32>,
     /// Those in a function that somebody wrote.
     written: BTreeSet<u32>,
+    /// Locks that functions take and keep.
+    taken: Vec<Taken>,
 }
 
 impl Loops {
@@ -29,6 +33,11 @@ impl Loops {
     /// Whether a line stands in a loop of its function; `None` where the source is not known.
     pub(super) fn around(&self, file: &str, line: u32) -> Option<bool> {
         self.files.get(file).map(|lines| lines.looped.contains(&line))
+    }
+
+    /// Whether the function of a line took a lock before it, which it keeps.
+    pub(super) fn takes(&self, file: &str, line: u32) -> bool {
+        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_before(line)))
     }
 
     /// Whether a line of Rust stands in no function: what stands there was made by an attribute (`#[derive(Clone)]`) or a
@@ -178,7 +187,7 @@ fn read(source: &str) -> Lines {
             written.insert(*line);
         }
     }
-    Lines { looped: lines, written }
+    Lines { looped: lines, written, taken: taken(&tokens) }
 }
 
 /// What a bracket opens, by the words before it.

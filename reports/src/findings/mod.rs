@@ -4,10 +4,12 @@
 //! rules its mechanism out, or says what it would have to see.
 
 mod cause;
+mod cpu_table;
 mod derived;
 mod guilty;
 mod harm;
 mod joined;
+mod locking;
 mod loops;
 mod owner;
 mod path;
@@ -17,7 +19,8 @@ mod rules;
 mod served;
 mod usable;
 
-pub use joined::{Build, CalledBack, CpuRow, CpuTable, ENTERING, Failed, Felt, Joined, Keeper};
+pub use cpu_table::{CalledBack, CpuRow, CpuTable, ENTERING, Keeper};
+pub use joined::{Build, Failed, Felt, Joined};
 pub use loops::Loops;
 pub use rank::explain;
 pub use record::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};

@@ -63,7 +63,9 @@ pub use summary::{
     VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
-pub use threads::{LaneShares, LongWait, StartedBy, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
+pub use threads::{
+    GOROUTINES, LaneShares, LongWait, StartedBy, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace,
+};
 pub use trace::{
     Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceFrame, TraceHead, TraceHolder,
     TraceInstead, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite, TraceSpan, TraceStep, TraceTask,

@@ -21,6 +21,9 @@ pub enum WaitCause {
     Parked,
 }
 
+/// What rows of [`ThreadsRecord::kept`] are called that goroutines told, and no threads.
+pub const GOROUTINES: &str = "goroutines";
+
 /// Everything in the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ThreadsRecord {
@@ -41,6 +44,16 @@ pub struct ThreadsRecord {
     pub standing: Vec<TracePolls>,
     /// Of a program of Go that told them: goroutines by who started them, where their number rose.
     pub started: Vec<StartedBy>,
+}
+
+impl ThreadsRecord {
+    /// Functions of the program in the stacks of waits.
+    pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
+        let rows = self.kept.iter().chain(&self.kept_open).chain(&self.standing);
+        let holders = rows.clone().flat_map(|row| &row.holders).map(|holder| &holder.site);
+        let sites = rows.filter_map(|row| row.site.as_ref()).chain(holders);
+        self.places.iter().flat_map(|place| &place.own).chain(sites.flat_map(|site| &site.own))
+    }
 }
 
 /// Goroutines that one place started, over time.
@@ -146,6 +159,9 @@ pub struct WaitPlace {
     pub thread: String,
     /// The nearest callers of the program, nearest first.
     pub callers: Vec<String>,
+    /// Functions of the program in the stack with most of it, innermost first; empty in older files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<TraceFrame>,
     /// How often.
     pub waits: u64,
     /// All together, seconds of wall time.
@@ -268,6 +284,7 @@ pub(crate) mod tests {
             within: "futex_do_wait".into(),
             thread: "tokio-rt-worker".into(),
             callers: vec!["shop::order".into(), "shop::serve".into()],
+            own: Vec::new(),
             waits: 300,
             total_s,
             longest_s: 0.081,

@@ -1,6 +1,7 @@
 //! Wait evidence: where threads gave their CPU up or lost it, as pprof, as a flamegraph by time, and thread by thread.
 
 mod goroutines;
+mod in_turn;
 mod lanes;
 pub(crate) mod places;
 mod started;
@@ -74,10 +75,21 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(Ok(dumps)) = &record.goroutines {
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
         threads.kept.extend(goroutines::rows(dumps, &program));
+        threads.kept.extend(in_turn::rows(dumps, &program));
+        if let Some(open) = record.open_started_ns {
+            let open = since(dumps, open);
+            threads.kept_open.extend(goroutines::rows(open, &program));
+            threads.kept_open.extend(in_turn::rows(open, &program));
+        }
         threads.started = started::rows(dumps, &program, record.open_started_ns);
     }
     writer.threads(variant, &threads)?;
     Ok(())
+}
+
+/// Those that were asked for at a moment or later, `CLOCK_MONOTONIC` in nanoseconds.
+fn since(dumps: &[Dump], at_ns: u64) -> &[Dump] {
+    &dumps[dumps.partition_point(|dump| dump.at_ns < at_ns)..]
 }
 
 /// How often a program of Go told its goroutines, or why it did not: the end of a sentence.

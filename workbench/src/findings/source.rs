@@ -8,7 +8,7 @@ use flamegraphs::capture::keeping::Keeping;
 use flamegraphs::capture::source;
 use flamegraphs::profile::Profile;
 use reports::findings::{CpuTable, Loops};
-use reports::run::{Trace, TraceFrame};
+use reports::run::{ThreadsRecord, Trace, TraceFrame};
 
 use super::keeper::Stacks;
 use crate::evidence::trace::within_project;
@@ -20,12 +20,13 @@ const MOST_FILES: usize = 200;
 /// (`built`) may say something else than what ran, and are left alone.
 pub(super) fn loops(
     trace: Option<&Trace>,
+    threads: Option<&ThreadsRecord>,
     cpu: Option<&CpuTable>,
     profiles: &[&Profile],
     built: Option<SystemTime>,
 ) -> Loops {
     let mut loops = Loops::default();
-    each(&named(trace, cpu), profiles, built, |file, source| loops.read(file, source));
+    each(&named(trace, threads, cpu), profiles, built, |file, source| loops.read(file, source));
     loops
 }
 
@@ -49,8 +50,14 @@ fn each(files: &BTreeSet<&str>, profiles: &[&Profile], built: Option<SystemTime>
 }
 
 /// Files as stacks name them.
-fn named<'e>(trace: Option<&'e Trace>, cpu: Option<&'e CpuTable>) -> BTreeSet<&'e str> {
-    let frames = trace.into_iter().flat_map(Trace::own_frames).chain(cpu.into_iter().flat_map(CpuTable::own_frames));
+fn named<'e>(
+    trace: Option<&'e Trace>,
+    threads: Option<&'e ThreadsRecord>,
+    cpu: Option<&'e CpuTable>,
+) -> BTreeSet<&'e str> {
+    let waits = threads.into_iter().flat_map(ThreadsRecord::own_frames);
+    let frames = trace.into_iter().flat_map(Trace::own_frames).chain(waits);
+    let frames = frames.chain(cpu.into_iter().flat_map(CpuTable::own_frames));
     frames.map(|frame: &TraceFrame| frame.file.as_str()).filter(|file| !file.is_empty()).collect()
 }
 
@@ -96,8 +103,8 @@ mod tests {
             loops.read("shop/src/main.rs", &std::fs::read_to_string(&file).unwrap());
             loops
         };
-        assert_eq!(loops(None, Some(&cpu), &[&profile], Some(now)), expected);
+        assert_eq!(loops(None, None, Some(&cpu), &[&profile], Some(now)), expected);
         let before = now - std::time::Duration::from_secs(9);
-        assert_eq!(loops(None, Some(&cpu), &[&profile], Some(before)), Loops::default());
+        assert_eq!(loops(None, None, Some(&cpu), &[&profile], Some(before)), Loops::default());
     }
 }

@@ -4,6 +4,7 @@ use crate::findings::cause::{Answer, Cause, at};
 use crate::findings::joined::Joined;
 use crate::run::StartedBy;
 
+use super::growing;
 use super::task_growth::SLUG;
 
 /// By how many they must have become more after the first quarter of the time, and how often they must have been counted.
@@ -12,8 +13,6 @@ const LEAST_COUNTS: usize = 8;
 /// Thousands that came are no chance, however seldom they were counted: once at the begin and in every quarter.
 const MANY: u64 = 1_000;
 const LEAST_COUNTS_OF_MANY: usize = 5;
-/// Every third of the rest must have this part of an even share of that: who warms up does so at first.
-const STEADY: f64 = 0.5;
 /// What Go calls a wait for the network: its number is that of the connections that clients keep open.
 const AT_NETWORK: &str = "IO wait";
 
@@ -35,17 +34,9 @@ const ASKED: &str = "goroutines were asked for";
 
 /// By how many they became more, and in how many seconds, after the first quarter; `None` where they come to rest.
 fn grown(row: &StartedBy) -> Option<(u64, f64)> {
-    let (begin, end) = (row.alive.first()?.0, row.alive.last()?.0);
-    let count_at = |part: f64| {
-        let at_s = begin + part * (end - begin);
-        row.alive.iter().rev().find(|(moment, _)| *moment <= at_s + 1e-9).map_or(0, |(_, count)| *count)
-    };
-    let counts = [count_at(0.25), count_at(0.5), count_at(0.75), count_at(1.0)];
-    let grown = counts[3].saturating_sub(counts[0]);
-    #[allow(clippy::cast_precision_loss, reason = "goroutines of one program")]
-    let steady = counts.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) as f64 >= STEADY * grown as f64 / 3.0);
+    let (grown, seconds) = growing::steadily(&row.alive)?;
     let least = if grown >= MANY { LEAST_COUNTS_OF_MANY } else { LEAST_COUNTS };
-    (row.alive.len() >= least && grown >= LEAST && steady).then_some((grown, 0.75 * (end - begin)))
+    (row.alive.len() >= least && grown >= LEAST).then_some((grown, seconds))
 }
 
 fn cause(joined: &Joined<'_>, row: &StartedBy, (grown, seconds): (u64, f64)) -> Cause {

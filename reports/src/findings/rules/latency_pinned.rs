@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, owner};
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
+use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
 use super::{delayed_acks, timed_out};
 
@@ -23,6 +23,9 @@ const TICKS: f64 = 0.7;
 const EVERY: std::ops::Range<f64> = 0.9..1.1;
 /// Tasks for each operation from which a type of task belongs to operations: its timers are what they wait for.
 pub(super) const ONE_EACH: f64 = 0.5;
+/// A period from which somebody feels that answers leave at ticks alone, seconds; and how many of them an answer may wait for.
+const SHORTEST_S: f64 = 0.003;
+const MOST_TICKS: f64 = 3.0;
 /// Causes of waits that somebody within the program ends.
 const TOLD: &[TraceCause] =
     &[TraceCause::Notify, TraceCause::Channel, TraceCause::Lock, TraceCause::Join, TraceCause::Other];
@@ -248,6 +251,15 @@ pub(super) fn belongs_to_operations(joined: &Joined<'_>, kind: &str) -> bool {
     })
 }
 
+/// How long tasks of a type waited in a place, in all and each time, seconds.
+fn at_place(trace: &Trace, kind: &str, site: &TraceSite) -> (f64, f64) {
+    let here = || trace.waits.iter().filter(|wait| wait.kind == kind && wait.is_at(site));
+    let total: f64 = here().map(|wait| wait.total_s).sum();
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = here().map(|wait| wait.count).sum::<u64>().max(1) as f64;
+    (total, total / count)
+}
+
 /// Operations that wait for a task which waits for its tick.
 fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
     let Some((trace, operations)) = joined.trace.zip(joined.traced_operations()) else { return Vec::new() };
@@ -264,8 +276,12 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
         let Some(owner) = owner::of(case).filter(|owner| is_tick(joined, &owner.link.kind, owner.site)) else {
             continue;
         };
-        let total: f64 =
-            trace.waits.iter().filter(|wait| wait.kind == case.kind && wait.is_at(site)).map(|wait| wait.total_s).sum();
+        let (total, each) = at_place(trace, &case.kind, site);
+        let (_, period) = at_place(trace, &owner.link.kind, owner.site);
+        // Who is told at every tick waits for one or two; who waits for many waits in a queue.
+        if period < SHORTEST_S || each > MOST_TICKS * period {
+            continue;
+        }
         let share = (total / operations / mean).min(1.0);
         let Some(culprit) = owner.site.own.first().map(at) else { continue };
         if share < LEAST || causes.iter().any(|known| known.culprit.as_ref() == Some(&culprit)) {

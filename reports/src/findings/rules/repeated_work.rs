@@ -40,6 +40,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(herd::of(joined));
     causes.extend(attempts(joined));
     causes.extend(round_trips::again(joined));
+    causes.extend(round_trips::of_threads(joined));
     causes.extend(connecting::again(joined));
     causes.extend(starting::again(joined));
     causes.extend(same_work(joined));

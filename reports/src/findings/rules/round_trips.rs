@@ -1,10 +1,13 @@
 //! Round trips of an operation that are made one after the other.
 
+use std::cmp::Reverse;
+
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::guilty;
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceSite, TraceWait};
+use crate::run::{TraceCause, TraceFrame, TraceSite, TraceWait, WaitCause, WaitPlace};
 
+use super::delayed_acks::READS;
 use super::latency_pinned::{each_phase, is_set};
 use super::repeated_work::{LEAST, SLUG};
 
@@ -12,6 +15,74 @@ use super::repeated_work::{LEAST, SLUG};
 pub(super) const ROUND_TRIPS: f64 = 5.0;
 /// What an operation takes from which its round trips count, seconds: however many, below it nobody waits for them.
 const TRIPS_S: f64 = 0.000_5;
+
+/// A place is no part of operations where threads stand longer than that many times what these take: they wait for the next one.
+const LONGER: f64 = 3.0;
+/// Waits for each operation of a place in which threads wait for the next one.
+const NEXT_EACH: f64 = 0.5;
+
+/// Each operation of a program of threads asks again and again in one place, and waits for every answer.
+pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
+    if joined.trace.is_some() {
+        return None;
+    }
+    let (threads, operations) = joined.threads.zip(joined.kernel_operations())?;
+    let usual = joined.usual_s()?.max(1e-9);
+    if joined.felt.as_ref().is_some_and(|felt| felt.p50_s.max(felt.base_s) < TRIPS_S) {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = |place: &WaitPlace| place.waits as f64 / operations;
+    let reads = |place: &&WaitPlace| {
+        place.cause == WaitCause::Blocked && READS.contains(&place.within.as_str()) && place.own.len() > 1
+    };
+    let all: Vec<&WaitPlace> = threads.places.iter().filter(reads).collect();
+    // Where a connection waits for the next operation: the nearest to what began its thread.
+    let for_next = |place: &&&WaitPlace| count(place) >= NEXT_EACH;
+    let between = all.iter().filter(for_next).min_by_key(|place| (place.own.len(), Reverse(place.waits)))?;
+    let asks = |place: &&&WaitPlace| {
+        let each_s = place.total_s / operations;
+        let within = place.thread == between.thread && guilty::common(&between.own, &place.own).is_some();
+        let long = each_s >= LEAST * usual && each_s <= LONGER * usual;
+        place.own != between.own && within && count(place) >= ROUND_TRIPS && long
+    };
+    let place = all.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    // Each question is written: an answer that comes in parts is read without.
+    joined.cpu.and_then(|cpu| cpu.writer_within(inside(&place.own, &between.own)))?;
+    let culprit = guilty::questioning(joined, &place.thread, inside(&place.own, &between.own))
+        .or_else(|| place.own.first())
+        .map(at)?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (times, each) = (count(place), place.total_s / place.waits.max(1) as f64);
+    let share = (place.total_s / operations / usual).min(1.0);
+    Some(Cause {
+        rule: SLUG,
+        title: format!("each operation waits {times:.0} times, one after the other, in {}", culprit.function),
+        share,
+        evidence: vec![
+            format!(
+                "threads waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
+                place.waits,
+                place.within,
+                place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
+                time(each)
+            ),
+            format!("together {} of the latency", percent(share)),
+        ],
+        refuted_by: "asked at once, or in one question, they would take as long".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 4,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// The part of a stack that is deeper than what it shares with another one.
+fn inside<'f>(own: &'f [TraceFrame], other: &[TraceFrame]) -> &'f [TraceFrame] {
+    let shared = own.iter().position(|frame| other.iter().any(|one| guilty::same(one, frame)));
+    &own[..shared.unwrap_or(own.len())]
+}
 
 /// Each operation waits for the network, or for a time in a function that is called for it, again and again in one place, a set
 /// number of times: questions that are asked one after the other.
@@ -43,7 +114,9 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     };
     let wait = trace.waits.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let site = wait.site.as_ref()?;
-    let culprit = guilty::asking(joined, &wait.kind, &site.own).map(at).or_else(|| innermost(site))?;
+    let asking = guilty::questioning(joined, &wait.kind, &site.own).filter(|_| site.cause == TraceCause::Socket);
+    let asking = asking.or_else(|| guilty::asking(joined, &wait.kind, &site.own));
+    let culprit = asking.map(at).or_else(|| innermost(site))?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
     let share = (wait.total_s / operations / mean).min(1.0);

@@ -62,8 +62,14 @@ pub(super) fn behind_holders(joined: &Joined<'_>) -> Option<Stuck> {
 /// In a call that did not return, where next to nothing was answered.
 pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
     let threads = joined.threads.filter(|_| missing >= MOSTLY)?;
-    let own = || threads.standing.iter().filter(|row| site(row).is_some_and(|site| !site.own.is_empty()));
-    let of = |kind: fn(&TraceSite) -> bool| own().filter(|row| site(row).is_some_and(kind)).max_by_key(|row| row.polls);
+    let own = || {
+        let own = threads.standing.iter().filter(|row| site(row).is_some_and(|site| !site.own.is_empty()));
+        own.filter(|row| !waits_for_work(threads, row))
+    };
+    // Who serves connections waits for whoever works for it.
+    let of = |kind: fn(&TraceSite) -> bool| {
+        own().filter(|row| site(row).is_some_and(kind)).max_by_key(|row| (!serves_connections(threads, row), row.polls))
+    };
     let outside =
         of(|site| site.call != FUTEX && !NEXT.contains(&site.call.as_str()) && !READS.contains(&site.call.as_str()));
     // One thread may wait for what its client asks next; several connections are dropped before they do.
@@ -87,6 +93,27 @@ fn goes_on(threads: &ThreadsRecord, row: &TracePolls) -> bool {
         })
     };
     threads.kept.iter().chain(&threads.kept_open).any(comes_through)
+}
+
+/// Whether threads stand where others of that loop come to their work: these went on from there, and stand deeper.
+fn waits_for_work(threads: &ThreadsRecord, row: &TracePolls) -> bool {
+    let Some([_, around @ ..]) = site(row).map(|site| site.own.as_slice()).filter(|own| own.len() > 1) else {
+        return false;
+    };
+    let at_work = |other: &TracePolls| {
+        let own = site(other).map_or(&[][..], |site| site.own.as_slice());
+        let deeper = own.len() > around.len() + 1 && other.kind != row.kind;
+        deeper && own.iter().rev().zip(around.iter().rev()).all(|(a, b)| a == b)
+    };
+    threads.standing.iter().any(at_work)
+}
+
+/// Whether threads stand within a function in which others wait for what their client asks next.
+fn serves_connections(threads: &ThreadsRecord, row: &TracePolls) -> bool {
+    let Some((_, own)) = site(row).and_then(|site| site.own.split_last()) else { return false };
+    let asked = threads.kept.iter().chain(&threads.kept_open).filter_map(site);
+    let asked = asked.filter(|asked| READS.contains(&asked.call.as_str()));
+    asked.into_iter().any(|asked| asked.own.iter().any(|frame| own.iter().any(|one| guilty::same(one, frame))))
 }
 
 fn site(row: &TracePolls) -> Option<&TraceSite> {

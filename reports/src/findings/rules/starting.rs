@@ -53,6 +53,11 @@ fn tasks(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
+/// CPU seconds of a row in calls that start threads or processes.
+pub(super) fn starting_s(row: &CpuRow) -> f64 {
+    STARTS.iter().filter_map(|call| row.calls.get(*call)).sum()
+}
+
 fn threads(joined: &Joined<'_>) -> Option<Cause> {
     let (threads, operations) = joined.threads.zip(joined.kernel_operations())?;
     #[allow(clippy::cast_precision_loss, reason = "threads of one recording")]
@@ -61,9 +66,8 @@ fn threads(joined: &Joined<'_>) -> Option<Cause> {
     if each < THREADS || share < LEAST_SHARE {
         return None;
     }
-    let starts = |row: &CpuRow| STARTS.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>();
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
-    let row = rows.max_by(|a, b| starts(a).total_cmp(&starts(b))).filter(|row| starts(row) > 0.0);
+    let row = rows.max_by(|a, b| starting_s(a).total_cmp(&starting_s(b))).filter(|row| starting_s(row) > 0.0);
     let named = |row: &CpuRow| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
     let culprit = row.map(|row| guilty::repeating(joined, "", &row.path).map_or_else(|| named(row), at));
     let who = culprit.as_ref().map_or("something", |culprit| culprit.function.as_str());

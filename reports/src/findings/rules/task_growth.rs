@@ -5,7 +5,7 @@ use crate::findings::cause::{Answer, Cause, innermost};
 use crate::findings::joined::Joined;
 use crate::run::{Trace, TraceCause};
 
-use super::goroutine_growth;
+use super::{goroutine_growth, thread_growth};
 
 pub(super) const SLUG: &str = "task-growth";
 /// Tasks that must be left over, and the part of those spawned.
@@ -23,7 +23,10 @@ const POLLS_ASLEEP: u64 = 2;
 const PER_OPERATION: f64 = 0.1;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    let Some(trace) = joined.trace else { return goroutine_growth::look(joined) };
+    let Some(trace) = joined.trace else {
+        let found = thread_growth::look(joined).map(|cause| Answer::Found(vec![cause]));
+        return found.unwrap_or_else(|| goroutine_growth::look(joined));
+    };
     let operations = joined.traced_operations();
     let mut causes = Vec::new();
     let mut open = None;

@@ -5,7 +5,9 @@ use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, owner};
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait};
+use crate::run::{
+    GOROUTINES, TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
+};
 
 use super::behind_jobs;
 use super::copying;
@@ -163,8 +165,14 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         if shared.is_none() && idle > 0.5 * all {
             continue;
         }
-        let kept = if is_lock(row) && !within { shared.or_else(|| guilty::standing(&awake)) } else { None };
-        let Some((frame, holder)) = kept.or_else(|| Some((first.site.own.first()?, first))) else { continue };
+        let kept = if is_lock(row) && !within { shared.or_else(|| guilty::standing(joined, &awake)) } else { None };
+        // Who serves everybody alone is slow by what it does for each: that is its loop's to decide.
+        let in_turn = || {
+            let alone = !is_lock(row) && (row.kind == GOROUTINES || serves_alone(joined, first));
+            Some((guilty::serving(joined, &first.site.own).filter(|_| alone)?, first))
+        };
+        let innermost_one = || Some((first.site.own.first()?, first));
+        let Some((frame, holder)) = kept.or_else(in_turn).or_else(innermost_one) else { continue };
         // A poll that blocks is the deeper cause, and has a rule of its own.
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
             continue;
@@ -239,6 +247,17 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         })
     });
     causes.collect()
+}
+
+/// Part of the time that is more than one thread can stand in a place.
+const MORE_THAN_ONE: f64 = 1.05;
+
+/// Whether one thread alone stands where that one does, of programs without tasks.
+fn serves_alone(joined: &Joined<'_>, holder: &TraceHolder) -> bool {
+    let Some((rows, _)) = joined.kept() else { return false };
+    let stood = rows.iter().filter(|row| row.site.as_ref().is_some_and(|site| site.looks_like(&holder.site)));
+    let stood_s: f64 = stood.map(|row| row.total_s).sum();
+    joined.trace.is_none() && stood_s > 0.0 && stood_s <= MORE_THAN_ONE * joined.kept_s()
 }
 
 /// Calls in which a thread waits for what comes from outside.

@@ -1,7 +1,7 @@
 //! What piles up: tasks, memory. Each threshold and each exclusion.
 
 use super::*;
-use crate::run::TraceTask;
+use crate::run::{ThreadsHead, ThreadsRecord, TraceTask};
 
 /// Tasks of one type, spawned and ended, and where those that are left wait.
 fn left(spawned: u64, finished: u64, polls: u64, cause: TraceCause) -> Trace {
@@ -177,4 +177,41 @@ fn what_grows_is_held_against_who_keeps_it_and_who_makes_it_is_said() {
 
     let both = of(keeper("app::render", true));
     assert_eq!(culprit(&both), Some(("app::render".to_owned(), 12)), "who makes it keeps it");
+}
+
+/// A program of threads: its number of threads at every half second of the open loop, and where those stand that wait longest.
+fn of_threads(threads: impl Fn(u64) -> Option<u64>, waits: u64, each_s: f64) -> Vec<(String, String, u32)> {
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let sample = |n: u64| KernelSample { at_s: 0.5 * n as f64, threads: threads(n), ..KernelSample::default() };
+    let head = KernelHead { wall_s: 10.0, operations: 1000, ..KernelHead::default() };
+    let kernel = KernelRecord { head, samples: (0..21).map(sample).collect() };
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let sleeps = in_poll(TraceEndKind::Blocked, "clock_nanosleep", &[("app::arm", 47)], waits, waits as f64 * each_s);
+    let reads = in_poll(TraceEndKind::Blocked, "recvfrom", &[("app::read", 9), ("app::serve", 4)], 1000, 150.0);
+    let record = ThreadsRecord {
+        head: ThreadsHead { wall_s: 10.0, threads: 1020, ..ThreadsHead::default() },
+        kept_open: vec![sleeps, reads],
+        ..ThreadsRecord::default()
+    };
+    let none = trace();
+    found(&Joined {
+        kernel: Some(&kernel),
+        threads: Some(&record),
+        waited: Some(1000),
+        trace: None,
+        traced: None,
+        ..joined(&none, felt(0.5, 0.000_1))
+    })
+}
+
+#[test]
+fn threads_that_become_more_do_not_end() {
+    let arm = [is("task-growth", "app::arm", 47)];
+    assert_eq!(of_threads(|n| Some(20 + 50 * n), 1000, 4.0), arm);
+    assert_eq!(of_threads(|n| Some((20 + 50 * n).min(60)), 1000, 0.002), [], "a pool that warms up");
+    assert_eq!(of_threads(|_| Some(20), 1000, 0.002), []);
+    // Too many to be counted again and again: none of their waits ended.
+    assert_eq!(of_threads(|_| None, 1000, 4.8), arm);
+    assert_eq!(of_threads(|_| None, 1000, 0.004), [], "each goes on soon");
+    assert_eq!(of_threads(|_| None, 16, 8.0), [], "few");
 }

@@ -126,3 +126,20 @@ fn what_could_not_be_looked_into_is_said() {
     let said = explained.unused.iter().find(|one| one.evidence == "wait" && one.rules.is_empty());
     assert!(said.is_some_and(|one| one.because.contains("stands still")), "{:?}", explained.unused);
 }
+
+#[test]
+fn who_waits_for_work_or_for_those_who_do_it_is_not_why_it_is_not_done() {
+    // All threads of a pool wait for what they gave to the same pool; another pool idles, and connections wait for the first.
+    let told = |own: &[Place<'_>], threads, kind: &str| TracePolls {
+        kind: kind.into(),
+        ..stands(TraceCause::Notify, "futex", own, threads)
+    };
+    let mut record = recorded(vec![
+        told(&[("app::next", 26), ("app::pool", 45)], 24, "scan"),
+        told(&[("app::run", 101), ("app::connection", 48), ("app::serve", 39)], 16, "app"),
+        told(&[("app::assess", 74), ("app::run", 92), ("app::pool", 45)], 6, "desk"),
+    ]);
+    let asked = &[("app::read_request", 10), ("app::connection", 47), ("app::serve", 39)];
+    record.kept = vec![in_poll(TraceEndKind::Blocked, "recvfrom", asked, 83, 1.0)];
+    assert_eq!(unanswered(&record, 1000), [is("never-answered", "app::assess", 74)]);
+}

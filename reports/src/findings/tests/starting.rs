@@ -1,7 +1,7 @@
 //! Threads that operations start.
 
 use super::*;
-use crate::run::{KernelHead, KernelRecord, ThreadsHead, ThreadsRecord};
+use crate::run::{KernelHead, KernelRecord, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
 
 #[test]
 fn threads_that_operations_start_are_repeated_work() {
@@ -50,4 +50,68 @@ fn tasks_that_nobody_polled_yet_are_no_growth() {
     let kind = TraceKind { name: "[not polled]".into(), spawned: 15_000, alive: 15_000, ..TraceKind::default() };
     trace.kinds.push(kind);
     assert_eq!(found(&joined(&trace, felt(0.005, 0.000_1))), []);
+}
+
+/// Threads that serve connections and ask somebody so many times for each of 1000 operations, and who writes.
+fn asking(times: u64, writer: &[(&str, u32)]) -> Vec<(String, String, u32)> {
+    let stack = |own: &[(&str, u32)]| own.iter().map(|(function, line)| frame(function, *line)).collect::<Vec<_>>();
+    let place = |own: &[(&str, u32)], waits: u64, total_s| WaitPlace {
+        cause: WaitCause::Blocked,
+        function: own[0].0.into(),
+        file: "src/main.rs".into(),
+        line: own[0].1,
+        within: "recvfrom".into(),
+        thread: "app".into(),
+        callers: Vec::new(),
+        own: stack(own),
+        waits,
+        total_s,
+        longest_s: 0.01,
+    };
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let asks = place(
+        &[("app::get", 45), ("app::lines", 93), ("app::connection", 48), ("app::serve", 39)],
+        1000 * times,
+        2.0 * times as f64,
+    );
+    let next = place(&[("app::read", 10), ("app::connection", 47), ("app::serve", 39)], 1000, 150.0);
+    let threads = ThreadsRecord { places: vec![next, asks], ..ThreadsRecord::default() };
+    let (head, path) = (KernelHead { operations: 1000, ..KernelHead::default() }, stack(writer));
+    let kernel = KernelRecord { head, ..KernelRecord::default() };
+    let calls = [("sendto".to_owned(), 0.05)].into();
+    let function = writer[0].0.into();
+    let rows = vec![CpuRow { function, total_s: 0.1, calls, path, ..CpuRow::default() }];
+    let cpu = CpuTable { total_s: 0.1, rows, named: 1.0, ..CpuTable::default() };
+    let mut loops = Loops::default();
+    let source: String = (1..=100)
+        .map(|line| match line {
+            40 => "fn get() {\n",
+            44 | 92 => "loop {\n",
+            50 | 95 => "}\n",
+            52 | 97 => "}\n",
+            90 => "fn lines() {\n",
+            _ => "go();\n",
+        })
+        .collect();
+    loops.read("src/main.rs", &source);
+    let none = trace();
+    found(&Joined {
+        threads: Some(&threads),
+        kernel: Some(&kernel),
+        cpu: Some(&cpu),
+        loops: Some(&loops),
+        trace: None,
+        traced: None,
+        ..joined(&none, felt(0.028, 0.000_1))
+    })
+}
+
+#[test]
+fn questions_of_a_thread_that_are_asked_one_after_the_other_are_round_trips() {
+    // What reads an answer goes round for its parts; who writes question after question goes round for those.
+    let asks: &[(&str, u32)] = &[("app::get", 41), ("app::lines", 93), ("app::connection", 48)];
+    assert_eq!(asking(14, asks), [is("repeated-work", "app::lines", 93)]);
+    assert_eq!(asking(2, asks), [], "a few are how protocols work");
+    // Nobody writes within it: it is one answer, in parts.
+    assert_eq!(asking(14, &[("app::respond", 27), ("app::connection", 50)]), []);
 }

@@ -283,6 +283,7 @@ fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_
         within: "clock_nanosleep".into(),
         thread: "upstream".into(),
         callers: Vec::new(),
+        own: Vec::new(),
         waits: 1000,
         total_s: 40.0,
         longest_s: 0.05,

@@ -4,46 +4,46 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flamegraphs::names::{Owners, Whose};
-use reports::run::{TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite};
+use reports::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite};
 
 use crate::attach::goroutines::Goroutine;
 use crate::evidence::trace::within_project;
 use crate::subject::outside::Dump;
 
-/// What rows of goroutines are called.
-const KIND: &str = "goroutines";
 /// The call in which threads wait for a lock; goroutines do so within the runtime.
-const LOCKED: &str = "futex";
+pub(super) const LOCKED: &str = "futex";
 /// Holders kept of a place.
-const MOST_HOLDERS: usize = 6;
+pub(super) const MOST_HOLDERS: usize = 6;
+/// Part of the longest from which who takes the lock itself is likelier its keeper than anybody else.
+const TAKES: f64 = 0.1;
 /// Who is no taker of the lock must be there so much more often while somebody waits than otherwise to be its keeper.
 const CONTRAST: f64 = 0.3;
 
 /// What one goroutine does at one moment.
-struct Seen<'d> {
-    state: &'d str,
-    own: Vec<TraceFrame>,
-    seconds: f64,
+pub(super) struct Seen<'d> {
+    pub(super) state: &'d str,
+    pub(super) own: Vec<TraceFrame>,
+    pub(super) seconds: f64,
     /// Number of the dump.
-    dump: usize,
+    pub(super) dump: usize,
+    /// It waits for whoever connects next.
+    pub(super) accepts: bool,
 }
 
 impl Seen<'_> {
     /// Go's names of waits for its own locks (`runtime.waitReason`): `sync.Mutex.Lock`, `sync.RWMutex.RLock`.
-    fn waits_for_lock(&self) -> bool {
+    pub(super) fn waits_for_lock(&self) -> bool {
         self.state.starts_with("sync.") && self.state.ends_with("Lock")
     }
 
-    fn is_running(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         matches!(self.state, "running" | "runnable" | "syscall")
     }
 }
 
 /// Waits for locks by place, with those who kept them; `program` is the file that ran.
 pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
-    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| &one.frames);
-    let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
-    let seen: Vec<Seen<'_>> = dumps.iter().enumerate().flat_map(|(number, dump)| all(number, dump, &owners)).collect();
+    let seen = seen(dumps, program);
     let waiting: BTreeSet<usize> = seen.iter().filter(|one| one.waits_for_lock()).map(|one| one.dump).collect();
     let takers: BTreeSet<&str> =
         seen.iter().filter(|one| one.waits_for_lock()).map(|one| one.own[0].function.as_str()).collect();
@@ -54,7 +54,7 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
     }
     let holders = holders(&seen, &waiting, &takers, dumps.len());
     let row = |(own, (count, total_s)): (&[TraceFrame], (u64, f64))| TracePolls {
-        kind: KIND.to_owned(),
+        kind: GOROUTINES.to_owned(),
         doing: TraceEndKind::Blocked,
         site: Some(site(TraceCause::Lock, LOCKED, own)),
         polls: count,
@@ -68,12 +68,20 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
     rows
 }
 
+/// All goroutines of all dumps that stand in functions of the program.
+pub(super) fn seen<'d>(dumps: &'d [Dump], program: &str) -> Vec<Seen<'d>> {
+    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| &one.frames);
+    let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
+    dumps.iter().enumerate().flat_map(|(number, dump)| all(number, dump, &owners)).collect()
+}
+
 /// Goroutines of a dump that stand in functions of the program.
 fn all<'d>(number: usize, dump: &'d Dump, owners: &Owners) -> Vec<Seen<'d>> {
     let seen = dump.goroutines.iter().map(|one: &Goroutine| {
         let own = one.frames.iter().filter(|frame| owners.whose(&frame.function, &frame.file) == Whose::Program);
         let own = own.map(|frame| TraceFrame { file: within_project(&frame.file).to_owned(), ..frame.clone() });
-        Seen { state: &one.state, own: own.collect(), seconds: dump.covers.as_secs_f64(), dump: number }
+        let accepts = one.frames.iter().any(|frame| frame.function.ends_with(".Accept"));
+        Seen { state: &one.state, own: own.collect(), seconds: dump.covers.as_secs_f64(), dump: number, accepts }
     });
     seen.filter(|one| !one.own.is_empty()).collect()
 }
@@ -109,18 +117,22 @@ fn holders(seen: &[Seen<'_>], waiting: &BTreeSet<usize>, takers: &BTreeSet<&str>
         let rest = waiting.len() < dumps;
         sum.seconds > 0.0 && (taken(own) || rest && contrast(sum) >= CONTRAST)
     });
+    let telling: Vec<(&[TraceFrame], Sum<'_>)> = telling.collect();
+    let longest = telling.iter().map(|(_, sum)| sum.seconds).fold(0.0, f64::max);
     let mut holders: Vec<(bool, TraceHolder)> = telling
+        .into_iter()
         .map(|(own, sum)| {
             let doing = if sum.running { TraceEndKind::Cpu } else { TraceEndKind::Blocked };
             let site = site(TraceCause::Other, if sum.running { "" } else { sum.state }, own);
-            (taken(own), TraceHolder { doing, site, total_s: sum.seconds })
+            // Who is seen in it for a moment now and then merely comes and goes.
+            (taken(own) && sum.seconds >= TAKES * longest, TraceHolder { doing, site, total_s: sum.seconds })
         })
         .collect();
     holders.sort_by(|(a_takes, a), (b_takes, b)| b_takes.cmp(a_takes).then(b.total_s.total_cmp(&a.total_s)));
     holders.into_iter().map(|(_, holder)| holder).take(MOST_HOLDERS).collect()
 }
 
-fn site(cause: TraceCause, call: &str, own: &[TraceFrame]) -> TraceSite {
+pub(super) fn site(cause: TraceCause, call: &str, own: &[TraceFrame]) -> TraceSite {
     let first = own.first().cloned().unwrap_or_default();
     let TraceFrame { function, file, line } = first;
     TraceSite { cause, call: call.to_owned(), function, file, line, own: own.to_vec(), ..TraceSite::default() }
@@ -142,8 +154,11 @@ mod tests {
     }
 
     fn dumps(of: &[Vec<Goroutine>]) -> Vec<Dump> {
-        let dump =
-            |goroutines: &Vec<Goroutine>| Dump { goroutines: goroutines.clone(), at_ns: 0, covers: Duration::from_millis(100) };
+        let dump = |goroutines: &Vec<Goroutine>| Dump {
+            goroutines: goroutines.clone(),
+            at_ns: 0,
+            covers: Duration::from_millis(100),
+        };
         of.iter().map(dump).collect()
     }
 

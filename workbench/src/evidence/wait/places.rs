@@ -5,16 +5,18 @@ use std::collections::HashMap;
 use flamegraphs::capture::{Recording, Waiting, Why, system_call};
 use flamegraphs::names::{self, Owners};
 use flamegraphs::profile::{LocationId, Profile};
-use reports::run::{LongWait, WaitCause, WaitPlace};
+use reports::run::{LongWait, TraceFrame, WaitCause, WaitPlace};
 
 use crate::attach::hot::{Shown, innermost, shown};
+use crate::evidence::trace::within_project;
 
 /// Places kept of each cause.
 const MOST_PLACES: usize = 20;
 /// Single waits kept.
 const MOST_WAITS: usize = 40;
-/// Callers of a place that are named.
+/// Callers of a place that are named, and functions of its stack that are kept.
 const CALLERS: usize = 3;
+const MOST_OWN: usize = 24;
 
 /// Waits of one thread from one stack.
 struct Sum<'a> {
@@ -146,11 +148,23 @@ impl<'a> Frames<'a> {
             within: within(&frames),
             thread: String::new(),
             callers,
+            own: at
+                .map(|at| frames[at..].iter().copied().filter(|frame| frame.is_written_here()))
+                .into_iter()
+                .flatten()
+                .take(MOST_OWN)
+                .map(frame)
+                .collect(),
             waits: 0,
             total_s: 0.0,
             longest_s: 0.0,
         }
     }
+}
+
+fn frame(shown: &Shown) -> TraceFrame {
+    let line = u32::try_from(shown.line).unwrap_or(0);
+    TraceFrame { function: shown.function.clone(), file: within_project(&shown.file).to_owned(), line }
 }
 
 /// Of the kernel: names without a file and not of a mapping.
@@ -192,6 +206,8 @@ mod tests {
             (place.function.as_str(), place.line, place.within.as_str(), place.callers.as_slice()),
             ("app::ledger::post", 41, "futex", &["app::serve".to_owned()][..])
         );
+        let own_lines: Vec<u32> = place.own.iter().map(|frame| frame.line).collect();
+        assert_eq!(own_lines, [41, 9]);
         assert_eq!(frames.place(&[schedule, fault, own]).within, "page fault");
         assert_eq!(frames.place(&[]).function, "");
         assert_eq!(frames.place(&[schedule, lock]).function, "std::sys::sync::mutex::futex::Mutex::lock_contended");

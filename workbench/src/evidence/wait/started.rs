@@ -20,8 +20,7 @@ const MOST: usize = 200;
 ///
 /// At other load before it their number rises at another pace, which is no sign of anything.
 pub(super) fn rows(dumps: &[Dump], program: &str, after_ns: Option<u64>) -> Vec<StartedBy> {
-    let first = dumps.partition_point(|dump| after_ns.is_some_and(|after| dump.at_ns < after));
-    let dumps = &dumps[first..];
+    let dumps = super::since(dumps, after_ns.unwrap_or(0));
     let all = || dumps.iter().flat_map(|dump| &dump.goroutines);
     let frames = all().flat_map(|one| one.frames.iter().chain(&one.created_by));
     let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
