@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
 use super::dropped;
 use super::given_up;
+use super::latency_pinned::belongs_to_operations;
 use super::standing::{self, Stuck};
 
 pub(super) const SLUG: &str = "never-answered";
@@ -111,6 +113,15 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let for_answer = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Channel));
     let dropped = for_answer.and_then(|wait| dropped::half_way(joined, &wait.kind));
     let mut culprit = waits_in;
+    let for_end = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Join));
+    if let Some((at, count)) = for_end.and_then(|_| where_spawned_ones_wait(joined)) {
+        let _ = write!(place, " for the end of tasks which wait in {}", at.function);
+        evidence.push(format!(
+            "{count} tasks that were spawned for operations wait at {}, and nobody woke them",
+            at.sentence()
+        ));
+        culprit = Some(at);
+    }
     if let Some(dropped) = dropped {
         let _ = write!(place, ", and what is to answer them is dropped in {}", dropped.culprit.function);
         evidence.push(dropped.sentence);
@@ -128,6 +139,25 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 7,
         foremost: part >= LEAST,
     }])
+}
+
+/// Where most of the tasks wait that operations spawned and that did not end though it is long since they went on, and how many
+/// do.
+fn where_spawned_ones_wait(joined: &Joined<'_>) -> Option<(Culprit, u64)> {
+    let trace = joined.trace?;
+    let left = trace.tasks.iter().filter(|task| !task.ended && belongs_to_operations(joined, &task.kind));
+    let long = left.filter(|task| task.idle_now_s.is_some_and(|idle| idle >= END_S));
+    let mut found: Vec<(&TraceSite, u64)> = Vec::new();
+    for site in long.filter_map(|task| task.waits_at.as_ref()) {
+        let inside = !matches!(site.cause, TraceCause::Socket | TraceCause::Timer | TraceCause::Join);
+        match found.iter_mut().find(|(known, _)| known.looks_like(site)) {
+            Some((_, count)) => *count += 1,
+            None if inside => found.push((site, 1)),
+            None => {}
+        }
+    }
+    let (site, count) = found.into_iter().max_by_key(|(_, count)| *count)?;
+    Some((innermost(site)?, count))
 }
 
 fn not_answered(joined: &Joined<'_>, missing: u64, part: f64) -> String {

@@ -5,6 +5,7 @@ use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, guilty};
+use crate::run::{TraceCause, TraceKind, TraceWait};
 
 use super::repeated_work::SLUG;
 
@@ -17,6 +18,8 @@ const EACH_S: f64 = 0.000_05;
 const TASKS: f64 = 50.0;
 const TASK_S: f64 = 0.000_002;
 const WORTH: f64 = 5.0;
+/// The same of a job of the blocking pool: two threads wake each other for it, 5 µs each time at least.
+const JOB_S: f64 = 0.000_01;
 /// System calls that start a thread.
 const STARTS: &[&str] = &["clone3", "clone", "vfork", "fork"];
 
@@ -27,22 +30,29 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
 
 fn tasks(joined: &Joined<'_>) -> Option<Cause> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
-    let kind = trace.kinds.iter().filter(|kind| !kind.blocking).max_by_key(|kind| kind.spawned)?;
+    // Of jobs of the blocking pool it is their end that is seen.
+    let count = |kind: &&TraceKind| kind.spawned.max(if kind.blocking { kind.finished } else { 0 });
+    let kind = trace.kinds.iter().max_by_key(count)?;
+    let (count, start_s) = (count(&kind), if kind.blocking { JOB_S } else { TASK_S });
     #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
-    let (spawned, polls) = (kind.spawned as f64, kind.polls.max(1) as f64);
+    let (spawned, polls) = (count as f64, kind.polls.max(1) as f64);
     let (each, work_s) = (spawned / operations, kind.busy_s / polls);
-    let share = (each * TASK_S / joined.mean_s()?.max(1e-9)).min(1.0);
-    let culprit = kind.spawned_at.as_ref().and_then(innermost)?;
-    if each < TASKS || work_s > WORTH * TASK_S || share < LEAST_SHARE {
+    let share = (each * start_s / joined.mean_s()?.max(1e-9)).min(1.0);
+    let waits_for_jobs =
+        || trace.waits.iter().filter(|wait| kind.blocking && joined.serves(&wait.kind) && is_for_a_job(wait));
+    let waits = waits_for_jobs().max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref());
+    let culprit = kind.spawned_at.as_ref().or(waits).and_then(innermost)?;
+    if each < TASKS || work_s > WORTH * start_s || share < LEAST_SHARE {
         return None;
     }
+    let what = if kind.blocking { "jobs of the blocking pool" } else { "tasks" };
     Some(Cause {
         rule: SLUG,
-        title: format!("{} spawns {each:.0} tasks for each operation, of {} each", culprit.function, time(work_s)),
+        title: format!("{} spawns {each:.0} {what} for each operation, of {} each", culprit.function, time(work_s)),
         share,
         evidence: vec![
-            format!("{} tasks of {} were spawned in {operations:.0} operations", kind.spawned, kind.name),
-            format!("to spawn, queue and end one takes about {}, its own work {}", time(TASK_S), time(work_s)),
+            format!("{count} {what} of {} were spawned in {operations:.0} operations", kind.name),
+            format!("to spawn, queue and end one takes about {}, its own work {}", time(start_s), time(work_s)),
         ],
         refuted_by: "with a few tasks that each do many pieces, CPU per operation would stay".into(),
         next: joined.again("cpu,trace"),
@@ -51,6 +61,12 @@ fn tasks(joined: &Joined<'_>) -> Option<Cause> {
         foremost: false,
         culprit: Some(culprit),
     })
+}
+
+/// Whether a task waits there for a job of the blocking pool.
+fn is_for_a_job(wait: &TraceWait) -> bool {
+    let cause = wait.site.as_ref().map(|site| site.cause);
+    matches!(cause, Some(TraceCause::Join | TraceCause::BlockingPool))
 }
 
 /// CPU seconds of a row in calls that start threads or processes.

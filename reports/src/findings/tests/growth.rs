@@ -215,3 +215,15 @@ fn threads_that_become_more_do_not_end() {
     assert_eq!(of_threads(|_| None, 1000, 0.004), [], "each goes on soon");
     assert_eq!(of_threads(|_| None, 16, 8.0), [], "few");
 }
+
+#[test]
+fn who_waits_for_the_end_of_tasks_that_wait_for_ever_is_held_up_by_those() {
+    let mut trace = left(600, 567, 1139, TraceCause::Notify);
+    trace.waits.push(wait(SERVER, site(TraceCause::Join, &[("app::tile", 101)]), 600, 90.0, 2.0));
+    trace.tasks[0].idle_now_s = Some(1.5);
+    let failed = Failed { scheduled: 1000, timeouts: 33, unanswered: 0 };
+    let of = |trace: &Trace| found(&Joined { failed, timeout_s: 2.0, ..joined(trace, felt(0.006, 0.000_1)) });
+    assert_eq!(of(&trace)[0], is("never-answered", "app::follow", 60));
+    trace.tasks[0].idle_now_s = Some(0.01);
+    assert_eq!(of(&trace)[0], is("never-answered", "app::tile", 101), "those just began to wait");
+}

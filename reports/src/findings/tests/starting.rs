@@ -52,6 +52,27 @@ fn tasks_that_nobody_polled_yet_are_no_growth() {
     assert_eq!(found(&joined(&trace, felt(0.005, 0.000_1))), []);
 }
 
+#[test]
+fn many_small_jobs_of_an_operation_are_repeated_work() {
+    let of = |jobs: u64, busy_s| {
+        let mut trace = trace();
+        let kind =
+            TraceKind { name: "blocking app::digest".into(), blocking: true, finished: jobs, ..TraceKind::default() };
+        trace.kinds.push(TraceKind { polls: jobs, busy_s, ..kind });
+        trace.waits.push(wait(
+            SERVER,
+            site(TraceCause::Join, &[("app::digest", 59), ("app::check", 76)]),
+            jobs,
+            4.0,
+            0.01,
+        ));
+        found(&joined(&trace, felt(0.013, 0.000_1)))
+    };
+    assert_eq!(of(400_000, 1.8), [is("repeated-work", "app::digest", 59)]);
+    assert_eq!(of(400_000, 90.0), [], "they work for longer than it takes to start them");
+    assert_eq!(of(4_000, 0.02), [], "a few");
+}
+
 /// Threads that serve connections and ask somebody so many times for each of 1000 operations, and who writes.
 fn asking(times: u64, writer: &[(&str, u32)]) -> Vec<(String, String, u32)> {
     let stack = |own: &[(&str, u32)]| own.iter().map(|(function, line)| frame(function, *line)).collect::<Vec<_>>();
