@@ -12,6 +12,8 @@ pub(super) const LEAST_EXCESS_S: f64 = 0.000_2;
 const UNMEASURED_S: f64 = 0.001;
 /// Part of an operation, where nobody measured a latency, that harm must be.
 const LEAST_OF_ALL: f64 = 0.1;
+/// Part of the clients of a level that their median latency and throughput must show in flight.
+const MOSTLY_IN_FLIGHT: f64 = 0.4;
 /// Answers a second beyond which nothing that serves in turn is too slow: they are as many as threads can tell each other.
 const MOST_SERVED: f64 = 20_000.0;
 /// Part of the CPUs that a program must leave, running or waiting for one, for its throughput to be kept down by something
@@ -28,6 +30,18 @@ pub(super) struct Throttling {
     pub(super) periods: u64,
     /// Seconds looked at.
     pub(super) wall_s: f64,
+}
+
+/// The lowest and the highest level of a ladder. Few clients that wait longer than many do, or that are seldom in flight, wait
+/// for what was asked before them: such levels say nothing.
+pub(super) fn ends_of_ladder(levels: &[LevelSummary]) -> Option<(&LevelSummary, &LevelSummary)> {
+    let high = levels.last()?;
+    // Clients that ask as soon as they are answered are always in flight (Little's law).
+    let in_flight = |level: &LevelSummary| level.p50.map_or(0.0, |p50| p50 * level.throughput);
+    let telling = |level: &&LevelSummary| {
+        level.p50 <= high.p50 && in_flight(level) >= MOSTLY_IN_FLIGHT * f64::from(level.concurrency)
+    };
+    Some((levels.iter().find(telling)?, high))
 }
 
 impl Joined<'_> {
@@ -159,7 +173,7 @@ impl Joined<'_> {
     /// Whether throughput stopped rising with the number of clients though CPUs were idle: the highest level answers less
     /// than 40 % of what its clients would by the lowest level's rate for each, and takes three times as long.
     pub(super) fn is_pinned(&self) -> bool {
-        let Some((low, high)) = self.ends_of_ladder() else { return false };
+        let Some((low, high)) = ends_of_ladder(self.levels) else { return false };
         let clients = f64::from(high.concurrency) / f64::from(low.concurrency.max(1));
         let slower = matches!((low.p50, high.p50), (Some(low), Some(high)) if high >= 3.0 * low);
         let served = high.throughput <= MOST_SERVED;
@@ -168,14 +182,6 @@ impl Joined<'_> {
             && high.throughput < 0.4 * clients * low.throughput
             && slower
             && self.is_idle_saturated()
-    }
-
-    /// Its lowest and its highest level. Few clients that wait longer than many do wait for what was asked before them: such
-    /// levels say nothing.
-    fn ends_of_ladder(&self) -> Option<(&LevelSummary, &LevelSummary)> {
-        let high = self.levels.last()?;
-        let telling = |level: &&LevelSummary| level.throughput > 0.0 && level.p50 <= high.p50;
-        Some((self.levels.iter().find(telling)?, high))
     }
 
     /// Whether CPUs were left while all clients asked at once: otherwise they are why throughput does not rise.
@@ -188,12 +194,12 @@ impl Joined<'_> {
 
     /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.
     pub(super) fn rises(&self) -> bool {
-        self.ends_of_ladder().is_some_and(|(low, high)| high.throughput >= 3.0 * low.throughput)
+        ends_of_ladder(self.levels).is_some_and(|(low, high)| high.throughput >= 3.0 * low.throughput)
     }
 
     /// The ladder in a sentence.
     pub(super) fn ladder(&self) -> Option<String> {
-        let (low, high) = self.ends_of_ladder()?;
+        let (low, high) = ends_of_ladder(self.levels)?;
         let clients =
             if low.concurrency == 1 { "1 client gets".into() } else { format!("{} clients get", low.concurrency) };
         Some(format!(

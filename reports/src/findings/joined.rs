@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::{CpuTable, Loops, served, usable};
+use super::{CpuTable, Loops, harm, served, usable};
 use crate::run::{
     Breach, EvidenceKind, GOROUTINES, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls,
     ThreadsRecord, Trace, TracePolls, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
@@ -126,7 +126,8 @@ impl<'a> Joined<'a> {
         let of_variant = || run.trials.iter().filter(move |trial| trial.variant == variant);
         let measured: Vec<&TrialRecord> =
             of_variant().filter(|t| t.kind == TrialKind::Measure && t.outcome == TrialOutcome::Ok).collect();
-        let base_s = summary.levels.first().and_then(|level| level.p50).unwrap_or(0.0);
+        let alone = harm::ends_of_ladder(&summary.levels).map(|(low, _)| low).or(summary.levels.first());
+        let base_s = alone.and_then(|level| level.p50).unwrap_or(0.0);
         let histogram = run.histograms.get(variant).and_then(|all| all.measured.as_ref());
         let operations = || measured.iter().flat_map(|trial| &trial.operations);
         let evidence = |kind| of_variant().find(move |trial| trial.kind == TrialKind::Evidence(kind));

@@ -75,11 +75,10 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(Ok(dumps)) = &record.goroutines {
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
         threads.kept.extend(goroutines::rows(dumps, &program));
-        threads.kept.extend(in_turn::rows(dumps, &program));
+        threads.kept.extend(in_turn::rows(dumps, &program, 0));
         if let Some(open) = record.open_started_ns {
-            let open = since(dumps, open);
-            threads.kept_open.extend(goroutines::rows(open, &program));
-            threads.kept_open.extend(in_turn::rows(open, &program));
+            threads.kept_open.extend(goroutines::rows(since(dumps, open), &program));
+            threads.kept_open.extend(in_turn::rows(dumps, &program, open));
         }
         threads.started = started::rows(dumps, &program, record.open_started_ns);
     }

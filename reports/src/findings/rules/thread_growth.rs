@@ -95,7 +95,7 @@ fn counts(joined: &Joined<'_>) -> Vec<(f64, u64)> {
 
 /// How many waits of one place, each a thread's, began and did not end, and how long they were on average, seconds.
 fn never_back(joined: &Joined<'_>, rows: &[TracePolls]) -> Option<(u64, f64)> {
-    let most = rows.iter().filter(stands).max_by_key(|row| row.polls)?;
+    let most = rows.iter().filter(stands).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let each_s = most.total_s / most.polls.max(1) as f64;
     (joined.kept_s() > 0.0 && each_s >= NEVER_BACK * joined.kept_s()).then_some((most.polls, each_s))

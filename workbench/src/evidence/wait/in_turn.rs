@@ -30,10 +30,13 @@ impl Seen<'_> {
     }
 }
 
-/// Waits to be told by place, with who is busy meanwhile; `program` is the file that ran.
-pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
-    let seen = seen(dumps, program);
-    let servers = servers(&seen);
+/// Waits to be told by place from a moment on (`CLOCK_MONOTONIC`, nanoseconds), with who is busy meanwhile; `program` is the file
+/// that ran. Who serves is told by all dumps: under full load it never waits.
+pub(super) fn rows(dumps: &[Dump], program: &str, from_ns: u64) -> Vec<TracePolls> {
+    let all = seen(dumps, program);
+    let servers = servers(&all);
+    let first = dumps.partition_point(|dump| dump.at_ns < from_ns);
+    let seen = &all[all.partition_point(|one| one.dump < first)..];
     let mut waiting: BTreeMap<&[TraceFrame], (u64, f64, BTreeSet<usize>)> = BTreeMap::new();
     for one in seen.iter().filter(|one| one.waits_to_be_told() && !servers.contains(one.began().function.as_str())) {
         let sum = waiting.entry(&one.own).or_default();
@@ -43,7 +46,7 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
     let mut rows: Vec<TracePolls> = waiting
         .into_iter()
         .filter_map(|(own, (count, total_s, within))| {
-            let holders = busy(&seen, &servers, &within);
+            let holders = busy(seen, &servers, &within);
             let told = || TracePolls {
                 kind: GOROUTINES.to_owned(),
                 doing: TraceEndKind::Blocked,
@@ -147,6 +150,7 @@ mod tests {
                 &[asks(), works, janitor.clone(), accepts],
             ]),
             "/w/shop/shop",
+            0,
         );
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -156,7 +160,7 @@ mod tests {
         let holders: Vec<&str> = found[0].holders.iter().map(|one| one.site.function.as_str()).collect();
         assert_eq!(holders, ["main.barrier"]);
         // Who serves is idle: they wait for somebody else.
-        assert_eq!(rows(&dumps(&[&[asks(), idle.clone()], &[asks(), idle, janitor]]), "/w/shop/shop"), []);
+        assert_eq!(rows(&dumps(&[&[asks(), idle.clone()], &[asks(), idle, janitor]]), "/w/shop/shop", 0), []);
     }
 
     #[test]
@@ -164,7 +168,7 @@ mod tests {
         let asks = goroutine("chan receive", &["main.record", "main.handle"]);
         let works = || goroutine("sleep", &["main.barrier", "main.commit"]);
         let idle = || goroutine("chan receive", &["main.commit"]);
-        let found = rows(&dumps(&[&[idle(), idle()], &[asks, works(), works()]]), "/w/shop/shop");
+        let found = rows(&dumps(&[&[idle(), idle()], &[asks, works(), works()]]), "/w/shop/shop", 0);
         assert_eq!(found, []);
     }
 }

@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ const PACE: Duration = Duration::from_millis(50);
 const TIMES: u32 = 20;
 /// The same where they are counted by stack: the world goes on meanwhile.
 const TIMES_COUNTED: u32 = 1;
+/// How long whoever begins to ask waits for the first answer.
+const FIRST: Duration = Duration::from_secs(1);
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of a dump, and goroutines in it: beyond these asking is a burden.
@@ -50,21 +52,26 @@ pub(crate) struct Asking {
 
 impl Asking {
     /// Begins to ask a process, at the address that it is driven at or at another port that it listens on; `None` where it is
-    /// no program of Go.
+    /// no program of Go. Returns when it was asked for the first time: what its goroutines do before there is any load tells who
+    /// of them waits for work.
     pub(crate) fn start(pid: u32, driven: Option<SocketAddr>) -> Option<Self> {
         let program = format!("/proc/{pid}/exe");
         let binary = crate::binary::Binary::read(Path::new(&program)).filter(|binary| binary.go)?;
         drop(binary);
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
+        let (first, is_asked) = mpsc::channel();
         let thread = std::thread::Builder::new().name("goroutines".into()).spawn(move || {
             if !contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
                 return Err("it does not import `net/http/pprof`".to_owned());
             }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag))
+            runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, first))
         });
-        Some(Self { stop, thread: thread.ok()? })
+        let thread = thread.ok()?;
+        // An error is one that does not answer, or not in time.
+        let _ = is_asked.recv_timeout(FIRST);
+        Some(Self { stop, thread })
     }
 
     /// What was answered, or why nothing was.
@@ -74,7 +81,12 @@ impl Asking {
     }
 }
 
-async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<Vec<Dump>, String> {
+async fn ask(
+    pid: u32,
+    driven: Option<SocketAddr>,
+    stop: &AtomicBool,
+    first: mpsc::Sender<()>,
+) -> Result<Vec<Dump>, String> {
     let ports = sockets::listened(pid).into_iter().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     let mut tried: Vec<SocketAddr> = driven.into_iter().chain(ports).collect();
     tried.dedup();
@@ -86,6 +98,8 @@ async fn ask(pid: u32, driven: Option<SocketAddr>, stop: &AtomicBool) -> Result<
         while !stop.load(Ordering::Relaxed) {
             let (began, at_ns) = (Instant::now(), MonotonicClock.now_ns());
             let Some(goroutines) = (if many { counts(&address).await } else { dump(&address).await }) else { break };
+            // Whoever began this may have given up waiting for it.
+            let _ = first.send(());
             let is_burden = !many && goroutines.len() > MOST_GOROUTINES;
             if is_burden && dumps.is_empty() {
                 // Each with what it waits for is too much to ask for: their number by stack is not.
