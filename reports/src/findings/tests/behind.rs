@@ -152,3 +152,22 @@ fn who_waits_for_tasks_of_its_own_waits_for_no_server() {
     assert_eq!(of(TraceCause::Join, 20), [is("throughput-pinned", "app::pay", 27)]);
     assert_eq!(of(TraceCause::Channel, 2000), [is("throughput-pinned", "app::pay", 27)], "somebody else answers");
 }
+
+#[test]
+fn few_clients_that_wait_for_what_was_asked_before_say_nothing_of_a_ladder() {
+    let trace = behind_a_task(1000);
+    let metrics = [("capacity".to_owned(), MetricValue { value: 210.0, unit: "ops/s".into() })].into();
+    let of = |levels: &[LevelSummary]| {
+        found(&Joined { levels, metrics: Some(&metrics), ..joined(&trace, felt(0.005, 0.010)) })
+    };
+    let level = |concurrency, throughput, p50_s| LevelSummary {
+        concurrency,
+        throughput,
+        p50: Some(p50_s),
+        ..LevelSummary::default()
+    };
+    let after = [level(1, 0.0, 2.0), level(2, 15.0, 0.025), level(4, 205.0, 0.019), level(16, 210.0, 0.076)];
+    assert_eq!(of(&after), [is("throughput-pinned", "app::clerk", 37)]);
+    // Sixty thousand a second are no queue.
+    assert_eq!(of(&[level(1, 13_000.0, 0.000_07), level(16, 60_000.0, 0.000_26)]), []);
+}

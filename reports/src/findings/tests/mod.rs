@@ -288,18 +288,6 @@ fn one_task_that_serves_everybody_is_named_by_its_loop() {
         (levels(), [("capacity".to_owned(), MetricValue { value: 210.0, unit: "ops/s".into() })].into());
     let pinned = Joined { levels: &levels, metrics: Some(&metrics), ..joined(&trace, felt(0.005, 0.010)) };
     assert_eq!(found(&pinned), [is("throughput-pinned", "app::clerk", 37)]);
-    // What was asked before them is answered first: few clients that wait for that say nothing of the ladder.
-    let late = |concurrency, throughput, p50_s| LevelSummary {
-        concurrency,
-        throughput,
-        p50: Some(p50_s),
-        ..LevelSummary::default()
-    };
-    let after = [late(1, 0.0, 2.0), late(2, 15.0, 0.025), late(4, 205.0, 0.019), levels[1].clone()];
-    assert_eq!(found(&Joined { levels: &after, ..pinned.clone() }), [is("throughput-pinned", "app::clerk", 37)]);
-    // Sixty thousand a second are no queue.
-    let fast = [late(1, 13_000.0, 0.000_07), late(16, 60_000.0, 0.000_26)];
-    assert_eq!(found(&Joined { levels: &fast, ..pinned }), []);
 }
 
 #[test]
