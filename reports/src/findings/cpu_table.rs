@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Culprit;
 use super::guilty::same;
 use crate::run::TraceFrame;
 
@@ -74,6 +75,11 @@ pub struct CpuRow {
 const WRITES: &[&str] = &["write", "writev", "sendto", "sendmsg"];
 
 impl CpuRow {
+    /// The function, on the line with most of it.
+    pub(super) fn place(&self) -> Culprit {
+        Culprit { function: self.function.clone(), file: self.file.clone(), line: self.line }
+    }
+
     /// Of it, in calls that put bytes into a socket.
     pub(super) fn writing_s(&self) -> f64 {
         WRITES.iter().filter_map(|call| self.calls.get(*call)).sum()

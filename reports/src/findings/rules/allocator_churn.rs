@@ -1,6 +1,5 @@
 //! Memory that is taken and given back for each operation, so that allocator and page faults cost more than the work.
 
-use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, percent};
 use crate::findings::joined::Joined;
 
@@ -36,7 +35,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         rule: SLUG,
         title: format!("{} has memory given by the kernel anew for each operation", row.function),
         share: part.min(1.0),
-        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        culprit: Some(row.place()),
         evidence: vec![
             format!("{faults:.0} page faults for each operation"),
             format!("{} of the CPU is spent in page faults, mapping and the allocator", percent(part)),

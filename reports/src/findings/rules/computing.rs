@@ -28,7 +28,7 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Answer> {
     let (row, sum) = sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let each = sum / cpu.total_s.max(1e-9) * joined.metric("cpu_per_op")?;
     let part = each / alone(joined)?;
-    let place = Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
+    let place = row.place();
     (each >= COMPUTES_S && part >= COMPUTES).then(|| open(joined, each, part, place, ""))
 }
 

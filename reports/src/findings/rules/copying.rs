@@ -49,6 +49,6 @@ pub(super) fn most(joined: &Joined<'_>) -> Option<(Culprit, f64)> {
     }
     let (row, copied_s) = sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let part = copied_s / cpu.total_s.max(1e-9);
-    let culprit = Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
+    let culprit = row.place();
     (part >= MOSTLY && part * per_op >= LEAST_S).then_some((culprit, part))
 }

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::findings::Culprit;
 use crate::findings::cause::{Cause, at, innermost, time};
 use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, Culprit};
 use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
 
 use super::latency_pinned::{CONSTANT, ONE_EACH, SLUG};
@@ -85,8 +85,7 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
     // Several times that long may be anything: then somebody must be seen to wait just that long for each answer.
     let as_long = if times == 1 { 0.5 * mode..1.5 * mode } else { DELAYED_ACK_S };
     let asked = waits_for_answers(joined, &as_long).or_else(|| asks_in_pieces(joined, &as_long));
-    let written = writer.filter(|_| times == 1);
-    let written = written.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    let written = writer.filter(|_| times == 1).map(CpuRow::place);
     let culprit = asked.or(written);
     if culprit.is_none() {
         return Vec::new();

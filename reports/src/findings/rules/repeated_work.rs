@@ -97,7 +97,7 @@ fn system_calls(joined: &Joined<'_>) -> Option<Cause> {
 /// The function in whose loop the calls of a row are made.
 fn calls_again(joined: &Joined<'_>, row: &CpuRow) -> Culprit {
     let whose = guilty::asking(joined, "", &row.path).map(at);
-    whose.unwrap_or_else(|| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line })
+    whose.unwrap_or_else(|| row.place())
 }
 
 /// The same where nobody counted them: reads and writes of sockets are in no file of the process.

@@ -1,6 +1,5 @@
 //! Threads that could run have no CPU, because the program itself keeps more threads busy than there are CPUs.
 
-use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
@@ -42,7 +41,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         rule: SLUG,
         title: format!("{} on threads `{}` keeps the CPUs from those that answer", row.function, row.thread),
         share,
-        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        culprit: Some(row.place()),
         evidence: vec![
             format!(
                 "{waiting:.1} threads that could run had no CPU, on average; the program used {} of its CPUs",

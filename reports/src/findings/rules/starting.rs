@@ -4,7 +4,7 @@
 use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, Culprit, guilty};
+use crate::findings::{CpuRow, guilty};
 use crate::run::{TraceCause, TraceKind, TraceWait};
 
 use super::repeated_work::SLUG;
@@ -69,9 +69,11 @@ fn is_for_a_job(wait: &TraceWait) -> bool {
     matches!(cause, Some(TraceCause::Join | TraceCause::BlockingPool))
 }
 
-/// CPU seconds of a row in calls that start threads or processes.
-pub(super) fn starting_s(row: &CpuRow) -> f64 {
-    STARTS.iter().filter_map(|call| row.calls.get(*call)).sum()
+/// Who spends most CPU in calls that start threads or processes.
+pub(super) fn starter<'a>(joined: &Joined<'a>) -> Option<&'a CpuRow> {
+    let starting_s = |row: &CpuRow| STARTS.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>();
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
+    rows.max_by(|a, b| starting_s(a).total_cmp(&starting_s(b))).filter(|row| starting_s(row) > 0.0)
 }
 
 fn threads(joined: &Joined<'_>) -> Option<Cause> {
@@ -82,10 +84,7 @@ fn threads(joined: &Joined<'_>) -> Option<Cause> {
     if each < THREADS || share < LEAST_SHARE {
         return None;
     }
-    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
-    let row = rows.max_by(|a, b| starting_s(a).total_cmp(&starting_s(b))).filter(|row| starting_s(row) > 0.0);
-    let named = |row: &CpuRow| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
-    let culprit = row.map(|row| guilty::repeating(joined, "", &row.path).map_or_else(|| named(row), at));
+    let culprit = starter(joined).map(|row| guilty::repeating(joined, "", &row.path).map_or_else(|| row.place(), at));
     let who = culprit.as_ref().map_or("something", |culprit| culprit.function.as_str());
     Some(Cause {
         rule: SLUG,

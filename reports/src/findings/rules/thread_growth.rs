@@ -2,12 +2,12 @@
 
 use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, Culprit, guilty};
+use crate::findings::{CpuRow, guilty};
 use crate::run::{TraceEndKind, TracePolls};
 
 use super::delayed_acks::READS;
 use super::growing;
-use super::starting::starting_s;
+use super::starting::starter;
 use super::task_growth::SLUG;
 
 /// By how many they must have become more, and for how many operations one: whoever serves a connection by a thread has as many
@@ -26,7 +26,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     let threads = joined.threads?;
     let (rows, operations) = joined.kept()?;
     let counts = counts(joined);
-    let told = match counts.len() >= LEAST_COUNTS {
+    let (grown, part, told) = match counts.len() >= LEAST_COUNTS {
         true => {
             let (grown, seconds) = growing::steadily(&counts)?;
             let now = counts.last().map_or(0, |(_, count)| *count);
@@ -46,7 +46,6 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
             (waiting, 1.0, told)
         }
     };
-    let (grown, part, told) = told;
     #[allow(clippy::cast_precision_loss, reason = "threads of one program")]
     let each = grown as f64 / (operations? * part).max(1.0);
     if grown < LEAST || each < PER_OPERATION {
@@ -55,10 +54,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     // Whoever serves connections waits for what they ask; those that came stand somewhere else, and longest.
     let standing = rows.iter().filter(stands).max_by(|a, b| a.total_s.total_cmp(&b.total_s));
     let began = standing.and_then(|row| row.site.as_ref()?.own.last());
-    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
-    let starter = rows.max_by(|a, b| starting_s(a).total_cmp(&starting_s(b))).filter(|row| starting_s(row) > 0.0);
-    let named = |row: &CpuRow| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line };
-    let culprit = starter.map(named).or_else(|| began.map(at))?;
+    let culprit = starter(joined).map(CpuRow::place).or_else(|| began.map(at))?;
     let mut evidence = vec![format!("{told}; {} threads were seen in all", threads.head.threads)];
     evidence.extend(standing.and_then(|row| {
         let site = row.site.as_ref()?;

@@ -1,7 +1,7 @@
 //! The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups), at the rate that
 //! was asked for: of all clients at once every quota is used up.
 
-use crate::findings::Culprit;
+use crate::findings::CpuRow;
 use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::harm::Throttling;
 use crate::findings::joined::Joined;
@@ -18,7 +18,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return Answer::RuledOut(format!("its cgroups were throttled for {} of {}", time(stopped), time(wall)));
     }
     let hottest = joined.cpu.and_then(|cpu| cpu.rows.iter().find(|row| !row.function.is_empty()));
-    let culprit = hottest.map(|row| Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line });
+    let culprit = hottest.map(CpuRow::place);
     let mut evidence = vec![format!(
         "`cpu.stat`: stopped in {periods} periods for {} of {} (all CPUs together)",
         time(stopped),
