@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use flamegraphs::names::{self, Owners, Whose};
 use flamegraphs::profile::{Location, Profile, Sample};
-use reports::run::Hot;
+use reports::run::{Hot, TraceFrame};
+
+use crate::evidence::trace::within_project;
 
 /// Places shown.
 const MOST: usize = 10;
@@ -36,6 +38,12 @@ impl Shown {
     /// Of the program, and no dependency of its.
     pub(crate) fn is_written_here(&self) -> bool {
         self.whose == Some(Whose::Program)
+    }
+
+    /// The same as runs keep it.
+    pub(crate) fn frame(&self) -> TraceFrame {
+        let line = u32::try_from(self.line).unwrap_or(0);
+        TraceFrame { function: self.function.clone(), file: within_project(&self.file).to_owned(), line }
     }
 
     /// A function that others stand on: its name says how a goroutine waits, not for what.

@@ -74,13 +74,19 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     }
     if let Some(Ok(dumps)) = &record.goroutines {
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
-        threads.kept.extend(goroutines::rows(dumps, &program));
-        threads.kept.extend(in_turn::rows(dumps, &program, 0));
-        if let Some(open) = record.open_started_ns {
-            threads.kept_open.extend(goroutines::rows(since(dumps, open), &program));
-            threads.kept_open.extend(in_turn::rows(dumps, &program, open));
+        let seen = goroutines::seen(dumps, &program);
+        // Who serves is told by all dumps: under full load it never waits.
+        let servers = in_turn::servers(&seen);
+        threads.kept.extend(goroutines::rows(&seen, dumps.len()));
+        threads.kept.extend(in_turn::rows(&seen, &servers));
+        let open = since(dumps, record.open_started_ns.unwrap_or(0));
+        if record.open_started_ns.is_some() {
+            let before = dumps.len() - open.len();
+            let seen = &seen[seen.partition_point(|one| one.dump < before)..];
+            threads.kept_open.extend(goroutines::rows(seen, open.len()));
+            threads.kept_open.extend(in_turn::rows(seen, &servers));
         }
-        threads.started = started::rows(dumps, &program, record.open_started_ns);
+        threads.started = started::rows(open, &program);
     }
     writer.threads(variant, &threads)?;
     Ok(())

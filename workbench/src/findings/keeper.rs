@@ -11,7 +11,6 @@ use reports::findings::{CpuRow, CpuTable, Keeper};
 use reports::run::TraceFrame;
 
 use crate::attach::hot::{Shown, innermost, is_asking, shown};
-use crate::evidence::trace::within_project;
 
 /// Of the kernel's calls, what stands for a page that was not there.
 const NEW_PAGE: &str = "page fault";
@@ -106,11 +105,7 @@ fn stack(owners: &Owners, profile: &Profile, sample: &Sample) -> Option<Stack> {
     let inner = &frames[..innermost(&frames)?];
     let grows = system_call(inner.iter().map(|frame| frame.function.as_str())) == NEW_PAGE
         || inner.iter().any(|frame| names::is_allocation(&frame.function));
-    let own = frames.into_iter().filter(Shown::is_written_here).map(|frame| TraceFrame {
-        file: within_project(&frame.file).to_owned(),
-        line: u32::try_from(frame.line).unwrap_or(0),
-        function: frame.function,
-    });
+    let own = frames.iter().filter(|frame| frame.is_written_here()).map(Shown::frame);
     Some(Stack { own: own.collect(), grows, samples: sample.values.first().copied().unwrap_or(0) })
 }
 

@@ -35,15 +35,10 @@ impl Seen<'_> {
     pub(super) fn waits_for_lock(&self) -> bool {
         self.state.starts_with("sync.") && self.state.ends_with("Lock")
     }
-
-    pub(super) fn is_running(&self) -> bool {
-        matches!(self.state, "running" | "runnable" | "syscall")
-    }
 }
 
-/// Waits for locks by place, with those who kept them; `program` is the file that ran.
-pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
-    let seen = seen(dumps, program);
+/// Waits for locks by place, with those who kept them, as so many dumps show them.
+pub(super) fn rows(seen: &[Seen<'_>], dumps: usize) -> Vec<TracePolls> {
     let waiting: BTreeSet<usize> = seen.iter().filter(|one| one.waits_for_lock()).map(|one| one.dump).collect();
     let takers: BTreeSet<&str> =
         seen.iter().filter(|one| one.waits_for_lock()).map(|one| one.own[0].function.as_str()).collect();
@@ -52,7 +47,7 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
         let sum = places.entry(&one.own).or_default();
         *sum = (sum.0 + 1, sum.1 + one.seconds);
     }
-    let holders = holders(&seen, &waiting, &takers, dumps.len());
+    let holders = holders(seen, &waiting, &takers, dumps);
     let row = |(own, (count, total_s)): (&[TraceFrame], (u64, f64))| TracePolls {
         kind: GOROUTINES.to_owned(),
         doing: TraceEndKind::Blocked,
@@ -68,7 +63,7 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<TracePolls> {
     rows
 }
 
-/// All goroutines of all dumps that stand in functions of the program.
+/// All goroutines of all dumps that stand in functions of the program, dump by dump; `program` is the file that ran.
 pub(super) fn seen<'d>(dumps: &'d [Dump], program: &str) -> Vec<Seen<'d>> {
     let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| &one.frames);
     let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
@@ -95,12 +90,11 @@ fn holders(seen: &[Seen<'_>], waiting: &BTreeSet<usize>, takers: &BTreeSet<&str>
         within: BTreeSet<usize>,
         beyond: BTreeSet<usize>,
         state: &'s str,
-        running: bool,
     }
     let mut sums: BTreeMap<&[TraceFrame], Sum<'_>> = BTreeMap::new();
     for one in seen.iter().filter(|one| !one.waits_for_lock()) {
         let sum = sums.entry(&one.own).or_default();
-        (sum.state, sum.running) = (one.state, one.is_running());
+        sum.state = one.state;
         if waiting.contains(&one.dump) {
             sum.seconds += one.seconds;
             sum.within.insert(one.dump);
@@ -122,14 +116,21 @@ fn holders(seen: &[Seen<'_>], waiting: &BTreeSet<usize>, takers: &BTreeSet<&str>
     let mut holders: Vec<(bool, TraceHolder)> = telling
         .into_iter()
         .map(|(own, sum)| {
-            let doing = if sum.running { TraceEndKind::Cpu } else { TraceEndKind::Blocked };
-            let site = site(TraceCause::Other, if sum.running { "" } else { sum.state }, own);
             // Who is seen in it for a moment now and then merely comes and goes.
-            (taken(own) && sum.seconds >= TAKES * longest, TraceHolder { doing, site, total_s: sum.seconds })
+            (taken(own) && sum.seconds >= TAKES * longest, holder(sum.state, own, sum.seconds))
         })
         .collect();
     holders.sort_by(|(a_takes, a), (b_takes, b)| b_takes.cmp(a_takes).then(b.total_s.total_cmp(&a.total_s)));
     holders.into_iter().map(|(_, holder)| holder).take(MOST_HOLDERS).collect()
+}
+
+/// What somebody does who keeps others, in Go's words, and where.
+pub(super) fn holder(state: &str, own: &[TraceFrame], total_s: f64) -> TraceHolder {
+    let (doing, call) = match state {
+        "running" | "runnable" | "syscall" => (TraceEndKind::Cpu, ""),
+        _ => (TraceEndKind::Blocked, state),
+    };
+    TraceHolder { doing, site: site(TraceCause::Other, call, own), total_s }
 }
 
 pub(super) fn site(cause: TraceCause, call: &str, own: &[TraceFrame]) -> TraceSite {
@@ -162,20 +163,21 @@ mod tests {
         of.iter().map(dump).collect()
     }
 
+    fn rows(dumps: &[Dump]) -> Vec<TracePolls> {
+        super::rows(&seen(dumps, "/w/shop/shop"), dumps.len())
+    }
+
     #[test]
     fn who_sleeps_in_a_function_that_takes_the_lock_keeps_it() {
         let waits =
             |f: &str, n| goroutine("sync.Mutex.Lock", &[("sync.(*Mutex).Lock", 1), (f, n), ("main.handle", 60)]);
         let sleeps = goroutine("sleep", &[("time.Sleep", 300), ("main.audit", 33), ("main.handle", 62)]);
         let idle = goroutine("IO wait", &[("net.Accept", 9), ("main.main", 80)]);
-        let rows = rows(
-            &dumps(&[
-                vec![waits("main.post", 40), waits("main.post", 40), sleeps.clone(), idle.clone()],
-                vec![waits("main.post", 40), waits("main.audit", 31), sleeps, idle.clone()],
-                vec![idle],
-            ]),
-            "/w/shop/shop",
-        );
+        let rows = self::rows(&dumps(&[
+            vec![waits("main.post", 40), waits("main.post", 40), sleeps.clone(), idle.clone()],
+            vec![waits("main.post", 40), waits("main.audit", 31), sleeps, idle.clone()],
+            vec![idle],
+        ]));
         let told: Vec<_> = rows
             .iter()
             .map(|row| {
@@ -199,11 +201,11 @@ mod tests {
         let writes = goroutine("IO wait", &[("main.refresh", 20)]);
         let idle = goroutine("chan receive", &[("main.idle", 9)]);
         let with = vec![waits, writes, idle.clone()];
-        let found = rows(&dumps(&[with.clone(), vec![idle.clone()], with.clone()]), "/w/shop/shop");
+        let found = rows(&dumps(&[with.clone(), vec![idle.clone()], with.clone()]));
         let holders: Vec<&str> = found[0].holders.iter().map(|one| one.site.function.as_str()).collect();
         assert_eq!(holders, ["main.refresh"]);
         // Where somebody waits all the time nothing tells it from the rest.
-        assert_eq!(rows(&dumps(&[with.clone(), with]), "/w/shop/shop")[0].holders, []);
-        assert_eq!(rows(&dumps(&[vec![idle]]), "/w/shop/shop"), []);
+        assert_eq!(rows(&dumps(&[with.clone(), with]))[0].holders, []);
+        assert_eq!(rows(&dumps(&[vec![idle]])), []);
     }
 }

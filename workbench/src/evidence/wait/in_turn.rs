@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reports::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls};
 
-use super::goroutines::{LOCKED, MOST_HOLDERS, Seen, seen, site};
-use crate::subject::outside::Dump;
+use super::goroutines::{LOCKED, MOST_HOLDERS, Seen, holder, site};
 
 /// Part of the dumps in which others wait that one must be busy in to be who they wait for.
 const BUSY: f64 = 0.5;
@@ -30,13 +29,8 @@ impl Seen<'_> {
     }
 }
 
-/// Waits to be told by place from a moment on (`CLOCK_MONOTONIC`, nanoseconds), with who is busy meanwhile; `program` is the file
-/// that ran. Who serves is told by all dumps: under full load it never waits.
-pub(super) fn rows(dumps: &[Dump], program: &str, from_ns: u64) -> Vec<TracePolls> {
-    let all = seen(dumps, program);
-    let servers = servers(&all);
-    let first = dumps.partition_point(|dump| dump.at_ns < from_ns);
-    let seen = &all[all.partition_point(|one| one.dump < first)..];
+/// Waits to be told by place, with which of the servers are busy meanwhile.
+pub(super) fn rows(seen: &[Seen<'_>], servers: &BTreeSet<&str>) -> Vec<TracePolls> {
     let mut waiting: BTreeMap<&[TraceFrame], (u64, f64, BTreeSet<usize>)> = BTreeMap::new();
     for one in seen.iter().filter(|one| one.waits_to_be_told() && !servers.contains(one.began().function.as_str())) {
         let sum = waiting.entry(&one.own).or_default();
@@ -46,7 +40,7 @@ pub(super) fn rows(dumps: &[Dump], program: &str, from_ns: u64) -> Vec<TracePoll
     let mut rows: Vec<TracePolls> = waiting
         .into_iter()
         .filter_map(|(own, (count, total_s, within))| {
-            let holders = busy(seen, &servers, &within);
+            let holders = busy(seen, servers, &within);
             let told = || TracePolls {
                 kind: GOROUTINES.to_owned(),
                 doing: TraceEndKind::Blocked,
@@ -64,7 +58,7 @@ pub(super) fn rows(dumps: &[Dump], program: &str, from_ns: u64) -> Vec<TracePoll
 }
 
 /// Functions that goroutines began with of which there is never more than one, that wait to be told, and not always.
-fn servers<'s>(seen: &'s [Seen<'_>]) -> BTreeSet<&'s str> {
+pub(super) fn servers<'s>(seen: &'s [Seen<'_>]) -> BTreeSet<&'s str> {
     #[derive(Default)]
     struct Kind {
         many: bool,
@@ -83,15 +77,15 @@ fn servers<'s>(seen: &'s [Seen<'_>]) -> BTreeSet<&'s str> {
     kinds.into_iter().filter(|(_, kind)| kind.told && kind.busy && !kind.many).map(|(began, _)| began).collect()
 }
 
-/// What goroutines that began alike stand in: how often, how long, and one of them.
-type Stacks<'s> = BTreeMap<&'s [TraceFrame], (u64, f64, &'s Seen<'s>)>;
+/// What goroutines that began alike stand in: how often, how long, and in Go's words.
+type Stacks<'s> = BTreeMap<&'s [TraceFrame], (u64, f64, &'s str)>;
 
 /// What servers do in those dumps, the longest first.
 fn busy(seen: &[Seen<'_>], servers: &BTreeSet<&str>, within: &BTreeSet<usize>) -> Vec<TraceHolder> {
     let mut sums: BTreeMap<&str, Stacks<'_>> = BTreeMap::new();
     for one in seen.iter().filter(|one| one.is_busy() && within.contains(&one.dump)) {
         let Some(began) = servers.get(one.began().function.as_str()) else { continue };
-        let sum = sums.entry(began).or_default().entry(&one.own).or_insert((0, 0.0, one));
+        let sum = sums.entry(began).or_default().entry(&one.own).or_insert((0, 0.0, one.state));
         (sum.0, sum.1) = (sum.0 + 1, sum.1 + one.seconds);
     }
     #[allow(clippy::cast_precision_loss, reason = "dumps of one recording")]
@@ -99,13 +93,7 @@ fn busy(seen: &[Seen<'_>], servers: &BTreeSet<&str>, within: &BTreeSet<usize>) -
         stacks.values().map(|(count, ..)| count).sum::<u64>() as f64 >= BUSY * within.len() as f64
     };
     let stacks = sums.into_values().filter(mostly).flatten();
-    let mut holders: Vec<TraceHolder> = stacks
-        .map(|(own, (_, total_s, one))| {
-            let doing = if one.is_running() { TraceEndKind::Cpu } else { TraceEndKind::Blocked };
-            let call = if one.is_running() { "" } else { one.state };
-            TraceHolder { doing, site: site(TraceCause::Other, call, own), total_s }
-        })
-        .collect();
+    let mut holders: Vec<TraceHolder> = stacks.map(|(own, (_, total_s, state))| holder(state, own, total_s)).collect();
     holders.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
     holders.truncate(MOST_HOLDERS);
     holders
@@ -115,8 +103,10 @@ fn busy(seen: &[Seen<'_>], servers: &BTreeSet<&str>, within: &BTreeSet<usize>) -
 mod tests {
     use std::time::Duration;
 
+    use super::super::goroutines::seen;
     use super::*;
     use crate::attach::goroutines::Goroutine;
+    use crate::subject::outside::Dump;
 
     fn goroutine(state: &str, own: &[&str]) -> Goroutine {
         let frame = |function: &&str| TraceFrame {
@@ -136,6 +126,11 @@ mod tests {
         all.iter().map(dump).collect()
     }
 
+    fn rows(dumps: &[Dump]) -> Vec<TracePolls> {
+        let seen = seen(dumps, "/w/shop/shop");
+        super::rows(&seen, &servers(&seen))
+    }
+
     #[test]
     fn who_is_busy_while_others_wait_and_waits_otherwise_serves_them() {
         let asks = || goroutine("chan receive", &["main.record", "main.handle"]);
@@ -143,15 +138,11 @@ mod tests {
         let idle = goroutine("chan receive", &["main.commit"]);
         let janitor = goroutine("sleep", &["time.Sleep", "main.janitor"]);
         let accepts = goroutine("IO wait", &["net.(*TCPListener).Accept", "main.main"]);
-        let found = rows(
-            &dumps(&[
-                &[idle.clone(), janitor.clone(), accepts.clone()],
-                &[asks(), asks(), works.clone(), janitor.clone(), accepts.clone()],
-                &[asks(), works, janitor.clone(), accepts],
-            ]),
-            "/w/shop/shop",
-            0,
-        );
+        let found = rows(&dumps(&[
+            &[idle.clone(), janitor.clone(), accepts.clone()],
+            &[asks(), asks(), works.clone(), janitor.clone(), accepts.clone()],
+            &[asks(), works, janitor.clone(), accepts],
+        ]));
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[0].polls, found[0].site.as_ref().map(|site| site.function.as_str())),
@@ -160,7 +151,7 @@ mod tests {
         let holders: Vec<&str> = found[0].holders.iter().map(|one| one.site.function.as_str()).collect();
         assert_eq!(holders, ["main.barrier"]);
         // Who serves is idle: they wait for somebody else.
-        assert_eq!(rows(&dumps(&[&[asks(), idle.clone()], &[asks(), idle, janitor]]), "/w/shop/shop", 0), []);
+        assert_eq!(rows(&dumps(&[&[asks(), idle.clone()], &[asks(), idle, janitor]])), []);
     }
 
     #[test]
@@ -168,7 +159,7 @@ mod tests {
         let asks = goroutine("chan receive", &["main.record", "main.handle"]);
         let works = || goroutine("sleep", &["main.barrier", "main.commit"]);
         let idle = || goroutine("chan receive", &["main.commit"]);
-        let found = rows(&dumps(&[&[idle(), idle()], &[asks, works(), works()]]), "/w/shop/shop", 0);
+        let found = rows(&dumps(&[&[idle(), idle()], &[asks, works(), works()]]));
         assert_eq!(found, []);
     }
 }

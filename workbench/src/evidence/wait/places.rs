@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use flamegraphs::capture::{Recording, Waiting, Why, system_call};
 use flamegraphs::names::{self, Owners};
 use flamegraphs::profile::{LocationId, Profile};
-use reports::run::{LongWait, TraceFrame, WaitCause, WaitPlace};
+use reports::run::{LongWait, WaitCause, WaitPlace};
 
 use crate::attach::hot::{Shown, innermost, shown};
-use crate::evidence::trace::within_project;
 
 /// Places kept of each cause.
 const MOST_PLACES: usize = 20;
@@ -153,18 +152,13 @@ impl<'a> Frames<'a> {
                 .into_iter()
                 .flatten()
                 .take(MOST_OWN)
-                .map(frame)
+                .map(Shown::frame)
                 .collect(),
             waits: 0,
             total_s: 0.0,
             longest_s: 0.0,
         }
     }
-}
-
-fn frame(shown: &Shown) -> TraceFrame {
-    let line = u32::try_from(shown.line).unwrap_or(0);
-    TraceFrame { function: shown.function.clone(), file: within_project(&shown.file).to_owned(), line }
 }
 
 /// Of the kernel: names without a file and not of a mapping.

@@ -15,12 +15,10 @@ const LEAST: u64 = 10;
 /// Moments kept of each place.
 const MOST: usize = 200;
 
-/// Places of the program whose goroutines became more after a moment (`CLOCK_MONOTONIC`, nanoseconds), the most first;
-/// `program` is the file that ran.
+/// Places of the program whose goroutines became more, the most first; `program` is the file that ran.
 ///
-/// At other load before it their number rises at another pace, which is no sign of anything.
-pub(super) fn rows(dumps: &[Dump], program: &str, after_ns: Option<u64>) -> Vec<StartedBy> {
-    let dumps = super::since(dumps, after_ns.unwrap_or(0));
+/// The dumps are of one load: at another their number rises at another pace, which is no sign of anything.
+pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<StartedBy> {
     let all = || dumps.iter().flat_map(|dump| &dump.goroutines);
     let frames = all().flat_map(|one| one.frames.iter().chain(&one.created_by));
     let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
@@ -94,9 +92,9 @@ mod tests {
         };
         let dumps = [dump(0), dump(1), dump(2), dump(3)];
         // What came before the steady load is left out.
-        assert_eq!(rows(&dumps, "/w/shop/shop", None)[0].alive.len(), 4);
+        assert_eq!(rows(&dumps, "/w/shop/shop")[0].alive.len(), 4);
         assert_eq!(
-            rows(&dumps, "/w/shop/shop", Some(400_000_000)),
+            rows(super::super::since(&dumps, 400_000_000), "/w/shop/shop"),
             [StartedBy {
                 by: frame("main.watch", "/w/shop/main.go", 54),
                 state: "chan receive".into(),
@@ -104,6 +102,6 @@ mod tests {
                 alive: vec![(0.0, 12), (0.5, 24), (1.0, 36)],
             }]
         );
-        assert_eq!(rows(&[], "/w/shop/shop", None), []);
+        assert_eq!(rows(&[], "/w/shop/shop"), []);
     }
 }
