@@ -141,10 +141,21 @@ pub(super) fn standing<'h>(
     holders: &'h [TraceHolder],
 ) -> Option<(&'h TraceFrame, &'h TraceHolder)> {
     let first = holders.first()?;
-    // Where sources are known, who takes a lock in its own is who has it.
-    let takes = |frame: &&TraceFrame| joined.loops.is_some_and(|loops| loops.takes(&frame.file, frame.line));
-    let taker = first.site.own.iter().find(takes);
-    Some((taker.or_else(|| in_all(holders))?, first))
+    Some((taker(joined, &first.site.own).or_else(|| in_all(holders))?, first))
+}
+
+/// The innermost function of a stack that has a lock there, by its source.
+pub(super) fn taker<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    own.iter().find(|frame| joined.loops.is_some_and(|loops| loops.takes(&frame.file, frame.line)))
+}
+
+/// Holders that have a lock by their sources, where these are worth it; otherwise all of them: who has it may have got it from
+/// somebody else.
+pub(super) fn takers(joined: &Joined<'_>, holders: Vec<TraceHolder>) -> Vec<TraceHolder> {
+    let longest = holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max);
+    let takers = holders.iter().filter(|holder| taker(joined, &holder.site.own).is_some());
+    let takers: Vec<TraceHolder> = takers.cloned().collect();
+    if takers.iter().any(|holder| holder.total_s >= SHARED_PART * longest) { takers } else { holders }
 }
 
 /// The innermost function that both stacks go through on their way to different places, with the line of the second; not the

@@ -74,8 +74,17 @@ impl Joined<'_> {
     /// measured.
     pub(super) fn excess_s(&self) -> Option<f64> {
         let felt = self.felt.as_ref()?;
-        let traced = self.traced.map(|(_, mean_s)| mean_s - felt.base_s).filter(|excess| *excess >= LEAST_EXCESS_S);
-        Some(traced.map_or(felt.excess_s, |traced| traced.min(felt.excess_s)))
+        let beyond = |mean_s: f64| Some(mean_s - felt.base_s).filter(|excess| *excess >= LEAST_EXCESS_S);
+        let traced = self.traced.and_then(|(_, mean_s)| beyond(mean_s));
+        let asked = self.asked_s().and_then(beyond);
+        Some([traced, asked].into_iter().flatten().fold(felt.excess_s, f64::min))
+    }
+
+    /// Mean from when an operation was asked for in truth to its answer, seconds. Where more are wanted than are answered each
+    /// waits longer and longer for a client that is free: that says how long the load lasted, and nothing of what the program
+    /// does with one.
+    fn asked_s(&self) -> Option<f64> {
+        self.metric("service_time.mean").filter(|mean| *mean > 0.0)
     }
 
     /// Mean latency, seconds; of a process that nobody drove, as seen from within.
@@ -87,7 +96,7 @@ impl Joined<'_> {
     /// Mean latency of the calmer of the measured trials and the traced one, seconds.
     pub(super) fn usual_s(&self) -> Option<f64> {
         let traced = self.traced.map(|(_, mean_s)| mean_s).filter(|mean| *mean > 0.0);
-        [self.mean_s(), traced].into_iter().flatten().min_by(f64::total_cmp)
+        [self.mean_s(), traced, self.asked_s()].into_iter().flatten().min_by(f64::total_cmp)
     }
 
     /// Operations of the traced open loop; of a process that nobody drove, as its tasks show them.
@@ -109,10 +118,28 @@ impl Joined<'_> {
     }
 
     /// What polls of that length keep others waiting, seconds for each operation: who arrives within one waits half of it
-    /// on average, so that n polls of L seconds in T seconds cost n·L²/2T each.
+    /// on average, so that n polls of L seconds in T seconds cost n·L²/2T each. Where queues build up it is more: their part
+    /// of all polls, of what operations were ready for.
     pub(super) fn others_wait_s(&self, polls: f64, total_s: f64) -> f64 {
         let span = self.traced_s();
-        if span <= 0.0 || polls < 1.0 { 0.0 } else { total_s * (total_s / polls) / (2.0 * span) }
+        if span <= 0.0 || polls < 1.0 {
+            return 0.0;
+        }
+        (total_s * (total_s / polls) / (2.0 * span)).max(self.ready_s() * self.part_of_polls(total_s))
+    }
+
+    /// From ready to polled, seconds for each operation.
+    fn ready_s(&self) -> f64 {
+        let Some((trace, operations)) = self.trace.zip(self.traced_operations()) else { return 0.0 };
+        let serving = trace.kinds.iter().filter(|kind| !kind.blocking && self.serves(&kind.name));
+        serving.map(|kind| kind.schedule_latency_s).sum::<f64>() / operations
+    }
+
+    /// The part of all polls of tasks that so many seconds are.
+    fn part_of_polls(&self, total_s: f64) -> f64 {
+        let tasks = self.trace.into_iter().flat_map(|trace| &trace.kinds).filter(|kind| !kind.blocking);
+        let busy_s: f64 = tasks.map(|kind| kind.busy_s).sum();
+        if busy_s > 0.0 { (total_s / busy_s).min(1.0) } else { 0.0 }
     }
 
     /// Whether tasks of that type serve operations themselves: they wait for the network, and are polled as often as

@@ -1,21 +1,19 @@
-//! Where functions of a source take a lock and keep it while they go on: of a stack that has one, which function took it is told by
-//! nothing else.
+//! Where functions of a source have a lock: of a stack that has one, which function took it is told by nothing else.
 //!
-//! Read as text, as loops are. A guard that is gone with its statement is none: `self.all.lock().len()`.
+//! Read as text, as loops are. A guard that is bound lives until its block ends or until it is dropped; one that is matched on
+//! through the block that follows; any other is gone with its statement: `self.all.lock().len()`.
 
-/// A lock that a function takes.
+/// Lines on which a function has a lock: from where it takes it to where it lets it go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// First and last line of the function.
-    function: (u32, u32),
-    /// Line on which it does.
-    at: u32,
+    from: u32,
+    to: u32,
 }
 
 impl Taken {
-    /// Whether a function that stands on that line took it before.
-    pub(super) fn is_before(&self, line: u32) -> bool {
-        (self.function.0..=self.function.1).contains(&line) && self.at <= line
+    /// Whether a function that stands on that line has it.
+    pub(super) fn is_had(&self, line: u32) -> bool {
+        (self.from..=self.to).contains(&line)
     }
 }
 
@@ -33,49 +31,167 @@ const TAKES: &[&str] = &[
     "Lock",
     "RLock",
 ];
+/// Go's, which give none.
+const LOCKS: &[&str] = &["Lock", "RLock"];
+const UNLOCKS: &[&str] = &["Unlock", "RUnlock"];
 /// What may be called on its result without losing it.
 const UNWRAPS: &[&str] = &["await", "expect", "map_err", "ok", "unwrap", "unwrap_or_else"];
-/// Words by which a value lives through the block that follows.
-const HOLDS: &[&str] = &["match", "if", "while", "for"];
+/// Words by which a value lives through the block that follows; the last two with a `let`.
+const HOLDS: &[&str] = &["match", "for", "if", "while"];
+/// What a statement goes on with after a block in it.
+const GOES_ON: &[&str] = &[".", "?", ")", "]", ",", ";", "else"];
 
-/// All locks that functions of a source take and keep.
+/// A lock that was not let go yet.
+struct Open {
+    from: u32,
+    /// What the guard is called, or in Go the lock; empty where it is gone with its statement.
+    name: String,
+}
+
+/// A block that is open.
+#[derive(Default)]
+struct Block {
+    locks: Vec<Open>,
+    /// Where its last statement began.
+    statement: usize,
+    /// Taken by what the next block within belongs to.
+    held: Vec<u32>,
+}
+
+struct Reader<'t> {
+    tokens: &'t [(u32, String)],
+    blocks: Vec<Block>,
+    found: Vec<Taken>,
+}
+
+/// All locks that functions of a source have, and where.
 pub(super) fn taken(tokens: &[(u32, String)]) -> Vec<Taken> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
-    let mut open: Vec<(u32, usize, Vec<u32>)> = Vec::new();
-    let (mut found, mut depth, mut begins, mut holds) = (Vec::new(), 0_usize, None, false);
+    let mut reader = Reader { tokens, blocks: vec![Block::default()], found: Vec::new() };
     for (at, (line, token)) in tokens.iter().enumerate() {
-        match token.as_str() {
-            "fn" | "func" => begins = begins.or(Some(*line)),
+        reader.read(at, *line, token);
+    }
+    reader.found
+}
+
+impl Reader<'_> {
+    fn word(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", |(_, word)| word.as_str())
+    }
+
+    fn read(&mut self, at: usize, line: u32, token: &str) {
+        match token {
             "{" => {
-                if let Some(from) = begins.take() {
-                    open.push((from, depth, Vec::new()));
-                }
-                (depth, holds) = (depth + 1, false);
+                let held = self.blocks.last_mut().map(|block| std::mem::take(&mut block.held)).unwrap_or_default();
+                let locks = held.into_iter().map(|from| Open { from, name: "{".to_owned() }).collect();
+                self.blocks.push(Block { locks, statement: at + 1, held: Vec::new() });
             }
             "}" => {
-                (depth, holds) = (depth.saturating_sub(1), false);
-                if let Some((from, _, locks)) = open.pop_if(|(_, outer, _)| *outer == depth) {
-                    found.extend(locks.into_iter().map(|at| Taken { function: (from, *line), at }));
+                if let Some(block) = self.blocks.pop_if(|_| true).filter(|_| !self.blocks.is_empty()) {
+                    self.found.extend(block.locks.iter().map(|open| Taken { from: open.from, to: line }));
+                }
+                if !GOES_ON.contains(&self.word(at + 1)) {
+                    self.ends_statement(at, line);
                 }
             }
-            ";" => (begins, holds) = (None, false),
-            word if HOLDS.contains(&word) => holds = true,
-            name if TAKES.contains(&name)
-                && at > 0
-                && word(at - 1) == "."
-                && word(at + 1) == "("
-                && word(at + 2) == ")" =>
-            {
-                let then = (word(at + 3), word(at + 4));
-                let kept = then.0 != "." || UNWRAPS.contains(&then.1);
-                if let Some((.., locks)) = open.last_mut().filter(|_| kept || holds) {
-                    locks.push(*line);
+            ";" => self.ends_statement(at, line),
+            "drop" if self.word(at + 1) == "(" && self.word(at + 3) == ")" => {
+                let name = self.word(at + 2).to_owned();
+                self.lets_go(&name, line);
+            }
+            name if self.is_call(at) && UNLOCKS.contains(&name) => {
+                let first = self.receiver(at);
+                if first == 0 || self.word(first - 1) != "defer" {
+                    self.lets_go(&self.named(first, at), line);
                 }
             }
+            name if self.is_call(at) && TAKES.contains(&name) => self.takes(at, line, LOCKS.contains(&name)),
             _ => {}
         }
     }
-    found
+
+    /// A method without arguments.
+    fn is_call(&self, at: usize) -> bool {
+        at > 0 && self.word(at - 1) == "." && self.word(at + 1) == "(" && self.word(at + 2) == ")"
+    }
+
+    fn takes(&mut self, at: usize, line: u32, is_go: bool) {
+        let named = self.named(self.receiver(at), at);
+        let begins = self.blocks.last().map_or(0, |block| block.statement);
+        let words: Vec<&str> = (begins..at).map(|at| self.word(at)).collect();
+        let bound = words.iter().position(|word| *word == "let").map(|at| &words[at + 1..]);
+        let holds = words
+            .iter()
+            .position(|word| HOLDS.contains(word))
+            .is_some_and(|at| matches!(words[at], "match" | "for") || words.get(at + 1) == Some(&"let"));
+        let name = match bound {
+            _ if is_go => named,
+            Some(["mut", name, ..] | [name, ..]) if !holds && self.is_whole(at + 3) => (*name).to_owned(),
+            _ => String::new(),
+        };
+        let Some(block) = self.blocks.last_mut() else { return };
+        match holds && !is_go {
+            true => block.held.push(line),
+            false => block.locks.push(Open { from: line, name }),
+        }
+    }
+
+    /// Whether nothing is asked of the guard but that it is one.
+    fn is_whole(&self, mut at: usize) -> bool {
+        loop {
+            match self.word(at) {
+                "?" => at += 1,
+                "." if UNWRAPS.contains(&self.word(at + 1)) => {
+                    at += 2;
+                    if self.word(at) == "(" {
+                        let mut depth = 0_usize;
+                        while at < self.tokens.len() {
+                            depth = match self.word(at) {
+                                "(" => depth + 1,
+                                ")" => depth - 1,
+                                _ => depth,
+                            };
+                            at += 1;
+                            if depth == 0 {
+                                break;
+                            }
+                        }
+                    }
+                }
+                word => return word != ".",
+            }
+        }
+    }
+
+    /// Where what a method is called on begins: `self.all` of `self.all.Lock()`.
+    fn receiver(&self, at: usize) -> usize {
+        let mut first = at.saturating_sub(2);
+        while first >= 2 && self.word(first - 1) == "." {
+            first -= 2;
+        }
+        first
+    }
+
+    fn named(&self, first: usize, at: usize) -> String {
+        (first..at - 1).map(|at| self.word(at)).collect()
+    }
+
+    fn lets_go(&mut self, name: &str, line: u32) {
+        for block in self.blocks.iter_mut().rev() {
+            if let Some(at) = block.locks.iter().rposition(|open| open.name == name) {
+                let open = block.locks.remove(at);
+                self.found.push(Taken { from: open.from, to: line });
+                return;
+            }
+        }
+    }
+
+    fn ends_statement(&mut self, at: usize, line: u32) {
+        let Some(block) = self.blocks.last_mut() else { return };
+        block.statement = at + 1;
+        block.held.clear();
+        let gone = block.locks.extract_if(.., |open| open.name.is_empty());
+        self.found.extend(gone.map(|open| Taken { from: open.from, to: line }));
+    }
 }
 
 #[cfg(test)]
@@ -105,13 +221,38 @@ async fn order(&self) {
     let permit = self.permits.acquire().await?;
     self.ask().await;
 }
+fn next(&self) {
+    let job = self.jobs.lock().unwrap().pop();
+    self.work(job);
+    let mut all = self.all.write().unwrap_or_else(|e| e.into_inner());
+    all.add(1);
+    drop(all);
+    self.work(2);
+}
+fn work(&self) {
+    while let Ok(job) = self.jobs.lock().unwrap().recv() {
+        self.press(job);
+    }
+    if self.jobs.lock().unwrap().is_empty() {
+        self.rest();
+    }
+    {
+        let all = self.all.lock();
+        self.press(all.first());
+    }
+    self.rest();
+}
 ";
         let mut all = Loops::default();
         all.read("a.rs", rust);
         all.read("a.go", "func (q *book) each(f func(int)) {\n\tq.mu.RLock()\n\tf(1)\n\tq.mu.RUnlock()\n}\n");
         let took = |line| all.takes("a.rs", line);
         assert_eq!([3, 7, 11, 20].map(took), [true, false, true, true]);
+        assert_eq!([22, 23, 24, 25, 27].map(took), [true, false, true, true, false], "what is left of a guard is none");
+        assert_eq!([31, 34, 38, 40].map(took), [true, false, true, false], "a guard lives as long as its block");
         assert!(!took(1), "not yet");
         assert!(all.takes("a.go", 3) && !all.takes("b.go", 3));
+        all.read("c.go", "func (q *book) sum() {\n\tq.mu.Lock()\n\tdefer q.mu.Unlock()\n\tq.add()\n}\n");
+        assert!(all.takes("c.go", 4) && !all.takes("a.go", 5));
     }
 }

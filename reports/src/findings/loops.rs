@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::locking::{Taken, taken};
+use super::telling::{Does, Told, told};
+use super::tokens::tokens;
 
 /// Lines in loops, by file as stacks name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,8 +22,10 @@ struct Lines {
     looped: BTreeSet<u32>,
     /// Those in a function that somebody wrote.
     written: BTreeSet<u32>,
-    /// Locks that functions take and keep.
+    /// Locks that functions have.
     taken: Vec<Taken>,
+    /// Conditions that they wait for, and that they tell of.
+    told: Vec<Told>,
 }
 
 impl Loops {
@@ -35,9 +39,18 @@ impl Loops {
         self.files.get(file).map(|lines| lines.looped.contains(&line))
     }
 
-    /// Whether the function of a line took a lock before it, which it keeps.
+    /// Whether the function of a line has a lock there.
     pub(super) fn takes(&self, file: &str, line: u32) -> bool {
-        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_before(line)))
+        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_had(line)))
+    }
+
+    /// Who wakes one of those that wait for a condition on a line, and in which file; `None` where that is not one place.
+    pub(super) fn tells_one(&self, file: &str, line: u32) -> Option<(&str, &Told)> {
+        let waits = |told: &&Told| told.line == line && told.does == Does::Waits;
+        let name = &self.files.get(file)?.told.iter().find(waits)?.name;
+        let all = self.files.iter().flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)));
+        let mut tells = all.filter(|(_, told)| told.does == Does::TellsOne && told.name == *name);
+        tells.next().filter(|_| tells.next().is_none())
     }
 
     /// Whether a line of Rust stands in no function: what stands there was made by an attribute (`#[derive(Clone)]`) or a
@@ -187,7 +200,7 @@ fn read(source: &str) -> Lines {
             written.insert(*line);
         }
     }
-    Lines { looped: lines, written, taken: taken(&tokens) }
+    Lines { looped: lines, written, taken: taken(&tokens), told: told(&tokens) }
 }
 
 /// What a bracket opens, by the words before it.
@@ -212,79 +225,6 @@ fn opens(bracket: &str, levels: &[Level]) -> Opened {
         },
         _ => Opened::Plain,
     }
-}
-
-/// Words and marks with their lines; no comments, and nothing of texts and characters.
-fn tokens(source: &str) -> Vec<(u32, String)> {
-    let text: Vec<char> = source.chars().collect();
-    let mut tokens = Vec::new();
-    let (mut at, mut line) = (0, 1_u32);
-    let get = |at: usize| text.get(at).copied().unwrap_or('\0');
-    let begins = |at: usize, word: &str| word.chars().enumerate().all(|(n, c)| get(at + n) == c);
-    while at < text.len() {
-        let from = at;
-        let c = text[at];
-        if c.is_whitespace() {
-            at += 1;
-        } else if begins(at, "//") {
-            while at < text.len() && text[at] != '\n' {
-                at += 1;
-            }
-        } else if begins(at, "/*") {
-            let mut depth = 0_usize;
-            loop {
-                depth = if begins(at, "/*") {
-                    depth + 1
-                } else if begins(at, "*/") {
-                    depth - 1
-                } else {
-                    depth
-                };
-                at += if begins(at, "/*") || begins(at, "*/") { 2 } else { 1 };
-                if depth == 0 || at >= text.len() {
-                    break;
-                }
-            }
-        } else if let Some(end) = raw(&text, at) {
-            at = end;
-        } else if c == '"' || (c == '\'' && (get(at + 1) == '\\' || get(at + 2) == '\'')) {
-            at += 1;
-            while at < text.len() && text[at] != c {
-                at += if text[at] == '\\' { 2 } else { 1 };
-            }
-            at += 1;
-        } else if c.is_alphanumeric() || c == '_' {
-            while at < text.len() && (text[at].is_alphanumeric() || text[at] == '_') {
-                at += 1;
-            }
-            tokens.push((line, text[from..at].iter().collect()));
-        } else {
-            let mark = ["..=", "..", "=>", "||"].into_iter().find(|mark| begins(at, mark));
-            let mark = mark.map_or_else(|| c.to_string(), str::to_owned);
-            at += mark.chars().count();
-            tokens.push((line, mark));
-        }
-        let lines = text[from..at.min(text.len())].iter().filter(|c| **c == '\n').count();
-        line += u32::try_from(lines).unwrap_or(0);
-    }
-    tokens
-}
-
-/// The end of a text without escapes that begins there: `r#"…"#`, or Go's between backticks.
-fn raw(text: &[char], at: usize) -> Option<usize> {
-    if text[at] == '`' {
-        return Some(text[at + 1..].iter().position(|c| *c == '`').map_or(text.len(), |end| at + end + 2));
-    }
-    let prefix = text[at..].iter().take_while(|c| matches!(c, 'r' | 'b' | 'c')).count();
-    let hashes = text[at + prefix..].iter().take_while(|c| **c == '#').count();
-    let quote = at + prefix + hashes;
-    if !(1..=2).contains(&prefix) || !text[at..at + prefix].contains(&'r') || text.get(quote) != Some(&'"') {
-        return None;
-    }
-    let ends = |from: usize| {
-        text[from] == '"' && text[from + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
-    };
-    Some((quote + 1..text.len()).find(|from| ends(*from)).map_or(text.len(), |from| from + hashes + 1))
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ mod rank;
 mod record;
 mod rules;
 mod served;
+mod telling;
+mod tokens;
 mod usable;
 
 pub use cpu_table::{CalledBack, CpuRow, CpuTable, ENTERING, Keeper};

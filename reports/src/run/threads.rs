@@ -44,12 +44,15 @@ pub struct ThreadsRecord {
     pub standing: Vec<TracePolls>,
     /// Of a program of Go that told them: goroutines by who started them, where their number rose.
     pub started: Vec<StartedBy>,
+    /// Of the same: goroutines that came with the load and stood in one place until the end, by place, instead of polls their
+    /// number.
+    pub hanging: Vec<TracePolls>,
 }
 
 impl ThreadsRecord {
     /// Functions of the program in the stacks of waits.
     pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
-        let rows = self.kept.iter().chain(&self.kept_open).chain(&self.standing);
+        let rows = self.kept.iter().chain(&self.kept_open).chain(&self.standing).chain(&self.hanging);
         let holders = rows.clone().flat_map(|row| &row.holders).map(|holder| &holder.site);
         let sites = rows.filter_map(|row| row.site.as_ref()).chain(holders);
         self.places.iter().flat_map(|place| &place.own).chain(sites.flat_map(|site| &site.own))
@@ -214,6 +217,7 @@ enum Line {
     KeptOpen(TracePolls),
     Standing(TracePolls),
     Started(StartedBy),
+    Hanging(TracePolls),
 }
 
 /// The file's bytes.
@@ -226,7 +230,8 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let kept = kept.chain(record.kept_open.iter().map(|kept| Line::KeptOpen(kept.clone())));
     let kept = kept.chain(record.standing.iter().map(|standing| Line::Standing(standing.clone())));
     let started = record.started.iter().map(|started| Line::Started(started.clone()));
-    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(started))
+    let told = started.chain(record.hanging.iter().map(|hanging| Line::Hanging(hanging.clone())));
+    files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(told))
 }
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
@@ -243,6 +248,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::KeptOpen(kept) => record.kept_open.push(kept),
             Line::Standing(standing) => record.standing.push(standing),
             Line::Started(started) => record.started.push(started),
+            Line::Hanging(hanging) => record.hanging.push(hanging),
         }
     }
     Ok(Some(record))
@@ -328,6 +334,7 @@ pub(crate) mod tests {
             kept_open: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 0.75, ..TracePolls::default() }],
             standing: vec![TracePolls { kind: "tokio-rt-worker".into(), polls: 2, ..TracePolls::default() }],
             started: vec![StartedBy { state: "chan receive".into(), alive: vec![(0.5, 7)], ..StartedBy::default() }],
+            hanging: vec![TracePolls { kind: GOROUTINES.into(), polls: 3, ..TracePolls::default() }],
         }
     }
 

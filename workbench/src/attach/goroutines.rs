@@ -56,6 +56,8 @@ pub(crate) struct Goroutine {
     pub(crate) created_by: Option<TraceFrame>,
     /// How many are alike: 1 where each was told.
     pub(crate) count: u64,
+    /// Its number; 0 where they were only counted.
+    pub(crate) id: u64,
 }
 
 /// Goroutines by stack, as `goroutine?debug=1` counts them (`runtime/pprof`, `printCountProfile`): the world hardly stops for
@@ -76,7 +78,7 @@ fn counted_alike(paragraph: &str) -> Option<Goroutine> {
     let is_network = frames.iter().any(|frame| frame.function.starts_with("internal/poll."));
     let state = if is_network { "IO wait".to_owned() } else { String::new() };
     let created_by = frames.last().map(|first| TraceFrame { function: enclosing(&first.function), ..first.clone() });
-    Some(Goroutine { state, frames, created_by, count })
+    Some(Goroutine { state, frames, created_by, count, id: 0 })
 }
 
 fn counted_frame(line: &str) -> Option<TraceFrame> {
@@ -112,12 +114,14 @@ pub(crate) fn stacks(dump: &str, cut: bool) -> Vec<Goroutine> {
         frames: one.frames.into_iter().map(frame).collect(),
         created_by: one.creator.map(frame),
         count: 1,
+        id: one.id,
     };
     whole(dump, cut).map(stack).collect()
 }
 
 /// What a paragraph says.
 struct Paragraph<'d> {
+    id: u64,
     state: String,
     /// That it waits.
     minutes: u64,
@@ -138,8 +142,8 @@ fn whole(dump: &str, cut: bool) -> impl Iterator<Item = Paragraph<'_>> {
 
 fn read(paragraph: &str) -> Option<Paragraph<'_>> {
     let mut lines = paragraph.trim_start().lines();
-    let (state, minutes) = head(lines.next()?)?;
-    let mut read = Paragraph { state, minutes, frames: Vec::new(), creator: None };
+    let (id, state, minutes) = head(lines.next()?)?;
+    let mut read = Paragraph { id, state, minutes, frames: Vec::new(), creator: None };
     while let Some(line) = lines.next() {
         if line.starts_with("...") {
             // "...12 frames elided...", as Go has it for deep stacks.
@@ -171,14 +175,15 @@ fn group(one: Paragraph<'_>) -> (GoroutineGroup, u64) {
     (group, one.minutes)
 }
 
-/// `goroutine 34 gp=0xc000 m=nil [chan receive, 5 minutes]:`: state and minutes.
-fn head(line: &str) -> Option<(String, u64)> {
-    let (_, rest) = line.strip_prefix("goroutine ")?.split_once('[')?;
+/// `goroutine 34 gp=0xc000 m=nil [chan receive, 5 minutes]:`: number, state and minutes.
+fn head(line: &str) -> Option<(u64, String, u64)> {
+    let (names, rest) = line.strip_prefix("goroutine ")?.split_once('[')?;
+    let id = names.split(' ').next()?.parse().ok()?;
     let inside = &rest[..rest.rfind(']')?];
     let mut parts = inside.split(", ");
     let state = parts.next().unwrap_or_default().to_owned();
     let minutes = parts.find_map(|part| part.strip_suffix(" minutes")?.parse().ok());
-    Some((state, minutes.unwrap_or(0)))
+    Some((id, state, minutes.unwrap_or(0)))
 }
 
 /// `main.(*Ledger).Add(0x155ee7344050, 0x1b480)` without its arguments.
@@ -217,12 +222,12 @@ mod tests {
 
     #[test]
     fn heads_of_every_kind_are_read() {
-        for (line, state, minutes) in [
-            ("goroutine 34 [chan receive, 5 minutes, locked to thread]:", "chan receive", 5),
-            ("goroutine 1 gp=0xc000002380 m=nil [select (no cases)]:", "select (no cases)", 0),
-            ("goroutine 7 [sync.Mutex.Lock, 120 minutes] {\"k\":\"v\"}:", "sync.Mutex.Lock", 120),
+        for (line, id, state, minutes) in [
+            ("goroutine 34 [chan receive, 5 minutes, locked to thread]:", 34, "chan receive", 5),
+            ("goroutine 1 gp=0xc000002380 m=nil [select (no cases)]:", 1, "select (no cases)", 0),
+            ("goroutine 7 [sync.Mutex.Lock, 120 minutes] {\"k\":\"v\"}:", 7, "sync.Mutex.Lock", 120),
         ] {
-            assert_eq!(head(line), Some((state.to_owned(), minutes)), "{line}");
+            assert_eq!(head(line), Some((id, state.to_owned(), minutes)), "{line}");
         }
         assert_eq!(head("12 tasks [3 in poll]:"), None);
         assert_eq!(called("main.(*Ledger).Add({0x1, 0x2}, 0x3)"), "main.(*Ledger).Add");

@@ -1,6 +1,7 @@
 //! Wait evidence: where threads gave their CPU up or lost it, as pprof, as a flamegraph by time, and thread by thread.
 
 mod goroutines;
+mod hanging;
 mod in_turn;
 mod lanes;
 pub(crate) mod places;
@@ -87,6 +88,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
             threads.kept_open.extend(in_turn::rows(seen, &servers));
         }
         threads.started = started::rows(open, &program);
+        threads.hanging = hanging::rows(&seen, dumps);
     }
     writer.threads(variant, &threads)?;
     Ok(())
@@ -132,6 +134,7 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         kept_open: open_ns.map(|open| kept_by(recording, waiting, open)).unwrap_or_default(),
         standing: Vec::new(),
         started: Vec::new(),
+        hanging: Vec::new(),
     }
 }
 

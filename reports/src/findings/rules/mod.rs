@@ -10,6 +10,7 @@ mod dropped;
 mod given_up;
 mod goroutine_growth;
 mod growing;
+mod hanging;
 mod herd;
 mod in_turn;
 mod latency_pinned;

@@ -9,6 +9,7 @@ use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWa
 
 use super::dropped;
 use super::given_up;
+use super::hanging;
 use super::latency_pinned::belongs_to_operations;
 use super::standing::{self, Stuck};
 
@@ -52,7 +53,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.attached {
         return match standing::in_locks(joined) {
             Some(stuck) => Answer::Found(vec![of_threads(joined, stuck, None)]),
-            None => given_up::look(joined),
+            None => hanging::look(joined, None).unwrap_or_else(|| given_up::look(joined)),
         };
     }
     if missing < LEAST_COUNT || part < LEAST {
@@ -62,6 +63,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let of_threads = |stuck| Answer::Found(vec![of_threads(joined, stuck, Some((missing, part)))]);
     if let Some(stuck) = standing::in_locks(joined) {
         return of_threads(stuck);
+    }
+    if let Some(answer) = hanging::look(joined, Some((missing, part))) {
+        return answer;
     }
     let elsewhere = || standing::behind_holders(joined).or_else(|| standing::in_calls(joined, part));
     let Some(trace) = joined.trace else {
@@ -160,7 +164,7 @@ fn where_spawned_ones_wait(joined: &Joined<'_>) -> Option<(Culprit, u64)> {
     Some((innermost(site)?, count))
 }
 
-fn not_answered(joined: &Joined<'_>, missing: u64, part: f64) -> String {
+pub(super) fn not_answered(joined: &Joined<'_>, missing: u64, part: f64) -> String {
     let (scheduled, timeout) = (joined.failed.scheduled, time(joined.timeout_s));
     format!("{missing} of {scheduled} operations ({}) were not answered within {timeout}", percent(part))
 }

@@ -37,16 +37,20 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
         place.cause == WaitCause::Blocked && READS.contains(&place.within.as_str()) && place.own.len() > 1
     };
     let all: Vec<&WaitPlace> = threads.places.iter().filter(reads).collect();
-    // Where a connection waits for the next operation: the nearest to what began its thread.
-    let for_next = |place: &&&WaitPlace| count(place) >= NEXT_EACH;
-    let between = all.iter().filter(for_next).min_by_key(|place| (place.own.len(), Reverse(place.waits)))?;
-    let asks = |place: &&&WaitPlace| {
+    // Where a connection waits for the next operation: the nearest to what began its thread. Whoever is asked within the same
+    // program waits so, too.
+    let mut for_next: Vec<&WaitPlace> = all.iter().copied().filter(|place| count(place) >= NEXT_EACH).collect();
+    for_next.sort_by_key(|place| (place.own.len(), Reverse(place.waits)));
+    let asks = |place: &WaitPlace, between: &WaitPlace| {
         let each_s = place.total_s / operations;
         let within = place.thread == between.thread && guilty::common(&between.own, &place.own).is_some();
         let long = each_s >= LEAST * usual && each_s <= LONGER * usual;
         place.own != between.own && within && count(place) >= ROUND_TRIPS && long
     };
-    let place = all.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let (between, place) = for_next.into_iter().find_map(|between| {
+        let asks = all.iter().filter(|place| asks(place, between));
+        Some((between, *asks.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?))
+    })?;
     // Each question is written: an answer that comes in parts is read without.
     joined.cpu.and_then(|cpu| cpu.writer_within(inside(&place.own, &between.own)))?;
     let culprit = guilty::questioning(joined, &place.thread, inside(&place.own, &between.own))

@@ -3,7 +3,7 @@
 
 use crate::findings::cause::{innermost, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty};
+use crate::findings::{Culprit, guilty, telling};
 use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
 
 use super::delayed_acks::READS;
@@ -15,6 +15,8 @@ const MOSTLY: f64 = 0.5;
 const NEXT: &[&str] =
     &["accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6"];
 
+/// Threads that must wait to be told: one alone may do so between its work.
+const LEAST_TOLD: u64 = 2;
 /// Other places that are named.
 const MOST_OTHERS: usize = 3;
 
@@ -61,7 +63,10 @@ pub(super) fn behind_holders(joined: &Joined<'_>) -> Option<Stuck> {
 
 /// In a call that did not return, where next to nothing was answered.
 pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
-    let threads = joined.threads.filter(|_| missing >= MOSTLY)?;
+    let threads = joined.threads?;
+    if missing < MOSTLY {
+        return serving(joined, threads);
+    }
     let own = || {
         let own = threads.standing.iter().filter(|row| site(row).is_some_and(|site| !site.own.is_empty()));
         own.filter(|row| !waits_for_work(threads, row))
@@ -77,6 +82,35 @@ pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
         .or_else(|| of(|site| READS.contains(&site.call.as_str())))
         .or_else(|| of(|site| site.call == FUTEX && site.cause != TraceCause::Join))?;
     stuck(threads, &locks(threads), row)
+}
+
+/// Threads that wait to be told what to answer to a client whose question they have read.
+fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
+    let told = |site: &TraceSite| site.call == FUTEX && site.cause == TraceCause::Notify;
+    let rows = threads.standing.iter().filter(|row| row.polls >= LEAST_TOLD && site(row).is_some_and(told));
+    let row = rows.filter(|row| has_read(threads, row)).max_by_key(|row| row.polls)?;
+    let mut found = stuck(threads, &locks(threads), row)?;
+    found.place = format!("wait to be told in {}", found.culprit.function);
+    let waits = site(row).and_then(|site| site.own.first());
+    let tells = waits.and_then(|frame| joined.loops?.tells_one(&frame.file, frame.line));
+    if let Some((file, told)) = tells {
+        let function = telling::beside(&found.culprit.function, &told.function);
+        let culprit = Culprit { function, file: file.to_owned(), line: told.line };
+        found.place = format!("{}, of which {} wakes one", found.place, culprit.function);
+        found.evidence.push(format!("whoever tells them wakes one of them: {}", culprit.sentence()));
+        found.culprit = culprit;
+    }
+    Some(found)
+}
+
+/// Whether threads stand deeper in a function that reads what clients ask, itself or by one that it calls.
+fn has_read(threads: &ThreadsRecord, row: &TracePolls) -> bool {
+    let Some([_, around @ ..]) = site(row).map(|site| site.own.as_slice()) else { return false };
+    let asked = threads.kept.iter().chain(&threads.kept_open).filter_map(site);
+    let asked = asked.filter(|asked| READS.contains(&asked.call.as_str()));
+    asked
+        .into_iter()
+        .any(|asked| asked.own.iter().take(2).any(|reads| around.iter().any(|one| guilty::same(one, reads))))
 }
 
 /// Holders of a lock: who waits for the end of another thread merely knows of it.

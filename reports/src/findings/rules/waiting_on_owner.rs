@@ -154,8 +154,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let within = is_within_a_call(waiter);
         let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
         let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
+        let holders = if is_lock(row) && !within { guilty::takers(joined, holders) } else { holders };
         // Who waits within a poll is no thread of a pool that waits for work.
-        let idles = |one: &TraceHolder| joined.trace.is_none() && is_idle(one, waiter);
+        let has = |one: &TraceHolder| guilty::taker(joined, &one.site.own).is_some();
+        let idles = |one: &TraceHolder| joined.trace.is_none() && is_idle(one, waiter) && !has(one);
         let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
         let Some(first) = awake.first() else { continue };
         let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };

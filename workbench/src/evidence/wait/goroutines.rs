@@ -24,6 +24,8 @@ pub(super) struct Seen<'d> {
     pub(super) state: &'d str,
     pub(super) own: Vec<TraceFrame>,
     pub(super) seconds: f64,
+    /// Its number; 0 where they were only counted.
+    pub(super) id: u64,
     /// Number of the dump.
     pub(super) dump: usize,
     /// It waits for whoever connects next.
@@ -76,7 +78,14 @@ fn all<'d>(number: usize, dump: &'d Dump, owners: &Owners) -> Vec<Seen<'d>> {
         let own = one.frames.iter().filter(|frame| owners.whose(&frame.function, &frame.file) == Whose::Program);
         let own = own.map(|frame| TraceFrame { file: within_project(&frame.file).to_owned(), ..frame.clone() });
         let accepts = one.frames.iter().any(|frame| frame.function.ends_with(".Accept"));
-        Seen { state: &one.state, own: own.collect(), seconds: dump.covers.as_secs_f64(), dump: number, accepts }
+        Seen {
+            state: &one.state,
+            own: own.collect(),
+            seconds: dump.covers.as_secs_f64(),
+            id: one.id,
+            dump: number,
+            accepts,
+        }
     });
     seen.filter(|one| !one.own.is_empty()).collect()
 }
@@ -151,7 +160,13 @@ mod tests {
             file: if function.starts_with("main.") { "/w/shop/main.go" } else { "/usr/go/src/x.go" }.to_owned(),
             line: *line,
         };
-        Goroutine { state: state.to_owned(), frames: own.iter().map(frame).collect(), created_by: None, count: 1 }
+        Goroutine {
+            state: state.to_owned(),
+            frames: own.iter().map(frame).collect(),
+            created_by: None,
+            count: 1,
+            id: 1,
+        }
     }
 
     fn dumps(of: &[Vec<Goroutine>]) -> Vec<Dump> {

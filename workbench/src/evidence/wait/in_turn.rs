@@ -114,7 +114,7 @@ mod tests {
             file: if function.starts_with("main.") { "/w/shop/main.go" } else { "/usr/go/src/x.go" }.to_owned(),
             line: 7,
         };
-        Goroutine { state: state.into(), frames: own.iter().map(frame).collect(), created_by: None, count: 1 }
+        Goroutine { state: state.into(), frames: own.iter().map(frame).collect(), created_by: None, count: 1, id: 1 }
     }
 
     fn dumps(all: &[&[Goroutine]]) -> Vec<Dump> {

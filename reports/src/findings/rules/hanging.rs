@@ -1,0 +1,103 @@
+//! Goroutines that hang: they came with the load, and nobody woke them until the end.
+
+use crate::findings::cause::{Answer, Cause, innermost, percent, time};
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TracePolls};
+
+use super::never_answered::{SLUG, not_answered};
+
+/// How many must hang.
+const LEAST: u64 = 2;
+/// Other places that are named.
+const MOST_OTHERS: usize = 3;
+
+/// `missing` is how many operations were not answered, where they were counted, and their part.
+pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<Answer> {
+    let rows = &joined.threads?.hanging;
+    if rows.iter().map(|row| row.polls).sum::<u64>() < LEAST {
+        return None;
+    }
+    let row = first(rows)?;
+    let culprit = innermost(row.site.as_ref()?)?;
+    let how = if is_lock(row) { "for a lock" } else { "on a channel" };
+    let mut evidence: Vec<String> =
+        missing.map(|(missing, part)| not_answered(joined, missing, part)).into_iter().collect();
+    evidence.push(format!(
+        "{} goroutines that came with the load wait {how} at {}, the longest for {}, and nobody woke them until the end",
+        row.polls,
+        culprit.sentence(),
+        time(row.longest_s)
+    ));
+    let others = rows.iter().filter(|other| *other != row);
+    let others =
+        others.filter_map(|other| Some(format!("{} at {}", other.polls, innermost(other.site.as_ref()?)?.sentence())));
+    let others: Vec<String> = others.take(MOST_OTHERS).collect();
+    if !others.is_empty() {
+        evidence.push(format!("others hang as well: {}", others.join(", ")));
+    }
+    let whose = missing.map_or("some".to_owned(), |(_, part)| format!("{} of the", percent(part)));
+    Some(Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{whose} operations are never answered: goroutines wait {how} in {}", culprit.function),
+        share: 1.0,
+        culprit: Some(culprit),
+        evidence,
+        refuted_by: "a later look would find those goroutines elsewhere".into(),
+        next: joined.again("wait"),
+        proof: "wait",
+        depth: 7,
+        foremost: true,
+    }]))
+}
+
+/// The place that comes before the others: who waits on a channel may keep the lock that others wait for; of those that wait for
+/// each other's locks there is one for each lock, however many wait for them.
+fn first(rows: &[TracePolls]) -> Option<&TracePolls> {
+    let told = rows.iter().filter(|row| !is_lock(row)).max_by_key(|row| row.polls);
+    told.or_else(|| rows.iter().min_by(|a, b| a.polls.cmp(&b.polls).then(b.longest_s.total_cmp(&a.longest_s))))
+}
+
+fn is_lock(row: &TracePolls) -> bool {
+    row.site.as_ref().is_some_and(|site| site.cause == TraceCause::Lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{ThreadsRecord, TraceFrame, TraceSite};
+
+    fn of(rows: &[(TraceCause, &str, u64)]) -> Option<String> {
+        let row = |(cause, function, polls): &(TraceCause, &str, u64)| {
+            let frame = TraceFrame { function: (*function).into(), file: "shop/main.go".into(), line: 9 };
+            let site = TraceSite { cause: *cause, own: vec![frame], ..TraceSite::default() };
+            TracePolls { site: Some(site), polls: *polls, longest_s: 3.0, ..TracePolls::default() }
+        };
+        let threads = ThreadsRecord { hanging: rows.iter().map(row).collect(), ..ThreadsRecord::default() };
+        match look(&Joined { threads: Some(&threads), ..Joined::default() }, Some((40, 0.1))) {
+            Some(Answer::Found(causes)) => causes[0].culprit.as_ref().map(|at| at.function.clone()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn who_waits_on_a_channel_comes_before_those_that_wait_for_its_lock() {
+        let rows = [(TraceCause::Lock, "main.total", 40), (TraceCause::Channel, "main.publish", 1)];
+        assert_eq!(of(&rows).as_deref(), Some("main.publish"));
+    }
+
+    #[test]
+    fn of_a_circle_of_locks_it_is_one_of_those_in_it() {
+        let rows = [
+            (TraceCause::Lock, "main.view", 30),
+            (TraceCause::Lock, "main.swap", 1),
+            (TraceCause::Lock, "main.move", 1),
+        ];
+        assert_eq!(of(&rows).as_deref(), Some("main.swap"));
+    }
+
+    #[test]
+    fn one_alone_may_wait_for_work() {
+        assert_eq!(of(&[(TraceCause::Channel, "main.worker", 1)]), None);
+        assert_eq!(of(&[]), None);
+    }
+}
