@@ -96,6 +96,8 @@ pub struct Joined<'a> {
     pub waited: Option<u64>,
     /// Operations answered in the open loop while tasks were traced, and their mean latency.
     pub traced: Option<(u64, f64)>,
+    /// Part of the operations of that trial that were not answered in time: more than otherwise where tracing is a burden.
+    pub traced_missing: f64,
     /// Of a process that nobody drove: part of that mean in which operations were ready and not polled, or waited for a lock.
     pub hindered_s: f64,
     /// Operations answered in the saturated phase while tasks were traced.
@@ -162,6 +164,7 @@ impl<'a> Joined<'a> {
             trace: run.traces.get(variant),
             waited: evidence(EvidenceKind::Wait).and_then(answered_of).map(|(count, _)| count),
             traced: traced.and_then(answered_of),
+            traced_missing: traced.map_or(0.0, missing_of),
             hindered_s: 0.0,
             traced_saturated: traced.map_or(0, saturated),
             breach: run.breaches.get(variant).map(|seen| &seen.record),
@@ -331,6 +334,16 @@ fn spread(one: &OperationRecord) -> Vec<(f64, f64)> {
         below = (quantile, *value);
     }
     parts
+}
+
+/// Part of the operations that were not answered.
+fn missing_of(trial: &TrialRecord) -> f64 {
+    let measured = || trial.operations.iter().filter(|one| one.measured);
+    let scheduled: u64 = measured().map(|one| one.scheduled).sum();
+    let answered: u64 = measured().map(|one| one.answered).sum();
+    #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+    let part = scheduled.saturating_sub(answered) as f64 / scheduled.max(1) as f64;
+    part
 }
 
 fn answered_of(trial: &TrialRecord) -> Option<(u64, f64)> {

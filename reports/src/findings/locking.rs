@@ -81,6 +81,11 @@ impl Reader<'_> {
     fn read(&mut self, at: usize, line: u32, token: &str) {
         match token {
             "{" => {
+                // What is asked before a block is gone when it begins.
+                let begins = self.blocks.last().map_or(at, |block| block.statement);
+                if (begins..at).any(|at| HOLDS.contains(&self.word(at))) {
+                    self.lets_temporaries_go(line);
+                }
                 let held = self.blocks.last_mut().map(|block| std::mem::take(&mut block.held)).unwrap_or_default();
                 let locks = held.into_iter().map(|from| Open { from, name: "{".to_owned() }).collect();
                 self.blocks.push(Block { locks, statement: at + 1, held: Vec::new() });
@@ -186,9 +191,14 @@ impl Reader<'_> {
     }
 
     fn ends_statement(&mut self, at: usize, line: u32) {
+        self.lets_temporaries_go(line);
         let Some(block) = self.blocks.last_mut() else { return };
         block.statement = at + 1;
         block.held.clear();
+    }
+
+    fn lets_temporaries_go(&mut self, line: u32) {
+        let Some(block) = self.blocks.last_mut() else { return };
         let gone = block.locks.extract_if(.., |open| open.name.is_empty());
         self.found.extend(gone.map(|open| Taken { from: open.from, to: line }));
     }

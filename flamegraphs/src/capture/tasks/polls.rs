@@ -16,8 +16,11 @@ const NOTABLE_SHARE: u64 = 4;
 const NOTABLE_NS: u64 = 500_000;
 /// Blocked stretches shorter than this are not asked who kept them, nanoseconds.
 const NOTABLE_BLOCK_NS: u64 = 100_000;
-/// Blocked stretches that are.
-const MOST_BLOCKED: usize = 2000;
+/// Blocked stretches that are, and of one stack: connections that wait for the next request wait longer than anybody else.
+const MOST_BLOCKED: usize = 4000;
+const MOST_OF_STACK: usize = 400;
+/// Waits of threads that are summed up, the longest ones.
+const MOST_WAITS: usize = 50_000;
 /// Who lets a thread go on runs within so much of the moment when it does, nanoseconds: waking takes microseconds.
 const WAKING_NS: u64 = 100_000;
 /// Holders that are kept of one place.
@@ -62,11 +65,9 @@ pub(super) fn inside<const N: usize>(
     let parts: [Vec<Vec<Part>>; N] = lists.map(|polls| polls.iter().map(|poll| threads.parts(poll)).collect());
     let blocked: Vec<Part> = {
         let all = parts.iter().flatten().flatten();
-        let mut all: Vec<Part> =
-            all.filter(|part| part.doing == Doing::Blocked && part.ns() >= NOTABLE_BLOCK_NS).copied().collect();
+        let mut all: Vec<Part> = all.filter(|part| part.is_notable()).copied().collect();
         all.sort_unstable_by_key(|part| std::cmp::Reverse(part.ns()));
-        all.truncate(MOST_BLOCKED);
-        all
+        sampled(all)
     };
     let held: Vec<(Part, Vec<Part>)> = blocked.iter().map(|part| (*part, threads.holders(part))).collect();
     // Each stack gets its names once.
@@ -87,6 +88,18 @@ pub(super) fn inside<const N: usize>(
             sum.add(holder.ns(), holder.stack);
         }
     }
+    // What was asked of some of them stands for all.
+    let (mut asked, mut every) = (HashMap::new(), HashMap::new());
+    for (part, _) in &held {
+        *asked.entry(Place::of(part.stack, &named)).or_insert(0) += part.ns();
+    }
+    for part in parts.iter().flatten().flatten().filter(|part| part.is_notable()) {
+        *every.entry(Place::of(part.stack, &named)).or_insert(0) += part.ns();
+    }
+    for (place, whose) in &mut keepers {
+        let (asked, every) = (asked.get(place).copied().unwrap_or(0), every.get(place).copied().unwrap_or(0));
+        whose.values_mut().for_each(|sum| sum.stands_for(asked, every));
+    }
     let mut at = 0;
     lists.map(|polls| {
         let of_list = &parts[at];
@@ -95,13 +108,24 @@ pub(super) fn inside<const N: usize>(
     })
 }
 
+/// Of parts, the longest first, as many as are asked who kept them.
+fn sampled(all: Vec<Part>) -> Vec<Part> {
+    let mut of_stack: HashMap<Option<u32>, usize> = HashMap::new();
+    let few = all.into_iter().filter(|part| {
+        let count = of_stack.entry(part.stack).or_default();
+        *count += 1;
+        *count <= MOST_OF_STACK
+    });
+    few.take(MOST_BLOCKED).collect()
+}
+
 /// Waits of threads that were not idle and began after a moment (`CLOCK_MONOTONIC`, nanoseconds), as polls that did nothing
 /// else: each with its name.
 pub fn kept(recording: &Recording, waiting: &Waiting, after_ns: u64) -> Vec<(String, PollShare)> {
     let mut blocked: Vec<&Wait> = waiting.waits.iter().filter(|wait| waiting.why(wait) == Why::Blocked).collect();
     blocked.retain(|wait| wait.from_ns >= after_ns && wait.ns() >= NOTABLE_BLOCK_NS && wait.stack.is_some());
     blocked.sort_unstable_by_key(|wait| std::cmp::Reverse(wait.ns()));
-    blocked.truncate(MOST_BLOCKED);
+    blocked.truncate(MOST_WAITS);
     let mut pools: Vec<String> = Vec::new();
     let mut polls = Vec::new();
     for wait in blocked {
@@ -179,6 +203,10 @@ impl Part {
     fn ns(&self) -> u64 {
         self.to_ns.saturating_sub(self.from_ns)
     }
+
+    fn is_notable(&self) -> bool {
+        self.doing == Doing::Blocked && self.ns() >= NOTABLE_BLOCK_NS
+    }
 }
 
 /// What stacks have in common that a person would call the same place: the program's function and the system call.
@@ -207,6 +235,14 @@ impl Sum {
     fn add(&mut self, ns: u64, stack: Option<u32>) {
         self.ns += ns;
         *self.by_stack.entry(stack).or_default() += ns;
+    }
+
+    /// It was seen in `asked` nanoseconds of `every`.
+    fn stands_for(&mut self, asked: u64, every: u64) {
+        if asked > 0 && every > asked {
+            let whole = u128::from(self.ns) * u128::from(every) / u128::from(asked);
+            self.ns = u64::try_from(whole).unwrap_or(u64::MAX);
+        }
     }
 
     /// The site of the stack that has most of it: its line stands for all.
@@ -283,6 +319,19 @@ mod tests {
         let taken =
             taken.iter().map(|(thread, time_ns, stack)| Taken { time_ns: *time_ns, thread: *thread, stack: *stack });
         Threads::sorted(HashMap::from([(70, 0), (71, 1)]), taken, away)
+    }
+
+    #[test]
+    fn of_one_stack_only_so_many_are_asked_who_kept_them() {
+        let part = |stack, ns| Part { thread: 0, doing: Doing::Blocked, from_ns: 0, to_ns: ns, stack: Some(stack) };
+        let idle = std::iter::repeat_n(part(1, 9_000_000), MOST_BLOCKED);
+        let all: Vec<Part> = idle.chain([part(2, 3_000_000), part(2, 2_000_000)]).collect();
+        let asked = sampled(all);
+        assert_eq!(asked.len(), MOST_OF_STACK + 2);
+        assert_eq!(asked.last(), Some(&part(2, 2_000_000)));
+        let mut sum = Sum { ns: 30, ..Sum::default() };
+        sum.stands_for(10, 40);
+        assert_eq!(sum.ns, 120);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const LEFT_OF_TWO: f64 = 0.25;
 const LONG_IDLE: f64 = 0.25;
 /// Such tasks that must have been looked at.
 const SAMPLED: usize = 5;
+/// Part of the operations that were not answered while tasks were traced.
+const GIVEN_UP: f64 = 0.1;
 /// Polls of a task that has not slept to the end once: one, or two where something was there at once.
 const POLLS_ASLEEP: u64 = 2;
 /// Left over for each operation.
@@ -35,8 +37,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
         let (left, spawned) = (kind.spawned.saturating_sub(kind.finished) as f64, kind.spawned as f64);
         let per_operation = operations.map_or(1.0, |operations| left / operations);
-        let least = if are_long_idle(trace, &kind.name) { LEFT_OF_TWO } else { LEFT };
-        if left < least * spawned || per_operation < PER_OPERATION {
+        let idle = are_long_idle(trace, &kind.name);
+        let least = if idle { LEFT_OF_TWO } else { LEFT };
+        // Where tracing makes clients give up they connect again, and whom they left works on.
+        let is_left = joined.traced_missing >= GIVEN_UP && joined.serves(&kind.name) && !idle;
+        if left < least * spawned || per_operation < PER_OPERATION || is_left {
             continue;
         }
         let waits = trace

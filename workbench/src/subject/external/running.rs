@@ -267,6 +267,11 @@ impl Running {
         Ok(self.failed(&what))
     }
 
+    /// How it ended, of one that has; whoever is left of it is killed.
+    pub(super) fn exit(&mut self) -> Result<ExitRecord, SubjectError> {
+        self.process.finish(Duration::ZERO)
+    }
+
     /// Asks it to end, waits, kills what is left, reaps.
     pub(super) fn stop(&mut self) -> Result<ExitRecord, SubjectError> {
         let asked = !self.stop_timeout.is_zero();

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flamegraphs::capture::tasks::traceable_among;
 use reports::run::{EvidenceKind, FORMAT, PlannedTrial, TrialOutcome, TrialRecord};
@@ -85,24 +85,33 @@ pub(super) fn run(
     let mut recorded = recorded(trial.kind.evidence(), outside);
     let memory = sampler.finish();
     running.was_driven()?;
-    let mut levels = Vec::new();
+    let (mut levels, mut gone) = (Vec::new(), false);
     // Who hangs answers at no level, and may have no room for connections left.
     let hangs = open.as_ref().is_some_and(PhaseOutcome::is_unanswered);
     for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs) {
         watch(Phase::Ladder);
         let span = tracing::info_span!("ladder", concurrency);
         let round = Round::Level { concurrency };
-        let (outcome, _) = span.in_scope(|| driving.closed(&mut running, round, duration, "the ladder"))?;
-        levels.push(ladder::record(concurrency, &outcome));
+        match span.in_scope(|| driving.closed(&mut running, round, duration, "the ladder")) {
+            Ok((outcome, _)) => levels.push(ladder::record(concurrency, &outcome)),
+            // All that is measured was by then: what it shows may be why.
+            Err(SubjectError::Failed { reason, .. }) if running.ends_within(Duration::ZERO) => {
+                let lives = "what was measured before it is kept, and no level from there on";
+                running.remarks.push(format!("{reason}, at {concurrency} clients: {lives}"));
+                gone = true;
+                break;
+            }
+            Err(error) => return Err(error),
+        }
     }
     let levels = ladder::with_saturated(scenario, levels, saturated.as_ref().map(|(outcome, _)| outcome));
-    if let Some(tasks) = tasks {
+    if let Some(tasks) = tasks.filter(|_| !gone) {
         // Once it was driven, and nothing of it is measured any more: by now it has loaded whatever it loads.
         let look = || traceable_among(running.pid(), &running.others()).map_err(|error| error.to_string());
         tasks.get_or_init(look);
     }
     watch(Phase::Stopping);
-    let exit = running.stop()?;
+    let exit = if gone { running.exit()? } else { running.stop()? };
 
     let driver = open.as_ref().map(|open| driving.record(open)).unwrap_or_default();
     let mut noise = began.host.until(&HostCpu::now(), exit.user_s + exit.system_s + driver.cpu_s);
