@@ -9,6 +9,7 @@ pub mod allowed;
 mod collector;
 mod elf;
 mod error;
+pub mod goroutines;
 mod halted;
 pub mod keeping;
 mod limits;

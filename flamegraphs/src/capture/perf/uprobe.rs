@@ -14,7 +14,7 @@ use super::record::{Fields, kind};
 /// Where the kernel says which number its source of uprobes has.
 const SOURCE: &str = "/sys/bus/event_source/devices/uprobe/type";
 /// Registers with each record, in the order the kernel writes them (bits of asm/perf_regs.h): rsi, rdi, rbp, rsp, rip.
-const REGISTERS: u64 = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
+pub(in crate::capture) const REGISTERS: u64 = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
 const REGISTER_COUNT: usize = 5;
 
 /// The number of the kernel's source of uprobes.
@@ -45,6 +45,10 @@ pub(in crate::capture) struct Probe<'a> {
     pub(in crate::capture) watermark: u32,
     /// Also told when threads and processes begin.
     pub(in crate::capture) forks: bool,
+    /// Registers with each record, bits of asm/perf_regs.h; [`read`] knows [`REGISTERS`].
+    pub(in crate::capture) registers: u64,
+    /// With the chain of frame pointers.
+    pub(in crate::capture) chain: bool,
 }
 
 impl Probe<'_> {
@@ -61,13 +65,17 @@ impl Probe<'_> {
                     | sys::PERF_SAMPLE_REGS_USER
                     | sys::PERF_SAMPLE_STACK_USER,
             ),
-            sample_regs_user: REGISTERS,
+            sample_regs_user: self.registers,
             sample_stack_user: self.stack_bytes,
             clockid: libc::CLOCK_MONOTONIC,
             ..Default::default()
         };
         // The only bit of the source's format (`/sys/bus/event_source/devices/uprobe/format/retprobe`: `config:0`).
         attr.config = u64::from(self.returns);
+        if self.chain {
+            attr.sample_type |= u64::from(sys::PERF_SAMPLE_CALLCHAIN);
+            attr.set_exclude_callchain_kernel(1);
+        }
         attr.sample_period = self.every.max(1);
         attr.wakeup_watermark = self.watermark;
         attr.uprobe_path = self.path.as_ptr() as u64;

@@ -19,6 +19,7 @@ mod tracer;
 
 pub use error::TraceError;
 pub use polls::{Holder, PollShare, kept};
+pub(super) use sites::named;
 pub use sites::system_call;
 pub use sites::{Cause, Frame, Site};
 pub use spent::{Doing, Spent, Window, window};

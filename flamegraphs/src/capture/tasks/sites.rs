@@ -73,6 +73,12 @@ pub struct Site {
 
 /// All stacks, by number.
 pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>) -> Vec<Site> {
+    let frames = named(stacks, spaces);
+    classified(frames, spaces.values().filter_map(|space| Some(space.areas.first()?.path.as_path())))
+}
+
+/// Functions of stacks, each of a process.
+pub(in crate::capture) fn named(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>) -> Vec<Vec<Frame>> {
     let mut symbols = Symbols::default();
     let mut known: HashMap<(u32, u64), Vec<Place>> = HashMap::new();
     let mut files = HashMap::new();
@@ -97,8 +103,7 @@ pub(super) fn of(stacks: &[(u32, Vec<u64>)], spaces: &HashMap<u32, AddressSpace>
         }
         frames
     };
-    let frames = stacks.iter().map(frames).collect();
-    classified(frames, spaces.values().filter_map(|space| Some(space.areas.first()?.path.as_path())))
+    stacks.iter().map(frames).collect()
 }
 
 /// Stacks of a recording, by their positions there.

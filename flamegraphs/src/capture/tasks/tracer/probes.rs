@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::capture::CaptureError;
-use crate::capture::perf::uprobe::Probe;
+use crate::capture::perf::uprobe::{Probe, REGISTERS};
 use crate::capture::perf::{Event, Ring};
 use crate::capture::recorder::buffer;
 use crate::capture::tasks::error::TraceError;
@@ -83,6 +83,8 @@ impl Opened {
                 },
                 watermark: plan.watermark,
                 forks: first.is_none(),
+                registers: REGISTERS,
+                chain: false,
             };
             let event = match probe.open(cpu) {
                 Ok(event) => event,
