@@ -57,7 +57,18 @@ pub fn uprobes() -> Result<(), TraceError> {
     let path = c"/proc/self/exe";
     let there = |source| TraceError::System { doing: "reading this executable", source };
     let offset = entry(File::open("/proc/self/exe").map_err(there)?).map_err(there)?;
-    let probe = Probe { source, path, offset, every: 1, stack_bytes: 0, watermark: 4096, forks: false, returns: false };
+    let probe = Probe {
+        source,
+        path,
+        offset,
+        every: 1,
+        stack_bytes: 0,
+        watermark: 4096,
+        forks: false,
+        registers: uprobe::REGISTERS,
+        chain: false,
+        returns: false,
+    };
     match probe.open(first_cpu()) {
         Ok(_) => Ok(()),
         Err(source) => Err(match source.raw_os_error() {

@@ -90,7 +90,7 @@ fn counted_frame(line: &str) -> Option<TraceFrame> {
 }
 
 /// The function around a function literal or a wrapper that Go made for a `go` (`main.watch.func1`, `main.watch.gowrap2`).
-fn enclosing(function: &str) -> String {
+pub(crate) fn enclosing(function: &str) -> String {
     let is_inner = |part: &str| {
         let rest = part.strip_prefix("func").or_else(|| part.strip_prefix("gowrap")).unwrap_or(part);
         rest.chars().all(|c| c.is_ascii_digit())

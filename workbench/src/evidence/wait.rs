@@ -21,7 +21,7 @@ use reports::run::{
 };
 
 use super::kept;
-use crate::subject::outside::{Dump, KernelFigures};
+use crate::subject::outside::{Dump, Goroutines, KernelFigures};
 
 /// Raw profile, within the evidence folder of a variant.
 const WAIT_PROFILE: &str = "wait.pb.gz";
@@ -40,7 +40,7 @@ pub struct WaitRecord {
     /// Operations answered meanwhile; 0 where nobody counts them.
     pub operations: u64,
     /// What goroutines of a program of Go did meanwhile, or why it could not be asked; `None` of other programs.
-    pub goroutines: Option<Result<Vec<Dump>, String>>,
+    pub goroutines: Option<Result<Goroutines, String>>,
 }
 
 /// Writes `kernel.jsonl`, `wait.pb.gz`, `wait.svg` and `threads.jsonl` of a variant. What the kernel counted is kept also
@@ -73,7 +73,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     for lane in &mut threads.threads {
         lane.run_queue_s = record.figures.run_queue_s.get(&lane.tid).copied();
     }
-    if let Some(Ok(dumps)) = &record.goroutines {
+    if let Some(Ok(Goroutines { dumps, .. })) = &record.goroutines {
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
         let seen = goroutines::seen(dumps, &program);
         // Who serves is told by all dumps: under full load it never waits.
@@ -100,9 +100,12 @@ fn since(dumps: &[Dump], at_ns: u64) -> &[Dump] {
 }
 
 /// How often a program of Go told its goroutines, or why it did not: the end of a sentence.
-pub(crate) fn asked(goroutines: &Result<Vec<Dump>, String>) -> String {
+pub(crate) fn asked(goroutines: &Result<Goroutines, String>) -> String {
     match goroutines {
-        Ok(dumps) => format!("; goroutines were asked for {} times", dumps.len()),
+        Ok(Goroutines { dumps, traced: false }) => format!("; goroutines were asked for {} times", dumps.len()),
+        Ok(Goroutines { dumps, traced: true }) => {
+            format!("; goroutines were traced by uprobes in Go's runtime, and looked at {} times", dumps.len())
+        }
         Err(because) => format!("; goroutines were not asked for: {because}"),
     }
 }

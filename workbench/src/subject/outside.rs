@@ -4,6 +4,7 @@
 mod cgroup;
 mod goroutines;
 mod kernel;
+mod moments;
 mod process;
 mod sockets;
 
@@ -16,7 +17,7 @@ use crate::evidence::cpu::CpuRecord;
 use crate::evidence::wait::WaitRecord;
 
 pub(crate) use goroutines::Asking;
-pub use goroutines::Dump;
+pub use goroutines::{Dump, Goroutines};
 pub use kernel::{KernelFigures, Sampler};
 
 /// What to record from outside.

@@ -4,7 +4,7 @@ use crate::capture::perf::uprobe::Fields;
 
 /// rax, rcx, rip, r14 (bits of asm/perf_regs.h): first and third argument, and the goroutine of the thread, by Go's register
 /// calling convention (`abi-internal.md`).
-pub(super) const REGISTERS: u64 = 1 | 1 << 2 | 1 << 8 | 1 << 14 << 8;
+pub(super) const REGISTERS: u64 = 1 | 1 << 2 | 1 << 8 | 1 << 22;
 const REGISTER_COUNT: usize = 4;
 /// Values of a chain from here on say whose the following are (`enum perf_callchain_context`).
 const CONTEXTS: u64 = -4095_i64 as u64;

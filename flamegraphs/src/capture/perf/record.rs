@@ -198,10 +198,10 @@ fn text(bytes: &[u8]) -> &[u8] {
 }
 
 /// Little-endian fields, taken from the front: every machine we sample on is.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(in crate::capture) struct Fields<'a>(pub(in crate::capture) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(in crate::capture) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
@@ -211,11 +211,11 @@ impl<'a> Fields<'a> {
         self.bytes(count).map(drop)
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(in crate::capture) fn u32(&mut self) -> Option<u32> {
         self.bytes(4).map(|bytes| word(bytes) as u32)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(in crate::capture) fn u64(&mut self) -> Option<u64> {
         self.bytes(8).map(word)
     }
 }

@@ -9,7 +9,8 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use perf_event_open_sys::bindings as sys;
 
 use super::event::Event;
-use super::record::{Fields, kind};
+pub(in crate::capture) use super::record::Fields;
+use super::record::kind;
 
 /// Where the kernel says which number its source of uprobes has.
 const SOURCE: &str = "/sys/bus/event_source/devices/uprobe/type";
@@ -125,6 +126,11 @@ pub(in crate::capture) enum Note<'a> {
     },
     /// So many records found no room.
     Lost(u64),
+}
+
+/// Whether a record is of a probe.
+pub(in crate::capture) fn is_sample(of: u32) -> bool {
+    of == kind::SAMPLE
 }
 
 /// Reads the body of a record; `None` for kinds that do not matter here, and for bodies too short to be what they claim.

@@ -243,7 +243,7 @@ impl Drop for TaskTracer {
 }
 
 /// `CLOCK_MONOTONIC`, nanoseconds.
-fn now_ns() -> u64 {
+pub(in crate::capture) fn now_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     // Seconds since the start of the machine are never negative.
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()

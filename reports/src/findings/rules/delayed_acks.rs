@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use crate::findings::cause::{Cause, at, innermost, time};
+use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit};
-use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
 
 use super::latency_pinned::{CONSTANT, ONE_EACH, SLUG};
 
@@ -32,6 +32,13 @@ fn delayed(base_s: f64) -> Option<(f64, u32)> {
     (1..=MOST_QUESTIONS).map(|times| (base_s / f64::from(times), times)).find(|(one, _)| DELAYED_ACK_S.contains(one))
 }
 
+/// Who writes within the functions that wait for an answer; who waits for it where nobody is seen to. What began the task or the
+/// thread is around other work, too.
+fn asks<'f>(joined: &Joined<'f>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let writer = joined.cpu.and_then(|cpu| cpu.writer_within(&own[..own.len().saturating_sub(1).max(1)]));
+    writer.and_then(|row| row.path.first()).or_else(|| own.first())
+}
+
 /// The function that waits for the network within each operation for most of what that takes alone.
 fn waits_for_answers(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
@@ -42,7 +49,7 @@ fn waits_for_answers(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culpri
         at_socket && joined.serves(&wait.kind) && often >= ONE_EACH && as_long.contains(&each)
     };
     let wait = trace.waits.iter().filter(within).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    wait.site.as_ref().and_then(innermost)
+    wait.site.as_ref().and_then(|site| asks(joined, &site.own)).map(at)
 }
 
 /// The same of threads: who writes, within the functions that wait for an answer all but always as long.
@@ -58,10 +65,7 @@ fn asks_in_pieces(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> 
         row.doing == TraceEndKind::Blocked && within && constant && often >= ONE_EACH
     };
     let wait = rows.iter().filter(waits).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let own = &wait.site.as_ref()?.own;
-    // What began the thread is around other work, too.
-    let writer = joined.cpu.and_then(|cpu| cpu.writer_within(&own[..own.len().saturating_sub(1).max(1)]));
-    writer.and_then(|row| row.path.first()).or_else(|| own.first()).map(at)
+    asks(joined, &wait.site.as_ref()?.own).map(at)
 }
 
 /// Nagle's algorithm on this side, delayed acknowledgements on the other.

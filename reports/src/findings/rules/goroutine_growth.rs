@@ -23,14 +23,15 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let causes: Vec<Cause> = grown.map(|(row, grown)| cause(joined, row, grown)).collect();
     // That nobody asked is no sign of health, nor is it that they were too many to be counted often.
     let too_few = threads.started.iter().any(|row| row.state != AT_NETWORK && row.alive.len() < LEAST_COUNTS);
-    match causes.is_empty() && (too_few || !threads.head.source.contains(ASKED)) {
+    let told = ASKED.iter().any(|told| threads.head.source.contains(told));
+    match causes.is_empty() && (too_few || !told) {
         true => Answer::Blind("trace"),
         false => Answer::of(causes, || "no place starts goroutines that become more and more".into()),
     }
 }
 
 /// How the source of waits says that goroutines were told.
-const ASKED: &str = "goroutines were asked for";
+const ASKED: &[&str] = &["goroutines were asked for", "goroutines were traced"];
 
 /// By how many they became more, and in how many seconds, after the first quarter; `None` where they come to rest.
 fn grown(row: &StartedBy) -> Option<(u64, f64)> {
@@ -75,7 +76,7 @@ mod tests {
         #[allow(clippy::cast_precision_loss, reason = "a few moments")]
         let alive = (0..40).map(|n| (n as f64 * 0.2, of(n))).collect();
         let row = StartedBy { by, state: state.into(), alive, ..StartedBy::default() };
-        let head = ThreadsHead { source: format!("perf; {ASKED} 40 times"), ..ThreadsHead::default() };
+        let head = ThreadsHead { source: format!("perf; {} 40 times", ASKED[0]), ..ThreadsHead::default() };
         ThreadsRecord { head, started: vec![row], ..ThreadsRecord::default() }
     }
 

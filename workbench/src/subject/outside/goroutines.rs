@@ -1,5 +1,5 @@
-//! What the goroutines of a Go program wait for, asked of `net/http/pprof` in it: the kernel sees Go's threads alone, and a
-//! goroutine that waits for a lock is off every one of them.
+//! What the goroutines of a Go program wait for: the kernel sees Go's threads alone, and a goroutine that waits for a lock is off
+//! every one of them. Asked of `net/http/pprof` in it, or told by uprobes in Go's runtime where it imports none.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,7 +8,10 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::sockets;
+use flamegraphs::capture::goroutines::GoTracer;
+use flamegraphs::capture::tasks::TraceError;
+
+use super::{moments, sockets};
 use crate::attach::address::Address;
 use crate::attach::goroutines::{Goroutine, counted, stacks};
 use crate::attach::http::get;
@@ -32,6 +35,15 @@ const MOST_PORTS: usize = 8;
 /// The function that answers; a program that lacks it has no such endpoints.
 const INDEX: &[u8] = b"net/http/pprof.Index";
 
+/// What goroutines of a program did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goroutines {
+    /// All of them again and again.
+    pub(crate) dumps: Vec<Dump>,
+    /// Nobody was asked: probes in Go's runtime told.
+    pub(crate) traced: bool,
+}
+
 /// All goroutines at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dump {
@@ -47,7 +59,7 @@ pub struct Dump {
 #[derive(Debug)]
 pub(crate) struct Asking {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Vec<Dump>, String>>,
+    thread: JoinHandle<Result<Goroutines, String>>,
 }
 
 impl Asking {
@@ -63,10 +75,12 @@ impl Asking {
         let (first, is_asked) = mpsc::channel();
         let thread = std::thread::Builder::new().name("goroutines".into()).spawn(move || {
             if !contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
-                return Err("it does not import `net/http/pprof`".to_owned());
+                return traced(pid, &flag, &first)
+                    .map_err(|error| format!("it does not import `net/http/pprof`, and {error}"));
             }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, first))
+            let asked = runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, first))?;
+            Ok(Goroutines { dumps: asked, traced: false })
         });
         let thread = thread.ok()?;
         // An error is one that does not answer, or not in time.
@@ -75,10 +89,24 @@ impl Asking {
     }
 
     /// What was answered, or why nothing was.
-    pub(crate) fn stop(self) -> Result<Vec<Dump>, String> {
+    pub(crate) fn stop(self) -> Result<Goroutines, String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_else(|_| Err("asking for them failed".to_owned()))
     }
+}
+
+/// How often whoever records looks whether it is over.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Goroutines from outside, until it is over.
+fn traced(pid: u32, stop: &AtomicBool, first: &mpsc::Sender<()>) -> Result<Goroutines, TraceError> {
+    let tracer = GoTracer::start(pid)?;
+    // Whoever began this may have given up waiting for it.
+    let _ = first.send(());
+    while !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(GLANCE);
+    }
+    Ok(Goroutines { dumps: moments::of(&tracer.stop()?), traced: true })
 }
 
 async fn ask(
