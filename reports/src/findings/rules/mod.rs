@@ -16,6 +16,7 @@ mod in_turn;
 mod latency_pinned;
 pub(super) mod long_poll_cpu;
 mod never_answered;
+mod own_limit;
 mod poll_blocked;
 pub(super) mod rare_stall;
 mod ready_not_polled;

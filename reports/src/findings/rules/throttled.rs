@@ -1,4 +1,4 @@
-//! The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups), at the rate that
+//! A limit is used up. The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups), at the rate that
 //! was asked for: of all clients at once every quota is used up.
 
 use crate::findings::CpuRow;
@@ -6,11 +6,21 @@ use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::harm::Throttling;
 use crate::findings::joined::Joined;
 
+use super::own_limit;
+
 pub(super) const SLUG: &str = "throttled";
 /// Part of the time that the process must have been stopped.
 const LEAST: f64 = 0.02;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    match (by_quota(joined), own_limit::look(joined)) {
+        (Answer::Found(causes), own) => Answer::Found(causes.into_iter().chain(own).collect()),
+        (_, Some(own)) => Answer::Found(vec![own]),
+        (otherwise, None) => otherwise,
+    }
+}
+
+fn by_quota(joined: &Joined<'_>) -> Answer {
     let Some(Throttling { stopped_s: stopped, periods, wall_s: wall }) = joined.throttled() else {
         return Answer::Blind("wait");
     };

@@ -171,3 +171,20 @@ fn few_clients_that_wait_for_what_was_asked_before_say_nothing_of_a_ladder() {
     // Sixty thousand a second are no queue.
     assert_eq!(of(&[level(1, 13_000.0, 0.000_07), level(16, 60_000.0, 0.000_26)]), []);
 }
+
+#[test]
+fn who_sleeps_longer_the_more_ask_keeps_to_a_limit_of_its_own() {
+    let levels = levels();
+    let of = |levels: &[LevelSummary], each_s: f64, count: u64| {
+        let mut trace = trace();
+        let turn = site(TraceCause::Timer, &[("app::turn", 45), ("app::tile", 64)]);
+        trace.waits.push(wait(SERVER, turn, count, each_s * count as f64, each_s));
+        let metrics = [("capacity".to_owned(), MetricValue { value: 210.0, unit: String::new() })].into();
+        found(&Joined { levels, metrics: Some(&metrics), ..joined(&trace, felt(0.001, 0.03)) })
+    };
+    assert_eq!(of(&levels, 0.02, 1000), [is("throttled", "app::turn", 45)]);
+    let throttled = |found: Vec<_>| found.iter().any(|(rule, ..): &(String, String, u32)| rule == "throttled");
+    assert!(!throttled(of(&levels, 0.001_5, 1000)), "as long as it takes alone");
+    assert!(!throttled(of(&levels, 0.02, 100)), "few operations");
+    assert!(!throttled(of(&levels[..1], 0.02, 1000)), "more clients may get more");
+}
