@@ -74,13 +74,16 @@ impl Asking {
         let flag = Arc::clone(&stop);
         let (first, is_asked) = mpsc::channel();
         let thread = std::thread::Builder::new().name("goroutines".into()).spawn(move || {
-            if !contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
-                return traced(pid, &flag, &first)
-                    .map_err(|error| format!("it does not import `net/http/pprof`, and {error}"));
+            let asked = if contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, &first))
+            } else {
+                Err("it does not import `net/http/pprof`".to_owned())
+            };
+            match asked {
+                Ok(dumps) => Ok(Goroutines { dumps, traced: false }),
+                Err(because) => traced(pid, &flag, &first).map_err(|error| format!("{because}, and {error}")),
             }
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let asked = runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, first))?;
-            Ok(Goroutines { dumps: asked, traced: false })
         });
         let thread = thread.ok()?;
         // An error is one that does not answer, or not in time.
@@ -113,7 +116,7 @@ async fn ask(
     pid: u32,
     driven: Option<SocketAddr>,
     stop: &AtomicBool,
-    first: mpsc::Sender<()>,
+    first: &mpsc::Sender<()>,
 ) -> Result<Vec<Dump>, String> {
     let ports = sockets::listened(pid).into_iter().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     let mut tried: Vec<SocketAddr> = driven.into_iter().chain(ports).collect();
