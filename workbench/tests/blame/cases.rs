@@ -52,6 +52,8 @@ pub(crate) enum Written {
     Third,
     /// Written in the same night by one who had read them.
     ThirdInformed,
+    /// Written by three more hands, who had not read the rules, on 2026-11-27; scored first after those above.
+    Fourth,
 }
 
 const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
@@ -84,6 +86,10 @@ const fn third(name: &'static str, slugs: &'static [&'static str], rate: u32, co
 
 const fn informed(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
     Case { written: Written::ThirdInformed, ..third(name, slugs, rate, concurrency) }
+}
+
+const fn fourth(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { written: Written::Fourth, ..third(name, slugs, rate, concurrency) }
 }
 
 const fn in_library(file: &'static str, case: Case) -> Case {
@@ -228,6 +234,38 @@ pub(crate) const CASES: &[Case] = &[
     informed("roster", &["poll-blocked", "waiting-on-owner", "never-answered"], 60, 16),
     informed("tarn", &["waiting-on-owner", "throughput-pinned"], 90, 16),
     informed("willow", &["repeated-work"], 60, 16),
+    // Of three more hands: asynchronous.
+    fourth("atlas-tiles", &["throttled"], 120, 16),
+    fourth("bird-count", &["allocator-churn"], 80, 16),
+    fourth("coin-ledger", &["waiting-on-owner", "throughput-pinned"], 220, 16),
+    fourth("corner-shop", &["unbounded-growth"], 200, 16),
+    fourth("night-radio", &["rare-stall", "waiting-on-owner", "long-poll-cpu"], 150, 16),
+    fourth("parcel-desk", &["poll-blocked"], 300, 16),
+    fourth("pigeon-post", &["ready-not-polled", "repeated-work"], 100, 16),
+    fourth("quiz-hall", &["latency-pinned"], 100, 16),
+    fourth("recipe-box", &["repeated-work"], 80, 16),
+    fourth("river-feed", &["long-poll-cpu"], 80, 16),
+    fourth("stage-tickets", &["never-answered"], 100, 16),
+    fourth("train-board", &["task-growth"], 300, 16),
+    // Threads.
+    fourth("box-office", &["waiting-on-owner"], 200, 16),
+    fourth("cart-hold", &["task-growth", "unbounded-growth"], 200, 16),
+    fourth("club-door", &["rare-stall", "waiting-on-owner"], 200, 16),
+    fourth("coin-frames", &["latency-pinned"], 150, 16),
+    fourth("label-press", &["throughput-pinned", "waiting-on-owner"], 120, 16),
+    fourth("rate-board", &["never-answered"], 200, 16),
+    fourth("street-feed", &["repeated-work"], 100, 16),
+    fourth("tide-table", &["runnable-not-scheduled"], 150, 16),
+    // Go.
+    in_go(fourth("bike-routes", &["allocator-churn"], 150, 16)),
+    in_go(fourth("cash-ledger", &["rare-stall"], 200, 16)),
+    in_go(fourth("comment-wall", &["repeated-work"], 300, 16)),
+    in_go(fourth("fare-finder", &["task-growth"], 200, 16)),
+    in_go(fourth("parcel-labels", &["latency-pinned"], 200, 16)),
+    in_go(fourth("reading-room", &["unbounded-growth"], 300, 16)),
+    in_go(fourth("repair-desk", &["never-answered"], 100, 16)),
+    in_go(fourth("stock-check", &["throughput-pinned", "waiting-on-owner"], 200, 16)),
+    in_go(fourth("ticket-desk", &["waiting-on-owner"], 200, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

@@ -1,3 +1,3 @@
 module strangers
 
-go 1.20
+go 1.24
