@@ -1,6 +1,7 @@
 //! `goroutine?debug=2` of Go's net/http/pprof: every goroutine with what it waits for, since when, and its stack.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use reports::run::{GoroutineGroup, Goroutines, TraceFrame};
 
@@ -50,14 +51,17 @@ pub(super) fn parse(dump: &str, cut: bool) -> Option<Goroutines> {
 pub(crate) struct Goroutine {
     /// What it does, in Go's words.
     pub(crate) state: String,
-    /// Functions, innermost first.
-    pub(crate) frames: Vec<TraceFrame>,
+    /// Functions, innermost first; many are alike.
+    pub(crate) frames: Arc<Vec<TraceFrame>>,
     /// Who started it, with the line of its `go`; `None` of the first one.
     pub(crate) created_by: Option<TraceFrame>,
     /// How many are alike: 1 where each was told.
     pub(crate) count: u64,
     /// Its number; 0 where they were only counted.
     pub(crate) id: u64,
+    /// Since when it does so, `CLOCK_MONOTONIC` in nanoseconds; `None` where it was asked, and may have done something else in
+    /// between.
+    pub(crate) since_ns: Option<u64>,
 }
 
 /// Goroutines by stack, as `goroutine?debug=1` counts them (`runtime/pprof`, `printCountProfile`): the world hardly stops for
@@ -78,7 +82,7 @@ fn counted_alike(paragraph: &str) -> Option<Goroutine> {
     let is_network = frames.iter().any(|frame| frame.function.starts_with("internal/poll."));
     let state = if is_network { "IO wait".to_owned() } else { String::new() };
     let created_by = frames.last().map(|first| TraceFrame { function: enclosing(&first.function), ..first.clone() });
-    Some(Goroutine { state, frames, created_by, count, id: 0 })
+    Some(Goroutine { state, frames: Arc::new(frames), created_by, count, id: 0, since_ns: None })
 }
 
 fn counted_frame(line: &str) -> Option<TraceFrame> {
@@ -111,10 +115,11 @@ pub(crate) fn stacks(dump: &str, cut: bool) -> Vec<Goroutine> {
     };
     let stack = |one: Paragraph<'_>| Goroutine {
         state: one.state,
-        frames: one.frames.into_iter().map(frame).collect(),
+        frames: Arc::new(one.frames.into_iter().map(frame).collect()),
         created_by: one.creator.map(frame),
         count: 1,
         id: one.id,
+        since_ns: None,
     };
     whole(dump, cut).map(stack).collect()
 }

@@ -73,7 +73,8 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     for lane in &mut threads.threads {
         lane.run_queue_s = record.figures.run_queue_s.get(&lane.tid).copied();
     }
-    if let Some(Ok(Goroutines { dumps, .. })) = &record.goroutines {
+    if let Some(Ok(told)) = &record.goroutines {
+        let dumps = &told.moments(recording);
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
         let seen = goroutines::seen(dumps, &program);
         // Who serves is told by all dumps: under full load it never waits.
@@ -102,9 +103,10 @@ fn since(dumps: &[Dump], at_ns: u64) -> &[Dump] {
 /// How often a program of Go told its goroutines, or why it did not: the end of a sentence.
 pub(crate) fn asked(goroutines: &Result<Goroutines, String>) -> String {
     match goroutines {
-        Ok(Goroutines { dumps, traced: false }) => format!("; goroutines were asked for {} times", dumps.len()),
-        Ok(Goroutines { dumps, traced: true }) => {
-            format!("; goroutines were traced by uprobes in Go's runtime, and looked at {} times", dumps.len())
+        Ok(Goroutines::Asked(dumps)) => format!("; goroutines were asked for {} times", dumps.len()),
+        Ok(Goroutines::Traced(trace)) => {
+            let lost = if trace.lost > 0 { format!(", {} records lost", trace.lost) } else { String::new() };
+            format!("; goroutines were traced by uprobes in Go's runtime, {} of them{lost}", trace.lives.len())
         }
         Err(because) => format!("; goroutines were not asked for: {because}"),
     }

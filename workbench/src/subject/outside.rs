@@ -4,7 +4,7 @@
 mod cgroup;
 mod goroutines;
 mod kernel;
-mod moments;
+pub(crate) mod moments;
 mod process;
 mod sockets;
 

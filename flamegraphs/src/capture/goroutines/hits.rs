@@ -16,6 +16,7 @@ pub(super) const STACK_BYTES: u32 = 8;
 pub(super) struct Hit {
     pub(super) id: u64,
     pub(super) pid: u32,
+    pub(super) tid: u32,
     pub(super) time_ns: u64,
     /// First and third argument.
     pub(super) arguments: [u64; 2],
@@ -29,7 +30,7 @@ pub(super) struct Hit {
 pub(super) fn read(body: &[u8]) -> Option<Hit> {
     let mut fields = Fields(body);
     let id = fields.u64()?;
-    let (pid, _tid, time_ns) = (fields.u32()?, fields.u32()?, fields.u64()?);
+    let (pid, tid, time_ns) = (fields.u32()?, fields.u32()?, fields.u64()?);
     let count = usize::try_from(fields.u64()?).ok()?;
     let chain = fields.bytes(count.checked_mul(8)?)?;
     let mut registers = [0; REGISTER_COUNT];
@@ -48,7 +49,7 @@ pub(super) fn read(body: &[u8]) -> Option<Hit> {
     let missing = returns_to.filter(|address| callers.first() != Some(address));
     let calls = missing.into_iter().chain(callers).map(|returns_to| returns_to.wrapping_sub(1));
     let stack = std::iter::once(at).chain(calls).collect();
-    Some(Hit { id, pid, time_ns, arguments: [first, third], goroutine, stack })
+    Some(Hit { id, pid, tid, time_ns, arguments: [first, third], goroutine, stack })
 }
 
 #[cfg(test)]
@@ -66,7 +67,8 @@ mod tests {
         let user = -512_i64 as u64;
         let bytes = body(&[6, 8 << 32 | 7, 99, 4, user, 0x500, 0x301, 0x401, 2, 11, 12, 0x500, 14, 8, 0x201, 8]);
         let hit = read(&bytes).unwrap();
-        assert_eq!((hit.id, hit.pid, hit.time_ns, hit.arguments, hit.goroutine), (6, 7, 99, [11, 12], 14));
+        assert_eq!((hit.id, hit.pid, hit.tid, hit.time_ns), (6, 7, 8, 99));
+        assert_eq!((hit.arguments, hit.goroutine), ([11, 12], 14));
         assert_eq!(hit.stack, [0x500, 0x200, 0x300, 0x400]);
         let told = body(&[6, 8 << 32 | 7, 99, 4, user, 0x500, 0x201, 0x401, 2, 11, 12, 0x500, 14, 8, 0x201, 8]);
         assert_eq!(read(&told).unwrap().stack, [0x500, 0x200, 0x400]);

@@ -14,7 +14,7 @@ pub(super) struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Parks { reason: u8, stack: u32 },
-    Runs,
+    Runs { tid: u32 },
     Ends,
 }
 
@@ -34,8 +34,35 @@ pub struct Stretch {
     pub from_ns: u64,
     /// Its end: that of the recording where nobody ended it.
     pub to_ns: u64,
-    /// Why it waited, a number of the runtime's, and in which stack; `None` where it ran, or would have.
-    pub waits: Option<(u8, u32)>,
+    /// What it did.
+    pub does: Does,
+}
+
+/// What a goroutine does for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// It waits.
+    Waits {
+        /// Why, a number of the runtime's.
+        reason: u8,
+        /// Where, a stack by number.
+        stack: u32,
+    },
+    /// It runs, or would.
+    Runs {
+        /// The thread that went on with it.
+        tid: u32,
+    },
+}
+
+impl Stretch {
+    /// Why it waited and in which stack; `None` where it ran.
+    pub fn waits(&self) -> Option<(u8, u32)> {
+        match self.does {
+            Does::Waits { reason, stack } => Some((reason, stack)),
+            Does::Runs { .. } => None,
+        }
+    }
 }
 
 /// Stretches that are kept.
@@ -57,13 +84,13 @@ pub(super) fn of(mut events: Vec<Event>, ended_ns: u64) -> Vec<Life> {
             lives.len() - 1
         });
         let life = &mut lives[at];
-        let next = |waits| Stretch { from_ns: event.time_ns, to_ns: ended_ns, waits };
+        let next = |does| Stretch { from_ns: event.time_ns, to_ns: ended_ns, does };
         if let Some(last) = life.stretches.last_mut() {
             last.to_ns = event.time_ns;
         }
         match event.what {
-            What::Parks { reason, stack } => life.stretches.push(next(Some((reason, stack)))),
-            What::Runs => life.stretches.push(next(None)),
+            What::Parks { reason, stack } => life.stretches.push(next(Does::Waits { reason, stack })),
+            What::Runs { tid } => life.stretches.push(next(Does::Runs { tid })),
             What::Ends => {
                 life.ended = true;
                 by_address.remove(&event.address);
@@ -85,16 +112,16 @@ mod tests {
         let event = |time_ns, address, what| Event { time_ns, address, what };
         let events = vec![
             parks(20, 7, 1),
-            event(10, 7, What::Runs),
-            event(50, 7, What::Runs),
+            event(10, 7, What::Runs { tid: 4 }),
+            event(50, 7, What::Runs { tid: 4 }),
             event(60, 7, What::Ends),
-            event(70, 7, What::Runs),
+            event(70, 7, What::Runs { tid: 4 }),
             parks(75, 8, 2),
         ];
         let told: Vec<_> = of(events, 100)
             .iter()
             .map(|life| {
-                let stretch = |one: &Stretch| (one.from_ns, one.to_ns, one.waits.map(|(_, stack)| stack));
+                let stretch = |one: &Stretch| (one.from_ns, one.to_ns, one.waits().map(|(_, stack)| stack));
                 (life.ended, life.stretches.iter().map(stretch).collect::<Vec<_>>())
             })
             .collect();

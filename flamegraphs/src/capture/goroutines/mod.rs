@@ -9,7 +9,9 @@
 mod functions;
 mod hits;
 mod lives;
+mod on_cpu;
 mod tracer;
 
-pub use lives::{Life, Stretch};
+pub use lives::{Does, Life, Stretch};
+pub use on_cpu::{Ran, on_cpu};
 pub use tracer::{GoTrace, GoTracer};

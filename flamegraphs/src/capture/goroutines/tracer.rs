@@ -218,7 +218,7 @@ impl Seen {
                 // The number of the reason is a byte (`waitReason`).
                 (hit.goroutine, What::Parks { reason: (hit.arguments[1] & 0xff) as u8, stack })
             }
-            Role::Runs => (hit.arguments[0], What::Runs),
+            Role::Runs => (hit.arguments[0], What::Runs { tid: hit.tid }),
             Role::Ends => (hit.arguments[0], What::Ends),
         };
         self.events.push(Told { time_ns: hit.time_ns, address, what });

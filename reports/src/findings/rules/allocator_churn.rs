@@ -1,8 +1,8 @@
 //! Memory that is taken and given back for each operation, so that allocator and page faults cost more than the work.
 
-use crate::findings::CpuTable;
 use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, CpuTable};
 
 pub(super) const SLUG: &str = "allocator-churn";
 /// Part of the CPU that allocator and page faults must take.
@@ -14,24 +14,19 @@ const MAINLY: f64 = 0.5;
 /// CPU for each operation below which it is nobody's trouble, seconds.
 const LEAST_CPU_S: f64 = 0.000_3;
 
-/// Part of the CPU from which the allocator alone is what operations are about, and its CPU for each, seconds, from which that is
+/// Part of the CPU from which memory is what operations are about, and its CPU for each, seconds, from which that is
 /// felt.
 const MOSTLY: f64 = 0.6;
 const LEAST_OWN_S: f64 = 0.001;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(cpu) = joined.cpu else { return Answer::Blind("cpu") };
-    let churn = |row: &crate::findings::CpuRow| {
-        let memory = ["page fault", "munmap", "mmap", "madvise", "brk", "mremap"];
-        row.allocator_s + memory.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>()
-    };
     let all: f64 = cpu.rows.iter().map(churn).sum();
     let part = all / cpu.total_s.max(1e-9);
     let faults = joined.metric("faults.minor_per_op").unwrap_or(0.0);
     let per_op = joined.metric("cpu_per_op").unwrap_or(0.0);
-    let own_part = cpu.rows.iter().map(|row| row.allocator_s).sum::<f64>() / cpu.total_s.max(1e-9);
-    if own_part >= MOSTLY && own_part * per_op >= LEAST_OWN_S {
-        return by_calls(joined, cpu, own_part);
+    if part >= MOSTLY && part * per_op >= LEAST_OWN_S && faults < FAULTS {
+        return by_calls(joined, cpu, part);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
         return Answer::RuledOut(format!(
@@ -58,10 +53,16 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }])
 }
 
-/// Pages stay, and yet most of the CPU goes into taking memory and giving it back.
+/// What a function's memory costs: the allocator, and the kernel's pages.
+fn churn(row: &CpuRow) -> f64 {
+    let memory = ["page fault", "munmap", "mmap", "madvise", "brk", "mremap"];
+    row.allocator_s + memory.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>()
+}
+
+/// Most pages stay, and yet most of the CPU goes into taking memory and giving it back.
 fn by_calls(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
-    let Some(row) = rows.max_by(|a, b| a.allocator_s.total_cmp(&b.allocator_s)) else { return Answer::Blind("cpu") };
+    let Some(row) = rows.max_by(|a, b| churn(a).total_cmp(&churn(b))) else { return Answer::Blind("cpu") };
     let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
     Answer::Found(vec![Cause {
         rule: SLUG,
@@ -69,11 +70,12 @@ fn by_calls(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
         share: part.min(1.0),
         culprit: Some(row.place()),
         evidence: vec![
-            format!("{} of the CPU is spent in the allocator, {} for each operation", percent(part), time(each)),
             format!(
-                "{} of that for what this function asks for",
-                percent(row.allocator_s / (part * cpu.total_s).max(1e-9))
+                "{} of the CPU is spent in the allocator and its pages, {} for each operation",
+                percent(part),
+                time(each)
             ),
+            format!("{} of that for what this function asks for", percent(churn(row) / (part * cpu.total_s).max(1e-9))),
         ],
         refuted_by: "with what it builds kept, shared or lent CPU per operation would stay".into(),
         next: joined.again("cpu,wait"),

@@ -2,6 +2,7 @@
 
 mod allocator_churn;
 mod behind_jobs;
+mod building;
 mod computing;
 mod connecting;
 mod copying;

@@ -5,6 +5,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit, ENTERING, derived, guilty};
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
 
+use super::building;
 use super::computing;
 use super::connecting;
 use super::copying;
@@ -22,7 +23,7 @@ const GIVEN_UP: f64 = 1.7;
 pub(super) const BUILDS_S: f64 = 0.000_4;
 /// From this on it is a long poll, whatever it builds, seconds.
 const STALLS_S: f64 = 0.005;
-const BUILDS: f64 = 0.15;
+pub(super) const BUILDS: f64 = 0.15;
 /// CPU for each operation within one system call, at one place, from which that call is made many times: one call on a
 /// socket takes 2 to 20 µs, seconds.
 const CALLING_S: f64 = 0.000_25;
@@ -44,6 +45,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(connecting::again(joined));
     causes.extend(starting::again(joined));
     causes.extend(same_work(joined));
+    causes.extend(building::again(joined));
     causes.extend(copying::again(joined));
     let open = || {
         round_trips::in_a_row(joined).or_else(|| computing::of_threads(joined)).or_else(|| computing::of_tasks(joined))

@@ -12,6 +12,8 @@ use crate::subject::outside::Dump;
 
 /// The call in which threads wait for a lock; goroutines do so within the runtime.
 pub(super) const LOCKED: &str = "futex";
+/// Packages whose functions stand between a goroutine that takes a lock and the program.
+const LOCKING: &[&str] = &["runtime.", "sync.", "internal/sync."];
 /// Holders kept of a place.
 pub(super) const MOST_HOLDERS: usize = 6;
 /// Part of the longest from which who takes the lock itself is likelier its keeper than anybody else.
@@ -26,16 +28,21 @@ pub(super) struct Seen<'d> {
     pub(super) seconds: f64,
     /// Its number; 0 where they were only counted.
     pub(super) id: u64,
+    /// Since when it does so, where that is known.
+    pub(super) since_ns: Option<u64>,
     /// Number of the dump.
     pub(super) dump: usize,
     /// It waits for whoever connects next.
     pub(super) accepts: bool,
+    /// It does so in a library that it called.
+    pub(super) in_library: bool,
 }
 
 impl Seen<'_> {
-    /// Go's names of waits for its own locks (`runtime.waitReason`): `sync.Mutex.Lock`, `sync.RWMutex.RLock`.
+    /// Go's names of waits for its own locks (`runtime.waitReason`): `sync.Mutex.Lock`, `sync.RWMutex.RLock`. Of a lock of a
+    /// library nothing of the program's tells who has it.
     pub(super) fn waits_for_lock(&self) -> bool {
-        self.state.starts_with("sync.") && self.state.ends_with("Lock")
+        self.state.starts_with("sync.") && self.state.ends_with("Lock") && !self.in_library
     }
 }
 
@@ -67,7 +74,7 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: usize) -> Vec<TracePolls> {
 
 /// All goroutines of all dumps that stand in functions of the program, dump by dump; `program` is the file that ran.
 pub(super) fn seen<'d>(dumps: &'d [Dump], program: &str) -> Vec<Seen<'d>> {
-    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| &one.frames);
+    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| one.frames.iter());
     let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
     dumps.iter().enumerate().flat_map(|(number, dump)| all(number, dump, &owners)).collect()
 }
@@ -75,6 +82,9 @@ pub(super) fn seen<'d>(dumps: &'d [Dump], program: &str) -> Vec<Seen<'d>> {
 /// Goroutines of a dump that stand in functions of the program.
 fn all<'d>(number: usize, dump: &'d Dump, owners: &Owners) -> Vec<Seen<'d>> {
     let seen = dump.goroutines.iter().map(|one: &Goroutine| {
+        let is_own = |frame: &&TraceFrame| owners.whose(&frame.function, &frame.file) == Whose::Program;
+        let called = one.frames.iter().take_while(|frame| !is_own(frame));
+        let in_library = called.into_iter().any(|frame| !LOCKING.iter().any(|of| frame.function.starts_with(of)));
         let own = one.frames.iter().filter(|frame| owners.whose(&frame.function, &frame.file) == Whose::Program);
         let own = own.map(|frame| TraceFrame { file: within_project(&frame.file).to_owned(), ..frame.clone() });
         let accepts = one.frames.iter().any(|frame| frame.function.ends_with(".Accept"));
@@ -83,8 +93,10 @@ fn all<'d>(number: usize, dump: &'d Dump, owners: &Owners) -> Vec<Seen<'d>> {
             own: own.collect(),
             seconds: dump.covers.as_secs_f64(),
             id: one.id,
+            since_ns: one.since_ns,
             dump: number,
             accepts,
+            in_library,
         }
     });
     seen.filter(|one| !one.own.is_empty()).collect()
@@ -162,10 +174,11 @@ mod tests {
         };
         Goroutine {
             state: state.to_owned(),
-            frames: own.iter().map(frame).collect(),
+            frames: own.iter().map(frame).collect::<Vec<_>>().into(),
             created_by: None,
             count: 1,
             id: 1,
+            since_ns: None,
         }
     }
 

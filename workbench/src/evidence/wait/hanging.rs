@@ -34,7 +34,8 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: &[Dump]) -> Vec<TracePolls> {
     let mut places: BTreeMap<(&[TraceFrame], bool), (u64, f64, f64)> = BTreeMap::new();
     for one in by_id.values() {
         let now = one[one.len() - 1];
-        let stands = |then: &&&Seen<'_>| then.state == now.state && then.own == now.own;
+        let stands =
+            |then: &&&Seen<'_>| then.state == now.state && then.own == now.own && then.since_ns == now.since_ns;
         let since = one.iter().rev().take_while(stands).last().map_or(now.dump, |first| first.dump);
         let length_s = last.at_ns.saturating_sub(dumps[since].at_ns) as f64 * 1e-9;
         if now.dump + 1 == dumps.len() && now.waits_for_others() && length_s >= LEAST_S {
@@ -72,7 +73,14 @@ mod tests {
 
     fn goroutine(id: u64, state: &str, function: &str) -> Goroutine {
         let frame = TraceFrame { function: function.to_owned(), file: "/w/shop/main.go".to_owned(), line: 7 };
-        Goroutine { state: state.to_owned(), frames: vec![frame], created_by: None, count: 1, id }
+        Goroutine {
+            state: state.to_owned(),
+            frames: vec![frame].into(),
+            created_by: None,
+            count: 1,
+            id,
+            since_ns: None,
+        }
     }
 
     fn told(of: &[Vec<Goroutine>]) -> Vec<(String, u64, f64)> {

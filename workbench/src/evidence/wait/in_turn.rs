@@ -114,7 +114,14 @@ mod tests {
             file: if function.starts_with("main.") { "/w/shop/main.go" } else { "/usr/go/src/x.go" }.to_owned(),
             line: 7,
         };
-        Goroutine { state: state.into(), frames: own.iter().map(frame).collect(), created_by: None, count: 1, id: 1 }
+        Goroutine {
+            state: state.into(),
+            frames: own.iter().map(frame).collect::<Vec<_>>().into(),
+            created_by: None,
+            count: 1,
+            id: 1,
+            since_ns: None,
+        }
     }
 
     fn dumps(all: &[&[Goroutine]]) -> Vec<Dump> {

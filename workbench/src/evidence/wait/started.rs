@@ -77,7 +77,14 @@ mod tests {
             frame("runtime.gopark", "/usr/go/src/runtime/proc.go", 1),
             frame("main.watch.func1", "/w/shop/main.go", 55),
         ];
-        Goroutine { state: "chan receive".into(), frames, created_by: Some(by.clone()), count: 1, id: 1 }
+        Goroutine {
+            state: "chan receive".into(),
+            frames: frames.into(),
+            created_by: Some(by.clone()),
+            count: 1,
+            id: 1,
+            since_ns: None,
+        }
     }
 
     #[test]

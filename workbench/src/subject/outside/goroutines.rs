@@ -1,5 +1,5 @@
 //! What the goroutines of a Go program wait for: the kernel sees Go's threads alone, and a goroutine that waits for a lock is off
-//! every one of them. Asked of `net/http/pprof` in it, or told by uprobes in Go's runtime where it imports none.
+//! every one of them. Told by uprobes in Go's runtime; where these are refused, asked of `net/http/pprof` in it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use flamegraphs::capture::goroutines::GoTracer;
-use flamegraphs::capture::tasks::TraceError;
+use flamegraphs::capture::Recording;
+use flamegraphs::capture::goroutines::{GoTrace, GoTracer};
 
 use super::{moments, sockets};
 use crate::attach::address::Address;
@@ -36,12 +36,22 @@ const MOST_PORTS: usize = 8;
 const INDEX: &[u8] = b"net/http/pprof.Index";
 
 /// What goroutines of a program did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Goroutines {
-    /// All of them again and again.
-    pub(crate) dumps: Vec<Dump>,
-    /// Nobody was asked: probes in Go's runtime told.
-    pub(crate) traced: bool,
+#[derive(Debug, Clone)]
+pub enum Goroutines {
+    /// It was asked for all of them again and again.
+    Asked(Vec<Dump>),
+    /// Probes in Go's runtime told.
+    Traced(Box<GoTrace>),
+}
+
+impl Goroutines {
+    /// What all of them did at one moment after the other.
+    pub(crate) fn moments(&self, samples: &Recording) -> Vec<Dump> {
+        match self {
+            Self::Asked(dumps) => dumps.clone(),
+            Self::Traced(trace) => moments::of(trace, Some(samples)),
+        }
+    }
 }
 
 /// All goroutines at one moment.
@@ -74,16 +84,15 @@ impl Asking {
         let flag = Arc::clone(&stop);
         let (first, is_asked) = mpsc::channel();
         let thread = std::thread::Builder::new().name("goroutines".into()).spawn(move || {
-            let asked = if contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, &first))
-            } else {
-                Err("it does not import `net/http/pprof`".to_owned())
+            let refused = match GoTracer::start(pid) {
+                Ok(tracer) => return traced(tracer, &flag, &first),
+                Err(refused) => refused,
             };
-            match asked {
-                Ok(dumps) => Ok(Goroutines { dumps, traced: false }),
-                Err(because) => traced(pid, &flag, &first).map_err(|error| format!("{because}, and {error}")),
+            if !contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
+                return Err(format!("it does not import `net/http/pprof`, and {refused}"));
             }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, &first)).map(Goroutines::Asked)
         });
         let thread = thread.ok()?;
         // An error is one that does not answer, or not in time.
@@ -102,14 +111,13 @@ impl Asking {
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Goroutines from outside, until it is over.
-fn traced(pid: u32, stop: &AtomicBool, first: &mpsc::Sender<()>) -> Result<Goroutines, TraceError> {
-    let tracer = GoTracer::start(pid)?;
+fn traced(tracer: GoTracer, stop: &AtomicBool, first: &mpsc::Sender<()>) -> Result<Goroutines, String> {
     // Whoever began this may have given up waiting for it.
     let _ = first.send(());
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(GLANCE);
     }
-    Ok(Goroutines { dumps: moments::of(&tracer.stop()?), traced: true })
+    tracer.stop().map(|trace| Goroutines::Traced(Box::new(trace))).map_err(|error| error.to_string())
 }
 
 async fn ask(
