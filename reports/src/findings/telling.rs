@@ -18,6 +18,11 @@ pub(super) enum Does {
     /// It wakes one of them.
     TellsOne,
     TellsAll,
+    /// From a channel of Go's, of that name.
+    Receives,
+    Sends,
+    /// It puts something into a map or a slice of Go's that is part of something else: `r.desks[token] = d`.
+    Keeps,
 }
 
 /// Methods of condition variables in Rust and in Go.
@@ -51,6 +56,18 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                 };
                 name.clone_into(&mut function);
             }
+            "<-" => found.extend(channel(tokens, at).map(|(name, does)| Told {
+                name: name.to_owned(),
+                line: *line,
+                function: function.clone(),
+                does,
+            })),
+            "=" => found.extend(kept(tokens, at).map(|name| Told {
+                name: name.to_owned(),
+                line: *line,
+                function: function.clone(),
+                does: Does::Keeps,
+            })),
             method if at > 1 && word(at - 1) == "." && word(at + 1) == "(" => {
                 let does = METHODS.iter().find(|(name, _)| *name == method).map(|(_, does)| *does);
                 let told = |does| Told { name: word(at - 2).to_owned(), line: *line, function: function.clone(), does };
@@ -60,6 +77,45 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
         }
     }
     found
+}
+
+/// What an arrow of Go's is to, or from: `l.sealed <- seal`, `<-l.sealed`; `None` in a type, and of a call's result.
+fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
+    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let is_name = |word: &str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let before = at.checked_sub(1).map_or("", word);
+    if before == "chan" || word(at + 1) == "chan" {
+        return None;
+    }
+    if is_name(before) && !matches!(before, "case" | "return" | "range" | "if" | "for") {
+        return Some((before, Does::Sends));
+    }
+    let mut last = at + 1;
+    while word(last + 1) == "." && is_name(word(last + 2)) {
+        last += 2;
+    }
+    (is_name(word(last)) && word(last + 1) != "(").then(|| (word(last), Does::Receives))
+}
+
+/// The field whose map or slice gets something by an assignment of Go's: `r.desks[token] = d`, `r.all = append(r.all, d)`.
+fn kept(tokens: &[(u32, String)], at: usize) -> Option<&str> {
+    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    if at < 3 || word(at + 1) == "=" {
+        return None;
+    }
+    if word(at - 1) != "]" {
+        return (word(at + 1) == "append" && word(at - 2) == ".").then(|| word(at - 1));
+    }
+    let mut depth = 0_usize;
+    let opens = (0..at).rev().find(|at| {
+        match word(*at) {
+            "]" => depth += 1,
+            "[" => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })?;
+    (opens >= 2 && word(opens - 2) == ".").then(|| word(opens - 1))
 }
 
 /// What a function is called that stands beside another in its module or package.
@@ -107,6 +163,27 @@ fn hand_out(fetch: &Fetch) {
             "func (b *Board) Join() {\n\tb.cond.Wait()\n}\nfunc (b *Board) Give() {\n\tb.cond.Signal()\n}\n",
         );
         assert_eq!(all.tells_one("c.go", 2).map(|(_, told)| told.function.as_str()), Some("Give"));
+    }
+
+    #[test]
+    fn who_sends_to_a_channel_is_found_by_its_name() {
+        let go = "func (p *press) print(l *label) {\n\tl.sealed <- seal\n}\nfunc (p *press) order(in chan<- *label) string {\n\tin <- l\n\treturn <-l.sealed\n}\nfunc wait() {\n\t<-time.After(1)\n}\n";
+        let mut all = Loops::default();
+        all.read("a.go", go);
+        assert_eq!(all.sends("a.go", 6).map(|(_, told)| (told.function.as_str(), told.line)), Some(("print", 2)));
+        assert_eq!(all.sends("a.go", 5), None, "it sends itself");
+        assert_eq!(all.sends("a.go", 9), None);
+        all.read("b.go", "func again(l *label) {\n\tl.sealed <- 1\n}\n");
+        assert_eq!(all.sends("a.go", 6), None, "one of two");
+    }
+
+    #[test]
+    fn who_keeps_something_is_told_by_its_assignments() {
+        let go = "func (r *room) assign(token string) {\n\td := r.layOut()\n\tr.desks[d.token] = d\n}\nfunc (r *room) note() {\n\tr.log = append(r.log, 1)\n}\nfunc count() {\n\tsums[1] = 2\n\tif r.all[1] == 2 {\n\t}\n}\n";
+        let mut all = Loops::default();
+        all.read("a.go", go);
+        assert_eq!([("assign", 3), ("note", 6)].map(|(function, _)| all.keeps("a.go", function)), [Some(3), Some(6)]);
+        assert_eq!(all.keeps("a.go", "count"), None, "what is its own ends with it");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) fn tokens(source: &str) -> Vec<(u32, String)> {
             }
             tokens.push((line, text[from..at].iter().collect()));
         } else {
-            let mark = ["..=", "..", "=>", "||"].into_iter().find(|mark| begins(at, mark));
+            let mark = ["..=", "..", "=>", "||", "<-"].into_iter().find(|mark| begins(at, mark));
             let mark = mark.map_or_else(|| c.to_string(), str::to_owned);
             at += mark.chars().count();
             tokens.push((line, mark));

@@ -18,10 +18,13 @@ const NAMED_WELL: f64 = 0.9;
 const KEEP: &str = "build with `strip = false` and `debug = \"line-tables-only\"` in its profile";
 
 /// What Go keeps to itself, and who tells it.
-const GOROUTINES: &str = "goroutines cannot be watched from outside. Those of a program that serves `net/http/pprof`, on \
-                          whichever of its ports, are asked which locks they wait for; for more, set \
-                          `runtime.SetMutexProfileFraction(1)` and `runtime.SetBlockProfileRate(1)` in it, and ask it under \
-                          load with `workbench attach :6060`";
+const GOROUTINES: &str = "goroutines were not traced. The wait trial traces them by uprobes, as root or with CAP_PERFMON, in a \
+                          program that has its symbols; one that serves `net/http/pprof`, on whichever of its ports, is asked \
+                          for them; for more, set `runtime.SetMutexProfileFraction(1)` and `runtime.SetBlockProfileRate(1)` \
+                          in it, and ask it under load with `workbench attach :6060`";
+/// The same where their waits are known.
+const TRACED: &str = "the waits of its goroutines were traced in the wait trial, not how long those that are ready wait for a \
+                      thread: `GODEBUG=schedtrace=1000` in its environment counts them";
 
 /// Kinds of evidence whose trial ran another file than the measured trials did, and how that was told.
 pub(super) fn of_other_builds(trials: &[TrialRecord], variant: &str) -> BTreeMap<&'static str, String> {
@@ -73,7 +76,8 @@ pub(super) fn usable<'a>(joined: &Joined<'a>) -> Joined<'a> {
         .partly
         .extend(joined.threads.and_then(|all| all.head.standing_refused.clone()).map(|because| ("wait", because)));
     if joined.trace.is_none() && joined.build.is_some_and(|build| build.go) {
-        usable.missing.insert("trace", GOROUTINES.into());
+        let traced = joined.threads.is_some_and(|threads| !threads.waited.is_empty());
+        usable.missing.insert("trace", if traced { TRACED } else { GOROUTINES }.into());
     }
     if let Some(build) = joined.build {
         if !build.symbols {

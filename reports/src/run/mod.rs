@@ -64,7 +64,7 @@ pub use summary::{
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
 pub use threads::{
-    GOROUTINES, LaneShares, LongWait, StartedBy, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace,
+    GOROUTINES, LaneShares, LongWait, StartedBy, ThreadLane, ThreadsHead, ThreadsRecord, Ticks, WaitCause, WaitPlace,
 };
 pub use trace::{
     Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceFrame, TraceHead, TraceHolder,

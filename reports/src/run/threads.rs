@@ -47,6 +47,10 @@ pub struct ThreadsRecord {
     /// Of the same: goroutines that came with the load and stood in one place until the end, by place, instead of polls their
     /// number.
     pub hanging: Vec<TracePolls>,
+    /// Where goroutines that were traced waited in the open loop, the longest time first; `within` is why, in Go's words.
+    pub waited: Vec<WaitPlace>,
+    /// Of these, those that end at ticks.
+    pub ticks: Vec<Ticks>,
 }
 
 impl ThreadsRecord {
@@ -55,7 +59,10 @@ impl ThreadsRecord {
         let rows = self.kept.iter().chain(&self.kept_open).chain(&self.standing).chain(&self.hanging);
         let holders = rows.clone().flat_map(|row| &row.holders).map(|holder| &holder.site);
         let sites = rows.filter_map(|row| row.site.as_ref()).chain(holders);
-        self.places.iter().flat_map(|place| &place.own).chain(sites.flat_map(|site| &site.own))
+        let places = self.places.iter().chain(&self.waited).flat_map(|place| &place.own);
+        places
+            .chain(self.ticks.iter().flat_map(|ticks| ticks.waits_at.iter().chain(&ticks.by)))
+            .chain(sites.flat_map(|site| &site.own))
     }
 }
 
@@ -70,6 +77,23 @@ pub struct StartedBy {
     pub stands_at: Option<TraceFrame>,
     /// How many there were, with seconds since they were first asked for.
     pub alive: Vec<(f64, u64)>,
+}
+
+/// Waits of goroutines at one place that end at a steady pace.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ticks {
+    /// Functions of the program that they wait in, innermost first.
+    pub waits_at: Vec<TraceFrame>,
+    /// Those of who wakes just before they end; empty where nobody of the program does.
+    pub by: Vec<TraceFrame>,
+    /// From one moment to the next, seconds.
+    pub pace_s: f64,
+    /// Moments at which they end.
+    pub moments: u64,
+    /// Waits.
+    pub waits: u64,
+    /// All together, seconds.
+    pub total_s: f64,
 }
 
 /// The first line.
@@ -218,6 +242,8 @@ enum Line {
     Standing(TracePolls),
     Started(StartedBy),
     Hanging(TracePolls),
+    Waited(WaitPlace),
+    Ticks(Ticks),
 }
 
 /// The file's bytes.
@@ -231,6 +257,8 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let kept = kept.chain(record.standing.iter().map(|standing| Line::Standing(standing.clone())));
     let started = record.started.iter().map(|started| Line::Started(started.clone()));
     let told = started.chain(record.hanging.iter().map(|hanging| Line::Hanging(hanging.clone())));
+    let told = told.chain(record.waited.iter().map(|place| Line::Waited(place.clone())));
+    let told = told.chain(record.ticks.iter().map(|ticks| Line::Ticks(ticks.clone())));
     files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(told))
 }
 
@@ -249,6 +277,8 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::Standing(standing) => record.standing.push(standing),
             Line::Started(started) => record.started.push(started),
             Line::Hanging(hanging) => record.hanging.push(hanging),
+            Line::Waited(place) => record.waited.push(place),
+            Line::Ticks(ticks) => record.ticks.push(ticks),
         }
     }
     Ok(Some(record))
@@ -335,6 +365,8 @@ pub(crate) mod tests {
             standing: vec![TracePolls { kind: "tokio-rt-worker".into(), polls: 2, ..TracePolls::default() }],
             started: vec![StartedBy { state: "chan receive".into(), alive: vec![(0.5, 7)], ..StartedBy::default() }],
             hanging: vec![TracePolls { kind: GOROUTINES.into(), polls: 3, ..TracePolls::default() }],
+            waited: vec![place(WaitCause::Blocked, "main.order", 9, 0.5)],
+            ticks: vec![Ticks { pace_s: 0.04, moments: 40, waits: 200, total_s: 4.0, ..Ticks::default() }],
         }
     }
 

@@ -6,6 +6,7 @@ mod in_turn;
 mod lanes;
 pub(crate) mod places;
 mod started;
+mod stretches;
 
 use std::path::Path;
 
@@ -90,6 +91,10 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
         }
         threads.started = started::rows(open, &program);
         threads.hanging = hanging::rows(&seen, dumps);
+        if let Goroutines::Traced(trace) = told {
+            let places = stretches::Places::of(trace, &program, record.open_started_ns.unwrap_or(0));
+            (threads.waited, threads.ticks) = (places.rows(), places.ticks());
+        }
     }
     writer.threads(variant, &threads)?;
     Ok(())
@@ -140,6 +145,8 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         standing: Vec::new(),
         started: Vec::new(),
         hanging: Vec::new(),
+        waited: Vec::new(),
+        ticks: Vec::new(),
     }
 }
 

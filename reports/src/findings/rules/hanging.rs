@@ -1,7 +1,10 @@
 //! Goroutines that hang: they came with the load, and nobody woke them until the end.
 
+use std::fmt::Write as _;
+
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
+use crate::findings::{Culprit, telling};
 use crate::run::{TraceCause, TracePolls};
 
 use super::never_answered::{SLUG, not_answered};
@@ -18,14 +21,14 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
         return None;
     }
     let row = first(rows)?;
-    let culprit = innermost(row.site.as_ref()?)?;
+    let waits = innermost(row.site.as_ref()?)?;
     let how = if is_lock(row) { "for a lock" } else { "on a channel" };
     let mut evidence: Vec<String> =
         missing.map(|(missing, part)| not_answered(joined, missing, part)).into_iter().collect();
     evidence.push(format!(
         "{} goroutines that came with the load wait {how} at {}, the longest for {}, and nobody woke them until the end",
         row.polls,
-        culprit.sentence(),
+        waits.sentence(),
         time(row.longest_s)
     ));
     let others = rows.iter().filter(|other| *other != row);
@@ -35,10 +38,26 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
     if !others.is_empty() {
         evidence.push(format!("others hang as well: {}", others.join(", ")));
     }
+    let mut place = format!("wait {how} in {}", waits.function);
+    let sends = row
+        .site
+        .as_ref()
+        .and_then(|site| site.own.first())
+        .and_then(|frame| joined.loops?.sends(&frame.file, frame.line));
+    let culprit = match sends {
+        Some((file, told)) => {
+            let function = telling::beside(&waits.function, &told.function);
+            let sender = Culprit { function, file: file.to_owned(), line: told.line };
+            let _ = write!(place, " for what {} sends", sender.function);
+            evidence.push(format!("nobody else sends there, as the sources say: {}", sender.sentence()));
+            sender
+        }
+        None => waits,
+    };
     let whose = missing.map_or("some".to_owned(), |(_, part)| format!("{} of the", percent(part)));
     Some(Answer::Found(vec![Cause {
         rule: SLUG,
-        title: format!("{whose} operations are never answered: goroutines wait {how} in {}", culprit.function),
+        title: format!("{whose} operations are never answered: goroutines {place}"),
         share: 1.0,
         culprit: Some(culprit),
         evidence,

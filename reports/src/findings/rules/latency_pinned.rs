@@ -6,7 +6,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
-use super::{delayed_acks, timed_out};
+use super::{delayed_acks, goroutine_waits, timed_out};
 
 pub(super) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
@@ -47,7 +47,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(ticks(joined, mean));
     } else {
         causes.extend(timed_out::by_threads(joined, mean));
-        if causes.is_empty() {
+        causes.extend(goroutine_waits::ticks(joined, mean));
+        if causes.is_empty() && joined.threads.is_none_or(|threads| threads.waited.is_empty()) {
             return Answer::Blind("trace");
         }
     }

@@ -10,6 +10,7 @@ mod delayed_acks;
 mod dropped;
 mod given_up;
 mod goroutine_growth;
+mod goroutine_waits;
 mod growing;
 mod hanging;
 mod herd;

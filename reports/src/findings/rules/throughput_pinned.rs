@@ -7,7 +7,7 @@ use crate::findings::owner;
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceWait};
 
 use super::latency_pinned::{belongs_to_operations, is_tick};
-use super::{behind_jobs, in_turn};
+use super::{behind_jobs, goroutine_waits, in_turn};
 
 pub(super) const SLUG: &str = "throughput-pinned";
 /// Part of the latency under full load that waits there must be.
@@ -19,7 +19,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let ladder = joined.ladder().unwrap_or_default();
     let pinned = joined.is_pinned();
-    let Some(trace) = joined.trace else { return Answer::Blind("trace") };
+    let Some(trace) = joined.trace else { return goroutine_waits::queue(joined) };
     let latency = f64::from(joined.concurrency) / joined.metric("capacity").unwrap_or(f64::INFINITY);
     let phases = [
         trace.saturated.as_deref().map(|phase| (&phase.waits, &phase.cases, joined.traced_saturated, latency)),

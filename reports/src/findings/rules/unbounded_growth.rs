@@ -2,7 +2,8 @@
 
 use crate::findings::cause::{Answer, Cause, at};
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, Culprit};
+use crate::findings::{CpuRow, Culprit, Keeper};
+use crate::run::TraceFrame;
 
 pub(super) const SLUG: &str = "unbounded-growth";
 /// Growth that counts, bytes in the open loop, and for each operation.
@@ -39,7 +40,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
     let faults = |row: &&CpuRow| row.calls.get("page fault").copied().unwrap_or(0.0) + row.allocator_s;
     let maker = rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0);
-    let Blamed { culprit, place, because } = maker.map(blamed).unwrap_or_default();
+    let Blamed { culprit, place, because } = maker.map(|maker| blamed(joined, maker)).unwrap_or_default();
     let pace = match joined.attached {
         true => format!("{:.1} kB a second", growth / seconds / 1e3),
         false => format!("{:.1} kB with every operation", each / 1e3),
@@ -73,10 +74,15 @@ struct Blamed {
 }
 
 /// Who touches new pages makes what grows, and who keeps that lets it grow: these need not be the same.
-fn blamed(maker: &CpuRow) -> Blamed {
+fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let made = Culprit { function: maker.function.clone(), file: maker.file.clone(), line: maker.line };
     let touched = "most of the pages that were new were touched";
-    match &maker.kept_by {
+    let go = maker.path.iter().find_map(|frame| {
+        // `main.(*room).assign`: what its source calls it.
+        let line = joined.loops?.keeps(&frame.file, frame.function.rsplit('.').next()?)?;
+        Some(Keeper { by: TraceFrame { line, ..frame.clone() }, call: "=".into(), followed: true })
+    });
+    match maker.kept_by.as_ref().or(go.as_ref()) {
         Some(keeper) if keeper.by.function != made.function || keeper.by.file != made.file => {
             let gone = match keeper.followed {
                 true => format!("what it makes is added by `{}` to what outlives the operation", keeper.call),
@@ -93,7 +99,7 @@ fn blamed(maker: &CpuRow) -> Blamed {
             Blamed { culprit: Some(at(&keeper.by)), place, because }
         }
         kept => {
-            let adds = kept.as_ref().filter(|keeper| keeper.followed).map(|keeper| {
+            let adds = kept.filter(|keeper| keeper.followed).map(|keeper| {
                 format!("it adds it by `{}` to what outlives the operation, as its source says", keeper.call)
             });
             let place = format!(", asked for by {}", made.function);

@@ -103,7 +103,7 @@ fn a_program_of_go_is_told_how_to_say_more() {
     let slow = Joined { build: Some(&build), trace: None, traced: None, ..joined(&none, felt(0.000_3, 0.005)) };
     let explained = explain(std::slice::from_ref(&slow));
     let about = explained.unused.iter().find(|one| one.evidence == "trace").expect("it is told");
-    assert!(about.because.starts_with("goroutines cannot be watched from outside"), "{}", about.because);
+    assert!(about.because.starts_with("goroutines were not traced"), "{}", about.because);
     assert_eq!(explained.undecided[0].experiment, "workbench attach :6060");
 }
 
