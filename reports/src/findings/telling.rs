@@ -44,6 +44,8 @@ const METHODS: &[(&str, Does)] = &[
 pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
     let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
     let mut function = String::new();
+    // Names that the function declared.
+    let mut own: Vec<&str> = Vec::new();
     let mut found = Vec::new();
     for (at, (line, token)) in tokens.iter().enumerate() {
         match token.as_str() {
@@ -55,6 +57,15 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                     name => name,
                 };
                 name.clone_into(&mut function);
+                own.clear();
+            }
+            "=" if at > 1 && word(at - 1) == ":" => {
+                let mut name = at - 2;
+                own.push(word(name));
+                while name >= 2 && word(name - 1) == "," {
+                    name -= 2;
+                    own.push(word(name));
+                }
             }
             "<-" => found.extend(channel(tokens, at).map(|(name, does)| Told {
                 name: name.to_owned(),
@@ -62,7 +73,7 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                 function: function.clone(),
                 does,
             })),
-            "=" => found.extend(kept(tokens, at).map(|name| Told {
+            "=" => found.extend(kept(tokens, at, &own).map(|name| Told {
                 name: name.to_owned(),
                 line: *line,
                 function: function.clone(),
@@ -98,13 +109,21 @@ fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
 }
 
 /// The field whose map or slice gets something by an assignment of Go's: `r.desks[token] = d`, `r.all = append(r.all, d)`.
-fn kept(tokens: &[(u32, String)], at: usize) -> Option<&str> {
+fn kept<'t>(tokens: &'t [(u32, String)], at: usize, own: &[&str]) -> Option<&'t str> {
     let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
     if at < 3 || word(at + 1) == "=" {
         return None;
     }
+    // What it is a part of: something that the function made itself ends with it, unless it is kept in turn.
+    let field = |name: usize| {
+        let mut first = name;
+        while first >= 2 && word(first - 1) == "." {
+            first -= 2;
+        }
+        (first < name && !own.contains(&word(first))).then(|| word(name))
+    };
     if word(at - 1) != "]" {
-        return (word(at + 1) == "append" && word(at - 2) == ".").then(|| word(at - 1));
+        return if word(at + 1) == "append" { field(at - 1) } else { None };
     }
     let mut depth = 0_usize;
     let opens = (0..at).rev().find(|at| {
@@ -115,7 +134,7 @@ fn kept(tokens: &[(u32, String)], at: usize) -> Option<&str> {
         }
         depth == 0
     })?;
-    (opens >= 2 && word(opens - 2) == ".").then(|| word(opens - 1))
+    field(opens.checked_sub(1)?)
 }
 
 /// What a function is called that stands beside another in its module or package.
@@ -179,10 +198,10 @@ fn hand_out(fetch: &Fetch) {
 
     #[test]
     fn who_keeps_something_is_told_by_its_assignments() {
-        let go = "func (r *room) assign(token string) {\n\td := r.layOut()\n\tr.desks[d.token] = d\n}\nfunc (r *room) note() {\n\tr.log = append(r.log, 1)\n}\nfunc count() {\n\tsums[1] = 2\n\tif r.all[1] == 2 {\n\t}\n}\n";
+        let go = "func (r *room) assign(token string) {\n\td := r.layOut()\n\td.marks[1] = 2\n\tr.desks[d.token] = d\n}\nfunc (r *room) note() {\n\tr.log = append(r.log, 1)\n}\nfunc count() {\n\tsums[1] = 2\n\tif r.all[1] == 2 {\n\t}\n}\n";
         let mut all = Loops::default();
         all.read("a.go", go);
-        assert_eq!([("assign", 3), ("note", 6)].map(|(function, _)| all.keeps("a.go", function)), [Some(3), Some(6)]);
+        assert_eq!([("assign", 4), ("note", 7)].map(|(function, _)| all.keeps("a.go", function)), [Some(4), Some(7)]);
         assert_eq!(all.keeps("a.go", "count"), None, "what is its own ends with it");
     }
 

@@ -9,7 +9,7 @@ use crate::run::TraceFrame;
 use super::delayed_acks::READS;
 use super::repeated_work::{BUILDS, BUILDS_S, LEAST, SLUG};
 
-/// Part of the CPU that must be spent in a function, with all it calls.
+/// Part of the CPU of the program's own functions that must be spent in one, with all it calls.
 const DOMINANT: f64 = 0.5;
 
 pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
@@ -77,6 +77,8 @@ fn deepest(cpu: &CpuTable) -> Option<(&TraceFrame, f64)> {
             }
         }
     }
-    let most = sums.into_iter().filter(|(_, sum, _)| *sum >= DOMINANT * cpu.total_s);
+    // Stacks that break off, and what a runtime does by itself, are nobody's.
+    let placed: f64 = cpu.rows.iter().filter(|row| !row.function.is_empty()).map(|row| row.total_s).sum();
+    let most = sums.into_iter().filter(|(_, sum, _)| *sum >= DOMINANT * placed);
     most.max_by_key(|(.., depth)| *depth).map(|(frame, sum, _)| (frame, sum))
 }

@@ -17,7 +17,13 @@ const FOR_OTHERS: &[&str] = &["select", "chan ", "sync."];
 /// Answers that leave at ticks alone.
 pub(super) fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
     let Some((threads, operations)) = told(joined) else { return Vec::new() };
-    let pinned = |ticks: &&Ticks| ticks.pace_s >= SHORTEST_S && ticks.total_s / operations >= LEAST * mean;
+    // Who waits for a lock waits for whoever has it, however regularly that is.
+    let of_lock = |ticks: &Ticks| {
+        let here = |place: &&WaitPlace| place.own == ticks.waits_at && place.within.starts_with("sync.");
+        threads.waited.iter().any(|place| here(&place))
+    };
+    let pinned =
+        |ticks: &&Ticks| !of_lock(ticks) && ticks.pace_s >= SHORTEST_S && ticks.total_s / operations >= LEAST * mean;
     let cause = |ticks: &Ticks| {
         let who = ticks.by.first().or(ticks.waits_at.first()).map(at)?;
         let waits = ticks.waits_at.first().map(at)?;
