@@ -17,7 +17,9 @@ const LEAST_CPU_S: f64 = 0.000_3;
 /// Part of the CPU from which memory is what operations are about, and its CPU for each, seconds, from which that is
 /// felt.
 const MOSTLY: f64 = 0.6;
-const LEAST_OWN_S: f64 = 0.001;
+const LEAST_OWN_S: f64 = 0.000_4;
+/// Part of what an operation takes alone that it must be.
+const LEAST_ALONE: f64 = 0.3;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(cpu) = joined.cpu else { return Answer::Blind("cpu") };
@@ -25,7 +27,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let part = all / cpu.total_s.max(1e-9);
     let faults = joined.metric("faults.minor_per_op").unwrap_or(0.0);
     let per_op = joined.metric("cpu_per_op").unwrap_or(0.0);
-    if part >= MOSTLY && part * per_op >= LEAST_OWN_S && faults < FAULTS {
+    let alone = joined.felt.as_ref().map_or(0.0, |felt| felt.base_s);
+    if part >= MOSTLY && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
         return by_calls(joined, cpu, part);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
