@@ -44,14 +44,14 @@ impl Loops {
         self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_had(line)))
     }
 
-    /// Who wakes one of those that wait for a condition on a line, and in which file; `None` where that is not one function.
-    pub(super) fn tells_one(&self, file: &str, line: u32) -> Option<(&str, &Told)> {
-        self.only(file, line, Does::Waits, Does::TellsOne)
+    /// Who wakes one of those that wait for a condition on a line, each function once, and in which file.
+    pub(super) fn tell_one(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+        self.functions(file, line, Does::Waits, Does::TellsOne)
     }
 
-    /// Who sends to the channel that is received from on a line, and in which file; `None` where that is not one function.
-    pub(super) fn sends(&self, file: &str, line: u32) -> Option<(&str, &Told)> {
-        self.only(file, line, Does::Receives, Does::Sends)
+    /// Who sends to the channel that is received from on a line, the same.
+    pub(super) fn send(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+        self.functions(file, line, Does::Receives, Does::Sends)
     }
 
     /// The line on which a function of Go's puts something into a map or a slice that outlives it.
@@ -60,13 +60,17 @@ impl Loops {
         told.iter().find(|told| told.does == Does::Keeps && told.function == function).map(|told| told.line)
     }
 
-    /// The only function that does something to what is called as what a line does `here`.
-    fn only(&self, file: &str, line: u32, here: Does, does: Does) -> Option<(&str, &Told)> {
-        let name = &self.files.get(file)?.told.iter().find(|told| told.line == line && told.does == here)?.name;
+    /// Functions that do something to what is called as what a line does `here`.
+    fn functions(&self, file: &str, line: u32, here: Does, does: Does) -> Vec<(&str, &Told)> {
+        let waits = |told: &&Told| told.line == line && told.does == here;
+        let Some(name) = self.files.get(file).and_then(|lines| lines.told.iter().find(waits)).map(|told| &told.name)
+        else {
+            return Vec::new();
+        };
         let all = self.files.iter().flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)));
-        let mut all = all.filter(|(_, told)| told.does == does && told.name == *name);
-        let (file, first) = all.next()?;
-        all.all(|(other, told)| other == file && told.function == first.function).then_some((file, first))
+        let mut found: Vec<(&str, &Told)> = all.filter(|(_, told)| told.does == does && told.name == *name).collect();
+        found.dedup_by(|(file, told), (known, first)| file == known && told.function == first.function);
+        found
     }
 
     /// Whether a line of Rust stands in no function: what stands there was made by an attribute (`#[derive(Clone)]`) or a

@@ -43,7 +43,7 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
         .site
         .as_ref()
         .and_then(|site| site.own.first())
-        .and_then(|frame| joined.loops?.sends(&frame.file, frame.line));
+        .and_then(|frame| telling::only(joined, joined.loops?.send(&frame.file, frame.line)));
     let culprit = match sends {
         Some((file, told)) => {
             let function = telling::beside(&waits.function, &told.function);

@@ -92,7 +92,7 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
     let mut found = stuck(threads, &locks(threads), row)?;
     found.place = format!("wait to be told in {}", found.culprit.function);
     let waits = site(row).and_then(|site| site.own.first());
-    let tells = waits.and_then(|frame| joined.loops?.tells_one(&frame.file, frame.line));
+    let tells = waits.and_then(|frame| telling::only(joined, joined.loops?.tell_one(&frame.file, frame.line)));
     if let Some((file, told)) = tells {
         let function = telling::beside(&found.culprit.function, &told.function);
         let culprit = Culprit { function, file: file.to_owned(), line: told.line };

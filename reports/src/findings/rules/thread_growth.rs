@@ -3,7 +3,7 @@
 use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, guilty};
-use crate::run::{TraceEndKind, TracePolls};
+use crate::run::{KernelSample, TraceEndKind, TracePolls};
 
 use super::delayed_acks::READS;
 use super::growing;
@@ -16,6 +16,9 @@ const LEAST: u64 = 20;
 const PER_OPERATION: f64 = 0.1;
 /// How often they must have been counted.
 const LEAST_COUNTS: usize = 8;
+
+/// By how many they must have become more where they were hardly counted.
+const THOUSANDS: u64 = 2_000;
 
 /// Part of the open loop that those must wait on average which began to in it, for none of them to have gone on: half of it,
 /// had they come at an even pace.
@@ -37,6 +40,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
             (grown, 0.75, told)
         }
         // So many that counting them again and again would have been a burden.
+        false if thousands(joined).is_some() => {
+            let (grown, now, seconds) = thousands(joined)?;
+            let told = format!("the program became {grown} threads more in {seconds:.1} s; {now} are alive");
+            (grown, 1.0, told)
+        }
         false => {
             let (waiting, each_s) = never_back(joined, rows)?;
             let told = format!(
@@ -87,6 +95,16 @@ fn counts(joined: &Joined<'_>) -> Vec<(f64, u64)> {
     let open = kernel.head.open_at_s.unwrap_or(0.0);
     let counted = kernel.samples.iter().filter(|sample| sample.at_s >= open);
     counted.filter_map(|sample| Some((sample.at_s, sample.threads?))).collect()
+}
+
+/// By how many they became more from the first look to the last, how many they were then, and in how many seconds: where that is
+/// thousands, and far more than they were, it is no pool that warms up.
+fn thousands(joined: &Joined<'_>) -> Option<(u64, u64, f64)> {
+    let counted = |sample: &KernelSample| Some((sample.at_s, sample.threads?));
+    let samples = || joined.kernel.into_iter().flat_map(|kernel| &kernel.samples).filter_map(counted);
+    let ((from_s, from), (to_s, to)) = (samples().next()?, samples().last()?);
+    let grown = to.saturating_sub(from);
+    (grown >= THOUSANDS && 2 * grown >= from).then_some((grown, to, to_s - from_s))
 }
 
 /// How many waits of one place, each a thread's, began and did not end, and how long they were on average, seconds.

@@ -214,6 +214,12 @@ fn threads_that_become_more_do_not_end() {
     assert_eq!(of_threads(|_| None, 1000, 4.8), arm);
     assert_eq!(of_threads(|_| None, 1000, 0.004), [], "each goes on soon");
     assert_eq!(of_threads(|_| None, 16, 8.0), [], "few");
+    // Counted twice, thousands apart.
+    let twice = |from, to| {
+        of_threads(move |n| [(0, from), (20, to)].iter().find(|(at, _)| *at == n).map(|(_, c)| *c), 1000, 0.8)
+    };
+    assert_eq!(twice(6_500, 12_500), arm);
+    assert_eq!(twice(30, 400), [], "a pool that warms up");
 }
 
 #[test]
