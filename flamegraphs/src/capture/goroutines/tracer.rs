@@ -63,58 +63,11 @@ impl GoTracer {
         if !cfg!(target_arch = "x86_64") {
             return Err(TraceError::Processor);
         }
-        let source = uprobe::source().map_err(|_| TraceError::NoSource)?;
-        let path = format!("/proc/{pid}/exe");
-        let file = File::open(&path).map_err(|source| TraceError::Process { pid, source })?;
-        let found = find(file).ok_or_else(|| TraceError::Stripped { path: path.clone() })?.found;
-        let reached = CString::new(path.clone()).map_err(|_| TraceError::Stripped { path: path.clone() })?;
-        let cpus = cpus();
-        let pages = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
-        let watermark = u32::try_from(rustix::param::page_size() * pages / 8).unwrap_or(1 << 16);
-        let (mut events, mut rings, mut roles): (Vec<Event>, Vec<(usize, Ring)>, _) =
-            (Vec::new(), Vec::new(), HashMap::new());
-        let failed = |source: std::io::Error| match source.raw_os_error() {
-            Some(libc::EACCES | libc::EPERM) => TraceError::Refused { source },
-            _ => TraceError::Probe { path: path.clone(), source },
-        };
-        for cpu in cpus {
-            let mut first = None;
-            for (role, offset) in &found {
-                let probe = Probe {
-                    source,
-                    path: &reached,
-                    offset: *offset,
-                    returns: false,
-                    every: 1,
-                    stack_bytes: STACK_BYTES,
-                    watermark,
-                    forks: false,
-                    registers: REGISTERS,
-                    chain: true,
-                };
-                let event = match probe.open(cpu) {
-                    Ok(event) => event,
-                    // A CPU that went offline has nothing to say.
-                    Err(error) if error.raw_os_error() == Some(libc::ENODEV) => break,
-                    Err(error) => return Err(failed(error)),
-                };
-                roles.insert(event.id().map_err(failed)?, *role);
-                match first {
-                    None => {
-                        let ring = buffer(&event, pages).map_err(|error| TraceError::System {
-                            doing: "mapping a buffer",
-                            source: std::io::Error::other(error.to_string()),
-                        })?;
-                        first = Some(events.len());
-                        rings.push((events.len(), ring));
-                    }
-                    Some(first) => event.join(&events[first]).map_err(failed)?,
-                }
-                events.push(event);
-            }
-        }
-        let fds = rings.iter().map(|(at, _)| events[*at].fd().try_clone()).collect::<std::io::Result<Vec<OwnedFd>>>();
+        let opened = Opened::of(pid)?;
+        let fds = opened.rings.iter().map(|(at, _)| opened.events[*at].fd().try_clone());
+        let fds = fds.collect::<std::io::Result<Vec<OwnedFd>>>();
         let fds = fds.map_err(|source| TraceError::System { doing: "copying a descriptor", source })?;
+        let Opened { events, rings, roles } = opened;
         let (events, stop) = (Arc::new(events), Arc::new(AtomicBool::new(false)));
         let began_ns = tasks::now_ns();
         for event in events.iter() {
@@ -165,6 +118,72 @@ impl Drop for GoTracer {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
+    }
+}
+
+/// Probes and their buffers, one buffer a CPU.
+#[derive(Default)]
+struct Opened {
+    events: Vec<Event>,
+    rings: Vec<(usize, Ring)>,
+    roles: HashMap<u64, Role>,
+}
+
+impl Opened {
+    /// Sets every probe in the file of a process, switched off.
+    fn of(pid: u32) -> Result<Self, TraceError> {
+        let source = uprobe::source().map_err(|_| TraceError::NoSource)?;
+        let exe = format!("/proc/{pid}/exe");
+        let there = |source| TraceError::Process { pid, source };
+        let path = std::fs::read_link(&exe).map_err(there)?.display().to_string();
+        let found = find(File::open(&exe).map_err(there)?);
+        let found = found.ok_or_else(|| TraceError::Stripped { path: path.clone() })?.found;
+        let reached = CString::new(exe).map_err(|_| TraceError::Stripped { path: path.clone() })?;
+        let cpus = cpus();
+        let pages = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
+        let failed = |source: std::io::Error| match source.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => TraceError::Refused { source },
+            _ => TraceError::Probe { path: path.clone(), source },
+        };
+        let mut opened = Self::default();
+        for cpu in cpus {
+            let mut first = None;
+            for (role, offset) in &found {
+                let probe = Probe {
+                    source,
+                    path: &reached,
+                    offset: *offset,
+                    returns: false,
+                    every: 1,
+                    stack_bytes: STACK_BYTES,
+                    watermark: u32::try_from(rustix::param::page_size() * pages / 8).unwrap_or(1 << 16),
+                    forks: false,
+                    registers: REGISTERS,
+                    chain: true,
+                };
+                let event = match probe.open(cpu) {
+                    Ok(event) => event,
+                    // A CPU that went offline has nothing to say.
+                    Err(error) if error.raw_os_error() == Some(libc::ENODEV) => break,
+                    Err(error) => return Err(failed(error)),
+                };
+                opened.roles.insert(event.id().map_err(failed)?, *role);
+                let at = opened.events.len();
+                match first {
+                    None => {
+                        let ring = buffer(&event, pages).map_err(|error| TraceError::System {
+                            doing: "mapping a buffer",
+                            source: std::io::Error::other(error.to_string()),
+                        })?;
+                        opened.rings.push((at, ring));
+                        first = Some(at);
+                    }
+                    Some(first) => event.join(&opened.events[first]).map_err(failed)?,
+                }
+                opened.events.push(event);
+            }
+        }
+        Ok(opened)
     }
 }
 
