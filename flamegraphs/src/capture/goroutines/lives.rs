@@ -74,11 +74,7 @@ pub(super) fn of(mut events: Vec<Event>, ended_ns: u64) -> Vec<Life> {
     events.sort_by_key(|event| event.time_ns);
     let mut lives: Vec<Life> = Vec::new();
     let mut by_address: HashMap<u64, usize> = HashMap::new();
-    let mut count = 0;
-    for event in events {
-        if count >= MOST {
-            break;
-        }
+    for event in events.into_iter().take(MOST) {
         let at = *by_address.entry(event.address).or_insert_with(|| {
             lives.push(Life::default());
             lives.len() - 1
@@ -96,7 +92,6 @@ pub(super) fn of(mut events: Vec<Event>, ended_ns: u64) -> Vec<Life> {
                 by_address.remove(&event.address);
             }
         }
-        count += 1;
     }
     lives.retain(|life| !life.stretches.is_empty());
     lives

@@ -102,7 +102,7 @@ fn counts(joined: &Joined<'_>) -> Vec<(f64, u64)> {
 fn thousands(joined: &Joined<'_>) -> Option<(u64, u64, f64)> {
     let counted = |sample: &KernelSample| Some((sample.at_s, sample.threads?));
     let samples = || joined.kernel.into_iter().flat_map(|kernel| &kernel.samples).filter_map(counted);
-    let ((from_s, from), (to_s, to)) = (samples().next()?, samples().last()?);
+    let ((from_s, from), (to_s, to)) = (samples().next()?, samples().next_back()?);
     let grown = to.saturating_sub(from);
     (grown >= THOUSANDS && 2 * grown >= from).then_some((grown, to, to_s - from_s))
 }
