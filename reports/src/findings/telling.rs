@@ -60,8 +60,11 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                     "(" => (at + 1..tokens.len()).find(|at| word(*at) == ")").map_or("", |end| word(end + 1)),
                     name => name,
                 };
-                name.clone_into(&mut function);
-                own.clear();
+                // One without a name stands within another.
+                if name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+                    name.clone_into(&mut function);
+                    own.clear();
+                }
             }
             "=" if at > 1 && word(at - 1) == ":" => {
                 let mut name = at - 2;

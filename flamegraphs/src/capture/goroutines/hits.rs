@@ -26,12 +26,17 @@ pub(super) struct Hit {
     pub(super) stack: Vec<u64>,
 }
 
-/// Reads the body of a record of a probe with a chain; `None` where it is too short to be what it claims.
-pub(super) fn read(body: &[u8]) -> Option<Hit> {
+/// The probe that a record is of.
+pub(super) fn probe(body: &[u8]) -> Option<u64> {
+    Fields(body).u64()
+}
+
+/// Reads the body of a record of a probe, with a chain or without; `None` where it is too short to be what it claims.
+pub(super) fn read(body: &[u8], has_chain: bool) -> Option<Hit> {
     let mut fields = Fields(body);
     let id = fields.u64()?;
     let (pid, tid, time_ns) = (fields.u32()?, fields.u32()?, fields.u64()?);
-    let count = usize::try_from(fields.u64()?).ok()?;
+    let count = if has_chain { usize::try_from(fields.u64()?).ok()? } else { 0 };
     let chain = fields.bytes(count.checked_mul(8)?)?;
     let mut registers = [0; REGISTER_COUNT];
     if fields.u64()? != 0 {
@@ -39,7 +44,7 @@ pub(super) fn read(body: &[u8]) -> Option<Hit> {
             *register = fields.u64()?;
         }
     }
-    let room = usize::try_from(fields.u64()?).ok()?;
+    let room = fields.u64().and_then(|room| usize::try_from(room).ok()).unwrap_or(0);
     let copied = fields.bytes(room)?;
     let returns_to = copied.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     let [first, third, at, goroutine] = registers;
@@ -66,18 +71,21 @@ mod tests {
     fn the_caller_that_has_no_frame_yet_is_put_between() {
         let user = -512_i64 as u64;
         let bytes = body(&[6, 8 << 32 | 7, 99, 4, user, 0x500, 0x301, 0x401, 2, 11, 12, 0x500, 14, 8, 0x201, 8]);
-        let hit = read(&bytes).unwrap();
+        let hit = read(&bytes, true).unwrap();
         assert_eq!((hit.id, hit.pid, hit.tid, hit.time_ns), (6, 7, 8, 99));
         assert_eq!((hit.arguments, hit.goroutine), ([11, 12], 14));
         assert_eq!(hit.stack, [0x500, 0x200, 0x300, 0x400]);
         let told = body(&[6, 8 << 32 | 7, 99, 4, user, 0x500, 0x201, 0x401, 2, 11, 12, 0x500, 14, 8, 0x201, 8]);
-        assert_eq!(read(&told).unwrap().stack, [0x500, 0x200, 0x400]);
+        assert_eq!(read(&told, true).unwrap().stack, [0x500, 0x200, 0x400]);
+        let without = body(&[6, 8 << 32 | 7, 99, 2, 11, 12, 0x500, 14, 0]);
+        assert_eq!(read(&without, false).map(|hit| (hit.arguments, hit.stack)), Some(([11, 12], vec![0x500])));
+        assert_eq!(probe(&without), Some(6));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes);
+            let _ = (probe(&bytes), read(&bytes, true), read(&bytes, false));
         }
     }
 }

@@ -155,11 +155,12 @@ impl Opened {
                     offset: *offset,
                     returns: false,
                     every: 1,
-                    stack_bytes: STACK_BYTES,
+                    // Where it goes on, and that it ends, is asked of no stack.
+                    stack_bytes: if *role == Role::Parks { STACK_BYTES } else { 0 },
                     watermark: u32::try_from(rustix::param::page_size() * pages / 8).unwrap_or(1 << 16),
                     forks: false,
                     registers: REGISTERS,
-                    chain: true,
+                    chain: *role == Role::Parks,
                 };
                 let event = match probe.open(cpu) {
                     Ok(event) => event,
@@ -222,9 +223,10 @@ impl Seen {
             }
             return;
         }
+        let Some(role) = hits::probe(body).and_then(|id| self.roles.get(&id).copied()) else { return };
         // Other processes may run the same file.
-        let Some(hit) = hits::read(body).filter(|hit| hit.pid == self.pid) else { return };
-        let Some(role) = self.roles.get(&hit.id).copied() else { return };
+        let hit = hits::read(body, role == Role::Parks).filter(|hit| hit.pid == self.pid);
+        let Some(hit) = hit else { return };
         if self.events.len() >= MOST_HITS {
             self.lost += 1;
             return;
