@@ -9,6 +9,8 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty};
 use crate::run::{StallClass, TraceEndKind, TracePolls};
 
+use super::poll_blocked::is_lock;
+
 pub(in crate::findings) const SLUG: &str = "long-poll-cpu";
 /// CPU of such a poll, on average: tokio's own rule of thumb is 10 to 100 µs between two awaits.
 const LEAST_S: f64 = 0.001;
@@ -159,24 +161,37 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         if share < LEAST_SHARE || is_slight {
             continue;
         }
+        let taker = under_lock(joined, &hog);
         let Hog { kind, culprit, polls, longest_s, .. } = hog;
+        let title = match &taker {
+            Some(taker) => format!(
+                "{} computes for {} within a poll of {kind}, under a lock that {} took",
+                culprit.function,
+                time(each),
+                taker.function
+            ),
+            None => format!("{} computes for {} within a poll of {kind}", culprit.function, time(each)),
+        };
+        let locked = taker.as_ref().map(|taker| {
+            format!("others wait meanwhile for the lock that is had in {}, as its source says", taker.sentence())
+        });
         causes.push(Cause {
             rule: SLUG,
-            title: format!("{} computes for {} within a poll of {kind}", culprit.function, time(each)),
+            title,
             share,
-            evidence: vec![
+            evidence: Vec::from_iter(locked.into_iter().chain([
                 format!(
                     "{polls:.0} polls of {kind} spent {} each on the CPU there, the longest {}",
                     time(each),
                     time(longest_s)
                 ),
                 format!("whatever else was ready on that worker, or arrived while it had the driver, waited: {} of the excess latency", percent(share)),
-            ],
+            ])),
             refuted_by: "with that work on a thread of its own (spawn_blocking) the tail would stay as it is".into(),
             next: joined.again("cpu,trace"),
             proof: "trace",
             depth: 3,
-            culprit: Some(culprit),
+            culprit: taker.or(Some(culprit)),
             foremost: false,
         });
     }
@@ -184,6 +199,22 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         let longest = joined.trace.into_iter().flat_map(|trace| &trace.kinds).filter(|kind| !kind.blocking);
         let longest = longest.map(|kind| kind.longest_poll_s).fold(0.0, f64::max);
         format!("no poll that computes for long explains the excess; the longest of all took {}", time(longest))
+    })
+}
+
+/// Part of what is computed that others must wait for a lock meanwhile.
+const LEAST_LOCKED: f64 = 0.1;
+
+/// The function that has a lock while it, or what it calls, computes, where others wait for that: what keeps them is decided there.
+fn under_lock(joined: &Joined<'_>, hog: &Hog) -> Option<Culprit> {
+    let kept = joined.threads.into_iter().flat_map(|threads| &threads.kept);
+    let locked = kept.chain(joined.polls()).filter(|row| row.doing == TraceEndKind::Blocked && is_lock(row));
+    let long = locked.filter(|row| row.total_s >= LEAST_LOCKED * hog.total_s);
+    let holders = long.flat_map(|row| &row.holders).filter(|holder| holder.doing == TraceEndKind::Cpu);
+    holders.into_iter().find_map(|holder| {
+        let own = &holder.site.own;
+        let here = own.iter().position(|frame| frame.function == hog.culprit.function)?;
+        guilty::taker(joined, &own[here..]).map(at).filter(|taker| taker.function != hog.culprit.function)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Long polls, blocked polls and crowds of short ones: each threshold and each exclusion.
 
 use super::*;
-use crate::run::TraceInstead;
+use crate::run::{ThreadsRecord, TraceInstead};
 
 const HASH: &[(&str, u32)] = &[("app::hash", 41), ("app::login", 30)];
 
@@ -191,4 +191,31 @@ fn a_poll_that_waits_to_be_told_by_a_thread_blocks_whatever_that_thread_does() {
     for cause in [TraceCause::Lock, TraceCause::Other] {
         assert_eq!(of(cause), [is("waiting-on-owner", "app::engine", 45)], "it has what is waited for");
     }
+}
+
+#[test]
+fn who_computes_under_a_lock_that_others_wait_for_is_held_to_account_where_it_was_taken() {
+    let trace = with(vec![in_poll(TraceEndKind::Cpu, "", &[("app::pack", 3), ("app::keep", 7)], 40, 2.0)]);
+    let mut loops = Loops::default();
+    let source = "\
+fn pack(raw: &[u8]) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.write_all(raw)
+}
+fn keep(shelf: &Mutex<Shelf>) {
+    let mut shelf = shelf.lock().unwrap();
+    shelf.store(pack(&shelf.raw));
+}
+";
+    loops.read("src/main.rs", source);
+    let of = |waited_s: f64| {
+        let mut row = in_poll(TraceEndKind::Blocked, "futex", &[("app::keep", 6)], 40, waited_s);
+        let own = site(TraceCause::Other, &[("app::pack", 3), ("app::keep", 7)]);
+        row.holders = vec![TraceHolder { doing: TraceEndKind::Cpu, site: own, total_s: waited_s }];
+        let threads = ThreadsRecord { kept: vec![row], ..ThreadsRecord::default() };
+        let joined = Joined { threads: Some(&threads), loops: Some(&loops), ..joined(&trace, felt(0.003, 0.002)) };
+        found(&joined)
+    };
+    assert_eq!(of(1.9)[0], is("long-poll-cpu", "app::keep", 7));
+    assert_eq!(of(0.05)[0], is("long-poll-cpu", "app::pack", 3), "hardly anybody waits");
 }
