@@ -157,7 +157,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let holders = if is_lock(row) && !within { guilty::takers(joined, holders) } else { holders };
         // Who waits within a poll is no thread of a pool that waits for work.
         let has = |one: &TraceHolder| guilty::taker(joined, &one.site.own).is_some();
-        let idles = |one: &TraceHolder| joined.trace.is_none() && is_idle(one, waiter) && !has(one);
+        let works = |one: &TraceHolder| has(one) || !is_lock(row) && works_off_a_queue(joined, one);
+        let idles = |one: &TraceHolder| joined.trace.is_none() && is_idle(one, waiter) && !works(one);
         let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
         let Some(first) = awake.first() else { continue };
         let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };
@@ -271,6 +272,17 @@ const OUTSIDE: &[&str] =
 fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
     let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
     outside && guilty::common(&waiter.own, &holder.site.own).is_none()
+}
+
+/// Whether a thread stands deeper in a function that waits itself to be told of the next thing to do: who asks somebody over the network
+/// there does so for whoever gave it that.
+fn works_off_a_queue(joined: &Joined<'_>, holder: &TraceHolder) -> bool {
+    let rows = joined.threads.into_iter().flat_map(|threads| threads.kept.iter().chain(&threads.kept_open));
+    let queues = rows.filter(|row| is_for_a_thread(row) && !is_lock(row)).filter_map(|row| row.site.as_ref());
+    let around = holder.site.own.get(1..).unwrap_or_default();
+    queues.into_iter().any(|queue| {
+        queue.own.len() > 1 && queue.own.first().is_some_and(|waits| around.iter().any(|one| guilty::same(one, waits)))
+    })
 }
 
 /// Whether a thread waits for a lock of a channel, a socket or a timer of the runtime's: it is let go before that call returns.

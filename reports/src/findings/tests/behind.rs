@@ -1,6 +1,7 @@
 //! Jobs behind those of others, wake-ups that a timeout stands in for, and queues for want of CPUs.
 
 use super::*;
+use crate::run::ThreadsRecord;
 
 const OTHERS: &str = "app::warm";
 
@@ -187,4 +188,28 @@ fn who_sleeps_longer_the_more_ask_keeps_to_a_limit_of_its_own() {
     assert!(!throttled(of(&levels, 0.001_5, 1000)), "as long as it takes alone");
     assert!(!throttled(of(&levels, 0.02, 100)), "few operations");
     assert!(!throttled(of(&levels[..1], 0.02, 1000)), "more clients may get more");
+}
+
+#[test]
+fn who_asks_somebody_for_whoever_gave_it_work_is_no_idle_thread() {
+    let (read, teller, run) = (("app::read_receipt", 49), ("app::teller", 59), ("app::run", 123));
+    let asks = site(TraceCause::Other, &[read, teller, run]);
+    let holder =
+        TraceHolder { doing: TraceEndKind::Blocked, site: TraceSite { call: "recvfrom".into(), ..asks }, total_s: 9.0 };
+    let told = |own: &[(&str, u32)], count, total_s| {
+        let mut row = in_poll(TraceEndKind::Blocked, "futex", own, count, total_s);
+        row.site.as_mut().expect("a place").cause = TraceCause::Notify;
+        row
+    };
+    let mut waits = told(&[("app::pay", 100), ("app::lane", 110), run], 1000, 9.0);
+    waits.holders = vec![holder];
+    let (kernel, levels, none) = (kernel(|_| KernelSample::default()), levels(), trace());
+    let of = |kept: Vec<TracePolls>| {
+        let threads = ThreadsRecord { kept, ..ThreadsRecord::default() };
+        let (trace, threads, kernel) = (None, Some(&threads), Some(&kernel));
+        found(&Joined { trace, threads, kernel, levels: &levels, ..joined(&none, felt(0.009, 0.008)) })
+    };
+    let queue = told(&[("app::teller", 57), run], 3, 0.01);
+    assert_eq!(of(vec![waits.clone(), queue]), [is("waiting-on-owner", "app::read_receipt", 49)]);
+    assert_eq!(of(vec![waits]), [], "it may wait for what a client asks next");
 }
