@@ -12,6 +12,7 @@ use crate::run::{
 use super::behind_jobs;
 use super::copying;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
+use super::throughput_pinned;
 
 pub(super) const SLUG: &str = "waiting-on-owner";
 /// Waits of an operation shorter than this on average are no convoy, seconds.
@@ -142,6 +143,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     let wall_s =
         if joined.trace.is_some() { joined.traced_s() } else { joined.threads.map_or(0.0, |all| all.head.wall_s) };
     let mut found: Vec<(Culprit, f64, bool, Vec<String>)> = Vec::new();
+    // Functions whose loops serve everybody, one after the other.
+    let mut in_turn_of: Vec<String> = Vec::new();
     // Without tasks a thread that waits to be told waits for an owner where more clients get no more: otherwise it waits for
     // work that is done for it.
     let told = joined.trace.is_none() && joined.is_pinned();
@@ -175,7 +178,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             Some((guilty::serving(joined, &first.site.own).filter(|_| alone)?, first))
         };
         let innermost_one = || Some((first.site.own.first()?, first));
-        let Some((frame, holder)) = kept.or_else(in_turn).or_else(innermost_one) else { continue };
+        let turn = if kept.is_none() { in_turn() } else { None };
+        in_turn_of.extend(turn.map(|(frame, _)| frame.function.clone()));
+        let Some((frame, holder)) = kept.or(turn).or_else(innermost_one) else { continue };
         // A poll that blocks is the deeper cause, and has a rule of its own.
         if joined.trace.is_some() && holder_of(row).is_some_and(|(who, call)| blocks_in_polls(joined, &who, call)) {
             continue;
@@ -233,10 +238,14 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             false => (format!("{} an operation", time(each)), format!("{} of the excess latency", percent(share))),
         };
         evidence.push(format!("{cost}, {of_what}"));
+        let serves = !lock && in_turn_of.contains(&culprit.function);
         Some(Cause {
-            rule: SLUG,
+            rule: if serves { throughput_pinned::SLUG } else { SLUG },
             title: match lock {
                 true => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
+                false if serves => {
+                    format!("everybody waits for {}, which serves one after the other, {cost}", culprit.function)
+                }
                 false => format!("{} keeps others waiting, {cost}", culprit.function),
             },
             share,
