@@ -57,6 +57,9 @@ pub struct Failed {
     pub unanswered: u64,
 }
 
+/// How the source of waits says that goroutines were traced, each with every wait.
+const TRACED: &str = "goroutines were traced";
+
 /// One variant.
 #[derive(Debug, Clone, Default)]
 pub struct Joined<'a> {
@@ -247,7 +250,9 @@ impl<'a> Joined<'a> {
         let threads = self.threads?;
         // Older files have no goroutines of the open loop by itself.
         let told = |rows: &[TracePolls]| rows.iter().any(|row| row.kind == GOROUTINES);
-        let by_itself = !threads.kept_open.is_empty() && (told(&threads.kept_open) || !told(&threads.kept));
+        // Of those that were traced none in it means that none waited.
+        let traced = threads.head.source.contains(TRACED);
+        let by_itself = !threads.kept_open.is_empty() && (traced || told(&threads.kept_open) || !told(&threads.kept));
         #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
         let open = self.waited.map(|count| count as f64).filter(|_| by_itself);
         Some(match open {

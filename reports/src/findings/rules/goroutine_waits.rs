@@ -114,7 +114,7 @@ fn told<'a>(joined: &Joined<'a>) -> Option<(&'a ThreadsRecord, f64)> {
 mod tests {
     use super::*;
     use crate::findings::Felt;
-    use crate::run::{LevelSummary, TraceFrame, WaitCause};
+    use crate::run::{GOROUTINES, LevelSummary, ThreadsHead, TraceFrame, TracePolls, WaitCause};
 
     fn frame(function: &str) -> TraceFrame {
         TraceFrame { function: function.into(), file: "shop/main.go".into(), line: 9 }
@@ -170,6 +170,20 @@ mod tests {
         assert_eq!(causes[0].title, "answers leave main.feed at ticks of 40.0 ms alone");
         let (short, _) = of(&record(Ticks { total_s: 3.0, ..tick }), false);
         assert_eq!(short, []);
+    }
+
+    #[test]
+    fn a_lock_that_nobody_waits_for_in_the_open_loop_is_of_the_full_load_before_it() {
+        let row = |kind: &str, total_s: f64| TracePolls { kind: kind.into(), total_s, ..TracePolls::default() };
+        let of = |source: &str| {
+            let head = ThreadsHead { source: source.into(), ..ThreadsHead::default() };
+            let kept = vec![row(GOROUTINES, 24.0)];
+            let threads = ThreadsRecord { head, kept, kept_open: vec![row("shop", 1.0)], ..ThreadsRecord::default() };
+            let joined = Joined { threads: Some(&threads), waited: Some(1000), ..Joined::default() };
+            joined.kept().map(|(rows, _)| rows[0].kind.clone())
+        };
+        assert_eq!(of("perf; goroutines were traced by uprobes in Go's runtime").as_deref(), Some("shop"));
+        assert_eq!(of("perf; goroutines were asked for 40 times").as_deref(), Some(GOROUTINES));
     }
 
     #[test]
