@@ -10,6 +10,8 @@ use crate::subject::outside::Dump;
 
 /// How long one must have stood there, seconds.
 const LEAST_S: f64 = 1.0;
+/// How often one must have waited at a place for it to come back there.
+const LEAST_TIMES: usize = 3;
 /// Rows kept.
 const MOST: usize = 16;
 /// States in Go's words (`runtime.waitReason`) that another goroutine has to end.
@@ -38,7 +40,8 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: &[Dump]) -> Vec<TracePolls> {
             |then: &&&Seen<'_>| then.state == now.state && then.own == now.own && then.since_ns == now.since_ns;
         let since = one.iter().rev().take_while(stands).last().map_or(now.dump, |first| first.dump);
         let length_s = last.at_ns.saturating_sub(dumps[since].at_ns) as f64 * 1e-9;
-        if now.dump + 1 == dumps.len() && now.waits_for_others() && length_s >= LEAST_S {
+        let hangs = now.dump + 1 == dumps.len() && now.waits_for_others() && length_s >= LEAST_S;
+        if hangs && !(began_with_own(now, last) && comes_back(one)) {
             let (count, total_s, longest_s) = places.entry((&now.own, now.waits_for_lock())).or_default();
             *count += 1;
             *total_s += length_s;
@@ -61,6 +64,21 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: &[Dump]) -> Vec<TracePolls> {
     rows.sort_by(|a, b| b.polls.cmp(&a.polls).then(b.total_s.total_cmp(&a.total_s)));
     rows.truncate(MOST);
     rows
+}
+
+/// Whether a goroutine began with a function of the program: those that serve a library's clients did not.
+fn began_with_own(now: &Seen<'_>, last: &Dump) -> bool {
+    let whole = last.goroutines.iter().find(|one| one.id == now.id).and_then(|one| one.frames.last());
+    matches!((whole, now.own.last()), (Some(whole), Some(own)) if whole.function == own.function)
+}
+
+/// Whether a goroutine waited there again and again before: it does so for the next thing to do. Known of those alone that were
+/// traced.
+fn comes_back(all: &[&Seen<'_>]) -> bool {
+    let now = all[all.len() - 1];
+    let there = all.iter().filter(|then| then.own == now.own && then.state == now.state);
+    let times: BTreeSet<u64> = there.filter_map(|then| then.since_ns).collect();
+    times.len() >= LEAST_TIMES
 }
 
 #[cfg(test)]
@@ -122,5 +140,21 @@ mod tests {
             vec![worker, reads, waits],
         ];
         assert_eq!(told(&dumps), []);
+    }
+
+    #[test]
+    fn who_comes_back_to_a_place_waits_there_for_work() {
+        let since = |id, since_ns, one: Goroutine| Goroutine { id, since_ns: Some(since_ns), ..one };
+        let clerk = |since_ns| since(9, since_ns, goroutine(9, "chan receive", "main.clerk"));
+        let sells = |since_ns| since(10, since_ns, goroutine(10, "chan receive", "main.sell"));
+        let dumps = [
+            vec![],
+            vec![clerk(1), sells(1)],
+            vec![clerk(2), sells(1)],
+            vec![clerk(3), sells(1)],
+            vec![clerk(3), sells(1)],
+            vec![clerk(3), sells(1)],
+        ];
+        assert_eq!(told(&dumps), [("main.sell".to_owned(), 1, 2.0)]);
     }
 }
