@@ -36,6 +36,16 @@ struct Segment {
     address: u64,
 }
 
+/// Where addresses of a file's own lie in it, bytes from its begin; `None` of those that no segment has.
+pub(super) fn offsets<'a, R: ReadRef<'a>>(file: &object::File<'a, R>) -> impl Fn(u64) -> Option<u64> + use<'a, R> {
+    let segments: Vec<(u64, u64, u64)> =
+        file.segments().map(|segment| (segment.address(), segment.file_range().0, segment.file_range().1)).collect();
+    move |address| {
+        let within = segments.iter().find(|(start, _, size)| (*start..*start + *size).contains(&address));
+        within.map(|(start, offset, _)| address - start + offset)
+    }
+}
+
 impl Image {
     /// Reads a file; `None` for what is no ELF file.
     pub(super) fn read(file: File) -> Option<Self> {

@@ -19,11 +19,11 @@ use super::recording::Recording;
 use super::standing::{self, Before};
 
 /// Data pages of one buffer, at most: 16 MiB hold half a second of one busy CPU at 999 Hz with 32 KiB of stack each.
-pub(super) const MOST_PAGES: usize = 4096;
+const MOST_PAGES: usize = 4096;
 /// And at least. Without privileges 516 KiB may be locked for each CPU (kernel.perf_event_mlock_kb).
-pub(super) const LEAST_PAGES: usize = 8;
+const LEAST_PAGES: usize = 8;
 /// All buffers together.
-pub(super) const ALL_PAGES: usize = 16 * MOST_PAGES;
+const ALL_PAGES: usize = 16 * MOST_PAGES;
 /// A record's size is a 16-bit number, and the call chain needs room, too.
 const MOST_STACK_BYTES: u32 = 60 * 1024;
 /// The same where the kernel's side may not be seen: such users may lock half a megabyte for each CPU.
@@ -242,7 +242,7 @@ impl Opened {
     /// Opens an event for each of these threads on each CPU.
     fn on(options: &Options, tids: &[u32]) -> Result<Self, CaptureError> {
         let cpus = cpus();
-        let most = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
+        let most = pages(cpus.len());
         let period_ns = 1_000_000_000 / u64::from(options.hz.max(1));
         let mut clock = Wanted {
             trigger: Trigger::CpuTime(period_ns),
@@ -312,6 +312,11 @@ pub(super) fn buffer(event: &Event, most: usize) -> Result<Ring, CaptureError> {
             Err(source) => return Err(CaptureError::Buffers { source }),
         }
     }
+}
+
+/// Data pages of the buffer of each of so many CPUs.
+pub(super) fn pages(cpus: usize) -> usize {
+    (ALL_PAGES / cpus.max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES)
 }
 
 /// CPUs that are there, by `/sys/devices/system/cpu/online`.

@@ -58,7 +58,7 @@ pub struct Failed {
 }
 
 /// How the source of waits says that goroutines were traced, each with every wait.
-const TRACED: &str = "goroutines were traced";
+pub(super) const TRACED: &str = "goroutines were traced";
 
 /// One variant.
 #[derive(Debug, Clone, Default)]

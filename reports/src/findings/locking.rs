@@ -91,7 +91,9 @@ impl Reader<'_> {
                 self.blocks.push(Block { locks, statement: at + 1, held: Vec::new() });
             }
             "}" => {
-                if let Some(block) = self.blocks.pop_if(|_| true).filter(|_| !self.blocks.is_empty()) {
+                if self.blocks.len() > 1
+                    && let Some(block) = self.blocks.pop()
+                {
                     self.found.extend(block.locks.iter().map(|open| Taken { from: open.from, to: line }));
                 }
                 if !GOES_ON.contains(&self.word(at + 1)) {

@@ -13,7 +13,7 @@ use reports::run::{
 
 use names::Names;
 pub(super) use names::plain;
-pub(crate) use names::within_project;
+pub(crate) use names::{frame, within_project};
 
 /// Who recorded.
 pub const SOURCE: &str = "uprobes on tokio's own functions, from outside";

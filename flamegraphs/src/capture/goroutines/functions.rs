@@ -3,7 +3,9 @@
 use std::fs::File;
 
 use object::read::ReadCache;
-use object::{Object, ObjectSegment, ObjectSymbol};
+use object::{Object, ObjectSymbol};
+
+use crate::capture::elf;
 
 /// What a hit says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +36,7 @@ pub(super) struct Functions {
 pub(super) fn find(file: File) -> Option<Functions> {
     let cache = ReadCache::new(file);
     let object = object::File::parse(&cache).ok()?;
-    let segments: Vec<(u64, u64, u64)> =
-        object.segments().map(|segment| (segment.address(), segment.file_range().0, segment.file_range().1)).collect();
-    let offset_of = |address: u64| {
-        let within = segments.iter().find(|(start, _, size)| (*start..*start + *size).contains(&address));
-        within.map(|(start, offset, _)| address - start + offset)
-    };
+    let offset_of = elf::offsets(&object);
     let mut functions = Functions::default();
     for symbol in object.symbols() {
         let Ok(name) = symbol.name() else { continue };

@@ -1,13 +1,11 @@
 //! What the kernel writes at a probe in Go's runtime.
 
-use crate::capture::perf::uprobe::Fields;
+use crate::capture::perf::uprobe::{Fields, words};
 
 /// rax, rcx, rip, r14 (bits of asm/perf_regs.h): first and third argument, and the goroutine of the thread, by Go's register
 /// calling convention (`abi-internal.md`).
 pub(super) const REGISTERS: u64 = 1 | 1 << 2 | 1 << 8 | 1 << 22;
 const REGISTER_COUNT: usize = 4;
-/// Values of a chain from here on say whose the following are (`enum perf_callchain_context`).
-const CONTEXTS: u64 = -4095_i64 as u64;
 /// A stack beginning with its return address.
 pub(super) const STACK_BYTES: u32 = 8;
 
@@ -48,9 +46,8 @@ pub(super) fn read(body: &[u8], has_chain: bool) -> Option<Hit> {
     let copied = fields.bytes(room)?;
     let returns_to = copied.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     let [first, third, at, goroutine] = registers;
-    let chain = chain.chunks_exact(8).map(|word| word.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
     // At a first instruction the frame of its caller is not in the chain yet; newer kernels may put it in.
-    let callers: Vec<u64> = chain.filter(|address| *address < CONTEXTS && *address != at).collect();
+    let callers: Vec<u64> = words(chain).filter(|address| *address != at).collect();
     let missing = returns_to.filter(|address| callers.first() != Some(address));
     let calls = missing.into_iter().chain(callers).map(|returns_to| returns_to.wrapping_sub(1));
     let stack = std::iter::once(at).chain(calls).collect();

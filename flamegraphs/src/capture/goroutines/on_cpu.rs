@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::capture::recording::{Recording, Taken};
-use crate::capture::tasks::Frame;
+use crate::capture::recording::Recording;
+use crate::capture::tasks::{Frame, Threads};
 
 /// A moment at which a goroutine ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +19,9 @@ pub struct Ran {
 /// For each moment the functions, innermost first, of the sample of its thread that is nearest to it while that goroutine ran; `None`
 /// where there is none.
 pub fn on_cpu(recording: &Recording, moments: &[Ran]) -> Vec<Option<Vec<Frame>>> {
-    let mut taken: HashMap<u32, Vec<&Taken>> = HashMap::new();
-    for one in &recording.taken {
-        if let Some(thread) = recording.threads.get(one.thread as usize) {
-            taken.entry(thread.tid).or_default().push(one);
-        }
-    }
-    taken.values_mut().for_each(|all| all.sort_unstable_by_key(|one| one.time_ns));
+    let threads = Threads::of(recording, &[]);
     let nearest = |ran: &Ran| {
-        let all = taken.get(&ran.tid)?;
+        let all = threads.taken(threads.numbered(ran.tid)?);
         let (from, to) = ran.within;
         let begin = all.partition_point(|one| one.time_ns < from);
         let end = all.partition_point(|one| one.time_ns < to);
@@ -37,14 +31,8 @@ pub fn on_cpu(recording: &Recording, moments: &[Ran]) -> Vec<Option<Vec<Frame>>>
     let found: Vec<Option<u32>> = moments.iter().map(nearest).collect();
     // Only the stacks that are asked for get names.
     let wanted: Vec<u32> = found.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    let frames = recording.named(&wanted).into_iter().map(|places| {
-        let frame = |place: crate::capture::symbols::Place| Frame {
-            line: u32::try_from(place.line).unwrap_or(0),
-            function: place.function,
-            file: place.file,
-        };
-        places.into_iter().map(frame).collect::<Vec<_>>()
-    });
+    let frames = recording.named(&wanted).into_iter();
+    let frames = frames.map(|places| places.into_iter().map(Frame::from).collect::<Vec<_>>());
     let named: HashMap<u32, Vec<Frame>> = wanted.iter().copied().zip(frames).collect();
     found.into_iter().map(|stack| named.get(&stack?).cloned()).collect()
 }

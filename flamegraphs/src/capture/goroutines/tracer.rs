@@ -11,14 +11,14 @@ use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::functions::{Role, find};
+use super::functions::{Functions, Role, find};
 use super::hits::{self, REGISTERS, STACK_BYTES};
 use super::lives::{self, Event as Told, Life, What};
 use crate::capture::address_space::{AddressSpace, Images};
 use crate::capture::perf::uprobe::{self, Note, Probe};
 use crate::capture::perf::{Event, Ring};
-use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, buffer, cpus};
-use crate::capture::tasks::{self, Frame, TraceError};
+use crate::capture::recorder::{buffer, cpus, pages};
+use crate::capture::tasks::{self, Failure, Frame, TraceError};
 
 /// How long the reader waits for a buffer to fill before it looks anyway, nanoseconds.
 const GLANCE_NS: i64 = 20_000_000;
@@ -35,6 +35,8 @@ pub struct GoTracer {
     reader: Option<JoinHandle<Seen>>,
     stop: Arc<AtomicBool>,
     began_ns: u64,
+    /// The file's own address of the runtime's words for why a goroutine waits, and their size, bytes.
+    reasons: Option<(u64, u64)>,
 }
 
 /// What was recorded.
@@ -67,7 +69,7 @@ impl GoTracer {
         let fds = opened.rings.iter().map(|(at, _)| opened.events[*at].fd().try_clone());
         let fds = fds.collect::<std::io::Result<Vec<OwnedFd>>>();
         let fds = fds.map_err(|source| TraceError::System { doing: "copying a descriptor", source })?;
-        let Opened { events, rings, roles } = opened;
+        let Opened { events, rings, roles, reasons } = opened;
         let (events, stop) = (Arc::new(events), Arc::new(AtomicBool::new(false)));
         let began_ns = tasks::now_ns();
         for event in events.iter() {
@@ -79,7 +81,7 @@ impl GoTracer {
             .name("goroutines".to_owned())
             .spawn(move || Seen { pid, roles, ..Seen::default() }.all(rings, &fds, &flag))
             .map_err(|source| TraceError::System { doing: "starting a thread", source })?;
-        Ok(Self { pid, events, reader: Some(reader), stop, began_ns })
+        Ok(Self { pid, events, reader: Some(reader), stop, began_ns, reasons })
     }
 
     /// Ends the recording, while the process still lives: its files and its memory give things their names.
@@ -95,7 +97,7 @@ impl GoTracer {
         let reader = self.reader.take().ok_or(TraceError::RecorderGone)?;
         let seen = reader.join().map_err(|_| TraceError::RecorderGone)?;
         let space = AddressSpace::of(self.pid, &mut Images::default()).unwrap_or_default();
-        let reasons = reasons(self.pid, &space).unwrap_or_default();
+        let reasons = self.reasons.and_then(|table| reasons(self.pid, &space, table)).unwrap_or_default();
         let spaces = HashMap::from([(self.pid, space)]);
         let mut stacks = vec![(self.pid, Vec::new()); seen.stacks.len()];
         for (stack, number) in seen.stacks {
@@ -127,6 +129,7 @@ struct Opened {
     events: Vec<Event>,
     rings: Vec<(usize, Ring)>,
     roles: HashMap<u64, Role>,
+    reasons: Option<(u64, u64)>,
 }
 
 impl Opened {
@@ -137,15 +140,12 @@ impl Opened {
         let there = |source| TraceError::Process { pid, source };
         let path = std::fs::read_link(&exe).map_err(there)?.display().to_string();
         let found = find(File::open(&exe).map_err(there)?);
-        let found = found.ok_or_else(|| TraceError::Stripped { path: path.clone() })?.found;
+        let Functions { found, reasons } = found.ok_or_else(|| TraceError::Stripped { path: path.clone() })?;
         let reached = CString::new(exe).map_err(|_| TraceError::Stripped { path: path.clone() })?;
         let cpus = cpus();
-        let pages = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
-        let failed = |source: std::io::Error| match source.raw_os_error() {
-            Some(libc::EACCES | libc::EPERM) => TraceError::Refused { source },
-            _ => TraceError::Probe { path: path.clone(), source },
-        };
-        let mut opened = Self::default();
+        let pages = pages(cpus.len());
+        let failed = |source| Failure::Probe(source).of(&path);
+        let mut opened = Self { reasons, ..Self::default() };
         for cpu in cpus {
             let mut first = None;
             for (role, offset) in &found {
@@ -172,10 +172,7 @@ impl Opened {
                 let at = opened.events.len();
                 match first {
                     None => {
-                        let ring = buffer(&event, pages).map_err(|error| TraceError::System {
-                            doing: "mapping a buffer",
-                            source: std::io::Error::other(error.to_string()),
-                        })?;
+                        let ring = buffer(&event, pages).map_err(|error| Failure::Buffer(error).of(&path))?;
                         opened.rings.push((at, ring));
                         first = Some(at);
                     }
@@ -250,10 +247,8 @@ impl Seen {
 const MOST_TEXT: u64 = 64;
 
 /// The runtime's own words, out of the process's memory: each is an address and a length.
-fn reasons(pid: u32, space: &AddressSpace) -> Option<Vec<String>> {
-    let exe = format!("/proc/{pid}/exe");
-    let (address, size) = find(File::open(&exe).ok()?)?.reasons?;
-    let path = std::fs::read_link(&exe).ok()?;
+fn reasons(pid: u32, space: &AddressSpace, (address, size): (u64, u64)) -> Option<Vec<String>> {
+    let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let bias = space.areas.iter().find(|area| area.path == path)?.bias?;
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let mut table = vec![0; usize::try_from(size).ok()?];

@@ -178,7 +178,7 @@ fn sides(chain: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Addresses of a part of a call chain.
-fn words(part: &[u8]) -> impl Iterator<Item = u64> {
+pub(in crate::capture) fn words(part: &[u8]) -> impl Iterator<Item = u64> {
     part.chunks_exact(8).map(word).filter(|entry| *entry < CONTEXT_MAX)
 }
 

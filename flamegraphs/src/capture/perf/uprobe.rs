@@ -9,8 +9,8 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use perf_event_open_sys::bindings as sys;
 
 use super::event::Event;
-pub(in crate::capture) use super::record::Fields;
 use super::record::kind;
+pub(in crate::capture) use super::record::{Fields, words};
 
 /// Where the kernel says which number its source of uprobes has.
 const SOURCE: &str = "/sys/bus/event_source/devices/uprobe/type";

@@ -9,7 +9,9 @@
 use std::fs::File;
 
 use object::read::ReadCache;
-use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSymbol, SymbolKind};
+
+use crate::capture::elf;
 
 /// What a hit of a function says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,12 +120,7 @@ const MOST: usize = 512;
 pub(super) fn find(file: File) -> Result<Functions, Unfit> {
     let cache = ReadCache::new(file);
     let Ok(object) = object::File::parse(&cache) else { return Err(Unfit::NotTokio) };
-    let segments: Vec<(u64, u64, u64)> =
-        object.segments().map(|segment| (segment.address(), segment.file_range().0, segment.file_range().1)).collect();
-    let offset_of = |address: u64| {
-        let within = segments.iter().find(|(start, _, size)| (*start..*start + *size).contains(&address));
-        within.map(|(start, offset, _)| address - start + offset)
-    };
+    let offset_of = elf::offsets(&object);
     let mut any = false;
     let mut found = Vec::new();
     for symbol in object.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition()) {

@@ -25,5 +25,6 @@ pub use sites::{Cause, Frame, Site};
 pub use spent::{Doing, Spent, Window, window};
 pub use standing::{Standing, standing};
 pub use target::{traceable, traceable_among};
-pub(super) use tracer::now_ns;
+pub(super) use threads::Threads;
+pub(super) use tracer::{Failure, now_ns};
 pub use tracer::{Options, TaskTrace, TaskTracer};

@@ -52,6 +52,12 @@ pub struct Frame {
     pub line: u32,
 }
 
+impl From<Place> for Frame {
+    fn from(place: Place) -> Self {
+        Self { line: u32::try_from(place.line).unwrap_or(0), function: place.function, file: place.file }
+    }
+}
+
 /// A stack as a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -113,12 +119,7 @@ pub(super) fn of_recording(recording: &Recording, stacks: &[u32]) -> Vec<Site> {
 
 /// The same of stacks whose functions are known.
 pub(super) fn of_named(recording: &Recording, named: Vec<Vec<Place>>) -> Vec<Site> {
-    let frame = |place: Place| Frame {
-        line: u32::try_from(place.line).unwrap_or(0),
-        function: place.function,
-        file: place.file,
-    };
-    let frames = named.into_iter().map(|places| places.into_iter().map(frame).collect()).collect();
+    let frames = named.into_iter().map(|places| places.into_iter().map(Frame::from).collect()).collect();
     // A program's file is mapped before the libraries that it loads.
     classified(frames, recording.areas.values().filter_map(|areas| Some(areas.first()?.path.as_path())))
 }

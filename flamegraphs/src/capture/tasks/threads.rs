@@ -6,7 +6,7 @@ use crate::capture::recording::{Recording, Taken};
 use crate::capture::waits::Wait;
 
 /// Samples and waits by thread: its position in [`Recording::threads`].
-pub(super) struct Threads {
+pub(in crate::capture) struct Threads {
     by_tid: HashMap<u32, u32>,
     taken: HashMap<u32, Vec<Taken>>,
     away: HashMap<u32, Vec<Wait>>,
@@ -14,7 +14,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// Of a recording and its waits, which are in the order of time.
-    pub(super) fn of(recording: &Recording, waits: &[Wait]) -> Self {
+    pub(in crate::capture) fn of(recording: &Recording, waits: &[Wait]) -> Self {
         let by_tid = (0..).zip(&recording.threads).map(|(at, thread)| (thread.tid, at)).collect();
         Self::sorted(by_tid, recording.taken.iter().copied(), waits)
     }
@@ -30,12 +30,12 @@ impl Threads {
     }
 
     /// The position of the thread of that id.
-    pub(super) fn numbered(&self, tid: u32) -> Option<u32> {
+    pub(in crate::capture) fn numbered(&self, tid: u32) -> Option<u32> {
         self.by_tid.get(&tid).copied()
     }
 
     /// Samples of a thread.
-    pub(super) fn taken(&self, thread: u32) -> &[Taken] {
+    pub(in crate::capture) fn taken(&self, thread: u32) -> &[Taken] {
         self.taken.get(&thread).map(Vec::as_slice).unwrap_or_default()
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+pub(in crate::capture) use self::probes::Failure;
 use self::probes::{Opened, Plan};
 use self::reader::Reader;
 use super::error::TraceError;
@@ -19,7 +20,7 @@ use super::stream::{Finished, Stream};
 use super::target::{self, Target};
 use super::threads::Threads;
 use crate::capture::perf::{Event, uprobe};
-use crate::capture::recorder::{ALL_PAGES, LEAST_PAGES, MOST_PAGES, cpus};
+use crate::capture::recorder::{cpus, pages};
 use crate::capture::waits::waits;
 use crate::capture::{self, Recorder};
 use crate::tasks::{Kinds, Outcome};
@@ -118,7 +119,7 @@ impl TaskTracer {
         let source = uprobe::source().map_err(|_| TraceError::NoSource)?;
         let (pid, Target { path, reached, functions, types }) = target::among(pid, others)?;
         let cpus = cpus();
-        let pages = (ALL_PAGES / cpus.len().max(1)).next_power_of_two().clamp(LEAST_PAGES, MOST_PAGES);
+        let pages = pages(cpus.len());
         let plan = Plan {
             source,
             reached: &reached,

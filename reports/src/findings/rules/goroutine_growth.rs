@@ -1,7 +1,7 @@
 //! Goroutines that are started and never end, told by the place that starts them: the same mechanism as tasks that do not end.
 
 use crate::findings::cause::{Answer, Cause, at};
-use crate::findings::joined::Joined;
+use crate::findings::joined::{Joined, TRACED};
 use crate::run::StartedBy;
 
 use super::growing;
@@ -31,7 +31,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 }
 
 /// How the source of waits says that goroutines were told.
-const ASKED: &[&str] = &["goroutines were asked for", "goroutines were traced"];
+const ASKED: &[&str] = &["goroutines were asked for", TRACED];
 
 /// By how many they became more, and in how many seconds, after the first quarter; `None` where they come to rest.
 fn grown(row: &StartedBy) -> Option<(u64, f64)> {

@@ -106,11 +106,13 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
 /// Whether threads stand deeper in a function that reads what clients ask, itself or by one that it calls.
 fn has_read(threads: &ThreadsRecord, row: &TracePolls) -> bool {
     let Some([_, around @ ..]) = site(row).map(|site| site.own.as_slice()) else { return false };
-    let asked = threads.kept.iter().chain(&threads.kept_open).filter_map(site);
-    let asked = asked.filter(|asked| READS.contains(&asked.call.as_str()));
-    asked
-        .into_iter()
-        .any(|asked| asked.own.iter().take(2).any(|reads| around.iter().any(|one| guilty::same(one, reads))))
+    asked(threads).any(|asked| asked.own.iter().take(2).any(|reads| around.iter().any(|one| guilty::same(one, reads))))
+}
+
+/// Where threads wait for what their client asks next.
+fn asked(threads: &ThreadsRecord) -> impl Iterator<Item = &TraceSite> {
+    let sites = threads.kept.iter().chain(&threads.kept_open).filter_map(site);
+    sites.filter(|asked| READS.contains(&asked.call.as_str()))
 }
 
 /// Holders of a lock: who waits for the end of another thread merely knows of it.
@@ -145,9 +147,7 @@ fn waits_for_work(threads: &ThreadsRecord, row: &TracePolls) -> bool {
 /// Whether threads stand within a function in which others wait for what their client asks next.
 fn serves_connections(threads: &ThreadsRecord, row: &TracePolls) -> bool {
     let Some((_, own)) = site(row).and_then(|site| site.own.split_last()) else { return false };
-    let asked = threads.kept.iter().chain(&threads.kept_open).filter_map(site);
-    let asked = asked.filter(|asked| READS.contains(&asked.call.as_str()));
-    asked.into_iter().any(|asked| asked.own.iter().any(|frame| own.iter().any(|one| guilty::same(one, frame))))
+    asked(threads).any(|asked| asked.own.iter().any(|frame| own.iter().any(|one| guilty::same(one, frame))))
 }
 
 fn site(row: &TracePolls) -> Option<&TraceSite> {

@@ -29,8 +29,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     let threads = joined.threads?;
     let (rows, operations) = joined.kept()?;
     let counts = counts(joined);
-    let (grown, part, told) = match counts.len() >= LEAST_COUNTS {
-        true => {
+    let (grown, part, told) = match (counts.len() >= LEAST_COUNTS, thousands(joined)) {
+        (true, _) => {
             let (grown, seconds) = growing::steadily(&counts)?;
             let now = counts.last().map_or(0, |(_, count)| *count);
             let told = format!(
@@ -40,12 +40,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
             (grown, 0.75, told)
         }
         // So many that counting them again and again would have been a burden.
-        false if thousands(joined).is_some() => {
-            let (grown, now, seconds) = thousands(joined)?;
+        (false, Some((grown, now, seconds))) => {
             let told = format!("the program became {grown} threads more in {seconds:.1} s; {now} are alive");
             (grown, 1.0, told)
         }
-        false => {
+        (false, None) => {
             let (waiting, each_s) = never_back(joined, rows)?;
             let told = format!(
                 "{waiting} waits began in the open loop and were not over at its end, after {} on average",

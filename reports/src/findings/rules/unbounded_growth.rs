@@ -77,12 +77,13 @@ struct Blamed {
 fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let made = Culprit { function: maker.function.clone(), file: maker.file.clone(), line: maker.line };
     let touched = "most of the pages that were new were touched";
-    let go = maker.path.iter().find_map(|frame| {
+    let keeps = |frame: &TraceFrame| {
         // `main.(*room).assign`: what its source calls it.
         let line = joined.loops?.keeps(&frame.file, frame.function.rsplit('.').next()?)?;
         Some(Keeper { by: TraceFrame { line, ..frame.clone() }, call: "=".into(), followed: true })
-    });
-    match maker.kept_by.as_ref().or(go.as_ref()) {
+    };
+    let keeper = maker.kept_by.clone().or_else(|| maker.path.iter().find_map(keeps));
+    match &keeper {
         Some(keeper) if keeper.by.function != made.function || keeper.by.file != made.file => {
             let gone = match keeper.followed {
                 true => format!("what it makes is added by `{}` to what outlives the operation", keeper.call),
@@ -99,7 +100,7 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
             Blamed { culprit: Some(at(&keeper.by)), place, because }
         }
         kept => {
-            let adds = kept.filter(|keeper| keeper.followed).map(|keeper| {
+            let adds = kept.as_ref().filter(|keeper| keeper.followed).map(|keeper| {
                 format!("it adds it by `{}` to what outlives the operation, as its source says", keeper.call)
             });
             let place = format!(", asked for by {}", made.function);

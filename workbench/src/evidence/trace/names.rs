@@ -180,7 +180,7 @@ pub(in crate::evidence) fn plain(site: &Site) -> TraceSite {
     }
 }
 
-fn frame(frame: &Frame) -> TraceFrame {
+pub(crate) fn frame(frame: &Frame) -> TraceFrame {
     TraceFrame { function: frame.function.clone(), file: within_project(&frame.file).to_owned(), line: frame.line }
 }
 

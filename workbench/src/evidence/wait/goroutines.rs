@@ -36,6 +36,8 @@ pub(super) struct Seen<'d> {
     pub(super) accepts: bool,
     /// It does so in a library that it called.
     pub(super) in_library: bool,
+    /// It began with a function of the program: those that serve a library's clients did not.
+    pub(super) began_own: bool,
 }
 
 impl Seen<'_> {
@@ -97,6 +99,7 @@ fn all<'d>(number: usize, dump: &'d Dump, owners: &Owners) -> Vec<Seen<'d>> {
             dump: number,
             accepts,
             in_library,
+            began_own: one.frames.last().is_some_and(|first| is_own(&first)),
         }
     });
     seen.filter(|one| !one.own.is_empty()).collect()

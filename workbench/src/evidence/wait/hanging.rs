@@ -41,7 +41,7 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: &[Dump]) -> Vec<TracePolls> {
         let since = one.iter().rev().take_while(stands).last().map_or(now.dump, |first| first.dump);
         let length_s = last.at_ns.saturating_sub(dumps[since].at_ns) as f64 * 1e-9;
         let hangs = now.dump + 1 == dumps.len() && now.waits_for_others() && length_s >= LEAST_S;
-        if hangs && !(began_with_own(now, last) && comes_back(one)) {
+        if hangs && !(now.began_own && comes_back(one)) {
             let (count, total_s, longest_s) = places.entry((&now.own, now.waits_for_lock())).or_default();
             *count += 1;
             *total_s += length_s;
@@ -64,12 +64,6 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: &[Dump]) -> Vec<TracePolls> {
     rows.sort_by(|a, b| b.polls.cmp(&a.polls).then(b.total_s.total_cmp(&a.total_s)));
     rows.truncate(MOST);
     rows
-}
-
-/// Whether a goroutine began with a function of the program: those that serve a library's clients did not.
-fn began_with_own(now: &Seen<'_>, last: &Dump) -> bool {
-    let whole = last.goroutines.iter().find(|one| one.id == now.id).and_then(|one| one.frames.last());
-    matches!((whole, now.own.last()), (Some(whole), Some(own)) if whole.function == own.function)
 }
 
 /// Whether a goroutine waited there again and again before: it does so for the next thing to do. Known of those alone that were

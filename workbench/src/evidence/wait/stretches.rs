@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use flamegraphs::capture::goroutines::GoTrace;
+use flamegraphs::capture::tasks::Frame;
 use flamegraphs::names::{Owners, Whose};
 use reports::run::{GOROUTINES, Ticks, TraceFrame, WaitCause, WaitPlace};
 
-use crate::evidence::trace::within_project;
+use crate::evidence::trace::frame;
 
 /// Places kept.
 const MOST: usize = 40;
@@ -38,13 +39,8 @@ impl Places {
     pub(super) fn of(trace: &GoTrace, program: &str, from_ns: u64) -> Self {
         let frames = trace.stacks.iter().flatten();
         let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
-        let own = |stack: &Vec<flamegraphs::capture::tasks::Frame>| -> Vec<TraceFrame> {
+        let own = |stack: &Vec<Frame>| -> Vec<TraceFrame> {
             let own = stack.iter().filter(|frame| owners.whose(&frame.function, &frame.file) == Whose::Program);
-            let frame = |frame: &flamegraphs::capture::tasks::Frame| TraceFrame {
-                function: frame.function.clone(),
-                file: within_project(&frame.file).to_owned(),
-                line: frame.line,
-            };
             own.map(frame).collect()
         };
         let stacks: Vec<Vec<TraceFrame>> = trace.stacks.iter().map(own).collect();

@@ -1,6 +1,7 @@
 //! What the goroutines of a Go program wait for: the kernel sees Go's threads alone, and a goroutine that waits for a lock is off
 //! every one of them. Told by uprobes in Go's runtime; where these are refused, asked of `net/http/pprof` in it.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,10 +47,10 @@ pub enum Goroutines {
 
 impl Goroutines {
     /// What all of them did at one moment after the other.
-    pub(crate) fn moments(&self, samples: &Recording) -> Vec<Dump> {
+    pub(crate) fn moments(&self, samples: &Recording) -> Cow<'_, [Dump]> {
         match self {
-            Self::Asked(dumps) => dumps.clone(),
-            Self::Traced(trace) => moments::of(trace, Some(samples)),
+            Self::Asked(dumps) => Cow::Borrowed(dumps),
+            Self::Traced(trace) => Cow::Owned(moments::of(trace, Some(samples))),
         }
     }
 }

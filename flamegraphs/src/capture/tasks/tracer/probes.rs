@@ -24,13 +24,13 @@ pub(super) struct Plan<'a> {
 }
 
 /// Why a probe could not be set.
-pub(super) enum Failure {
+pub(in crate::capture) enum Failure {
     Probe(std::io::Error),
     Buffer(CaptureError),
 }
 
 impl Failure {
-    pub(super) fn of(self, path: &str) -> TraceError {
+    pub(in crate::capture) fn of(self, path: &str) -> TraceError {
         match self {
             Self::Probe(source) => match source.raw_os_error() {
                 Some(libc::EACCES | libc::EPERM) => TraceError::Refused { source },
