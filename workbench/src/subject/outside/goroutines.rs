@@ -90,10 +90,11 @@ impl Asking {
                 Err(refused) => refused,
             };
             if !contains(&std::fs::read(&program).unwrap_or_default(), INDEX) {
-                return Err(format!("it does not import `net/http/pprof`, and {refused}"));
+                return Err(format!("it does not import `net/http/pprof`, and they cannot be traced: {refused}"));
             }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, &first)).map(Goroutines::Asked)
+            let asked = runtime.map_err(|error| error.to_string())?.block_on(ask(pid, driven, &flag, &first));
+            asked.map(Goroutines::Asked).map_err(|because| format!("{because}, and they cannot be traced: {refused}"))
         });
         let thread = thread.ok()?;
         // An error is one that does not answer, or not in time.
