@@ -138,10 +138,13 @@ pub(super) fn sharing<'h>(
 /// The function that stands in every stack of who has it longest.
 pub(super) fn standing<'h>(
     joined: &Joined<'_>,
+    waiter: &[TraceFrame],
     holders: &'h [TraceHolder],
 ) -> Option<(&'h TraceFrame, &'h TraceHolder)> {
     let first = holders.first()?;
-    Some((taker(joined, &first.site.own).or_else(|| in_all(holders))?, first))
+    let own = &first.site.own;
+    let takes = taker_of(joined, waiter, own).or_else(|| taker(joined, own));
+    Some((takes.or_else(|| in_all(holders))?, first))
 }
 
 /// The innermost function of a stack that has a lock there, by its source.
@@ -149,13 +152,26 @@ pub(super) fn taker<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'
     own.iter().find(|frame| joined.loops.is_some_and(|loops| loops.takes(&frame.file, frame.line)))
 }
 
-/// Holders that have a lock by their sources, where these are worth it; otherwise all of them: who has it may have got it from
-/// somebody else.
-pub(super) fn takers(joined: &Joined<'_>, holders: Vec<TraceHolder>) -> Vec<TraceHolder> {
+/// The innermost function of a stack that has a lock there which is called as what the innermost of the other takes: of several
+/// locks that it has at once the one that is waited for.
+fn taker_of<'f>(joined: &Joined<'_>, waiter: &[TraceFrame], own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let loops = joined.loops?;
+    let takes = waiter.first()?;
+    let lock = loops.lock_at(&takes.file, takes.line)?;
+    own.iter().find(|frame| loops.takes_as(&frame.file, frame.line, lock))
+}
+
+/// Holders that have the lock by their sources, or one at all, where these are worth it; otherwise all of them: who has it may have
+/// got it from somebody else.
+pub(super) fn takers(joined: &Joined<'_>, waiter: &[TraceFrame], holders: Vec<TraceHolder>) -> Vec<TraceHolder> {
     let longest = holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max);
-    let takers = holders.iter().filter(|holder| taker(joined, &holder.site.own).is_some());
-    let takers: Vec<TraceHolder> = takers.cloned().collect();
-    if takers.iter().any(|holder| holder.total_s >= SHARED_PART * longest) { takers } else { holders }
+    let worth = |which: &dyn Fn(&TraceHolder) -> bool| {
+        let takers: Vec<TraceHolder> = holders.iter().filter(|holder| which(holder)).cloned().collect();
+        takers.iter().any(|holder| holder.total_s >= SHARED_PART * longest).then_some(takers)
+    };
+    worth(&|holder| taker_of(joined, waiter, &holder.site.own).is_some())
+        .or_else(|| worth(&|holder| taker(joined, &holder.site.own).is_some()))
+        .unwrap_or(holders)
 }
 
 /// The innermost function that both stacks go through on their way to different places, with the line of the second; not the
@@ -344,7 +360,7 @@ async fn serve(socket: Socket) {
     fn a_lock_is_kept_by_whom_all_stacks_of_its_holder_go_through() {
         let waiter = stack(&[("read", 40), ("serve", 18)]);
         let of = |waiter: &[TraceFrame], holders: &[TraceHolder]| {
-            let kept = sharing(waiter, holders).or_else(|| standing(&Joined::default(), holders));
+            let kept = sharing(waiter, holders).or_else(|| standing(&Joined::default(), &[], holders));
             kept.map(|(frame, holder)| (frame.function.clone(), holder.total_s))
         };
         let refresh = [

@@ -245,6 +245,8 @@ impl Joined<'_> {
         if self.command.is_empty() {
             return format!("workbench explain {}", self.run);
         }
-        format!("workbench run --evidence {evidence} {}", self.command)
+        let is_go = self.build.is_some_and(|build| build.go);
+        let kinds = evidence.replace(",trace", "").replace("trace", "wait");
+        format!("workbench run --evidence {} {}", if is_go { &kinds } else { evidence }, self.command)
     }
 }

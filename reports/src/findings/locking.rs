@@ -3,17 +3,48 @@
 //! Read as text, as loops are. A guard that is bound lives until its block ends or until it is dropped; one that is matched on
 //! through the block that follows; any other is gone with its statement: `self.all.lock().len()`.
 
+use super::Loops;
+
 /// Lines on which a function has a lock: from where it takes it to where it lets it go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Taken {
     from: u32,
     to: u32,
+    /// What the lock is called: `all` of `self.all.lock()`; empty of what a call gave.
+    lock: String,
 }
 
 impl Taken {
     /// Whether a function that stands on that line has it.
     pub(super) fn is_had(&self, line: u32) -> bool {
         (self.from..=self.to).contains(&line)
+    }
+
+    /// What the lock is called that is taken on that line.
+    pub(super) fn taken_at(&self, line: u32) -> Option<&str> {
+        (self.from == line && !self.lock.is_empty()).then_some(self.lock.as_str())
+    }
+
+    /// Whether a function that stands on that line has a lock of that name.
+    pub(super) fn is_had_as(&self, line: u32, lock: &str) -> bool {
+        self.lock == lock && self.is_had(line)
+    }
+}
+
+impl Loops {
+    /// Whether the function of a line has a lock there.
+    pub(super) fn takes(&self, file: &str, line: u32) -> bool {
+        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_had(line)))
+    }
+
+    /// What the lock is called that is taken on a line.
+    pub(super) fn lock_at(&self, file: &str, line: u32) -> Option<&str> {
+        self.files.get(file)?.taken.iter().find_map(|taken| taken.taken_at(line))
+    }
+
+    /// Whether the function of a line has a lock of that name there.
+    pub(super) fn takes_as(&self, file: &str, line: u32, lock: &str) -> bool {
+        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_had_as(line, lock)))
     }
 }
 
@@ -46,6 +77,14 @@ struct Open {
     from: u32,
     /// What the guard is called, or in Go the lock; empty where it is gone with its statement.
     name: String,
+    /// What the lock is called, as in [`Taken`].
+    lock: String,
+}
+
+impl Open {
+    fn until(self, to: u32) -> Taken {
+        Taken { from: self.from, to, lock: self.lock }
+    }
 }
 
 /// A block that is open.
@@ -55,7 +94,7 @@ struct Block {
     /// Where its last statement began.
     statement: usize,
     /// Taken by what the next block within belongs to.
-    held: Vec<u32>,
+    held: Vec<(u32, String)>,
 }
 
 struct Reader<'t> {
@@ -87,14 +126,14 @@ impl Reader<'_> {
                     self.lets_temporaries_go(line);
                 }
                 let held = self.blocks.last_mut().map(|block| std::mem::take(&mut block.held)).unwrap_or_default();
-                let locks = held.into_iter().map(|from| Open { from, name: "{".to_owned() }).collect();
+                let locks = held.into_iter().map(|(from, lock)| Open { from, name: "{".to_owned(), lock }).collect();
                 self.blocks.push(Block { locks, statement: at + 1, held: Vec::new() });
             }
             "}" => {
                 if self.blocks.len() > 1
                     && let Some(block) = self.blocks.pop()
                 {
-                    self.found.extend(block.locks.iter().map(|open| Taken { from: open.from, to: line }));
+                    self.found.extend(block.locks.into_iter().map(|open| open.until(line)));
                 }
                 if !GOES_ON.contains(&self.word(at + 1)) {
                     self.ends_statement(at, line);
@@ -135,10 +174,13 @@ impl Reader<'_> {
             Some(["mut", name, ..] | [name, ..]) if !holds && self.is_whole(at + 3) => (*name).to_owned(),
             _ => String::new(),
         };
+        let last = self.word(at.saturating_sub(2));
+        let lock =
+            if last.starts_with(|c: char| c.is_alphabetic() || c == '_') { last.to_owned() } else { String::new() };
         let Some(block) = self.blocks.last_mut() else { return };
         match holds && !is_go {
-            true => block.held.push(line),
-            false => block.locks.push(Open { from: line, name }),
+            true => block.held.push((line, lock)),
+            false => block.locks.push(Open { from: line, name, lock }),
         }
     }
 
@@ -186,7 +228,7 @@ impl Reader<'_> {
         for block in self.blocks.iter_mut().rev() {
             if let Some(at) = block.locks.iter().rposition(|open| open.name == name) {
                 let open = block.locks.remove(at);
-                self.found.push(Taken { from: open.from, to: line });
+                self.found.push(open.until(line));
                 return;
             }
         }
@@ -202,13 +244,13 @@ impl Reader<'_> {
     fn lets_temporaries_go(&mut self, line: u32) {
         let Some(block) = self.blocks.last_mut() else { return };
         let gone = block.locks.extract_if(.., |open| open.name.is_empty());
-        self.found.extend(gone.map(|open| Taken { from: open.from, to: line }));
+        self.found.extend(gone.map(|open| open.until(line)));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Loops;
+    use super::*;
 
     #[test]
     fn who_keeps_a_guard_took_the_lock() {
@@ -264,6 +306,8 @@ fn work(&self) {
         assert_eq!([31, 34, 38, 40].map(took), [true, false, true, false], "a guard lives as long as its block");
         assert!(!took(1), "not yet");
         assert!(all.takes("a.go", 3) && !all.takes("b.go", 3));
+        assert_eq!((all.lock_at("a.rs", 2), all.lock_at("a.rs", 6)), (Some("accounts"), Some("count")));
+        assert!(all.takes_as("a.rs", 3, "accounts") && !all.takes_as("a.rs", 3, "count"));
         all.read("c.go", "func (q *book) sum() {\n\tq.mu.Lock()\n\tdefer q.mu.Unlock()\n\tq.add()\n}\n");
         assert!(all.takes("c.go", 4) && !all.takes("a.go", 5));
     }

@@ -5,27 +5,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::leaving::{Left, left};
 use super::locking::{Taken, taken};
-use super::telling::{Does, Told, told};
+use super::passing::{Passed, passed};
+use super::telling::{Told, told};
 use super::tokens::tokens;
 
 /// Lines in loops, by file as stacks name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loops {
-    files: BTreeMap<String, Lines>,
+    pub(super) files: BTreeMap<String, Lines>,
 }
 
 /// Lines of a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Lines {
+pub(super) struct Lines {
     /// Those in a loop.
-    looped: BTreeSet<u32>,
+    pub(super) looped: BTreeSet<u32>,
     /// Those in a function that somebody wrote.
-    written: BTreeSet<u32>,
+    pub(super) written: BTreeSet<u32>,
     /// Locks that functions have.
-    taken: Vec<Taken>,
+    pub(super) taken: Vec<Taken>,
     /// Conditions that they wait for, and that they tell of.
-    told: Vec<Told>,
+    pub(super) told: Vec<Told>,
+    /// What they hand on, of Go's.
+    pub(super) passed: Vec<Passed>,
+    /// Where they leave who is to be told, and who takes it from there.
+    pub(super) left: Vec<Left>,
 }
 
 impl Loops {
@@ -37,40 +43,6 @@ impl Loops {
     /// Whether a line stands in a loop of its function; `None` where the source is not known.
     pub(super) fn around(&self, file: &str, line: u32) -> Option<bool> {
         self.files.get(file).map(|lines| lines.looped.contains(&line))
-    }
-
-    /// Whether the function of a line has a lock there.
-    pub(super) fn takes(&self, file: &str, line: u32) -> bool {
-        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_had(line)))
-    }
-
-    /// Who wakes one of those that wait for a condition on a line, each function once, and in which file.
-    pub(super) fn tell_one(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
-        self.functions(file, line, Does::Waits, Does::TellsOne)
-    }
-
-    /// Who sends to the channel that is received from on a line, the same.
-    pub(super) fn send(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
-        self.functions(file, line, Does::Receives, Does::Sends)
-    }
-
-    /// The line on which a function of Go's puts something into a map or a slice that outlives it.
-    pub(super) fn keeps(&self, file: &str, function: &str) -> Option<u32> {
-        let told = &self.files.get(file).filter(|_| file.ends_with(".go"))?.told;
-        told.iter().find(|told| told.does == Does::Keeps && told.function == function).map(|told| told.line)
-    }
-
-    /// Functions that do something to what is called as what a line does `here`.
-    fn functions(&self, file: &str, line: u32, here: Does, does: Does) -> Vec<(&str, &Told)> {
-        let waits = |told: &&Told| told.line == line && told.does == here;
-        let Some(name) = self.files.get(file).and_then(|lines| lines.told.iter().find(waits)).map(|told| &told.name)
-        else {
-            return Vec::new();
-        };
-        let all = self.files.iter().flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)));
-        let mut found: Vec<(&str, &Told)> = all.filter(|(_, told)| told.does == does && told.name == *name).collect();
-        found.dedup_by(|(file, told), (known, first)| file == known && told.function == first.function);
-        found
     }
 
     /// Whether a line of Rust stands in no function: what stands there was made by an attribute (`#[derive(Clone)]`) or a
@@ -220,7 +192,14 @@ fn read(source: &str) -> Lines {
             written.insert(*line);
         }
     }
-    Lines { looped: lines, written, taken: taken(&tokens), told: told(&tokens) }
+    Lines {
+        looped: lines,
+        written,
+        taken: taken(&tokens),
+        told: told(&tokens),
+        passed: passed(&tokens),
+        left: left(&tokens),
+    }
 }
 
 /// What a bracket opens, by the words before it.

@@ -3,7 +3,7 @@
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
 use super::path;
-use super::rules::{RULES, long_poll_cpu, rare_stall};
+use super::rules::{RULES, long_poll_cpu, rare_stall, waiting_on_owner};
 use super::usable::usable;
 use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
 
@@ -65,7 +65,7 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         because: because.clone(),
         rules: Vec::new(),
     }));
-    let ranked = ranked(causes);
+    let ranked = stalls_first(joined, ranked(causes));
     let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
     all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {
@@ -157,6 +157,27 @@ fn rivals(joined: &Joined<'_>, first: &Cause, second: &Cause) -> Option<Undecide
         rules,
         experiment: joined.again("cpu,wait,trace --duration 30s"),
     })
+}
+
+/// Part of what a keeper explains from which what it does meanwhile explains it, where that is seldom.
+const MOST_OF_IT: f64 = 0.5;
+
+/// Who keeps a lock while it calls what stalls everybody now and then is where the stall is felt, and not what it is.
+fn stalls_first(joined: &Joined<'_>, mut causes: Vec<Cause>) -> Vec<Cause> {
+    let within = |keeper: &Cause, stall: &Cause| {
+        let (Some(keeps), Some(stalls)) = (&keeper.culprit, &stall.culprit) else { return false };
+        let path = path::around(joined, keeper);
+        let called = path.iter().take_while(|frame| frame.function != keeps.function);
+        let is_called = called.into_iter().any(|frame| frame.function == stalls.function);
+        is_called && stall.share >= MOST_OF_IT * keeper.share && !keeper.foremost
+    };
+    let Some(stall) = causes.iter().position(|cause| cause.rule == rare_stall::SLUG) else { return causes };
+    let before = |keeper: &Cause| keeper.rule == waiting_on_owner::SLUG && within(keeper, &causes[stall]);
+    if let Some(keeper) = causes[..stall].iter().position(before) {
+        let stall = causes.remove(stall);
+        causes.insert(keeper, stall);
+    }
+    causes
 }
 
 /// How many times as much another cause at the same place must explain to stand before one that lies deeper.

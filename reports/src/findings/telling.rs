@@ -1,8 +1,8 @@
 //! Who tells whoever waits for a condition of one name, by the source: nothing else says who should have told somebody that nobody
 //! told.
 
-use super::CpuTable;
 use super::joined::Joined;
+use super::{CpuTable, Loops};
 use crate::run::{ThreadsRecord, TraceFrame};
 
 /// A line on which a function waits for a condition, or tells one or all of those that do.
@@ -13,18 +13,26 @@ pub(super) struct Told {
     pub(super) line: u32,
     /// The function's own name.
     pub(super) function: String,
+    /// Of which type of Rust's it is a method; empty of others.
+    pub(super) of: String,
+    /// The line of Go's `select` that it is a case of.
+    pub(super) select: Option<u32>,
     pub(super) does: Does,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Does {
     Waits,
+    /// For tokio's kind, which keeps one telling for who comes later.
+    WaitsOrWasTold,
     /// It wakes one of them.
     TellsOne,
     TellsAll,
     /// From a channel of Go's, of that name.
     Receives,
     Sends,
+    /// In a `select` that goes on without, where nobody receives just then.
+    SendsOrNot,
     /// It puts something into a map or a slice of Go's that is part of something else: `r.desks[token] = d`.
     Keeps,
 }
@@ -38,30 +46,76 @@ const METHODS: &[(&str, Does)] = &[
     ("wait_for", Does::Waits),
     ("wait_until", Does::Waits),
     ("Wait", Does::Waits),
+    ("notified", Does::WaitsOrWasTold),
     ("notify_one", Does::TellsOne),
     ("Signal", Does::TellsOne),
     ("notify_all", Does::TellsAll),
     ("Broadcast", Does::TellsAll),
 ];
 
+impl Loops {
+    /// Who wakes one of those that wait for a condition on a line, each function once, and in which file.
+    pub(super) fn tell_one(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+        self.functions(file, line, Does::Waits, Does::TellsOne)
+    }
+
+    /// Who sends to the channel that is received from on a line, the same: those that may go on without having sent, if there are
+    /// any.
+    pub(super) fn send(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+        let lossy = self.functions(file, line, Does::Receives, Does::SendsOrNot);
+        if lossy.is_empty() { self.functions(file, line, Does::Receives, Does::Sends) } else { lossy }
+    }
+
+    /// Whether who waits for a condition on a line is a method of the type whose methods alone tell all that do: whatever was
+    /// lost, it was not lost there.
+    pub(super) fn is_cell(&self, file: &str, line: u32) -> bool {
+        let told = || self.files.get(file).into_iter().flat_map(|lines| &lines.told);
+        let here = |told: &&Told| told.line == line && matches!(told.does, Does::Waits | Does::WaitsOrWasTold);
+        let Some(waits) = told().find(here) else { return false };
+        let all = self.files.values().flat_map(|lines| &lines.told).filter(|told| told.name == waits.name);
+        let mut tell = all.filter(|told| matches!(told.does, Does::TellsOne | Does::TellsAll)).peekable();
+        let reaches = |told: &Told| told.does == Does::TellsAll || waits.does == Does::WaitsOrWasTold;
+        let alike = |told: &Told| reaches(told) && !told.of.is_empty() && told.of == waits.of;
+        tell.peek().is_some() && tell.all(alike)
+    }
+
+    /// The line on which a function of Go's puts something into a map or a slice that outlives it.
+    pub(super) fn keeps(&self, file: &str, function: &str) -> Option<u32> {
+        let told = &self.files.get(file).filter(|_| file.ends_with(".go"))?.told;
+        told.iter().find(|told| told.does == Does::Keeps && told.function == function).map(|told| told.line)
+    }
+
+    /// Functions that do something to what is called as what a line does `here`.
+    fn functions(&self, file: &str, line: u32, here: Does, does: Does) -> Vec<(&str, &Told)> {
+        let waits = |told: &&Told| (told.line == line || told.select == Some(line)) && told.does == here;
+        let Some(name) = self.files.get(file).and_then(|lines| lines.told.iter().find(waits)).map(|told| &told.name)
+        else {
+            return Vec::new();
+        };
+        let all = self.files.iter().flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)));
+        let mut found: Vec<(&str, &Told)> = all.filter(|(_, told)| told.does == does && told.name == *name).collect();
+        found.dedup_by(|(file, told), (known, first)| file == known && told.function == first.function);
+        found
+    }
+}
+
 /// All of a source.
 pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
     let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
-    let mut function = String::new();
+    let (mut function, mut of) = (String::new(), String::new());
     // Names that the function declared.
     let mut own: Vec<&str> = Vec::new();
     let mut found = Vec::new();
     for (at, (line, token)) in tokens.iter().enumerate() {
         match token.as_str() {
-            "fn" => word(at + 1).clone_into(&mut function),
+            // A name like others in Go.
+            "fn" if matches!(word(at + 2), "(" | "<") && word(at + 1) != "func" => {
+                word(at + 1).clone_into(&mut function)
+            }
+            "impl" if at == 0 || matches!(word(at - 1), "}" | ";" | "]" | "unsafe") => of = implemented(tokens, at),
             "func" => {
-                // Of a method what it is of comes first.
-                let name = match word(at + 1) {
-                    "(" => (at + 1..tokens.len()).find(|at| word(*at) == ")").map_or("", |end| word(end + 1)),
-                    name => name,
-                };
                 // One without a name stands within another.
-                if name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+                if let Some(name) = declared(tokens, at) {
                     name.clone_into(&mut function);
                     own.clear();
                 }
@@ -74,21 +128,27 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                     own.push(word(name));
                 }
             }
-            "<-" => found.extend(channel(tokens, at).map(|(name, does)| Told {
-                name: name.to_owned(),
-                line: *line,
-                function: function.clone(),
-                does,
+            "<-" => found.extend(channel(tokens, at).map(|(name, does)| {
+                let chosen = chosen(tokens, at);
+                let does = match (does, &chosen) {
+                    (Does::Sends, Some((_, true))) => Does::SendsOrNot,
+                    _ => does,
+                };
+                let select = chosen.map(|(select, _)| select);
+                Told { name: name.to_owned(), line: *line, function: function.clone(), of: String::new(), select, does }
             })),
             "=" => found.extend(kept(tokens, at, &own).map(|name| Told {
                 name: name.to_owned(),
                 line: *line,
                 function: function.clone(),
+                of: String::new(),
+                select: None,
                 does: Does::Keeps,
             })),
             method if at > 1 && word(at - 1) == "." && word(at + 1) == "(" => {
                 let does = METHODS.iter().find(|(name, _)| *name == method).map(|(_, does)| *does);
-                let told = |does| Told { name: word(at - 2).to_owned(), line: *line, function: function.clone(), does };
+                let (function, of) = (function.clone(), of.clone());
+                let told = |does| Told { name: word(at - 2).to_owned(), line: *line, function, of, select: None, does };
                 found.extend(does.map(told));
             }
             _ => {}
@@ -110,6 +170,64 @@ pub(super) fn only<'a>(joined: &Joined<'_>, all: Vec<(&'a str, &'a Told)>) -> Op
     };
     let mut all = all.into_iter().filter(is_seen);
     all.next().filter(|_| all.next().is_none())
+}
+
+/// The name of a function of Go's that is declared there; of a method what it is of comes first, and a literal has none.
+pub(super) fn declared(tokens: &[(u32, String)], at: usize) -> Option<&str> {
+    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let name = match word(at + 1) {
+        "(" => (at + 1..tokens.len()).find(|at| word(*at) == ")")? + 1,
+        _ => at + 1,
+    };
+    let is_name = word(name).starts_with(|c: char| c.is_alphabetic() || c == '_');
+    (is_name && matches!(word(name + 1), "(" | "[")).then(|| word(name))
+}
+
+/// The type whose methods follow: `Reply` of `impl<T> Drop for Reply<T> {`.
+fn implemented(tokens: &[(u32, String)], at: usize) -> String {
+    let (mut depth, mut of) = (0_i32, "");
+    for (_, word) in &tokens[at + 1..] {
+        match word.as_str() {
+            "{" | "where" | ";" => break,
+            "<" => depth += 1,
+            ">" => depth -= 1,
+            "for" if depth == 0 => of = "",
+            word if depth == 0 && word.starts_with(|c: char| c.is_alphabetic() || c == '_') => of = word,
+            _ => {}
+        }
+    }
+    of.to_owned()
+}
+
+/// The line of Go's `select` that an arrow is in a case of, and whether it goes on where no case is ready.
+fn chosen(tokens: &[(u32, String)], at: usize) -> Option<(u32, bool)> {
+    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let mut depth = 0_i32;
+    let opens = (1..at).rev().find(|at| {
+        match word(*at) {
+            "}" => depth += 1,
+            "{" => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    })?;
+    // What stands behind the colon of a case is done when it was chosen.
+    let cases = |from: usize| (from..at).rev().find(|at| matches!(word(*at), "case" | ":"));
+    let is_case = cases(opens).is_some_and(|case| word(case) == "case" || word(case + 1) == "=");
+    if word(opens - 1) != "select" || !is_case {
+        return None;
+    }
+    let mut depth = 1_i32;
+    let mut rest = (opens + 1..tokens.len()).take_while(|at| {
+        match word(*at) {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => {}
+        }
+        depth > 0
+    });
+    let has_default = rest.any(|at| word(at) == "default" && word(at + 1) == ":");
+    Some((tokens[opens - 1].0, has_default))
 }
 
 /// What an arrow of Go's is to, or from: `l.sealed <- seal`, `<-l.sealed`; `None` in a type, and of a call's result.
@@ -172,7 +290,6 @@ pub(super) fn beside(known: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Loops;
     use super::*;
 
     #[test]
@@ -223,6 +340,37 @@ fn hand_out(fetch: &Fetch) {
         assert_eq!(only(&Joined::default(), all.send("a.go", 9)), None);
         all.read("b.go", "func again(l *label) {\n\tl.sealed <- 1\n}\n");
         assert_eq!(only(&Joined::default(), all.send("a.go", 6)), None, "one of two");
+    }
+
+    #[test]
+    fn who_may_go_on_without_having_sent_comes_first() {
+        let go = "func tell(q enquiry) {\n\tselect {\n\tcase q.reply <- 1:\n\tdefault:\n\t}\n}\nfunc hand(q enquiry) { q.reply <- 1 }\nfunc ticket(reply <-chan int) {\n\tselect {\n\tcase f := <-reply:\n\t\tf = <-other\n\tcase <-ctx.Done():\n\t}\n}\n";
+        let mut all = Loops::default();
+        all.read("a.go", go);
+        for line in [9, 10] {
+            let sends = only(&Joined::default(), all.send("a.go", line));
+            assert_eq!(sends.map(|(_, told)| (told.function.as_str(), told.line)), Some(("tell", 3)));
+        }
+    }
+
+    #[test]
+    fn a_cell_waits_and_tells_itself() {
+        let of = |name: &str| {
+            format!(
+                "impl<T> Reply<T> {{\n    fn take(&self) -> T {{\n        code = self.here.wait(code);\n    }}\n}}\nimpl Drop for {name} {{\n    fn put(&self) {{\n        self.here.notify_all();\n    }}\n}}\n"
+            )
+        };
+        let is_cell = |source: &str| {
+            let mut all = Loops::default();
+            all.read("a.rs", source);
+            all.is_cell("a.rs", 3)
+        };
+        assert!(is_cell(&of("Reply<T>")));
+        assert!(!is_cell(&of("Wall")), "somebody else tells");
+        assert!(!is_cell(&of("Reply<T>").replace("all", "one")), "it wakes one");
+        let kept = of("Reply<T>").replace("all", "one").replace("wait(code)", "notified()");
+        assert!(is_cell(&kept), "whom it wakes is the only one");
+        assert!(!is_cell("fn take() {\n\n    here.wait(code);\n}\n"), "nobody tells");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod error;
 mod event;
 pub(crate) mod files;
 mod gate;
+mod goroutines;
 mod head;
 pub mod hlog;
 mod host;
@@ -44,6 +45,7 @@ pub use breach::{Breach, BreachRow, BreachWindow};
 pub use error::RunError;
 pub use event::Event;
 pub use gate::{GateOutcome, GateSide, GateVerdict, LimitOutcome, LimitSource, LimitVerdict, OnCannotTell, Stopped};
+pub use goroutines::{Begun, StartedBy, Ticks};
 pub use head::{GateHead, RunHead, VariantHead};
 pub use host::{BuildInfo, Machine};
 pub use kernel::{KernelHead, KernelRecord, KernelSample};
@@ -63,9 +65,7 @@ pub use summary::{
     VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
-pub use threads::{
-    GOROUTINES, LaneShares, LongWait, StartedBy, ThreadLane, ThreadsHead, ThreadsRecord, Ticks, WaitCause, WaitPlace,
-};
+pub use threads::{GOROUTINES, LaneShares, LongWait, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
 pub use trace::{
     Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceFrame, TraceHead, TraceHolder,
     TraceInstead, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite, TraceSpan, TraceStep, TraceTask,

@@ -7,13 +7,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, RunError, TraceFrame, TracePolls, files, paths};
+use super::{Begun, FORMAT, RunError, StartedBy, Ticks, TraceFrame, TracePolls, files, paths};
 
 /// Why a thread was off its CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Default, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitCause {
     /// It gave the CPU up, and was not running again.
+    #[default]
     Blocked,
     /// The CPU was taken from it.
     Preempted,
@@ -42,8 +43,13 @@ pub struct ThreadsRecord {
     /// Threads that stood off their CPU from before the recording to its end, by place, with those that seem to hold the lock
     /// which they wait for; instead of polls it is threads that are counted. Who waits for work of its runtime is left out.
     pub standing: Vec<TracePolls>,
+    /// Threads that came to a place meanwhile and were nowhere else until the end, for a second at least; they may have been woken
+    /// there. Of these, too, it is threads that are counted.
+    pub stayed: Vec<TracePolls>,
     /// Of a program of Go that told them: goroutines by who started them, where their number rose.
     pub started: Vec<StartedBy>,
+    /// Of the same, where they were traced: goroutines that libraries started for the program.
+    pub begun: Vec<Begun>,
     /// Of the same: goroutines that came with the load and stood in one place until the end, by place, instead of polls their
     /// number.
     pub hanging: Vec<TracePolls>,
@@ -56,7 +62,8 @@ pub struct ThreadsRecord {
 impl ThreadsRecord {
     /// Functions of the program in the stacks of waits.
     pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
-        let rows = self.kept.iter().chain(&self.kept_open).chain(&self.standing).chain(&self.hanging);
+        let rows =
+            self.kept.iter().chain(&self.kept_open).chain(&self.standing).chain(&self.stayed).chain(&self.hanging);
         let holders = rows.clone().flat_map(|row| &row.holders).map(|holder| &holder.site);
         let sites = rows.filter_map(|row| row.site.as_ref()).chain(holders);
         let places = self.places.iter().chain(&self.waited).flat_map(|place| &place.own);
@@ -64,36 +71,6 @@ impl ThreadsRecord {
             .chain(self.ticks.iter().flat_map(|ticks| ticks.waits_at.iter().chain(&ticks.by)))
             .chain(sites.flat_map(|site| &site.own))
     }
-}
-
-/// Goroutines that one place started, over time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct StartedBy {
-    /// The function that started them, with the line of its `go`.
-    pub by: TraceFrame,
-    /// What most of them do at the end, in Go's words.
-    pub state: String,
-    /// The innermost function of the program that these stand in.
-    pub stands_at: Option<TraceFrame>,
-    /// How many there were, with seconds since they were first asked for.
-    pub alive: Vec<(f64, u64)>,
-}
-
-/// Waits of goroutines at one place that end at a steady pace.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Ticks {
-    /// Functions of the program that they wait in, innermost first.
-    pub waits_at: Vec<TraceFrame>,
-    /// Those of who wakes just before they end; empty where nobody of the program does.
-    pub by: Vec<TraceFrame>,
-    /// From one moment to the next, seconds.
-    pub pace_s: f64,
-    /// Moments at which they end.
-    pub moments: u64,
-    /// Waits.
-    pub waits: u64,
-    /// All together, seconds.
-    pub total_s: f64,
 }
 
 /// The first line.
@@ -170,7 +147,7 @@ pub struct LaneShares {
 }
 
 /// A place where threads left their CPU: the innermost function of the program itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WaitPlace {
     /// Why.
     pub cause: WaitCause,
@@ -189,6 +166,12 @@ pub struct WaitPlace {
     /// Functions of the program in the stack with most of it, innermost first; empty in older files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own: Vec<TraceFrame>,
+    /// The function of a library that the program called there, of goroutines that were traced; empty where it waits itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub asks: String,
+    /// It is in goroutines that a library began and that called the program back, as for each request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub called_back: bool,
     /// How often.
     pub waits: u64,
     /// All together, seconds of wall time.
@@ -240,7 +223,9 @@ enum Line {
     Kept(TracePolls),
     KeptOpen(TracePolls),
     Standing(TracePolls),
+    Stayed(TracePolls),
     Started(StartedBy),
+    Begun(Begun),
     Hanging(TracePolls),
     Waited(WaitPlace),
     Ticks(Ticks),
@@ -255,8 +240,10 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
     let kept = record.kept.iter().map(|kept| Line::Kept(kept.clone()));
     let kept = kept.chain(record.kept_open.iter().map(|kept| Line::KeptOpen(kept.clone())));
     let kept = kept.chain(record.standing.iter().map(|standing| Line::Standing(standing.clone())));
+    let kept = kept.chain(record.stayed.iter().map(|stayed| Line::Stayed(stayed.clone())));
     let started = record.started.iter().map(|started| Line::Started(started.clone()));
-    let told = started.chain(record.hanging.iter().map(|hanging| Line::Hanging(hanging.clone())));
+    let told = started.chain(record.begun.iter().map(|begun| Line::Begun(begun.clone())));
+    let told = told.chain(record.hanging.iter().map(|hanging| Line::Hanging(hanging.clone())));
     let told = told.chain(record.waited.iter().map(|place| Line::Waited(place.clone())));
     let told = told.chain(record.ticks.iter().map(|ticks| Line::Ticks(ticks.clone())));
     files::lines(std::iter::once(head).chain(threads).chain(places).chain(longest).chain(kept).chain(told))
@@ -275,7 +262,9 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
             Line::Kept(kept) => record.kept.push(kept),
             Line::KeptOpen(kept) => record.kept_open.push(kept),
             Line::Standing(standing) => record.standing.push(standing),
+            Line::Stayed(stayed) => record.stayed.push(stayed),
             Line::Started(started) => record.started.push(started),
+            Line::Begun(begun) => record.begun.push(begun),
             Line::Hanging(hanging) => record.hanging.push(hanging),
             Line::Waited(place) => record.waited.push(place),
             Line::Ticks(ticks) => record.ticks.push(ticks),
@@ -321,6 +310,8 @@ pub(crate) mod tests {
             thread: "tokio-rt-worker".into(),
             callers: vec!["shop::order".into(), "shop::serve".into()],
             own: Vec::new(),
+            asks: String::new(),
+            called_back: false,
             waits: 300,
             total_s,
             longest_s: 0.081,
@@ -363,7 +354,9 @@ pub(crate) mod tests {
             kept: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 1.25, ..TracePolls::default() }],
             kept_open: vec![TracePolls { kind: "tokio-rt-worker".into(), total_s: 0.75, ..TracePolls::default() }],
             standing: vec![TracePolls { kind: "tokio-rt-worker".into(), polls: 2, ..TracePolls::default() }],
+            stayed: vec![TracePolls { kind: "shop".into(), polls: 4, ..TracePolls::default() }],
             started: vec![StartedBy { state: "chan receive".into(), alive: vec![(0.5, 7)], ..StartedBy::default() }],
+            begun: vec![Begun { through: "net/http.(*Transport).queue".into(), count: 12, ..Begun::default() }],
             hanging: vec![TracePolls { kind: GOROUTINES.into(), polls: 3, ..TracePolls::default() }],
             waited: vec![place(WaitCause::Blocked, "main.order", 9, 0.5)],
             ticks: vec![Ticks { pace_s: 0.04, moments: 40, waits: 200, total_s: 4.0, ..Ticks::default() }],

@@ -71,6 +71,7 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     }
     let mut threads = threads(recording, &waiting, record.open_started_ns, source);
     threads.standing = standing;
+    threads.stayed = stayed(recording, &waiting);
     for lane in &mut threads.threads {
         lane.run_queue_s = record.figures.run_queue_s.get(&lane.tid).copied();
     }
@@ -89,7 +90,8 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
             threads.kept_open.extend(goroutines::rows(seen, open.len()));
             threads.kept_open.extend(in_turn::rows(seen, &servers));
         }
-        threads.started = started::rows(open, &program);
+        threads.started = started::rows(open, &program, &told.starts());
+        threads.begun = started::by_asking(dumps, &program, &told.starts());
         threads.hanging = hanging::rows(&seen, dumps);
         if let Goroutines::Traced(trace) = told {
             let places = stretches::Places::of(trace, &program, record.open_started_ns.unwrap_or(0));
@@ -143,7 +145,9 @@ fn threads(recording: &Recording, waiting: &Waiting, open_ns: Option<u64>, sourc
         kept: kept_by(recording, waiting, 0),
         kept_open: open_ns.map(|open| kept_by(recording, waiting, open)).unwrap_or_default(),
         standing: Vec::new(),
+        stayed: Vec::new(),
         started: Vec::new(),
+        begun: Vec::new(),
         hanging: Vec::new(),
         waited: Vec::new(),
         ticks: Vec::new(),
@@ -163,27 +167,38 @@ fn kept_by(recording: &Recording, waiting: &Waiting, after_ns: u64) -> Vec<Trace
 const MOST_STANDING: usize = 64;
 
 /// Threads that never moved, by place.
-#[allow(clippy::cast_precision_loss, reason = "threads of one process")]
 fn standing(recording: &Recording) -> Vec<TracePolls> {
-    let row = |one: Standing| {
-        let wall_s = recording.wall_s;
-        let holder = |(site, threads): &(Site, u64)| TraceHolder {
-            doing: TraceEndKind::Blocked,
-            site: super::trace::plain(site),
-            total_s: *threads as f64 * wall_s,
-        };
-        TracePolls {
-            kind: one.pool,
-            doing: TraceEndKind::Blocked,
-            site: Some(super::trace::plain(&one.site)),
-            polls: one.threads,
-            total_s: one.threads as f64 * wall_s,
-            longest_s: wall_s,
-            holders: one.held_by.iter().map(holder).collect(),
-            ..TracePolls::default()
-        }
+    let all = tasks::standing(recording).into_iter();
+    all.take(MOST_STANDING).map(|one| stands(one, recording.wall_s)).collect()
+}
+
+/// How long threads that came to a place must have been nowhere else until the end, nanoseconds.
+const STAYED_NS: u64 = 1_000_000_000;
+
+/// Threads that came to a place and did not leave it, by place.
+fn stayed(recording: &Recording, waiting: &Waiting) -> Vec<TracePolls> {
+    let all = tasks::stayed(recording, waiting, STAYED_NS).into_iter();
+    all.take(MOST_STANDING).map(|one| stands(one, std::time::Duration::from_nanos(STAYED_NS).as_secs_f64())).collect()
+}
+
+/// Threads of one place that stood there for as long each, at least.
+#[allow(clippy::cast_precision_loss, reason = "threads of one process")]
+fn stands(one: Standing, each_s: f64) -> TracePolls {
+    let holder = |(site, threads): &(Site, u64)| TraceHolder {
+        doing: TraceEndKind::Blocked,
+        site: super::trace::plain(site),
+        total_s: *threads as f64 * each_s,
     };
-    tasks::standing(recording).into_iter().take(MOST_STANDING).map(row).collect()
+    TracePolls {
+        kind: one.pool,
+        doing: TraceEndKind::Blocked,
+        site: Some(super::trace::plain(&one.site)),
+        polls: one.threads,
+        total_s: one.threads as f64 * each_s,
+        longest_s: each_s,
+        holders: one.held_by.iter().map(holder).collect(),
+        ..TracePolls::default()
+    }
 }
 
 /// What the kernel counted, on its own axis of time; `began_ns` is when the recording of waits began.

@@ -7,6 +7,7 @@ mod kernel;
 pub(crate) mod moments;
 mod process;
 mod sockets;
+mod starts;
 
 use flamegraphs::capture::tasks::{self, TaskTracer};
 use flamegraphs::capture::{Options, Recorder};
@@ -19,6 +20,7 @@ use crate::evidence::wait::WaitRecord;
 pub(crate) use goroutines::Asking;
 pub use goroutines::{Dump, Goroutines};
 pub use kernel::{KernelFigures, Sampler};
+pub(crate) use starts::Starts;
 
 /// What to record from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,10 +16,23 @@ pub(super) enum Role {
     Runs,
     /// A goroutine ended: `goexit0(gp)`.
     Ends,
+    /// The goroutine of this thread starts another: `newproc(fn)`.
+    Starts,
 }
 
-const FUNCTIONS: &[(&str, Role)] =
-    &[("runtime.gopark", Role::Parks), ("runtime.execute", Role::Runs), ("runtime.goexit0", Role::Ends)];
+impl Role {
+    /// Whether where it happens is told by the stack.
+    pub(super) fn has_stack(self) -> bool {
+        matches!(self, Self::Parks | Self::Starts)
+    }
+}
+
+const FUNCTIONS: &[(&str, Role)] = &[
+    ("runtime.gopark", Role::Parks),
+    ("runtime.execute", Role::Runs),
+    ("runtime.goexit0", Role::Ends),
+    ("runtime.newproc", Role::Starts),
+];
 /// `[...]string` by number of `waitReason` (`runtime/runtime2.go`).
 const REASONS: &str = "runtime.waitReasonStrings";
 

@@ -1,6 +1,6 @@
 //! Begins and ends a recording of goroutines, and hands over what was recorded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -54,6 +54,19 @@ pub struct GoTrace {
     pub stacks: Vec<Vec<Frame>>,
     /// Go's words for why a goroutine waits, by number.
     pub reasons: Vec<String>,
+    /// Where goroutines were started.
+    pub starts: Vec<Start>,
+}
+
+/// Goroutines that one place started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The function that they begin with; empty of those that are given something, which the compiler names after the place.
+    pub begins: String,
+    /// Where, a stack by number; innermost is the runtime's own function.
+    pub stack: u32,
+    /// How many.
+    pub count: u64,
 }
 
 impl GoTracer {
@@ -103,13 +116,27 @@ impl GoTracer {
         for (stack, number) in seen.stacks {
             stacks[number as usize].1 = stack;
         }
+        // What goroutines begin with gets its name as the stacks do.
+        let begins = begins(self.pid, seen.starts.keys().map(|(function, _)| *function));
+        let known = stacks.len();
+        stacks.extend(begins.iter().map(|(_, code)| (self.pid, vec![*code])));
+        let mut stacks = tasks::named(&stacks, &spaces);
+        let names = stacks.split_off(known);
+        let name = |function: u64| {
+            let at = begins.iter().position(|(known, _)| *known == function)?;
+            Some(names.get(at)?.first()?.function.clone())
+        };
+        let starts = seen.starts.into_iter();
+        let starts =
+            starts.map(|((of, stack), count)| Start { begins: name(of).unwrap_or_default(), stack, count }).collect();
         Ok(GoTrace {
             began_ns: self.began_ns,
             ended_ns,
             lost: seen.lost,
             lives: lives::of(seen.events, ended_ns),
-            stacks: tasks::named(&stacks, &spaces),
+            stacks,
             reasons,
+            starts,
         })
     }
 }
@@ -156,11 +183,11 @@ impl Opened {
                     returns: false,
                     every: 1,
                     // Where it goes on, and that it ends, is asked of no stack.
-                    stack_bytes: if *role == Role::Parks { STACK_BYTES } else { 0 },
+                    stack_bytes: if role.has_stack() { STACK_BYTES } else { 0 },
                     watermark: u32::try_from(rustix::param::page_size() * pages / 8).unwrap_or(1 << 16),
                     forks: false,
                     registers: REGISTERS,
-                    chain: *role == Role::Parks,
+                    chain: role.has_stack(),
                 };
                 let event = match probe.open(cpu) {
                     Ok(event) => event,
@@ -192,6 +219,8 @@ struct Seen {
     roles: HashMap<u64, Role>,
     events: Vec<Told>,
     stacks: HashMap<Vec<u64>, u32>,
+    /// How many were started, by what they begin with (the address of a `funcval`; 0 where that is on the heap) and stack.
+    starts: HashMap<(u64, u32), u64>,
     lost: u64,
 }
 
@@ -222,17 +251,21 @@ impl Seen {
         }
         let Some(role) = hits::probe(body).and_then(|id| self.roles.get(&id).copied()) else { return };
         // Other processes may run the same file.
-        let hit = hits::read(body, role == Role::Parks).filter(|hit| hit.pid == self.pid);
+        let hit = hits::read(body, role.has_stack()).filter(|hit| hit.pid == self.pid);
         let Some(hit) = hit else { return };
         if self.events.len() >= MOST_HITS {
             self.lost += 1;
             return;
         }
         let (address, what) = match role {
+            Role::Starts => {
+                let stack = self.stack(hit.stack);
+                let function = if hit.arguments[0] < HEAP { hit.arguments[0] } else { 0 };
+                *self.starts.entry((function, stack)).or_default() += 1;
+                return;
+            }
             Role::Parks => {
-                let next = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
-                let is_full = self.stacks.len() >= MOST_STACKS && !self.stacks.contains_key(&hit.stack);
-                let stack = if is_full { 0 } else { *self.stacks.entry(hit.stack).or_insert(next) };
+                let stack = self.stack(hit.stack);
                 // The number of the reason is a byte (`waitReason`).
                 (hit.goroutine, What::Parks { reason: (hit.arguments[1] & 0xff) as u8, stack })
             }
@@ -241,6 +274,30 @@ impl Seen {
         };
         self.events.push(Told { time_ns: hit.time_ns, address, what });
     }
+}
+
+impl Seen {
+    /// The number of a stack; the first one stands for those that are too many to be kept.
+    fn stack(&mut self, stack: Vec<u64>) -> u32 {
+        let next = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
+        let is_full = self.stacks.len() >= MOST_STACKS && !self.stacks.contains_key(&stack);
+        if is_full { 0 } else { *self.stacks.entry(stack).or_insert(next) }
+    }
+}
+
+/// Where the heap begins on x86-64 (`arenaBaseOffset` and hints, `runtime/malloc.go`): what lies below is of the program's file.
+const HEAP: u64 = 0xc0_0000_0000;
+
+/// The code of functions by the address of their `funcval`: its first word.
+fn begins(pid: u32, functions: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let Ok(memory) = File::open(format!("/proc/{pid}/mem")) else { return Vec::new() };
+    let functions: BTreeSet<u64> = functions.filter(|function| *function > 0).collect();
+    let code = |function: u64| {
+        let mut word = [0; 8];
+        memory.read_exact_at(&mut word, function).ok()?;
+        Some((function, u64::from_le_bytes(word)))
+    };
+    functions.into_iter().filter_map(code).collect()
 }
 
 /// Bytes of a text of the runtime's that is read at most.

@@ -23,7 +23,7 @@ pub(super) use sites::named;
 pub use sites::system_call;
 pub use sites::{Cause, Frame, Site};
 pub use spent::{Doing, Spent, Window, window};
-pub use standing::{Standing, standing};
+pub use standing::{Standing, standing, stayed};
 pub use target::{traceable, traceable_among};
 pub(super) use threads::Threads;
 pub(super) use tracer::{Failure, now_ns};

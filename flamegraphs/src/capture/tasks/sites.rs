@@ -200,7 +200,8 @@ pub fn system_call<'a>(functions: impl Iterator<Item = &'a str> + Clone) -> Stri
     // Names of entry functions: arch/x86/include/asm/syscall_wrapper.h and its kin; the last where the others were inlined.
     let entries = ["__x64_sys_", "__ia32_sys_", "__arm64_sys_", "__se_sys_", "__do_sys_"];
     let call = functions.clone().find_map(|name| entries.iter().find_map(|entry| name.strip_prefix(entry)));
-    match call {
+    // An entry that only jumps on leaves no frame: what it jumps to is named so (fs/read_write.c).
+    match call.or_else(|| functions.clone().find_map(|name| name.strip_prefix("ksys_"))) {
         Some(call) => call.to_owned(),
         None if functions.clone().any(|name| name.contains("page_fault") || name == "do_mem_abort") => {
             "page fault".into()
@@ -281,6 +282,11 @@ mod tests {
     fn site(functions: &[&str]) -> Site {
         let frames = functions.iter().map(|name| Frame { function: (*name).to_owned(), ..Frame::default() }).collect();
         classified(vec![frames], [Path::new("/srv/app")].into_iter()).remove(0)
+    }
+
+    #[test]
+    fn an_entry_that_only_jumps_on_is_named_by_where() {
+        assert_eq!(["__x64_sys_mmap", "vfs"].map(|by| system_call(["ksys_write", by].into_iter())), ["mmap", "write"]);
     }
 
     #[test]

@@ -14,9 +14,10 @@ const MAINLY: f64 = 0.5;
 /// CPU for each operation below which it is nobody's trouble, seconds.
 const LEAST_CPU_S: f64 = 0.000_3;
 
-/// Part of the CPU from which memory is what operations are about, and its CPU for each, seconds, from which that is
-/// felt.
-const MOSTLY: f64 = 0.6;
+/// Part of the CPU from which memory is what operations are about, with copies into it and without, and its CPU for each, seconds,
+/// from which that is felt.
+const MOSTLY: f64 = 0.55;
+const TAKING: f64 = 0.45;
 const LEAST_OWN_S: f64 = 0.000_4;
 /// Part of what an operation takes alone that it must be.
 const LEAST_ALONE: f64 = 0.3;
@@ -28,7 +29,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let faults = joined.metric("faults.minor_per_op").unwrap_or(0.0);
     let per_op = joined.metric("cpu_per_op").unwrap_or(0.0);
     let alone = joined.felt.as_ref().map_or(0.0, |felt| felt.base_s);
-    if part >= MOSTLY && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
+    // What is taken anew is filled with copies, too.
+    let copied = cpu.rows.iter().map(|row| row.copied_s).sum::<f64>() / cpu.total_s.max(1e-9);
+    let mostly = part + copied >= MOSTLY && part >= TAKING;
+    if mostly && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
         return by_calls(joined, cpu, part);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {

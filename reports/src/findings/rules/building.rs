@@ -11,6 +11,8 @@ use super::repeated_work::{BUILDS, BUILDS_S, LEAST, SLUG};
 
 /// Part of the CPU of the program's own functions that must be spent in one, with all it calls.
 const DOMINANT: f64 = 0.5;
+/// The function itself, and who calls it.
+const NEAR: usize = 2;
 
 pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     let cpu = joined.cpu.filter(|_| joined.trace.is_none())?;
@@ -25,10 +27,11 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     if each < BUILDS_S || share < LEAST || allocating < BUILDS {
         return None;
     }
-    // What is built in a loop is that loop's.
+    // What is built in a loop is that loop's, where that calls it itself: one further away goes round for something else.
     let stack = inside().max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let from = stack.path.iter().position(|one| guilty::same(one, frame))?;
-    let looping = guilty::repeating(joined, &stack.thread, &stack.path[from..]).filter(|one| !reads(joined, one));
+    let near = &stack.path[from..stack.path.len().min(from + NEAR)];
+    let looping = guilty::repeating(joined, &stack.thread, near).filter(|one| !reads(joined, one));
     let culprit = at(looping.unwrap_or(frame));
     Some(Cause {
         rule: SLUG,

@@ -6,21 +6,27 @@ use std::ops::Range;
 use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, Culprit};
-use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait, WaitPlace};
 
+use super::goroutine_waits;
 use super::latency_pinned::{CONSTANT, ONE_EACH, SLUG};
 
 /// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
 const DELAYED_ACK_S: Range<f64> = 0.038..0.050;
 /// So many of them an operation may wait for: one for each question that it asks.
 const MOST_QUESTIONS: u32 = 3;
+/// Go's words for a wait for the network (`runtime.waitReasonIOWait`).
+pub(super) const AT_NETWORK: &str = "IO wait";
 /// Calls that wait for bytes from one.
 pub(super) const READS: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
 
-/// Whether a thread of the program waits about as long for each operation, in a sleep or a lock.
+/// Whether a thread of the program waits about as long for each operation, in a sleep or a lock, or a goroutine for anything else
+/// than the network.
 fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {
     let Some((threads, operations)) = joined.threads.zip(joined.kernel_operations()) else { return false };
-    let places = threads.places.iter().filter(|place| place.waits > 0 && place.within.contains("nanosleep"));
+    let asleep = threads.places.iter().filter(|place| place.within.contains("nanosleep"));
+    let goroutines = threads.waited.iter().filter(|place| place.within != AT_NETWORK);
+    let places = asleep.chain(goroutines).filter(|place| place.waits > 0);
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     places
         .map(|place| (place.waits as f64, place.total_s / place.waits as f64))
@@ -68,6 +74,19 @@ fn asks_in_pieces(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> 
     asks(joined, &wait.site.as_ref()?.own).map(at)
 }
 
+/// The same of goroutines.
+fn goroutines_ask(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> {
+    let (threads, operations) = goroutine_waits::told(joined)?;
+    let waits = |place: &&WaitPlace| {
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let (each, often) = (place.total_s / place.waits.max(1) as f64, place.waits as f64 / operations);
+        let asked = place.called_back && place.within == AT_NETWORK && place.own.len() > 1;
+        asked && often >= ONE_EACH && as_long.contains(&each)
+    };
+    let place = threads.waited.iter().filter(waits).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    asks(joined, &place.own).map(at)
+}
+
 /// Nagle's algorithm on this side, delayed acknowledgements on the other.
 pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
     let Some(felt) = &joined.felt else { return Vec::new() };
@@ -88,7 +107,9 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
     // Who waits for an answer that long asked for it; where nobody does, the other side is the one who asked.
     // Several times that long may be anything: then somebody must be seen to wait just that long for each answer.
     let as_long = if times == 1 { 0.5 * mode..1.5 * mode } else { DELAYED_ACK_S };
-    let asked = waits_for_answers(joined, &as_long).or_else(|| asks_in_pieces(joined, &as_long));
+    let asked = waits_for_answers(joined, &as_long)
+        .or_else(|| asks_in_pieces(joined, &as_long))
+        .or_else(|| goroutines_ask(joined, &as_long));
     let written = writer.filter(|_| times == 1).map(CpuRow::place);
     let culprit = asked.or(written);
     if culprit.is_none() {

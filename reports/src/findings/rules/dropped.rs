@@ -7,7 +7,7 @@ use crate::findings::guilty::same;
 use crate::findings::joined::Joined;
 use crate::run::{Trace, TraceCause, TraceFrame, TraceSite};
 
-/// A future that may be dropped between taking something and being done with it.
+/// A future that is dropped before it is done.
 pub(super) struct HalfWay {
     /// Who waits for it and for something else at the same time.
     pub(super) culprit: Culprit,
@@ -42,6 +42,42 @@ pub(super) fn half_way(joined: &Joined<'_>, waiter: &str) -> Option<HalfWay> {
             culprit: at(line),
         })
     })
+}
+
+/// The only place where operations gave up what they had begun because a timeout came first, while others wait for what `waits` says:
+/// nobody does any more what was dropped.
+pub(super) fn given_up(joined: &Joined<'_>, waits: &TraceSite) -> Option<HalfWay> {
+    let trace = joined.trace?;
+    let rows = || {
+        let waits = trace.waits.iter().chain(trace.saturated.iter().flat_map(|phase| &phase.waits));
+        waits.filter(|wait| joined.serves(&wait.kind)).filter_map(|wait| Some((wait, wait.site.as_ref()?)))
+    };
+    // Who waits under a timeout of its own is given up itself.
+    let apart =
+        |own: &[TraceFrame]| own.first().is_some_and(|gives_up| !waits.own.iter().any(|frame| same(frame, gives_up)));
+    let timed_out =
+        rows().filter(|(_, site)| site.cause == TraceCause::Timer && site.beside_others && apart(&site.own));
+    // What it had begun waits for something else.
+    let had_begun = |site: &TraceSite| {
+        rows().any(|(_, other)| {
+            let deeper = other.own.len() > site.own.len() && other.cause != TraceCause::Timer;
+            deeper && other.own.iter().any(|frame| site.own.first().is_some_and(|first| same(frame, first)))
+        })
+    };
+    let mut found: Vec<(&TraceSite, u64)> = Vec::new();
+    for (wait, site) in timed_out.filter(|(_, site)| had_begun(site)) {
+        match found.iter_mut().find(|(known, _)| known.own.first() == site.own.first()) {
+            Some((_, count)) => *count += wait.count,
+            None => found.push((site, wait.count)),
+        }
+    }
+    let [(site, count)] = found.as_slice() else { return None };
+    let culprit = at(site.own.first()?);
+    let sentence = format!(
+        "{count} times the timeout at {} came first, and what it had begun was dropped half way; nothing else that operations do is",
+        culprit.sentence()
+    );
+    Some(HalfWay { culprit, sentence })
 }
 
 fn same_function(site: &TraceSite, caller: &TraceFrame) -> bool {

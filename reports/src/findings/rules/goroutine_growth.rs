@@ -4,6 +4,7 @@ use crate::findings::cause::{Answer, Cause, at};
 use crate::findings::joined::{Joined, TRACED};
 use crate::run::StartedBy;
 
+use super::delayed_acks::AT_NETWORK;
 use super::growing;
 use super::task_growth::SLUG;
 
@@ -13,12 +14,11 @@ const LEAST_COUNTS: usize = 8;
 /// Thousands that came are no chance, however seldom they were counted: once at the begin and in every quarter.
 const MANY: u64 = 1_000;
 const LEAST_COUNTS_OF_MANY: usize = 5;
-/// What Go calls a wait for the network: its number is that of the connections that clients keep open.
-const AT_NETWORK: &str = "IO wait";
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     // Of other programs nobody asks, and the file of one that ended tells no more what it was.
     let Some(threads) = joined.threads else { return Answer::Blind("trace") };
+    // Those that wait for the network are as many as clients keep connections open.
     let grown = threads.started.iter().filter(|row| row.state != AT_NETWORK).filter_map(|row| Some((row, grown(row)?)));
     let causes: Vec<Cause> = grown.map(|(row, grown)| cause(joined, row, grown)).collect();
     // That nobody asked is no sign of health, nor is it that they were too many to be counted often.
@@ -46,6 +46,12 @@ fn cause(joined: &Joined<'_>, row: &StartedBy, (grown, seconds): (u64, f64)) -> 
         "goroutines that it started became {grown} more in {seconds:.1} s, in every part of them alike; {now} are alive"
     )];
     let stand = row.stands_at.as_ref().map(|frame| format!(" at {}", at(frame).sentence())).unwrap_or_default();
+    if !row.through.is_empty() {
+        evidence.push(format!(
+            "a library started each in {}, for what {} calls there and does not let go",
+            row.through, row.by.function
+        ));
+    }
     // Of very many only their number by stack was asked for.
     evidence.push(match row.state.as_str() {
         "" => format!("most of them stand{stand}"),
@@ -53,7 +59,10 @@ fn cause(joined: &Joined<'_>, row: &StartedBy, (grown, seconds): (u64, f64)) -> 
     });
     Cause {
         rule: SLUG,
-        title: format!("goroutines that {} starts do not end", row.by.function),
+        title: match row.through.as_str() {
+            "" => format!("goroutines that {} starts do not end", row.by.function),
+            through => format!("goroutines that {through} starts for {} do not end", row.by.function),
+        },
         share: 1.0,
         culprit: Some(at(&row.by)),
         evidence,

@@ -12,7 +12,7 @@ const LEAST: f64 = 0.4;
 /// A pace from which somebody feels it, seconds.
 const SHORTEST_S: f64 = 0.003;
 /// States of goroutines that another one ends, or a library.
-const FOR_OTHERS: &[&str] = &["select", "chan ", "sync."];
+pub(super) const FOR_OTHERS: &[&str] = &["select", "chan ", "sync."];
 
 /// Answers that leave at ticks alone.
 pub(super) fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
@@ -25,7 +25,8 @@ pub(super) fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
     let pinned =
         |ticks: &&Ticks| !of_lock(ticks) && ticks.pace_s >= SHORTEST_S && ticks.total_s / operations >= LEAST * mean;
     let cause = |ticks: &Ticks| {
-        let who = ticks.by.first().or(ticks.waits_at.first()).map(at)?;
+        // Where nobody wakes just before, they wait for whoever is done then.
+        let who = ticks.by.first().map(at)?;
         let waits = ticks.waits_at.first().map(at)?;
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let each = ticks.total_s / ticks.waits.max(1) as f64;
@@ -103,7 +104,7 @@ pub(super) fn queue(joined: &Joined<'_>) -> Answer {
 }
 
 /// The waits, and operations of the open loop meanwhile.
-fn told<'a>(joined: &Joined<'a>) -> Option<(&'a ThreadsRecord, f64)> {
+pub(super) fn told<'a>(joined: &Joined<'a>) -> Option<(&'a ThreadsRecord, f64)> {
     let threads = joined.threads.filter(|threads| joined.trace.is_none() && !threads.waited.is_empty())?;
     #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
     let operations = joined.waited.map(|count| count as f64).filter(|count| *count > 0.0)?;
@@ -114,7 +115,7 @@ fn told<'a>(joined: &Joined<'a>) -> Option<(&'a ThreadsRecord, f64)> {
 mod tests {
     use super::*;
     use crate::findings::Felt;
-    use crate::run::{GOROUTINES, LevelSummary, ThreadsHead, TraceFrame, TracePolls, WaitCause};
+    use crate::run::{GOROUTINES, LevelSummary, ThreadsHead, TraceFrame, TracePolls};
 
     fn frame(function: &str) -> TraceFrame {
         TraceFrame { function: function.into(), file: "shop/main.go".into(), line: 9 }
@@ -122,17 +123,15 @@ mod tests {
 
     fn place(function: &str, within: &str, waits: u64, total_s: f64) -> WaitPlace {
         WaitPlace {
-            cause: WaitCause::Blocked,
             function: function.into(),
-            file: String::new(),
             line: 9,
             within: within.into(),
             thread: "goroutines".into(),
-            callers: Vec::new(),
             own: vec![frame(function)],
             waits,
             total_s,
             longest_s: 0.1,
+            ..WaitPlace::default()
         }
     }
 

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, telling};
-use crate::run::{TraceCause, TracePolls};
+use crate::run::{TraceCause, TracePolls, TraceSite, WaitPlace};
 
-use super::never_answered::{SLUG, not_answered};
+use super::goroutine_waits::FOR_OTHERS;
+use super::never_answered::{OF_TIMEOUT, SLUG, not_answered};
 
 /// How many must hang.
 const LEAST: u64 = 2;
@@ -16,7 +17,9 @@ const MOST_OTHERS: usize = 3;
 
 /// `missing` is how many operations were not answered, where they were counted, and their part.
 pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<Answer> {
-    let rows = &joined.threads?.hanging;
+    let hanging = &joined.threads?.hanging;
+    let to_the_end = hanging.iter().map(|row| row.polls).sum::<u64>() >= LEAST;
+    let rows = &if to_the_end { hanging.clone() } else { given_up(joined) };
     if rows.iter().map(|row| row.polls).sum::<u64>() < LEAST {
         return None;
     }
@@ -25,12 +28,18 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
     let how = if is_lock(row) { "for a lock" } else { "on a channel" };
     let mut evidence: Vec<String> =
         missing.map(|(missing, part)| not_answered(joined, missing, part)).into_iter().collect();
-    evidence.push(format!(
-        "{} goroutines that came with the load wait {how} at {}, the longest for {}, and nobody woke them until the end",
-        row.polls,
-        waits.sentence(),
-        time(row.longest_s)
-    ));
+    let (place, longest) = (waits.sentence(), time(row.longest_s));
+    evidence.push(match to_the_end {
+        true => format!(
+            "{} goroutines that came with the load wait {how} at {place}, the longest for {longest}, and nobody woke them until \
+             the end",
+            row.polls
+        ),
+        false => format!(
+            "goroutines of operations waited {how} at {place} for {longest}, until those gave up who had asked, among {} waits there",
+            row.polls
+        ),
+    });
     let others = rows.iter().filter(|other| *other != row);
     let others =
         others.filter_map(|other| Some(format!("{} at {}", other.polls, innermost(other.site.as_ref()?)?.sentence())));
@@ -69,6 +78,22 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
     }]))
 }
 
+/// Where goroutines of operations waited for others until their clients gave up, instead of polls the number of all waits there.
+fn given_up(joined: &Joined<'_>) -> Vec<TracePolls> {
+    let places = joined.threads.into_iter().flat_map(|threads| &threads.waited);
+    let long = places.filter(|place| {
+        let for_others = FOR_OTHERS.iter().any(|state| place.within.starts_with(state));
+        place.called_back && for_others && joined.timeout_s > 0.0 && place.longest_s >= OF_TIMEOUT * joined.timeout_s
+    });
+    let row = |place: &WaitPlace| {
+        let cause = if place.within.ends_with("Lock") { TraceCause::Lock } else { TraceCause::Channel };
+        let site = TraceSite { cause, own: place.own.clone(), ..TraceSite::default() };
+        let (polls, total_s, longest_s) = (place.waits, place.total_s, place.longest_s);
+        TracePolls { site: Some(site), polls, total_s, longest_s, ..TracePolls::default() }
+    };
+    long.map(row).collect()
+}
+
 /// The place that comes before the others: who waits on a channel may keep the lock that others wait for; of those that wait for
 /// each other's locks there is one for each lock, however many wait for them.
 fn first(rows: &[TracePolls]) -> Option<&TracePolls> {
@@ -83,7 +108,7 @@ fn is_lock(row: &TracePolls) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{ThreadsRecord, TraceFrame, TraceSite};
+    use crate::run::{ThreadsRecord, TraceFrame};
 
     fn of(rows: &[(TraceCause, &str, u64)]) -> Option<String> {
         let row = |(cause, function, polls): &(TraceCause, &str, u64)| {
@@ -102,6 +127,33 @@ mod tests {
     fn who_waits_on_a_channel_comes_before_those_that_wait_for_its_lock() {
         let rows = [(TraceCause::Lock, "main.total", 40), (TraceCause::Channel, "main.publish", 1)];
         assert_eq!(of(&rows).as_deref(), Some("main.publish"));
+    }
+
+    #[test]
+    fn who_waited_until_its_client_gave_up_hung() {
+        let of = |longest_s, called_back| {
+            let own = vec![TraceFrame { function: "main.ticket".into(), file: "shop/main.go".into(), line: 9 }];
+            let place = WaitPlace {
+                function: "main.ticket".into(),
+                file: "shop/main.go".into(),
+                line: 9,
+                within: "select".into(),
+                own,
+                called_back,
+                waits: 300,
+                total_s: 9.0,
+                longest_s,
+                ..WaitPlace::default()
+            };
+            let threads = ThreadsRecord { waited: vec![place], ..ThreadsRecord::default() };
+            match look(&Joined { threads: Some(&threads), timeout_s: 2.0, ..Joined::default() }, Some((4, 0.01))) {
+                Some(Answer::Found(causes)) => causes[0].culprit.as_ref().map(|at| at.function.clone()),
+                _ => None,
+            }
+        };
+        assert_eq!(of(2.0, true).as_deref(), Some("main.ticket"));
+        assert_eq!(of(1.0, true), None, "it was answered");
+        assert_eq!(of(2.0, false), None, "one of the program's own that waits for work");
     }
 
     #[test]

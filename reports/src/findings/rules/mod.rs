@@ -33,7 +33,7 @@ mod throttled;
 mod throughput_pinned;
 mod timed_out;
 mod unbounded_growth;
-mod waiting_on_owner;
+pub(super) mod waiting_on_owner;
 mod wrong_build;
 
 use super::cause::Answer;

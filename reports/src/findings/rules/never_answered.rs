@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::findings::Culprit;
-use crate::findings::cause::{Answer, Cause, innermost, percent, time};
+use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
+use crate::findings::{Culprit, leaving};
+use crate::run::{TraceCause, TraceFrame, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
 use super::dropped;
 use super::given_up;
@@ -18,7 +18,7 @@ pub(super) const SLUG: &str = "never-answered";
 const LEAST: f64 = 0.001;
 const LEAST_COUNT: u64 = 2;
 /// Waits of this part of the timeout are of operations that were given up.
-const OF_TIMEOUT: f64 = 0.8;
+pub(super) const OF_TIMEOUT: f64 = 0.8;
 /// Who gives up does so after the timeout, and no later than this part of it.
 const GIVEN_UP: f64 = 1.1;
 /// A connection whose silence lasts to the end of the recording, seconds, was closed because that ended.
@@ -115,8 +115,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let mut place = waits_in.as_ref().map(|at| format!(": they wait in {}", at.function)).unwrap_or_default();
     // Whoever has to answer may be seen to lose what it is to answer.
     let for_answer = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Channel));
-    let dropped = for_answer.and_then(|wait| dropped::half_way(joined, &wait.kind));
-    let mut culprit = waits_in;
+    let dropped = for_answer.and_then(|wait| {
+        dropped::half_way(joined, &wait.kind).or_else(|| dropped::given_up(joined, wait.site.as_ref()?))
+    });
+    let (mut culprit, waited_in) = (waits_in.clone(), waits_in);
     let for_end = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Join));
     if let Some((at, count)) = for_end.and_then(|_| where_spawned_ones_wait(joined)) {
         let _ = write!(place, " for the end of tasks which wait in {}", at.function);
@@ -131,6 +133,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence.push(dropped.sentence);
         culprit = Some(dropped.culprit);
     }
+    let innermost_two =
+        stuck.and_then(|wait| wait.site.as_ref()).map_or(&[][..], |site| &site.own[..site.own.len().min(2)]);
+    if let Some((at, told)) = who_lost_it(joined, innermost_two).filter(|_| culprit == waited_in) {
+        evidence.push(told);
+        culprit = Some(at);
+    }
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("{} of the operations are never answered{place}", percent(part)),
@@ -143,6 +151,20 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 7,
         foremost: part >= LEAST,
     }])
+}
+
+/// Of who waits to be told and its caller, by the source: who should have told it; or, where who waits and who tells are right, who
+/// asked for that.
+fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
+    let waits = own.first()?;
+    if let Some(teller) = leaving::teller(joined, waits) {
+        let told =
+            format!("they left whom to tell where {} takes it, as the sources say, and it did not", teller.sentence());
+        return Some((teller, told));
+    }
+    let asks = own.get(1).filter(|_| joined.loops.is_some_and(|loops| loops.is_cell(&waits.file, waits.line)))?;
+    let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
+    Some((at(asks), told))
 }
 
 /// Where most of the tasks wait that operations spawned and that did not end though it is long since they went on, and how many

@@ -3,15 +3,18 @@
 use crate::findings::cause::{Cause, at, percent, time};
 use crate::findings::guilty;
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceEndKind, TraceFrame};
+use crate::run::{ThreadsRecord, TraceCause, TraceEndKind, TraceFrame};
 
 use super::delayed_acks::READS;
+use super::goroutine_waits;
 use super::throttled::SLUG;
 
 /// Part of what operations take that they must sleep for.
 const LEAST: f64 = 0.4;
 /// How many times what an operation takes alone one such sleep must be: who sleeps alone, too, waits for a tick.
 const LONGER: f64 = 2.0;
+/// Go's word for it (`runtime.waitReasonSleep`).
+const SLEEP: &str = "sleep";
 /// Sleeps for each operation.
 const OFTEN: f64 = 0.5;
 
@@ -28,7 +31,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     let felt = joined.felt.as_ref().filter(|_| joined.is_pinned())?;
     let (sleeps, operations) = match joined.trace {
         Some(_) => (of_tasks(joined), joined.traced_operations()?),
-        None => (of_threads(joined), joined.kept()?.1?),
+        None => match goroutine_waits::told(joined) {
+            Some((threads, operations)) => (of_goroutines(threads), operations),
+            None => (of_threads(joined), joined.kept()?.1?),
+        },
     };
     let usual = joined.usual_s()?.max(1e-9);
     let is_limit = |sleep: &&Sleep<'_>| {
@@ -38,7 +44,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
         count >= OFTEN * operations && each >= LONGER * felt.base_s && sleep.total_s / operations >= LEAST * usual
     };
     let sleep = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let culprit = sleep.own.first().map(at)?;
+    let sleeps = sleep.own.first().map(at)?;
+    let culprit =
+        sleep.own.get(1).filter(|asks| is_of_another(&sleeps.function, &asks.function)).map_or(sleeps.clone(), at);
     let share = (sleep.total_s / operations / usual).min(1.0);
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let each = sleep.total_s / sleep.count as f64;
@@ -46,16 +54,22 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
         "{} slept {} times at {}, {} each, {} of what operations take; alone they take {}",
         sleep.who,
         sleep.count,
-        culprit.sentence(),
+        sleeps.sentence(),
         time(each),
         percent(share),
         time(felt.base_s)
     )];
+    evidence.extend((culprit != sleeps).then(|| {
+        format!(
+            "a limit of its own keeps what it is told to; that operations pass it is decided in {}",
+            culprit.sentence()
+        )
+    }));
     evidence
         .extend(joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")));
     Some(Cause {
         rule: SLUG,
-        title: format!("operations sleep in {} until it is their turn, {} each", culprit.function, time(each)),
+        title: format!("operations sleep in {} until it is their turn, {} each", sleeps.function, time(each)),
         share,
         culprit: Some(culprit),
         evidence,
@@ -88,4 +102,39 @@ fn of_threads<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
         Some(Sleep { who: &row.kind, own: &site.own, count: row.polls, total_s: row.total_s })
     });
     asleep.collect()
+}
+
+/// Requests of a program of Go that sleep before they are answered.
+fn of_goroutines(threads: &ThreadsRecord) -> Vec<Sleep<'_>> {
+    let asleep = threads.waited.iter().filter(|place| place.called_back && place.within == SLEEP);
+    asleep
+        .map(|place| Sleep { who: &place.thread, own: &place.own, count: place.waits, total_s: place.total_s })
+        .collect()
+}
+
+/// Whether a function is a method of a type, and who calls it is not one of the same: a limit is kept by something of its own
+/// (`Quota::take`, `main.(*quota).take`), which does what it is told.
+fn is_of_another(limit: &str, caller: &str) -> bool {
+    let of =
+        |function: &str| function.rsplit_once("::").or_else(|| function.rsplit_once('.')).map(|(of, _)| of.to_owned());
+    let is_type = |of: &str| {
+        let last = of.rsplit("::").next().unwrap_or(of);
+        last.starts_with(|c: char| c.is_uppercase() || c == '<') || last.ends_with(')')
+    };
+    of(limit).is_some_and(|limit| is_type(&limit) && of(caller).is_some_and(|caller| caller != limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_its_own_is_a_type_apart() {
+        assert!(is_of_another("shop::Quota::take", "shop::Desk::rate_for"));
+        assert!(is_of_another("shop::Quota::take", "shop::convert"));
+        assert!(!is_of_another("shop::Site::send_frame", "shop::Site::serve"));
+        assert!(!is_of_another("shop::wait_turn", "shop::Site::serve"), "who sleeps decides on it");
+        assert!(is_of_another("main.(*quota).take", "main.(*desk).rateFor"));
+        assert!(!is_of_another("main.take", "main.(*desk).rateFor"));
+    }
 }

@@ -15,10 +15,16 @@ const LEAST_WITHIN: f64 = 0.3;
 /// Fewest windows: one alone may be anything.
 const LEAST_WINDOWS: u64 = 3;
 
+/// One that has this part of them need not be in most windows, but in a few: those that ask one after the other while it lasts make
+/// several windows of one stall.
+const MOST_WITHIN: f64 = 0.5;
+const FEW_WINDOWS: u64 = 5;
+
 /// Whether a function runs while operations are late and hardly else: at least half of all its samples lie in the windows,
-/// which are a small part of the time, and it was there in half of them.
+/// which are a small part of the time, and it was there in half of them or has most of their samples.
 fn stalls(row: &BreachRow, breach: &Breach) -> bool {
-    row.within >= row.outside && row.within_share >= LEAST_WITHIN && 2 * row.windows >= breach.window_count
+    let often = 2 * row.windows >= breach.window_count || row.windows >= FEW_WINDOWS && row.within_share >= MOST_WITHIN;
+    row.within >= row.outside && row.within_share >= LEAST_WITHIN && often
 }
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {

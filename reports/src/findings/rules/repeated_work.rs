@@ -42,7 +42,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(attempts(joined));
     causes.extend(round_trips::again(joined));
     causes.extend(round_trips::of_threads(joined));
+    causes.extend(round_trips::of_goroutines(joined));
     causes.extend(connecting::again(joined));
+    causes.extend(connecting::of_goroutines(joined));
     causes.extend(starting::again(joined));
     causes.extend(same_work(joined));
     causes.extend(building::again(joined));

@@ -7,7 +7,8 @@ use crate::findings::guilty;
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceFrame, TraceSite, TraceWait, WaitCause, WaitPlace};
 
-use super::delayed_acks::READS;
+use super::delayed_acks::{AT_NETWORK, READS};
+use super::goroutine_waits;
 use super::latency_pinned::{each_phase, is_set};
 use super::repeated_work::{LEAST, SLUG};
 
@@ -68,6 +69,52 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
                 "threads waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
                 place.waits,
                 place.within,
+                place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
+                time(each)
+            ),
+            format!("together {} of the latency", percent(share)),
+        ],
+        refuted_by: "asked at once, or in one question, they would take as long".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 4,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
+
+/// Waits of a goroutine for one answer where a library works with goroutines of its own: they tell that the question was written, that
+/// there is an answer, and where nobody kept a connection that it is there.
+const WAKES: f64 = 3.0;
+
+/// The same of a program of Go whose goroutines were traced: a library waits for the answers.
+pub(super) fn of_goroutines(joined: &Joined<'_>) -> Option<Cause> {
+    let (threads, operations) = goroutine_waits::told(joined)?;
+    let usual = joined.usual_s()?.max(1e-9);
+    if joined.felt.as_ref().is_some_and(|felt| felt.p50_s.max(felt.base_s) < TRIPS_S) {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = |place: &WaitPlace| place.waits as f64 / operations;
+    let asks = |place: &&WaitPlace| {
+        let asks = place.called_back && !place.asks.is_empty();
+        let least = if place.within == AT_NETWORK { ROUND_TRIPS } else { WAKES * ROUND_TRIPS };
+        asks && count(place) >= least && place.total_s / operations >= LEAST * usual
+    };
+    let place = threads.waited.iter().filter(asks).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let culprit = guilty::repeating(joined, &place.thread, &place.own).or_else(|| place.own.first()).map(at)?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let (times, each) = (count(place), place.total_s / place.waits.max(1) as f64);
+    let share = (place.total_s / operations / usual).min(1.0);
+    Some(Cause {
+        rule: SLUG,
+        title: format!("each operation waits {times:.0} times, one after the other, in {}", culprit.function),
+        share,
+        evidence: vec![
+            format!(
+                "goroutines of operations waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
+                place.waits,
+                place.asks,
                 place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
                 time(each)
             ),

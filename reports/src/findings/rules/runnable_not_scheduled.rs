@@ -12,6 +12,9 @@ const DEMAND: f64 = 1.5;
 const WAITING: f64 = 1.0;
 /// Part of the CPU time of the one to blame.
 const LEAST_CPU: f64 = 0.4;
+/// CPU that an operation takes in the open loop, beside what it takes while all clients ask at once, from which most of it is for
+/// no operation: whoever looks again and again whether there is something to do finds it at once under full load.
+const FOR_NOTHING: f64 = 10.0;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(kernel) = joined.kernel else { return Answer::Blind("wait") };
@@ -33,26 +36,37 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(row) = cpu.rows.iter().find(|row| !row.function.is_empty()) else { return Answer::Blind("cpu") };
     let part = row.total_s / cpu.total_s.max(1e-9);
     let each = joined.kernel_operations().map_or(0.0, |operations| (last.1 - first.1) / operations);
-    let share = joined.part(each);
+    let for_nothing = for_nothing(joined, busy).filter(|times| *times >= FOR_NOTHING);
+    let share = joined.part(each).max(for_nothing.map_or(0.0, |times| part * (1.0 - 1.0 / times)));
     if part < LEAST_CPU || share < LEAST_SHARE {
         return Answer::RuledOut("no single place keeps the CPUs busy".into());
     }
+    let mut evidence = vec![
+        format!(
+            "{waiting:.1} threads that could run had no CPU, on average; the program used {} of its CPUs",
+            percent(busy)
+        ),
+        format!("{} of its CPU time is spent there ({} sampled)", percent(part), time(row.total_s)),
+    ];
+    evidence.extend(for_nothing.map(|times| {
+        format!("an operation of the open loop takes {times:.0} times the CPU of one while all clients ask at once")
+    }));
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("{} on threads `{}` keeps the CPUs from those that answer", row.function, row.thread),
         share,
         culprit: Some(row.place()),
-        evidence: vec![
-            format!(
-                "{waiting:.1} threads that could run had no CPU, on average; the program used {} of its CPUs",
-                percent(busy)
-            ),
-            format!("{} of its CPU time is spent there ({} sampled)", percent(part), time(row.total_s)),
-        ],
+        evidence,
         refuted_by: "with those threads asleep the workers would wait as long for a CPU".into(),
         next: joined.again("cpu,wait"),
         proof: "wait",
         depth: 6,
         foremost: false,
     }])
+}
+
+/// How many times the CPU of an operation under full load one of the open loop takes.
+fn for_nothing(joined: &Joined<'_>, busy: f64) -> Option<f64> {
+    let each_saturated = joined.metric("cpu_per_op").filter(|each| *each > 0.0)?;
+    (joined.rate > 0.0).then(|| busy * joined.cpus / joined.rate / each_saturated)
 }

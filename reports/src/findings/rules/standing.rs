@@ -1,10 +1,10 @@
 //! Threads that stood still from before the recording to its end, while operations were not answered: in a circle of locks, in a
 //! lock that nobody lets go, in a call that does not return.
 
-use crate::findings::cause::{innermost, time};
+use crate::findings::cause::{self, innermost, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty, telling};
-use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
+use crate::findings::{Culprit, guilty, leaving, telling};
+use crate::run::{ThreadsRecord, TraceCause, TraceFrame, TraceHolder, TracePolls, TraceSite};
 
 use super::delayed_acks::READS;
 use super::poll_blocked::{FUTEX, is_lock};
@@ -86,10 +86,25 @@ pub(super) fn in_calls(joined: &Joined<'_>, missing: f64) -> Option<Stuck> {
 
 /// Threads that wait to be told what to answer to a client whose question they have read.
 fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
-    let told = |site: &TraceSite| site.call == FUTEX && site.cause == TraceCause::Notify;
-    let rows = threads.standing.iter().filter(|row| row.polls >= LEAST_TOLD && site(row).is_some_and(told));
-    let row = rows.filter(|row| has_read(threads, row)).max_by_key(|row| row.polls)?;
+    let told = |site: &TraceSite| {
+        site.call == FUTEX && matches!(site.cause, TraceCause::Notify | TraceCause::Channel) && !site.own.is_empty()
+    };
+    let most = |rows: &'_ [TracePolls]| {
+        let rows = rows.iter().filter(|row| row.polls >= LEAST_TOLD && site(row).is_some_and(told));
+        rows.filter(|row| has_read(threads, row)).max_by_key(|row| row.polls).cloned()
+    };
+    let stood = most(&threads.standing);
+    let row = &stood.clone().or_else(|| most(&threads.stayed))?;
     let mut found = stuck(threads, &locks(threads), row)?;
+    if stood.is_none() {
+        found.evidence[0] = format!(
+            "{} of {} came to {} and were nowhere else until the end of the recording, for {} at least",
+            counted(row.polls),
+            row.kind,
+            found.culprit.sentence(),
+            time(row.longest_s)
+        );
+    }
     found.place = format!("wait to be told in {}", found.culprit.function);
     let waits = site(row).and_then(|site| site.own.first());
     let tells = waits.and_then(|frame| telling::only(joined, joined.loops?.tell_one(&frame.file, frame.line)));
@@ -99,6 +114,24 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
         found.place = format!("{}, of which {} wakes one", found.place, culprit.function);
         found.evidence.push(format!("whoever tells them wakes one of them: {}", culprit.sentence()));
         found.culprit = culprit;
+        return Some(found);
+    }
+    if let Some(teller) = waits.and_then(|frame| leaving::teller(joined, frame)) {
+        found.evidence.push(format!(
+            "they left whom to tell where {} takes it, as the sources say, and it did not",
+            teller.sentence()
+        ));
+        found.culprit = teller;
+        return Some(found);
+    }
+    // Whoever waits and whoever tells are right: who asked for it made what is to be told, or lost it.
+    let is_cell = |frame: &&TraceFrame| joined.loops.is_some_and(|loops| loops.is_cell(&frame.file, frame.line));
+    if let Some(asks) = waits.filter(is_cell).and_then(|_| site(row)?.own.get(1)) {
+        found.evidence.push(format!(
+            "{} tells all that wait there, whenever it is told: it was lost before",
+            found.culprit.function
+        ));
+        found.culprit = cause::at(asks);
     }
     Some(found)
 }

@@ -2,7 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, at};
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, Culprit, Keeper};
+use crate::findings::{CpuRow, Culprit, Keeper, telling};
 use crate::run::TraceFrame;
 
 pub(super) const SLUG: &str = "unbounded-growth";
@@ -82,7 +82,15 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
         let line = joined.loops?.keeps(&frame.file, frame.function.rsplit('.').next()?)?;
         Some(Keeper { by: TraceFrame { line, ..frame.clone() }, call: "=".into(), followed: true })
     };
+    let handed = |pair: &[TraceFrame]| {
+        let name = |frame: &TraceFrame| frame.function.rsplit('.').next().map(str::to_owned);
+        let (file, told) = joined.loops?.keeps_for(&pair[1].file, &name(&pair[1])?, &name(&pair[0])?)?;
+        let function = telling::beside(&pair[1].function, &told.function);
+        let by = TraceFrame { function, file: file.to_owned(), line: told.line };
+        Some(Keeper { by, call: "=".into(), followed: true })
+    };
     let keeper = maker.kept_by.clone().or_else(|| maker.path.iter().find_map(keeps));
+    let keeper = keeper.or_else(|| maker.path.windows(2).find_map(handed));
     match &keeper {
         Some(keeper) if keeper.by.function != made.function || keeper.by.file != made.file => {
             let gone = match keeper.followed {

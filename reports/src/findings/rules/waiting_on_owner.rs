@@ -14,7 +14,7 @@ use super::copying;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 use super::throughput_pinned;
 
-pub(super) const SLUG: &str = "waiting-on-owner";
+pub(in crate::findings) const SLUG: &str = "waiting-on-owner";
 /// Waits of an operation shorter than this on average are no convoy, seconds.
 pub(super) const LEAST_S: f64 = 0.000_3;
 /// Waits for each operation below which few are kept, and a limit is there to keep them.
@@ -147,8 +147,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     let mut in_turn_of: Vec<String> = Vec::new();
     // Without tasks a thread that waits to be told waits for an owner where more clients get no more: otherwise it waits for
     // work that is done for it.
-    let told = joined.trace.is_none() && joined.is_pinned();
-    let waits = |row: &&TracePolls| is_lock(row) || told && is_for_a_thread(row);
+    let pinned = joined.is_pinned();
+    let told = joined.trace.is_none() && pinned;
+    let waits = |row: &&TracePolls| is_lock(row) || is_for_a_thread(row) && (told || queues(joined, row, operations));
     let mut rows: Vec<&TracePolls> =
         rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits).collect();
     rows.sort_by_key(|row| !is_lock(row));
@@ -157,11 +158,16 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let within = is_within_a_call(waiter);
         let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
         let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
-        let holders = if is_lock(row) && !within { guilty::takers(joined, holders) } else { holders };
+        let holders = if is_lock(row) && !within { guilty::takers(joined, &waiter.own, holders) } else { holders };
         // Who waits within a poll is no thread of a pool that waits for work.
         let has = |one: &TraceHolder| guilty::taker(joined, &one.site.own).is_some();
         let works = |one: &TraceHolder| has(one) || !is_lock(row) && works_off_a_queue(joined, one);
-        let idles = |one: &TraceHolder| joined.trace.is_none() && is_idle(one, waiter) && !works(one);
+        // A goroutine that others wait to be told by is one that was seen to do something else.
+        let of_goroutines = row.kind == GOROUTINES && !is_lock(row);
+        let idles = |one: &TraceHolder| {
+            let fellow = !is_lock(row) && is_fellow(one, waiter);
+            joined.trace.is_none() && !of_goroutines && (fellow || is_idle(one, waiter) && !works(one))
+        };
         let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
         let Some(first) = awake.first() else { continue };
         let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };
@@ -171,7 +177,11 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         if shared.is_none() && idle > 0.5 * all {
             continue;
         }
-        let kept = if is_lock(row) && !within { shared.or_else(|| guilty::standing(joined, &awake)) } else { None };
+        let kept = if is_lock(row) && !within {
+            shared.or_else(|| guilty::standing(joined, &waiter.own, &awake))
+        } else {
+            None
+        };
         // Who serves everybody alone is slow by what it does for each: that is its loop's to decide.
         let in_turn = || {
             let alone = !is_lock(row) && (row.kind == GOROUTINES || serves_alone(joined, first));
@@ -238,7 +248,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             false => (format!("{} an operation", time(each)), format!("{} of the excess latency", percent(share))),
         };
         evidence.push(format!("{cost}, {of_what}"));
-        let serves = !lock && in_turn_of.contains(&culprit.function);
+        let serves = !lock && pinned && in_turn_of.contains(&culprit.function);
         Some(Cause {
             rule: if serves { throughput_pinned::SLUG } else { SLUG },
             title: match lock {
@@ -261,6 +271,16 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     causes.collect()
 }
 
+/// How many times what an operation takes alone the wait for a goroutine must be for others to be before it.
+const QUEUES: f64 = 3.0;
+
+/// Whether goroutines wait to be told by one that had others to serve, or something else to do: far longer than an operation takes.
+fn queues(joined: &Joined<'_>, row: &TracePolls, operations: Option<f64>) -> bool {
+    let alone = joined.felt.as_ref().map(|felt| felt.base_s).filter(|base| *base > 0.0);
+    let of_goroutines = row.kind == GOROUTINES && joined.trace.is_none();
+    of_goroutines && operations.zip(alone).is_some_and(|(operations, alone)| row.total_s / operations >= QUEUES * alone)
+}
+
 /// Part of the time that is more than one thread can stand in a place.
 const MORE_THAN_ONE: f64 = 1.05;
 
@@ -281,6 +301,13 @@ const OUTSIDE: &[&str] =
 fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
     let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
     outside && guilty::common(&waiter.own, &holder.site.own).is_none()
+}
+
+/// Whether a thread waits for what its client asks next where the other one waits to be told what to answer to its own.
+fn is_fellow(holder: &TraceHolder, waiter: &TraceSite) -> bool {
+    let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
+    let both = holder.site.own.first().zip(waiter.own.first());
+    outside && both.is_some_and(|(reads, waits)| guilty::same(reads, waits))
 }
 
 /// Whether a thread stands deeper in a function that waits itself to be told of the next thing to do: who asks somebody over the network

@@ -210,6 +210,10 @@ fn who_asks_somebody_for_whoever_gave_it_work_is_no_idle_thread() {
         found(&Joined { trace, threads, kernel, levels: &levels, ..joined(&none, felt(0.009, 0.008)) })
     };
     let queue = told(&[("app::teller", 57), run], 3, 0.01);
-    assert_eq!(of(vec![waits.clone(), queue]), [is("waiting-on-owner", "app::read_receipt", 49)]);
-    assert_eq!(of(vec![waits]), [], "it may wait for what a client asks next");
+    assert_eq!(of(vec![waits.clone(), queue.clone()]), [is("waiting-on-owner", "app::read_receipt", 49)]);
+    assert_eq!(of(vec![waits.clone()]), [], "it may wait for what a client asks next");
+    let next =
+        TraceSite { call: "recvfrom".into(), ..site(TraceCause::Other, &[("app::pay", 77), ("app::lane", 110), run]) };
+    waits.holders[0].site = next;
+    assert_eq!(of(vec![waits, queue]), [], "it serves another client in the same function");
 }

@@ -1,15 +1,9 @@
 //! What operations cost: system calls, wakes, attempts, allocations, CPUs and quotas. Each threshold and each exclusion.
 
-use std::collections::BTreeMap;
-
 use super::*;
 
-fn metrics(named: &[(&str, f64)]) -> BTreeMap<String, MetricValue> {
-    named.iter().map(|(name, value)| ((*name).to_owned(), MetricValue { value: *value, unit: String::new() })).collect()
-}
-
 /// A profile of one second in one function.
-fn spent(calls: &[(&str, f64)], allocator_s: f64) -> CpuTable {
+pub(super) fn spent(calls: &[(&str, f64)], allocator_s: f64) -> CpuTable {
     let row = CpuRow {
         function: "app::build".into(),
         file: "src/main.rs".into(),
@@ -136,33 +130,6 @@ fn work_of_every_operation_is_repeated_where_it_builds_what_could_have_stayed() 
     assert_eq!(of(0.000_3, 0.3, 0.8, 0.000_9), [], "0.3 ms");
     assert_eq!(of(0.000_6, 0.3, 0.8, 0.003), [], "a fifth of the latency");
     assert_eq!(of(0.000_6, 0.3, 0.4, 0.001), [], "less than half of the CPU");
-}
-
-/// Threads that want CPUs, on two of them, and how much of the CPU time one place has.
-fn wanting(busy: f64, waiting: f64, part: f64, excess_s: f64) -> Vec<(String, String, u32)> {
-    let trace = trace();
-    let kernel = kernel(|at| KernelSample {
-        cpu_s: Some(busy * at),
-        run_queue_s: Some(waiting * at),
-        ..KernelSample::default()
-    });
-    let mut cpu = spent(&[], 0.0);
-    cpu.total_s = 1.0 / part;
-    found(&Joined {
-        cpu: Some(&cpu),
-        kernel: Some(&kernel),
-        traced: Some((1000, 0.000_3 + excess_s)),
-        ..joined(&trace, felt(0.000_3, excess_s))
-    })
-}
-
-#[test]
-fn a_program_crowds_itself_out_where_it_wants_more_than_there_is() {
-    assert_eq!(wanting(2.0, 1.5, 0.6, 0.003), [is("runnable-not-scheduled", "app::build", 15)]);
-    assert_eq!(wanting(1.0, 1.5, 0.6, 0.003), [], "its neighbours have the CPUs");
-    assert_eq!(wanting(2.2, 0.9, 0.6, 0.003), [], "not one waits");
-    assert_eq!(wanting(2.0, 1.5, 0.3, 0.003), [], "no place has most of it");
-    assert_eq!(wanting(2.0, 1.5, 0.6, 0.2), [], "a thirteenth of the excess");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Which function decided on what it costs: loops that libraries go round, what is derived, what is copied; and what is said
 //! of it once.
 
-use std::collections::BTreeMap;
-
 use super::*;
 
 const SOURCE: &str = "\
@@ -28,10 +26,6 @@ fn loops() -> Loops {
     let mut loops = Loops::default();
     loops.read("src/main.rs", SOURCE);
     loops
-}
-
-fn metrics(named: &[(&str, f64)]) -> BTreeMap<String, MetricValue> {
-    named.iter().map(|(name, value)| ((*name).to_owned(), MetricValue { value: *value, unit: String::new() })).collect()
 }
 
 fn computed(own: &[(&str, u32)], total_s: f64) -> TracePolls {
@@ -179,4 +173,68 @@ fn an_answer_that_is_dropped_half_way_is_held_against_who_drops_it() {
     assert_eq!(of(true, &accepted), [is("never-answered", "app::handle", 53)]);
     assert_eq!(of(false, &accepted), waiter, "one after the other: nothing is dropped");
     assert_eq!(of(true, &[("app::accepted", 36), handle]), waiter, "it took it and was done with that");
+}
+
+#[test]
+fn what_a_timeout_cuts_off_is_done_by_nobody() {
+    let (fetch, lead, board) = (("app::fetch_for_all", 51), ("app::lead", 77), ("app::board", 90));
+    let of = |timer: &[(&str, u32)], beside_others| {
+        let mut trace = trace();
+        trace.waits.push(wait(SERVER, site(TraceCause::Channel, &[("app::board", 88)]), 20, 40.0, 2.0));
+        trace.waits.push(wait(SERVER, site(TraceCause::Socket, &[("app::ask", 41), fetch, lead]), 900, 2.0, 0.005));
+        let timeout = TraceSite { beside_others, ..site(TraceCause::Timer, timer) };
+        trace.waits.push(wait(SERVER, timeout, 16, 0.2, 0.01));
+        let failed = Failed { scheduled: 1000, timeouts: 20, unanswered: 0 };
+        found(&Joined { failed, ..joined(&trace, felt(0.005, 0.04)) })
+    };
+    let waiter = [is("never-answered", "app::board", 88)];
+    assert_eq!(of(&[lead], true), [is("never-answered", "app::lead", 77)]);
+    assert_eq!(of(&[lead, board], true), [is("never-answered", "app::lead", 77)], "on another way through it");
+    assert_eq!(of(&[lead], false), waiter, "it only slept");
+    assert_eq!(of(&[("app::other", 3)], true), waiter, "nothing was begun there");
+    assert_eq!(of(&[("app::board", 88)], true), waiter, "its own timeout lost nothing");
+}
+
+#[test]
+fn of_several_locks_that_somebody_has_it_is_the_one_that_others_wait_for() {
+    const SOURCE: &str = "\
+fn watchers(&self) {
+    let all = self.partners.lock().unwrap();
+    all.len()
+}
+fn deliver(&self) {
+    let line = self.line.lock().unwrap();
+    line.read_exact();
+}
+fn announce(&self) {
+    let all = self.partners.lock().unwrap();
+    all.retain(|one| one.deliver());
+}
+";
+    let of = |waits_at: u32| {
+        let none = trace();
+        let own = [("app::deliver", 7), ("app::announce", 11), ("app::herald", 67)];
+        let reads = TraceSite { call: "recvfrom".into(), ..site(TraceCause::Other, &own) };
+        let holder = TraceHolder { doing: TraceEndKind::Blocked, site: reads, total_s: 20.0 };
+        let waits = [("app::watchers", waits_at), ("app::bidder", 108), ("app::run", 131)];
+        let row = in_poll(TraceEndKind::Blocked, "futex", &waits, 900, 20.0);
+        let row = TracePolls {
+            site: Some(TraceSite { call: "futex".into(), ..site(TraceCause::Lock, &waits) }),
+            holders: vec![holder],
+            ..row
+        };
+        let threads = crate::run::ThreadsRecord { kept: vec![row.clone()], kept_open: vec![row], ..Default::default() };
+        let mut all = Loops::default();
+        all.read("src/main.rs", SOURCE);
+        found(&Joined {
+            trace: None,
+            traced: None,
+            threads: Some(&threads),
+            waited: Some(1000),
+            loops: Some(&all),
+            ..joined(&none, felt(0.001, 0.02))
+        })
+    };
+    assert_eq!(of(2), [is("waiting-on-owner", "app::announce", 11)]);
+    assert_eq!(of(99), [is("waiting-on-owner", "app::deliver", 7)], "what it takes is not known");
 }

@@ -107,7 +107,9 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
     assert_eq!(of(Breach { within_s: 2.1, ..breach.clone() }, 0.000_5), [], "a fifth of the time is not seldom");
     assert_eq!(of(Breach { window_count: 2, ..breach.clone() }, 0.000_5), [], "twice may be anything");
     assert_eq!(of(with(BreachRow { within_share: 0.25, ..row.clone() }), 0.000_5), [], "others fill the windows");
-    assert_eq!(of(with(BreachRow { windows: 4, ..row.clone() }), 0.000_5), [], "it is in fewer than half of them");
+    let few = |windows, within_share| with(BreachRow { windows, within_share, ..row.clone() });
+    assert_eq!(of(few(4, 0.8), 0.000_5), [], "it is in fewer than half of them");
+    assert_eq!(of(few(6, 0.8), 0.000_5), stall, "or has most of their samples");
     assert_eq!(of(with(BreachRow { outside: 201, ..row.clone() }), 0.000_5), [], "it runs as much outside");
     assert_eq!(of(with(BreachRow { low: Some(0.9), ..row.clone() }), 0.000_5), [], "it may be chance");
     assert_eq!(of(with(BreachRow { own: false, ..row }), 0.000_5), [], "no code of the program");
@@ -232,4 +234,80 @@ fn who_waits_for_the_end_of_tasks_that_wait_for_ever_is_held_up_by_those() {
     assert_eq!(of(&trace)[0], is("never-answered", "app::follow", 60));
     trace.tasks[0].idle_now_s = Some(0.01);
     assert_eq!(of(&trace)[0], is("never-answered", "app::tile", 101), "those just began to wait");
+}
+
+#[test]
+fn what_a_keeper_calls_now_and_then_comes_before_it() {
+    let trace = trace();
+    let own = |all: &[(&str, u32)]| site(TraceCause::Lock, all);
+    let row = BreachRow {
+        function: "app::archive".into(),
+        file: "src/main.rs".into(),
+        line: 77,
+        own: true,
+        within: 200,
+        outside: 4,
+        within_leaf: 190,
+        windows: 10,
+        within_share: 0.8,
+        outside_share: 0.001,
+        low: Some(2.0),
+        ..BreachRow::default()
+    };
+    let breach = breach(vec![row]);
+    let of = |archives: &[(&str, u32)]| {
+        let holder = TraceHolder { doing: TraceEndKind::Cpu, site: own(archives), total_s: 5.0 };
+        let waits = in_poll(TraceEndKind::Blocked, "futex", &[("app::write", 99), ("app::serve", 140)], 900, 5.0);
+        let waits = TracePolls {
+            site: Some(TraceSite { call: "futex".into(), ..own(&[("app::write", 99), ("app::serve", 140)]) }),
+            holders: vec![holder],
+            ..waits
+        };
+        let threads =
+            crate::run::ThreadsRecord { kept: vec![waits.clone()], kept_open: vec![waits], ..Default::default() };
+        let threaded = Joined {
+            trace: None,
+            traced: None,
+            threads: Some(&threads),
+            waited: Some(1000),
+            ..joined(&trace, felt(0.000_3, 0.000_5))
+        };
+        found(&Joined { breach: Some(&breach), ..threaded })
+            .into_iter()
+            .map(|(rule, at, _)| (rule, at))
+            .collect::<Vec<_>>()
+    };
+    let (stall, keeper) = (
+        ("rare-stall".to_owned(), "app::archive".to_owned()),
+        ("waiting-on-owner".to_owned(), "app::write".to_owned()),
+    );
+    assert_eq!(of(&[("app::archive", 77), ("app::write", 107), ("app::serve", 140)]), [stall.clone(), keeper.clone()]);
+    assert_eq!(of(&[("app::other", 77), ("app::write", 107), ("app::serve", 140)]), [keeper, stall]);
+}
+
+#[test]
+fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
+    let trace = trace();
+    let row = |function: &str, within, outside, within_leaf| BreachRow {
+        function: function.into(),
+        file: "src/main.rs".into(),
+        line: 70,
+        own: true,
+        within,
+        outside,
+        within_leaf,
+        windows: 10,
+        within_share: within as f64 / 250.0,
+        outside_share: outside as f64 / 4000.0,
+        low: Some(2.0),
+        ..BreachRow::default()
+    };
+    let breach =
+        breach(vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)]);
+    let slow = Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, 0.000_5)) };
+    assert_eq!(found(&slow), [is("rare-stall", "app::compact", 70)]);
+    let everywhere = Breach { rows: vec![row("app::serve", 240, 3900, 20)], ..breach.clone() };
+    assert_eq!(found(&Joined { breach: Some(&everywhere), ..slow.clone() }), []);
+    let often = Breach { within_s: 6.0, ..breach.clone() };
+    assert_eq!(found(&Joined { breach: Some(&often), ..slow }), []);
 }

@@ -1,5 +1,7 @@
 //! Rules on tables made by hand: each mechanism on a program that has it, and on its healthy twin.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::run::{
     Breach, BreachRow, BreachWindow, KernelHead, KernelRecord, KernelSample, LevelSummary, MetricValue, Trace,
@@ -10,7 +12,9 @@ use crate::run::{
 mod attached;
 mod behind;
 mod cost;
+mod crowded;
 mod decided;
+mod goroutines;
 mod growth;
 mod polls;
 mod standing;
@@ -120,7 +124,7 @@ fn found(joined: &Joined<'_>) -> Vec<(String, String, u32)> {
 
 /// The shapes of commands that `workbench/tests/command/plans.rs` runs, `show` and `explain` of a run besides.
 fn is_offered(command: &str) -> bool {
-    let kinds = ["cpu", "trace", "cpu,wait", "cpu,trace", "cpu,tasks", "wait,trace", "cpu,wait,trace"];
+    let kinds = ["cpu", "wait", "trace", "cpu,wait", "cpu,trace", "cpu,tasks", "wait,trace", "cpu,wait,trace"];
     let of_run = ["workbench explain 20260102-030405-app-abcd", "workbench show 20260102-030405-app-abcd --tasks"];
     let asked = command.strip_prefix("workbench run --evidence ").and_then(|rest| rest.split_once(' '));
     let rest = |rest: &str| rest == SCENARIO || rest == format!("--duration 60s {SCENARIO}");
@@ -296,6 +300,10 @@ fn a_tick_that_answers_wait_for_is_no_work_for_each_of_them() {
     assert_eq!(found(&joined(&trace, felt(0.015, 0.001))), [is("latency-pinned", "app::bank", 31)]);
 }
 
+fn metrics(named: &[(&str, f64)]) -> BTreeMap<String, MetricValue> {
+    named.iter().map(|(name, value)| ((*name).to_owned(), MetricValue { value: *value, unit: String::new() })).collect()
+}
+
 fn kernel(sample: impl Fn(f64) -> KernelSample) -> KernelRecord {
     let head = KernelHead { open_at_s: Some(2.0), operations: 1000, wall_s: 12.0, ..KernelHead::default() };
     KernelRecord {
@@ -368,33 +376,6 @@ fn without_evidence_an_excess_is_undecided_and_an_experiment_offered() {
         explained.undecided[0].experiment,
         "workbench run --evidence cpu,wait,trace --target http://127.0.0.1:1/ -- ./app"
     );
-    let trace = explained.unused.iter().find(|one| one.evidence == "trace").expect("the trace is missing");
-    assert_eq!(trace.because, "the program is stripped");
-}
-
-#[test]
-fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
-    let trace = trace();
-    let row = |function: &str, within, outside, within_leaf| BreachRow {
-        function: function.into(),
-        file: "src/main.rs".into(),
-        line: 70,
-        own: true,
-        within,
-        outside,
-        within_leaf,
-        windows: 10,
-        within_share: within as f64 / 250.0,
-        outside_share: outside as f64 / 4000.0,
-        low: Some(2.0),
-        ..BreachRow::default()
-    };
-    let breach =
-        breach(vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)]);
-    let slow = Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, 0.000_5)) };
-    assert_eq!(found(&slow), [is("rare-stall", "app::compact", 70)]);
-    let everywhere = Breach { rows: vec![row("app::serve", 240, 3900, 20)], ..breach.clone() };
-    assert_eq!(found(&Joined { breach: Some(&everywhere), ..slow.clone() }), []);
-    let often = Breach { within_s: 6.0, ..breach.clone() };
-    assert_eq!(found(&Joined { breach: Some(&often), ..slow }), []);
+    let trace = explained.unused.iter().find(|one| one.evidence == "trace");
+    assert_eq!(trace.map(|trace| trace.because.as_str()), Some("the program is stripped"));
 }

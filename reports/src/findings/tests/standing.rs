@@ -143,3 +143,45 @@ fn who_waits_for_work_or_for_those_who_do_it_is_not_why_it_is_not_done() {
     record.kept = vec![in_poll(TraceEndKind::Blocked, "recvfrom", asked, 83, 1.0)];
     assert_eq!(unanswered(&record, 1000), [is("never-answered", "app::assess", 74)]);
 }
+
+#[test]
+fn who_came_to_a_place_and_is_woken_there_for_nothing_hangs() {
+    let of = |stays: TracePolls, loops: Option<&str>| {
+        let reads = stands(TraceCause::Other, "recvfrom", &[("app::lane", 114), ("app::run", 129)], 900);
+        let threads = ThreadsRecord { stayed: vec![stays], kept: vec![reads], ..recorded(Vec::new()) };
+        let mut all = Loops::default();
+        loops.into_iter().for_each(|source| all.read("src/main.rs", source));
+        let none = trace();
+        let failed = Failed { scheduled: 1000, timeouts: 20, unanswered: 0 };
+        let loops = Some(&all);
+        found(&Joined {
+            threads: Some(&threads),
+            trace: None,
+            traced: None,
+            felt: None,
+            failed,
+            loops,
+            ..joined(&none, felt(0.1, 2.0))
+        })
+    };
+    let waits = |threads| {
+        stands(
+            TraceCause::Notify,
+            "futex",
+            &[("app::enter", 3), ("app::order", 9), ("app::lane", 118), ("app::run", 129)],
+            threads,
+        )
+    };
+    assert_eq!(of(waits(4), None), [is("never-answered", "app::enter", 3)]);
+    assert_eq!(of(waits(1), None), [], "one may wait between its work");
+    let cell = "impl Shop {\n    fn enter(&self) {\n        self.left.wait(all);\n    }\n    fn leave(&self) {\n        self.left.notify_all();\n    }\n}\n";
+    assert_eq!(
+        of(waits(4), Some(cell)),
+        [is("never-answered", "app::order", 9)],
+        "it is told whenever there is something to tell"
+    );
+    let elsewhere = stands(TraceCause::Notify, "futex", &[("app::work", 3), ("app::worker", 9)], 4);
+    assert_eq!(of(elsewhere, None), [], "who does not serve waits for work");
+    let left = "fn enter() {\n    let (tx, rx) = channel();\n    rx.recv(self.pending.lock().insert(id, tx));\n}\nfn complete() {\n    self.pending.lock().remove(&id);\n}\n";
+    assert_eq!(of(waits(4), Some(left)), [is("never-answered", "app::complete", 6)], "it should have told them");
+}

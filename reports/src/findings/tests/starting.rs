@@ -1,7 +1,7 @@
 //! Threads that operations start.
 
 use super::*;
-use crate::run::{KernelHead, KernelRecord, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
+use crate::run::{KernelHead, KernelRecord, ThreadsHead, ThreadsRecord, WaitPlace};
 
 #[test]
 fn threads_that_operations_start_are_repeated_work() {
@@ -77,17 +77,16 @@ fn many_small_jobs_of_an_operation_are_repeated_work() {
 fn asking(times: u64, writer: &[(&str, u32)]) -> Vec<(String, String, u32)> {
     let stack = |own: &[(&str, u32)]| own.iter().map(|(function, line)| frame(function, *line)).collect::<Vec<_>>();
     let place = |own: &[(&str, u32)], waits: u64, total_s| WaitPlace {
-        cause: WaitCause::Blocked,
         function: own[0].0.into(),
         file: "src/main.rs".into(),
         line: own[0].1,
         within: "recvfrom".into(),
         thread: "app".into(),
-        callers: Vec::new(),
         own: stack(own),
         waits,
         total_s,
         longest_s: 0.01,
+        ..WaitPlace::default()
     };
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let asks = place(

@@ -1,7 +1,7 @@
 //! Locks, servers in turn, timers and answers that do not come: each threshold and each exclusion.
 
 use super::*;
-use crate::run::{ThreadsRecord, WaitCause, WaitPlace};
+use crate::run::{ThreadsRecord, WaitPlace};
 
 /// A convoy behind a lock with so many waits of so much in all.
 fn lock(count: u64, total_s: f64) -> Trace {
@@ -37,10 +37,6 @@ fn pinned(trace: &mut Trace) {
         cases: std::mem::take(&mut trace.cases),
         ..TraceSaturated::default()
     }));
-}
-
-fn metrics(named: &[(&str, f64)]) -> std::collections::BTreeMap<String, MetricValue> {
-    named.iter().map(|(name, value)| ((*name).to_owned(), MetricValue { value: *value, unit: String::new() })).collect()
 }
 
 #[test]
@@ -259,7 +255,7 @@ fn looking_again_and_again_is_told_from_waiting_for_a_time() {
 #[test]
 fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_long() {
     let none = trace();
-    let calls: std::collections::BTreeMap<String, f64> = [("sendto".to_owned(), 0.2)].into();
+    let calls: BTreeMap<String, f64> = [("sendto".to_owned(), 0.2)].into();
     let row = CpuRow { function: "app::answer".into(), line: 12, total_s: 1.0, calls, ..CpuRow::default() };
     let cpu = CpuTable { total_s: 1.0, rows: vec![row.clone()], named: 1.0, ..CpuTable::default() };
     let of = |trace: &Trace, base_s, cpu: &CpuTable, threads: Option<&ThreadsRecord>| {
@@ -276,17 +272,13 @@ fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_
     let silent = CpuTable { rows: vec![CpuRow { calls: <_>::default(), ..row }], ..cpu.clone() };
     assert_eq!(of(&none, 0.041, &silent, None), [], "nobody writes");
     let place = WaitPlace {
-        cause: WaitCause::Blocked,
         function: "app::upstream".into(),
-        file: String::new(),
-        line: 0,
         within: "clock_nanosleep".into(),
         thread: "upstream".into(),
-        callers: Vec::new(),
-        own: Vec::new(),
         waits: 1000,
         total_s: 40.0,
         longest_s: 0.05,
+        ..WaitPlace::default()
     };
     let threads = ThreadsRecord { places: vec![place], ..ThreadsRecord::default() };
     assert_eq!(of(&none, 0.041, &cpu, Some(&threads)), [], "a thread of its own sleeps as long for each");

@@ -18,8 +18,13 @@ impl Seen<'_> {
         ["chan receive", "chan send", "select"].iter().any(|state| self.state.starts_with(state))
     }
 
+    /// In a library it waits for the network or whatever it asked for, and not for work.
+    fn waits_for_work(&self) -> bool {
+        self.waits_to_be_told() && !self.in_library
+    }
+
     fn is_busy(&self) -> bool {
-        !(self.waits_to_be_told() || self.waits_for_lock() || self.accepts)
+        !(self.waits_for_work() || self.waits_for_lock() || self.accepts)
     }
 
     /// What it began with.
@@ -71,7 +76,7 @@ pub(super) fn servers<'s>(seen: &'s [Seen<'_>]) -> BTreeSet<&'s str> {
         let kind = kinds.entry(&one.began().function).or_default();
         kind.many |= kind.last == Some(one.dump);
         kind.last = Some(one.dump);
-        kind.told |= one.waits_to_be_told();
+        kind.told |= one.waits_for_work();
         kind.busy |= one.is_busy();
     }
     kinds.into_iter().filter(|(_, kind)| kind.told && kind.busy && !kind.many).map(|(began, _)| began).collect()

@@ -154,6 +154,8 @@ impl<'a> Frames<'a> {
                 .take(MOST_OWN)
                 .map(Shown::frame)
                 .collect(),
+            asks: String::new(),
+            called_back: false,
             waits: 0,
             total_s: 0.0,
             longest_s: 0.0,

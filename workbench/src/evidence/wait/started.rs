@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use flamegraphs::names::{Owners, Whose};
-use reports::run::{StartedBy, TraceFrame};
+use reports::run::{Begun, StartedBy, TraceFrame};
 
-use crate::attach::goroutines::Goroutine;
+use crate::attach::goroutines::{Goroutine, enclosing};
 use crate::evidence::trace::within_project;
-use crate::subject::outside::Dump;
+use crate::subject::outside::{Dump, Starts};
 
 /// By how many a number must have risen to be kept.
 const LEAST: u64 = 10;
@@ -18,7 +18,7 @@ const MOST: usize = 200;
 /// Places of the program whose goroutines became more, the most first; `program` is the file that ran.
 ///
 /// The dumps are of one load: at another their number rises at another pace, which is no sign of anything.
-pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<StartedBy> {
+pub(super) fn rows(dumps: &[Dump], program: &str, starts: &Starts<'_>) -> Vec<StartedBy> {
     let all = || dumps.iter().flat_map(|dump| &dump.goroutines);
     let frames = all().flat_map(|one| one.frames.iter().chain(&one.created_by));
     let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
@@ -33,20 +33,81 @@ pub(super) fn rows(dumps: &[Dump], program: &str) -> Vec<StartedBy> {
     let began_ns = dumps.first().map_or(0, |dump| dump.at_ns);
     let at_s: Vec<f64> = dumps.iter().map(|dump| Duration::from_nanos(dump.at_ns - began_ns).as_secs_f64()).collect();
     let rose = |counts: &Vec<u64>| counts.last().copied().unwrap_or(0).saturating_sub(counts[0]);
-    let every = dumps.len().div_ceil(MOST).max(1);
     let mut rows: Vec<StartedBy> = counts
         .into_iter()
         .filter(|(_, counts)| rose(counts) >= LEAST)
         .map(|(by, counts)| {
             let (state, stands_at) = dumps.last().map(|dump| doing(dump, by, &is_own)).unwrap_or_default();
-            // The last moment counts in any case.
-            let kept = |at: &usize| (counts.len() - 1 - at).is_multiple_of(every);
-            let alive = (0..counts.len()).filter(kept).map(|at| (at_s[at], counts[at])).collect();
-            StartedBy { by: shown(by), state, stands_at: stands_at.as_ref().map(shown), alive }
+            let stands_at = stands_at.as_ref().map(shown);
+            StartedBy { by: shown(by), state, stands_at, alive: kept(&at_s, &counts), through: String::new() }
         })
         .collect();
+    rows.extend(by_libraries(dumps, starts, &at_s, &is_own));
     rows.sort_by_key(|row| std::cmp::Reverse(row.alive.last().map(|(_, count)| *count)));
     rows
+}
+
+/// Moments that are kept of all, each with its number; the last one counts in any case.
+fn kept(at_s: &[f64], counts: &[u64]) -> Vec<(f64, u64)> {
+    let every = counts.len().div_ceil(MOST).max(1);
+    let is_kept = |at: &usize| (counts.len() - 1 - at).is_multiple_of(every);
+    (0..counts.len()).filter(is_kept).map(|at| (at_s[at], counts[at])).collect()
+}
+
+/// Places kept at which the program has libraries start goroutines.
+const MOST_PLACES: usize = 20;
+
+/// Where the program has libraries start goroutines, the most first.
+pub(super) fn by_asking(dumps: &[Dump], program: &str, starts: &Starts<'_>) -> Vec<Begun> {
+    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| one.frames.iter());
+    let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
+    let is_own = |frame: &&TraceFrame| owners.whose(&frame.function, &frame.file) == Whose::Program;
+    let all = starts.through_libraries(&is_own).into_iter().take(MOST_PLACES);
+    all.map(|(through, own, count)| Begun { through, own: own.iter().map(shown).collect(), count }).collect()
+}
+
+/// Goroutines that a library started and that became more, with the function of the program that made it do so; where nobody saw
+/// that, the one that waits in that package most.
+fn by_libraries(
+    dumps: &[Dump],
+    starts: &Starts<'_>,
+    at_s: &[f64],
+    is_own: &dyn Fn(&&TraceFrame) -> bool,
+) -> Vec<StartedBy> {
+    let mut counts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut calls: BTreeMap<&str, BTreeMap<&TraceFrame, u64>> = BTreeMap::new();
+    for (number, dump) in dumps.iter().enumerate() {
+        for one in &dump.goroutines {
+            if let Some(at) = one.frames.iter().position(|frame| is_own(&frame)).filter(|at| *at > 0) {
+                let within = package(&one.frames[at - 1].function);
+                *calls.entry(within).or_default().entry(&one.frames[at]).or_default() += one.count;
+            }
+            let first = one.frames.last().filter(|first| !is_own(first) && package(&first.function) != "runtime");
+            if let Some(first) = first {
+                counts.entry(&first.function).or_insert_with(|| vec![0; dumps.len()])[number] += one.count;
+            }
+        }
+    }
+    let rose = |counts: &Vec<u64>| counts.last().copied().unwrap_or(0).saturating_sub(counts[0]);
+    let row = |(through, counts): (&str, Vec<u64>)| {
+        let waits =
+            || calls.get(package(through))?.iter().max_by_key(|(_, count)| **count).map(|(by, _)| (*by).clone());
+        let by = starts.by(through, is_own).or_else(waits)?;
+        let last =
+            dumps.last()?.goroutines.iter().filter(|one| one.frames.last().is_some_and(|f| f.function == through));
+        let mut states: BTreeMap<&str, u64> = BTreeMap::new();
+        last.for_each(|one| *states.entry(&one.state).or_default() += one.count);
+        let state = states.into_iter().max_by_key(|(_, count)| *count)?.0.to_owned();
+        let (alive, through) = (kept(at_s, &counts), enclosing(through));
+        Some(StartedBy { by: shown(&by), state, stands_at: None, alive, through })
+    };
+    counts.into_iter().filter(|(_, counts)| rose(counts) >= LEAST).filter_map(row).collect()
+}
+
+/// The package of a function of Go's: `net/http` of `net/http.(*persistConn).readLoop`.
+fn package(function: &str) -> &str {
+    let name = function.rfind('/').map_or(0, |slash| slash + 1);
+    function[name..].find('.').map_or(function, |dot| &function[..name + dot])
 }
 
 /// What most goroutines of a place do, and where in the program.
@@ -99,16 +160,46 @@ mod tests {
         };
         let dumps = [dump(0), dump(1), dump(2), dump(3)];
         // What came before the steady load is left out.
-        assert_eq!(rows(&dumps, "/w/shop/shop")[0].alive.len(), 4);
+        assert_eq!(rows(&dumps, "/w/shop/shop", &Starts::default())[0].alive.len(), 4);
         assert_eq!(
-            rows(super::super::since(&dumps, 400_000_000), "/w/shop/shop"),
+            rows(super::super::since(&dumps, 400_000_000), "/w/shop/shop", &Starts::default()),
             [StartedBy {
                 by: frame("main.watch", "/w/shop/main.go", 54),
                 state: "chan receive".into(),
                 stands_at: Some(frame("main.watch.func1", "/w/shop/main.go", 55)),
+                through: String::new(),
                 alive: vec![(0.0, 12), (0.5, 24), (1.0, 36)],
             }]
         );
-        assert_eq!(rows(&[], "/w/shop/shop"), []);
+        assert_eq!(rows(&[], "/w/shop/shop", &Starts::default()), []);
+    }
+
+    #[test]
+    fn what_a_library_started_is_held_against_who_calls_that_library() {
+        let library = |function: &str| frame(function, "/usr/go/src/net/http/transport.go", 1);
+        let ask = frame("main.askDepot", "/w/shop/desk.go", 49);
+        let one = |state: &str, frames: &[TraceFrame]| Goroutine {
+            state: state.into(),
+            frames: frames.to_vec().into(),
+            created_by: frames.last().cloned(),
+            count: 1,
+            id: 1,
+            since_ns: None,
+        };
+        let asks = one(
+            "select",
+            &[library("net/http.(*persistConn).roundTrip"), ask.clone(), library("net/http.(*conn).serve")],
+        );
+        let works = one("sleep", &[library("time.Sleep"), frame("main.work", "/w/shop/desk.go", 9)]);
+        let kept = one("select", &[library("net/http.(*persistConn).readLoop")]);
+        let dump = |n: usize| {
+            let goroutines = [vec![asks.clone(), works.clone()], vec![kept.clone(); 12 * n]].concat();
+            Dump { goroutines, at_ns: 500_000_000 * n as u64, covers: Duration::from_millis(500) }
+        };
+        let rows = rows(&[dump(0), dump(1), dump(2)], "/w/shop/shop", &Starts::default());
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.by.function.as_str(), row.by.line), ("main.askDepot", 49));
+        assert_eq!((row.through.as_str(), row.state.as_str()), ("net/http.(*persistConn).readLoop", "select"));
+        assert_eq!(row.alive, [(0.0, 0), (0.5, 12), (1.0, 24)]);
     }
 }

@@ -8,6 +8,7 @@ use flamegraphs::names::{Owners, Whose};
 use reports::run::{GOROUTINES, Ticks, TraceFrame, WaitCause, WaitPlace};
 
 use crate::evidence::trace::frame;
+use crate::subject::outside::moments;
 
 /// Places kept.
 const MOST: usize = 40;
@@ -22,10 +23,17 @@ const NEAR: f64 = 0.2;
 const BEFORE_NS: u64 = 3_000_000;
 const MOSTLY: f64 = 0.7;
 
+/// Packages in which goroutines wait that wait for the program's own: channels and locks.
+const RUNTIME: &[&str] = &["runtime.", "sync.", "internal/sync.", "time.Sleep"];
+
 /// Waits at one place.
 #[derive(Default)]
 struct Waits {
     own: Vec<TraceFrame>,
+    /// The function of a library that it called.
+    asks: String,
+    /// A library called the program back there.
+    called_back: bool,
     /// In Go's words.
     why: String,
     /// Beginnings and ends; `CLOCK_MONOTONIC`, nanoseconds.
@@ -39,17 +47,26 @@ impl Places {
     pub(super) fn of(trace: &GoTrace, program: &str, from_ns: u64) -> Self {
         let frames = trace.stacks.iter().flatten();
         let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
-        let own = |stack: &Vec<Frame>| -> Vec<TraceFrame> {
-            let own = stack.iter().filter(|frame| owners.whose(&frame.function, &frame.file) == Whose::Program);
-            own.map(frame).collect()
+        let is_own = |frame: &&Frame| owners.whose(&frame.function, &frame.file) == Whose::Program;
+        let told = |stack: &Vec<Frame>| -> (Vec<TraceFrame>, String, bool) {
+            let called = stack.iter().position(|frame| is_own(&frame)).filter(|at| *at > 0).map(|at| &stack[at - 1]);
+            let of_runtime = |frame: &&Frame| RUNTIME.iter().any(|of| frame.function.starts_with(of));
+            let asks = called.filter(|called| !of_runtime(called)).map(|called| called.function.clone());
+            let first = stack.iter().take_while(|frame| !frame.function.starts_with(moments::FIRST)).last();
+            let called_back = first.is_some_and(|first| !is_own(&first));
+            (stack.iter().filter(is_own).map(frame).collect(), asks.unwrap_or_default(), called_back)
         };
-        let stacks: Vec<Vec<TraceFrame>> = trace.stacks.iter().map(own).collect();
+        let stacks: Vec<(Vec<TraceFrame>, String, bool)> = trace.stacks.iter().map(told).collect();
         let mut places: BTreeMap<(&[TraceFrame], u8), Waits> = BTreeMap::new();
         let stretches = trace.lives.iter().flat_map(|life| &life.stretches).filter(|one| one.from_ns >= from_ns);
         for (stretch, (reason, stack)) in stretches.filter_map(|one| Some((one, one.waits()?))) {
-            let Some(own) = stacks.get(stack as usize).filter(|own| !own.is_empty()) else { continue };
+            let Some((own, asks, called_back)) = stacks.get(stack as usize).filter(|(own, ..)| !own.is_empty()) else {
+                continue;
+            };
             let waits = places.entry((own, reason)).or_insert_with(|| Waits {
                 own: own.clone(),
+                asks: asks.clone(),
+                called_back: *called_back,
                 why: trace.reasons.get(usize::from(reason)).cloned().unwrap_or_default(),
                 all: Vec::new(),
             });
@@ -73,6 +90,8 @@ impl Places {
                 thread: GOROUTINES.to_owned(),
                 callers: Vec::new(),
                 own: waits.own.clone(),
+                asks: waits.asks.clone(),
+                called_back: waits.called_back,
                 waits: waits.all.len() as u64,
                 total_s: lengths().sum::<u64>() as f64 * 1e-9,
                 longest_s: lengths().max().unwrap_or(0) as f64 * 1e-9,
@@ -151,13 +170,15 @@ fn pace(moments: &[u64]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use flamegraphs::capture::goroutines::{Does, Life, Stretch};
+
     use super::*;
 
     const MS: u64 = 1_000_000;
 
     fn place(function: &str, all: Vec<(u64, u64)>) -> Waits {
         let own = vec![TraceFrame { function: function.into(), file: "shop/main.go".into(), line: 9 }];
-        Waits { own, why: "chan receive".into(), all }
+        Waits { own, asks: String::new(), called_back: false, why: "chan receive".into(), all }
     }
 
     #[test]
@@ -185,5 +206,30 @@ mod tests {
         // Each is answered at once, and they come at a pace.
         let alone = (0..200).map(|n| (n * 10 * MS, n * 10 * MS + MS)).collect();
         assert_eq!(Places(vec![place("main.order", alone)]).ticks(), []);
+    }
+
+    #[test]
+    fn what_a_library_called_back_is_told_from_what_the_program_began() {
+        let stack = |functions: &[&str]| -> Vec<Frame> {
+            let all = ["runtime.gopark"].iter().chain(functions).chain(&["runtime.goexit.abi0"]);
+            let file = |name: &str| if name.starts_with("main.") { "/w/shop/main.go" } else { "/usr/go/src/x.go" };
+            all.map(|name| Frame { function: (*name).into(), file: file(name).into(), line: 7 }).collect()
+        };
+        let life = |stack| Life {
+            ended: false,
+            stretches: vec![Stretch { from_ns: MS, to_ns: 9 * MS, does: Does::Waits { reason: 0, stack } }],
+        };
+        let trace = GoTrace {
+            lives: vec![life(0), life(1)],
+            stacks: vec![
+                stack(&["net/http.(*Client).Get", "main.ask", "net/http.(*conn).serve"]),
+                stack(&["runtime.chanrecv1", "main.work"]),
+            ],
+            reasons: vec!["select".into()],
+            ..GoTrace::default()
+        };
+        let told: Vec<_> = Places::of(&trace, "/w/shop/shop", 0).rows();
+        let told: Vec<_> = told.iter().map(|row| (row.function.as_str(), row.asks.as_str(), row.called_back)).collect();
+        assert_eq!(told, [("main.ask", "net/http.(*Client).Get", true), ("main.work", "", false)]);
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use flamegraphs::capture::Recording;
 use flamegraphs::capture::goroutines::{GoTrace, GoTracer};
 
+use super::starts::Starts;
 use super::{moments, sockets};
 use crate::attach::address::Address;
 use crate::attach::goroutines::{Goroutine, counted, stacks};
@@ -51,6 +52,14 @@ impl Goroutines {
         match self {
             Self::Asked(dumps) => Cow::Borrowed(dumps),
             Self::Traced(trace) => Cow::Owned(moments::of(trace, Some(samples))),
+        }
+    }
+
+    /// Who started them, where that was seen.
+    pub(crate) fn starts(&self) -> Starts<'_> {
+        match self {
+            Self::Asked(_) => Starts::default(),
+            Self::Traced(trace) => Starts::of(trace),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A recording of goroutines as what all of them did at one moment after the other: the form in which a program tells them itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use flamegraphs::capture::tasks::Frame;
 use reports::run::TraceFrame;
 
 use super::goroutines::Dump;
+use super::starts::Starts;
 use crate::attach::goroutines::{Goroutine, enclosing};
 
 /// From one moment to the next, at least.
@@ -18,7 +20,7 @@ const MOST: u64 = 150_000;
 /// What Go says of a goroutine that is on a thread.
 const RUNNING: &str = "running";
 /// The function that all of them begin with.
-const FIRST: &str = "runtime.goexit";
+pub(crate) const FIRST: &str = "runtime.goexit";
 
 /// All moments of a recording; samples of threads tell what goroutines did that ran.
 pub(crate) fn of(trace: &GoTrace, samples: Option<&Recording>) -> Vec<Dump> {
@@ -31,8 +33,13 @@ pub(crate) fn of(trace: &GoTrace, samples: Option<&Recording>) -> Vec<Dump> {
         .take_while(|at_ns| *at_ns < trace.ended_ns)
         .map(|at_ns| Dump { goroutines: Vec::new(), at_ns, covers: Duration::from_nanos(pace_ns) })
         .collect();
+    let starts = Starts::of(trace);
+    let mut lines: HashMap<&str, Option<TraceFrame>> = HashMap::new();
     for (id, life) in (1..).zip(&trace.lives) {
-        let creator = creator(life, &frames);
+        let first = begins(life, &frames);
+        let line =
+            first.map(|first| lines.entry(&first.function).or_insert_with(|| starts.line(&first.function)).clone());
+        let creator = line.flatten().or_else(|| first.map(around_literal));
         for (at, stretch) in life.stretches.iter().enumerate() {
             // The moments within it.
             let first = stretch.from_ns.saturating_sub(trace.began_ns).div_ceil(pace_ns);
@@ -73,11 +80,14 @@ fn shown(stack: &[Frame]) -> Vec<TraceFrame> {
     frames.map(frame).collect()
 }
 
-/// Who started it: the function around the one that it began with.
-fn creator(life: &Life, frames: &[Arc<Vec<TraceFrame>>]) -> Option<TraceFrame> {
-    let stack = life.stretches.iter().find_map(|stretch| frames.get(stretch.waits()?.1 as usize));
-    let first = stack?.last()?;
-    Some(TraceFrame { function: enclosing(&first.function), ..first.clone() })
+/// What a goroutine began with.
+fn begins<'f>(life: &Life, frames: &'f [Arc<Vec<TraceFrame>>]) -> Option<&'f TraceFrame> {
+    life.stretches.iter().find_map(|stretch| frames.get(stretch.waits()?.1 as usize))?.last()
+}
+
+/// Who started it where nobody saw that: the function around the one that it began with.
+fn around_literal(first: &TraceFrame) -> TraceFrame {
+    TraceFrame { function: enclosing(&first.function), ..first.clone() }
 }
 
 /// What a goroutine is within while it runs: the functions that it waited in before and will wait in after.
