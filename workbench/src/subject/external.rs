@@ -16,7 +16,7 @@ mod tree;
 mod trial;
 mod wire;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,6 +51,8 @@ pub struct ExternalSubject<'a> {
     binaries: BTreeMap<String, String>,
     /// By variant: whether the tasks of its program can be traced, as one that was driven showed.
     tasks: BTreeMap<String, OnceCell<Result<(), String>>>,
+    /// Why it is driven by the open loop alone: it did not live through a closed one.
+    spared: Option<String>,
 }
 
 impl<'a> ExternalSubject<'a> {
@@ -66,7 +68,19 @@ impl<'a> ExternalSubject<'a> {
     ) -> Self {
         let run = run.to_owned();
         let tasks = variants.iter().map(|variant| (variant.name.clone(), OnceCell::new())).collect();
-        Self { scenario, program, variants, seed, guard, stop, cpu: None, run, binaries: BTreeMap::new(), tasks }
+        Self {
+            scenario,
+            program,
+            variants,
+            seed,
+            guard,
+            stop,
+            cpu: None,
+            run,
+            binaries: BTreeMap::new(),
+            tasks,
+            spared: None,
+        }
     }
 
     /// Says how CPU evidence is sampled.
@@ -110,6 +124,44 @@ impl<'a> ExternalSubject<'a> {
         }
     }
 
+    /// Whether a program that does not live through as much load as it can get may be driven by what it was asked for alone: where
+    /// it is compared with nothing, and there is an open loop.
+    fn may_be_spared(&self) -> bool {
+        self.spared.is_none() && self.variants.len() == 1 && self.scenario.load.operations > 0
+    }
+
+    /// One trial, from the start of a program to its end.
+    fn once(
+        &mut self,
+        trial: &PlannedTrial,
+        crowded_out: &Cell<bool>,
+        watch: &mut dyn FnMut(Phase),
+    ) -> Result<TrialData, SubjectError> {
+        let variant = self.variant(&trial.variant)?;
+        watch(Phase::Starting);
+        let placement = placement(&variant.settings)?;
+        let began = Began::now();
+        let wanted = Wanted::of(trial.kind.evidence(), self.cpu);
+        let start = Start { wanted, ..self.start(variant, &format!("trial-{}", trial.index), &placement) };
+        let (running, outside) = Running::start(&start)?;
+        if let Some(message) = crate::conductor::disagreement(&variant.settings, &running.effective) {
+            return Err(SubjectError::Refused(message));
+        }
+        self.same_file(&trial.variant, &running.effective)?;
+        let setup = Setup {
+            trial,
+            scenario: self.scenario,
+            target: &self.program.target,
+            seed: crate::plan::block_seed(self.seed, trial.block),
+            placement: &placement,
+            tasks: self.tasks.get(&trial.variant),
+            stop: &self.stop,
+            spared: self.spared.as_deref(),
+            crowded_out,
+        };
+        trial::run(&setup, began, running, outside, watch)
+    }
+
     /// Refuses a file that is no longer the one that was seen first.
     fn same_file(&mut self, variant: &str, effective: &Settings) -> Result<(), SubjectError> {
         let Some(found) = effective.get(read_back::BINARY) else { return Ok(()) };
@@ -145,27 +197,14 @@ impl Subject for ExternalSubject<'_> {
     }
 
     fn run(&mut self, trial: &PlannedTrial, watch: &mut dyn FnMut(Phase)) -> Result<TrialData, SubjectError> {
-        let variant = self.variant(&trial.variant)?;
-        watch(Phase::Starting);
-        let placement = placement(&variant.settings)?;
-        let began = Began::now();
-        let wanted = Wanted::of(trial.kind.evidence(), self.cpu);
-        let start = Start { wanted, ..self.start(variant, &format!("trial-{}", trial.index), &placement) };
-        let (running, outside) = Running::start(&start)?;
-        if let Some(message) = crate::conductor::disagreement(&variant.settings, &running.effective) {
-            return Err(SubjectError::Refused(message));
+        let crowded_out = Cell::new(false);
+        match self.once(trial, &crowded_out, watch) {
+            Err(SubjectError::Failed { reason, .. }) if crowded_out.get() && self.may_be_spared() => {
+                self.spared = Some(reason);
+                self.once(trial, &crowded_out, watch)
+            }
+            ended => ended,
         }
-        self.same_file(&trial.variant, &running.effective)?;
-        let setup = Setup {
-            trial,
-            scenario: self.scenario,
-            target: &self.program.target,
-            seed: crate::plan::block_seed(self.seed, trial.block),
-            placement: &placement,
-            tasks: self.tasks.get(&trial.variant),
-            stop: &self.stop,
-        };
-        trial::run(&setup, began, running, outside, watch)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One trial of a program: warm-up, saturated phase, open loop, end.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,10 @@ pub(super) struct Setup<'a> {
     pub(super) tasks: Option<&'a OnceCell<Result<(), String>>>,
     /// Set by a signal.
     pub(super) stop: &'a AtomicBool,
+    /// Why closed loops are left out: the program did not live through one.
+    pub(super) spared: Option<&'a str>,
+    /// Set where it does not, before the open loop.
+    pub(super) crowded_out: &'a Cell<bool>,
 }
 
 /// When a trial began, before its program did.
@@ -57,23 +61,33 @@ pub(super) fn run(
     mut outside: Outside,
     watch: &mut dyn FnMut(Phase),
 ) -> Result<TrialData, SubjectError> {
-    let Setup { trial, scenario, target, seed, placement, tasks, stop } = *setup;
+    let Setup { trial, scenario, target, seed, placement, tasks, stop, spared, crowded_out } = *setup;
     let each = trial.kind.evidence().is_some();
     let driving = Driving { scenario, target, seed, placement, stop, each };
     let sampler = MemorySampler::start(memory::resident(running.tree()))
         .map_err(|e| SubjectError::Ours(format!("starting the memory sampler: {e}")))?;
-    watch(Phase::WarmUp);
-    tracing::info_span!("warm-up")
-        .in_scope(|| driving.closed(&mut running, Round::WarmUp, scenario.trial.warmup, "the warm-up"))?;
+    match spared {
+        None => {
+            watch(Phase::WarmUp);
+            tracing::info_span!("warm-up")
+                .in_scope(|| driving.closed(&mut running, Round::WarmUp, scenario.trial.warmup, "the warm-up"))
+                .inspect_err(|_| crowded_out.set(running.ends_within(Duration::ZERO)))?;
+        }
+        Some(reason) => {
+            let alone =
+                "it was started again and driven by the open loop alone, without warm-up, saturated phase and ladder";
+            running.remarks.push(format!("{reason}: {alone}"));
+        }
+    }
     outside.start(running.pid(), &running.others());
     outside.ask(running.pid(), running.address);
     let mut saturated = None;
-    if !scenario.trial.saturated.is_zero() {
+    if !scenario.trial.saturated.is_zero() && spared.is_none() {
         watch(Phase::Saturated);
         let span = tracing::info_span!("saturated phase");
         let duration = scenario.trial.saturated;
-        saturated =
-            Some(span.in_scope(|| driving.closed(&mut running, Round::Saturated, duration, "the saturated phase"))?);
+        let outcome = span.in_scope(|| driving.closed(&mut running, Round::Saturated, duration, "the saturated phase"));
+        saturated = Some(outcome.inspect_err(|_| crowded_out.set(running.ends_within(Duration::ZERO)))?);
     }
     let mut open = None;
     if scenario.load.operations > 0 {
@@ -88,7 +102,7 @@ pub(super) fn run(
     let (mut levels, mut gone) = (Vec::new(), false);
     // Who hangs answers at no level, and may have no room for connections left.
     let hangs = open.as_ref().is_some_and(PhaseOutcome::is_unanswered);
-    for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs) {
+    for (concurrency, duration) in ladder::levels(scenario, trial).into_iter().filter(|_| !hangs && spared.is_none()) {
         watch(Phase::Ladder);
         let span = tracing::info_span!("ladder", concurrency);
         let round = Round::Level { concurrency };

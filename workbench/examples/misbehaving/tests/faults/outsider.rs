@@ -179,6 +179,28 @@ fn it_dies_under_load() {
     }
 }
 
+/// It lives through what it is asked for, and not through as much as it can get.
+#[test]
+fn it_dies_of_a_crowd() {
+    let _turn = turn();
+    let program = folder();
+    let ran = run(&program, &[TARGET, &["--set", &fault("crowd")]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let run = reader::load(&program.only_run()).expect("a run can be read");
+    let trial = &run.trials[0];
+    assert!(
+        trial.metrics.contains_key("latency.p50") && !trial.metrics.contains_key("capacity"),
+        "{:?}",
+        trial.metrics
+    );
+    assert_eq!(trial.levels, []);
+    let [remark] = trial.remarks.as_slice() else { panic!("{:?}", trial.remarks) };
+    assert!(remark.contains("was ended by SIGABRT") && remark.contains("driven by the open loop alone"), "{remark}");
+    // Beside one that lives through it that would be no comparison.
+    let ran = self::run(&program, &[TARGET, &["--vary", "env.FAULT=none,crowd"]].concat());
+    assert_eq!(ran.code, Some(12), "{}", ran.stderr);
+}
+
 #[test]
 fn it_behaves() {
     let (trial, warnings) = measured(&["--set", "env.SETTING=x"]);
