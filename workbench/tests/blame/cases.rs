@@ -33,6 +33,8 @@ pub(crate) enum Package {
     Strangers,
     /// `go_strangers`: the same in Go.
     GoStrangers,
+    /// A folder in it: those of one hand.
+    GoStrangersOf(&'static str),
 }
 
 /// What the rules knew of a program when it was scored first.
@@ -54,6 +56,16 @@ pub(crate) enum Written {
     ThirdInformed,
     /// Written by three more hands, who had not read the rules, on 2026-11-27; scored first after those above.
     Fourth,
+    /// Written by nine more hands, who had not read the rules, on 2026-11-27 in three rounds; each round was scored first after the
+    /// rules were mended for those before.
+    Fifth,
+}
+
+impl Package {
+    /// Whether it is built by Go.
+    pub(crate) fn is_go(self) -> bool {
+        matches!(self, Self::GoStrangers | Self::GoStrangersOf(_))
+    }
 }
 
 const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
@@ -92,12 +104,20 @@ const fn fourth(name: &'static str, slugs: &'static [&'static str], rate: u32, c
     Case { written: Written::Fourth, ..third(name, slugs, rate, concurrency) }
 }
 
+const fn fifth(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
+    Case { written: Written::Fifth, ..third(name, slugs, rate, concurrency) }
+}
+
 const fn in_library(file: &'static str, case: Case) -> Case {
     Case { library: Some(file), ..case }
 }
 
 const fn in_go(case: Case) -> Case {
     Case { package: Package::GoStrangers, ..case }
+}
+
+const fn in_go_of(folder: &'static str, case: Case) -> Case {
+    Case { package: Package::GoStrangersOf(folder), ..case }
 }
 
 const fn beside(beside: &'static [&'static str], case: Case) -> Case {
@@ -266,6 +286,59 @@ pub(crate) const CASES: &[Case] = &[
     in_go(fourth("repair-desk", &["never-answered"], 100, 16)),
     in_go(fourth("stock-check", &["throughput-pinned", "waiting-on-owner"], 200, 16)),
     in_go(fourth("ticket-desk", &["waiting-on-owner"], 200, 16)),
+    // Of nine more hands. Asynchronous.
+    fifth("label-shelf", &["rare-stall", "waiting-on-owner", "long-poll-cpu"], 200, 16),
+    fifth("freight-quote", &["throughput-pinned", "waiting-on-owner"], 130, 16),
+    fifth("tide-gauge", &["latency-pinned"], 200, 16),
+    fifth("rail-board", &["never-answered"], 200, 16),
+    fifth("fx-desk", &["throttled"], 130, 16),
+    fifth("quay-watch", &["task-growth", "unbounded-growth"], 200, 16),
+    fifth("customs-desk", &["ready-not-polled", "throughput-pinned"], 200, 16),
+    fifth("toll-gate", &["poll-blocked"], 200, 16),
+    fifth("auction-quote", &["never-answered"], 200, 16),
+    fifth("meter-intake", &["runnable-not-scheduled"], 150, 16),
+    fifth("loyalty-replay", &["allocator-churn", "long-poll-cpu"], 120, 16),
+    fifth("tariff-board", &["waiting-on-owner"], 150, 16),
+    fifth("coin-audit", &["rare-stall", "long-poll-cpu", "waiting-on-owner"], 200, 16),
+    fifth("doc-shelf", &["repeated-work"], 100, 16),
+    fifth("lot-auction", &["unbounded-growth"], 300, 16),
+    fifth("basket-quote", &["never-answered"], 200, 16),
+    fifth("harbor-tides", &["latency-pinned"], 200, 16),
+    // Threads.
+    fifth("ferry-routes", &["rare-stall", "waiting-on-owner"], 200, 16),
+    fifth("freight-papers", &["repeated-work"], 100, 16),
+    fifth("parcel-lockers", &["never-answered"], 200, 16),
+    fifth("toll-clearing", &["throughput-pinned"], 250, 16),
+    fifth("tile-server", &["throttled"], 150, 16),
+    fifth("quote-desk", &["runnable-not-scheduled"], 200, 16),
+    fifth("checkout-lane", &["never-answered"], 200, 16),
+    fifth("audit-trail", &["rare-stall"], 200, 16),
+    fifth("seat-holds", &["task-growth"], 80, 16),
+    fifth("parcel-manifest", &["repeated-work"], 60, 16),
+    fifth("auction-hooks", &["waiting-on-owner"], 150, 16),
+    fifth("seat-expiry", &["unbounded-growth"], 400, 16),
+    fifth("courier-routes", &["allocator-churn"], 80, 16),
+    fifth("till-receipts", &["latency-pinned"], 100, 16),
+    fifth("carrier-quotes", &["throughput-pinned", "waiting-on-owner"], 250, 16),
+    fifth("spot-prices", &["never-answered"], 150, 16),
+    // Go.
+    in_go_of("depot", fifth("parcel-depot", &["task-growth", "unbounded-growth", "repeated-work"], 200, 16)),
+    in_go_of("depot", fifth("till-journal", &["rare-stall", "waiting-on-owner"], 200, 16)),
+    in_go_of("depot", fifth("harbour-feed", &["allocator-churn"], 70, 16)),
+    in_go_of("depot", fifth("fare-counter", &["never-answered"], 100, 16)),
+    in_go_of("board", fifth("freight-tariff", &["latency-pinned"], 150, 16)),
+    in_go_of("board", fifth("audit-roll", &["rare-stall"], 400, 16)),
+    in_go_of("board", fifth("stock-link", &["never-answered"], 150, 16)),
+    in_go_of("board", fifth("receipts", &["task-growth", "unbounded-growth"], 300, 16)),
+    in_go_of("board", fifth("price-board", &["waiting-on-owner"], 200, 16)),
+    in_go_of("board", fifth("ticket-index", &["ready-not-polled", "waiting-on-owner"], 150, 16)),
+    in_go_of("board", fifth("departures", &["repeated-work"], 150, 16)),
+    in_go_of("ledger", fifth("seat-board", &["waiting-on-owner"], 200, 16)),
+    in_go_of("ledger", fifth("basket-rates", &["unbounded-growth"], 150, 16)),
+    in_go_of("ledger", fifth("fare-clients", &["repeated-work"], 80, 16)),
+    in_go_of("ledger", fifth("ledger-post", &["throughput-pinned", "waiting-on-owner"], 200, 16)),
+    in_go_of("ledger", fifth("render-lease", &["task-growth"], 250, 16)),
+    in_go_of("ledger", fifth("parcel-events", &["allocator-churn"], 120, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

@@ -1,8 +1,9 @@
 //! A service in Go, with one fault at most: what is asked of its goroutines, and what perf sees of its threads.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
@@ -14,13 +15,16 @@ use crate::subject::{is_unable, skipped, target, workbench};
 /// The service; `None` without Go, which is said aloud.
 fn shop() -> Option<&'static PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    said(BUILT.get_or_init(|| built("go", "shop")))
+    said(BUILT.get_or_init(|| built("go", ".", "shop")))
 }
 
-/// The strangers in Go; `None` without Go, which is said aloud.
-pub(crate) fn strangers() -> Option<&'static PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    said(BUILT.get_or_init(|| built("go_strangers", "strangers")))
+/// The strangers in Go in a folder of theirs, `of`; `None` without Go, which is said aloud.
+pub(crate) fn strangers(of: &'static str) -> Option<&'static PathBuf> {
+    type Built = BTreeMap<&'static str, &'static Option<PathBuf>>;
+    static BUILT: Mutex<Built> = Mutex::new(Built::new());
+    let mut all = BUILT.lock().expect("nobody panics here");
+    let build = || &*Box::leak(Box::new(built("go_strangers", &format!("./{of}"), &format!("strangers{of}"))));
+    said(all.entry(of).or_insert_with(build))
 }
 
 fn said(built: &'static Option<PathBuf>) -> Option<&'static PathBuf> {
@@ -30,13 +34,13 @@ fn said(built: &'static Option<PathBuf>) -> Option<&'static PathBuf> {
     built.as_ref()
 }
 
-/// Builds the module of a folder beside the tests.
-fn built(folder: &str, name: &str) -> Option<PathBuf> {
+/// Builds a package of the module of a folder beside the tests.
+fn built(folder: &str, package: &str, name: &str) -> Option<PathBuf> {
     let program = target().join("go").join(name);
     let built = Command::new("go")
         .args(["build", "-o"])
         .arg(&program)
-        .arg(".")
+        .arg(package)
         .current_dir(marker::folder(folder))
         .env("GOFLAGS", "-mod=mod")
         .status();

@@ -17,6 +17,7 @@ pub(crate) fn sources(case: &Case) -> Vec<PathBuf> {
         Package::Programs => folder("programs/src").join(name + ".rs"),
         Package::Strangers => folder("strangers/src").join(name + ".rs"),
         Package::GoStrangers => folder("go_strangers").join(name + ".go"),
+        Package::GoStrangersOf(of) => folder("go_strangers").join(of).join(name + ".go"),
     };
     std::iter::once(own).chain(case.library.map(|file| folder("depotkit/src").join(file))).collect()
 }

@@ -38,6 +38,7 @@ pub(crate) fn table() -> String {
         (Written::Third, "of two more hands, written blind"),
         (Written::ThirdInformed, "written by one who knew the rules"),
         (Written::Fourth, "of three more hands, written blind"),
+        (Written::Fifth, "of nine more hands, written blind"),
     ];
     for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);

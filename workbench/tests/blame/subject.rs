@@ -50,13 +50,13 @@ fn strangers() -> &'static PathBuf {
     BUILT.get_or_init(|| built(&["--release"], "release", "blame-strangers", "strangers"))
 }
 
-fn go_strangers() -> &'static PathBuf {
-    go::strangers().expect("who asks for a program in Go has Go")
+fn go_strangers(of: &'static str) -> &'static PathBuf {
+    go::strangers(of).expect("who asks for a program in Go has Go")
 }
 
 /// Whether what a program is built with is not here, which is said aloud.
 pub(crate) fn is_unbuildable(case: &Case) -> bool {
-    case.package == Package::GoStrangers && !is_replay() && go::strangers().is_none()
+    case.package.is_go() && !is_replay() && go::strangers("").is_none()
 }
 
 /// The programs as nobody should run them.
@@ -133,28 +133,29 @@ pub(crate) fn is_replay() -> bool {
 /// whoever changes a rule.
 pub(crate) fn explained(case: &Case, twin: Twin) -> Value {
     let is_debug = !case.has_line && twin == Twin::Broken;
-    let program = match case.package {
-        Package::Programs if is_debug => unoptimised,
-        Package::Programs => programs,
-        Package::Strangers => strangers,
-        Package::GoStrangers => go_strangers,
+    let program = || match case.package {
+        Package::Programs if is_debug => unoptimised(),
+        Package::Programs => programs(),
+        Package::Strangers => strangers(),
+        Package::GoStrangers => go_strangers(""),
+        Package::GoStrangersOf(of) => go_strangers(of),
     };
-    explained_with(case, twin, program, &[])
+    explained_with(case, twin, &program, &[])
 }
 
 /// The same of one of the few, without the closed loops at its end, for a fault that shows at a steady rate: half the time.
 pub(crate) fn explained_at_its_rate(case: &Case, twin: Twin) -> Value {
-    explained_with(case, twin, few, &["--ladder", "off"])
+    explained_with(case, twin, &few, &["--ladder", "off"])
 }
 
-fn explained_with(case: &Case, twin: Twin, program: fn() -> &'static PathBuf, more: &[&str]) -> Value {
+fn explained_with(case: &Case, twin: Twin, program: &dyn Fn() -> &'static PathBuf, more: &[&str]) -> Value {
     if let Some(kept) = std::env::var_os("BLAME_REPLAY") {
         return explained_again(&PathBuf::from(kept).join(format!("{}-{}", case.name, twin.name())));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let quota = case.has_quota.then(Quota::half_a_cpu).flatten();
     // Traces are tokio's.
-    let evidence = if case.package == Package::GoStrangers { "cpu,wait" } else { "cpu,wait,trace" };
+    let evidence = if case.package.is_go() { "cpu,wait" } else { "cpu,wait,trace" };
     let mut command = Command::new(workbench());
     command
         .args(["run", "--target", "http://127.0.0.1:${port}/", "--json", "--trials", "1"])

@@ -1,6 +1,6 @@
 //! `strangers PROGRAM broken|healthy PORT`: a service with one planted fault, or its healthy twin.
 //!
-//! Each module is one program, as its author wrote it: five hands, and their ways to start. The line at fault ends in
+//! Each module is one program, as its author wrote it: many hands, and their ways to start. The line at fault ends in
 //! the word `guilty` as a comment, or stands beside such a comment; some lie in the library `depotkit`.
 
 #![allow(
@@ -8,7 +8,10 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::format_in_format_args,
     clippy::manual_is_multiple_of,
+    clippy::precedence,
+    clippy::while_let_on_iterator,
     reason = "strangers to our style on purpose: what they are looked at for is how other people write"
 )]
 
@@ -24,26 +27,45 @@ mod web;
 mod almanac;
 mod atlas;
 mod atlas_tiles;
+mod auction_hooks;
+mod auction_quote;
+mod audit_trail;
+mod basket_quote;
 mod beacon;
 mod bird_count;
 mod box_office;
+mod carrier_quotes;
 mod cart_hold;
+mod checkout_lane;
 mod club_door;
+mod coin_audit;
 mod coin_frames;
 mod coin_ledger;
 mod corner_shop;
 mod courier;
 mod courier_quotes;
+mod courier_routes;
+mod customs_desk;
+mod doc_shelf;
 mod ember;
+mod ferry_routes;
 mod fjord;
+mod freight_papers;
+mod freight_quote;
+mod fx_desk;
 mod gazette;
 mod harbor;
 mod harbor_cache;
+mod harbor_tides;
 mod label_press;
+mod label_shelf;
 mod lantern;
 mod lantern_legacy;
 mod ledgerly;
+mod lot_auction;
+mod loyalty_replay;
 mod meadow;
+mod meter_intake;
 mod moor;
 mod mosaic;
 mod mosaic_journal;
@@ -51,21 +73,35 @@ mod night_radio;
 mod orchard;
 mod parcel;
 mod parcel_desk;
+mod parcel_lockers;
+mod parcel_manifest;
 mod pebble;
 mod pigeon_post;
 mod quarry;
+mod quay_watch;
 mod quiz_hall;
+mod quote_desk;
+mod rail_board;
 mod rate_board;
 mod recipe_box;
 mod river_feed;
 mod roster;
+mod seat_expiry;
+mod seat_holds;
+mod spot_prices;
 mod stage_tickets;
 mod street_feed;
+mod tariff_board;
 mod tarn;
 mod thumbs;
+mod tide_gauge;
 mod tide_table;
 mod tidepool;
 mod tideway;
+mod tile_server;
+mod till_receipts;
+mod toll_clearing;
+mod toll_gate;
 mod train_board;
 mod willow;
 
@@ -86,26 +122,45 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("almanac", Broken(almanac::serve)),
     ("atlas", App(atlas::app)),
     ("atlas-tiles", Broken(|broken, port| finish(atlas_tiles::run(broken, port)))),
+    ("auction-hooks", Broken(auction_hooks::run)),
+    ("auction-quote", Broken(auction_quote::run)),
+    ("audit-trail", Broken(audit_trail::run)),
+    ("basket-quote", Broken(basket_quote::run)),
     ("beacon", Tuned(beacon::run)),
     ("bird-count", Broken(|broken, port| finish(bird_count::run(broken, port)))),
     ("box-office", Broken(box_office::run)),
+    ("carrier-quotes", Broken(carrier_quotes::run)),
     ("cart-hold", Broken(cart_hold::run)),
+    ("checkout-lane", Broken(checkout_lane::run)),
     ("club-door", Broken(club_door::run)),
+    ("coin-audit", Broken(coin_audit::run)),
     ("coin-frames", Broken(coin_frames::run)),
     ("coin-ledger", Broken(|broken, port| finish(coin_ledger::run(broken, port)))),
     ("corner-shop", Broken(|broken, port| finish(corner_shop::run(broken, port)))),
     ("courier", Tuned(courier::run)),
     ("courier-quotes", Broken(courier_quotes::serve)),
+    ("courier-routes", Broken(courier_routes::run)),
+    ("customs-desk", Broken(customs_desk::run)),
+    ("doc-shelf", Broken(doc_shelf::run)),
     ("ember", App(ember::app)),
+    ("ferry-routes", Broken(ferry_routes::run)),
     ("fjord", App(fjord::app)),
+    ("freight-papers", Broken(freight_papers::run)),
+    ("freight-quote", Broken(|broken, port| finish(freight_quote::run(broken, port)))),
+    ("fx-desk", Broken(fx_desk::run)),
     ("gazette", Broken(gazette::serve)),
     ("harbor", Tuned(harbor::run)),
     ("harbor-cache", Broken(harbor_cache::serve)),
+    ("harbor-tides", Broken(harbor_tides::run)),
     ("label-press", Broken(label_press::run)),
+    ("label-shelf", Broken(|broken, port| finish(label_shelf::run(broken, port)))),
     ("lantern", Tuned(lantern::run)),
     ("lantern-legacy", App(lantern_legacy::app)),
     ("ledgerly", Tuned(ledgerly::run)),
+    ("lot-auction", Broken(lot_auction::run)),
+    ("loyalty-replay", Broken(loyalty_replay::run)),
     ("meadow", App(meadow::app)),
+    ("meter-intake", Broken(meter_intake::run)),
     ("moor", App(moor::app)),
     ("mosaic", Tuned(mosaic::run)),
     ("mosaic-journal", Broken(mosaic_journal::serve)),
@@ -113,21 +168,35 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("orchard", Tuned(orchard::run)),
     ("parcel", Tuned(parcel::run)),
     ("parcel-desk", Broken(|broken, port| finish(parcel_desk::run(broken, port)))),
+    ("parcel-lockers", Broken(parcel_lockers::run)),
+    ("parcel-manifest", Broken(parcel_manifest::run)),
     ("pebble", App(pebble::app)),
     ("pigeon-post", Broken(|broken, port| finish(pigeon_post::run(broken, port)))),
     ("quarry", Tuned(quarry::run)),
+    ("quay-watch", Broken(quay_watch::run)),
     ("quiz-hall", Broken(|broken, port| finish(quiz_hall::run(broken, port)))),
+    ("quote-desk", Broken(quote_desk::run)),
+    ("rail-board", Broken(|broken, port| finish(rail_board::run(broken, port)))),
     ("rate-board", Broken(rate_board::run)),
     ("recipe-box", Broken(|broken, port| finish(recipe_box::run(broken, port)))),
     ("river-feed", Broken(|broken, port| finish(river_feed::run(broken, port)))),
     ("roster", App(roster::app)),
+    ("seat-expiry", Broken(seat_expiry::run)),
+    ("seat-holds", Broken(seat_holds::run)),
+    ("spot-prices", Broken(spot_prices::run)),
     ("stage-tickets", Broken(|broken, port| finish(stage_tickets::run(broken, port)))),
     ("street-feed", Broken(street_feed::run)),
+    ("tariff-board", Broken(tariff_board::run)),
     ("tarn", App(tarn::app)),
     ("thumbs", Broken(thumbs::serve)),
+    ("tide-gauge", Broken(|broken, port| finish(tide_gauge::run(broken, port)))),
     ("tide-table", Broken(tide_table::run)),
     ("tidepool", Tuned(tidepool::run)),
     ("tideway", Broken(tideway::serve)),
+    ("tile-server", Broken(tile_server::run)),
+    ("till-receipts", Broken(till_receipts::run)),
+    ("toll-clearing", Broken(toll_clearing::run)),
+    ("toll-gate", Broken(toll_gate::run)),
     ("train-board", Broken(|broken, port| finish(train_board::run(broken, port)))),
     ("willow", App(willow::app)),
 ];
