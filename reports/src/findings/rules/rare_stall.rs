@@ -15,15 +15,18 @@ const LEAST_WITHIN: f64 = 0.3;
 /// Fewest windows: one alone may be anything.
 const LEAST_WINDOWS: u64 = 3;
 
-/// One that has this part of them need not be in most windows, but in a few: those that ask one after the other while it lasts make
-/// several windows of one stall.
+/// One that has this part of them, and so many times as many as elsewhere, need not be in most windows, but in a few: those that ask
+/// one after the other while it lasts make several windows of one stall. What runs as well while nobody is late harms who happens
+/// to come then on a busy machine, and is no stall.
 const MOST_WITHIN: f64 = 0.5;
 const FEW_WINDOWS: u64 = 5;
+const HARDLY_ELSEWHERE: u64 = 10;
 
 /// Whether a function runs while operations are late and hardly else: at least half of all its samples lie in the windows,
 /// which are a small part of the time, and it was there in half of them or has most of their samples.
 fn stalls(row: &BreachRow, breach: &Breach) -> bool {
-    let often = 2 * row.windows >= breach.window_count || row.windows >= FEW_WINDOWS && row.within_share >= MOST_WITHIN;
+    let few = row.windows >= FEW_WINDOWS && row.within_share >= MOST_WITHIN;
+    let often = 2 * row.windows >= breach.window_count || few && HARDLY_ELSEWHERE * row.outside <= row.within;
     row.within >= row.outside && row.within_share >= LEAST_WITHIN && often
 }
 
