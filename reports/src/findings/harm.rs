@@ -245,8 +245,10 @@ impl Joined<'_> {
         if self.command.is_empty() {
             return format!("workbench explain {}", self.run);
         }
+        // Their waits are traced in place of tasks.
         let is_go = self.build.is_some_and(|build| build.go);
-        let kinds = evidence.replace(",trace", "").replace("trace", "wait");
-        format!("workbench run --evidence {} {}", if is_go { &kinds } else { evidence }, self.command)
+        let evidence =
+            if is_go { evidence.replace(",trace", "").replace("trace", "wait") } else { evidence.to_owned() };
+        format!("workbench run --evidence {evidence} {}", self.command)
     }
 }

@@ -1,9 +1,11 @@
 //! Where a function leaves whom to tell (`self.pending.lock().insert(id, tx)`), and who takes it from there, by the source: of an
 //! answer that is lost the second one should have told.
 
+use super::cause::at;
 use super::joined::Joined;
-use super::{CpuTable, Culprit, Loops, telling};
-use crate::run::{ThreadsRecord, Trace, TraceFrame};
+use super::tokens::{is_name, opening, word_at};
+use super::{Culprit, Loops, telling};
+use crate::run::{Trace, TraceFrame};
 
 /// What a function does to a collection of those that are to be told, or whom it calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,29 +52,38 @@ impl Loops {
     }
 }
 
+/// Of who waits to be told, and of those who called it, by the source: who should have told it; or, where who waits and who tells are
+/// right, who asked for that; and how one sees it.
+pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
+    let waits = own.first()?;
+    if let Some(teller) = teller(joined, waits) {
+        let told =
+            format!("they left whom to tell where {} takes it, as the sources say, and it did not", teller.sentence());
+        return Some((teller, told));
+    }
+    let asks = own.get(1).filter(|_| joined.loops.is_some_and(|loops| loops.is_cell(&waits.file, waits.line)))?;
+    let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
+    Some((at(asks), told))
+}
+
 /// Who should have told whoever waits in a function: the only one that takes from where that left whom to tell; where it does so for
 /// another, the only one of those that call it which was seen at work.
-pub(super) fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
+fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
     let loops = joined.loops?;
     let name = |function: &str| function.rsplit("::").next().unwrap_or(function).to_owned();
     let takers = loops.take_from(&waits.file, &name(&waits.function));
     let [(file, taker)] = takers.as_slice() else { return None };
     let trace = joined.trace.into_iter().flat_map(Trace::own_frames);
-    let threads = joined.threads.into_iter().flat_map(ThreadsRecord::own_frames);
-    let cpu = joined.cpu.into_iter().flat_map(CpuTable::own_frames);
-    let seen: Vec<&TraceFrame> = trace.chain(threads).chain(cpu).collect();
-    let is_seen = |(file, left): &(&str, &Left)| {
-        seen.iter().any(|frame| frame.file == *file && name(&frame.function) == left.function)
-    };
+    let seen: Vec<&TraceFrame> = trace.chain(telling::seen(joined)).collect();
+    let is_seen = |(file, left): &(&str, &Left)| seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
     let mut callers = loops.call(&taker.function).into_iter().filter(is_seen);
     let (file, left) = callers.next().filter(|_| callers.next().is_none()).unwrap_or((*file, *taker));
-    let function = telling::beside(&waits.function, &left.function);
-    Some(Culprit { function, file: file.to_owned(), line: left.line })
+    Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
 }
 
 /// All of a source of Rust's.
 pub(super) fn left(tokens: &[(u32, String)]) -> Vec<Left> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     let mut function = "";
     // Sending halves that the function made.
     let mut halves: Vec<&str> = Vec::new();
@@ -116,27 +127,14 @@ pub(super) fn left(tokens: &[(u32, String)]) -> Vec<Left> {
     found
 }
 
-fn is_name(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
 /// What a chain of calls that ends at `at` begins with: `pending` of `self.pending.lock().unwrap()`.
 fn receiver(tokens: &[(u32, String)], mut at: usize) -> &str {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     loop {
         match word(at) {
             ")" => {
-                let mut depth = 0_usize;
-                let opens = (0..=at).rev().find(|at| {
-                    match word(*at) {
-                        ")" => depth += 1,
-                        "(" => depth -= 1,
-                        _ => {}
-                    }
-                    depth == 0
-                });
                 // The method that was called, and the mark before it.
-                match opens.filter(|opens| *opens > 2 && word(opens - 2) == ".") {
+                match opening(tokens, at).filter(|opens| *opens > 2 && word(opens - 2) == ".") {
                     Some(opens) => at = opens - 3,
                     None => return "",
                 }

@@ -4,6 +4,7 @@
 //! through the block that follows; any other is gone with its statement: `self.all.lock().len()`.
 
 use super::Loops;
+use super::tokens::{is_name, within, word_at};
 
 /// Lines on which a function has a lock: from where it takes it to where it lets it go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +115,7 @@ pub(super) fn taken(tokens: &[(u32, String)]) -> Vec<Taken> {
 
 impl Reader<'_> {
     fn word(&self, at: usize) -> &str {
-        self.tokens.get(at).map_or("", |(_, word)| word.as_str())
+        word_at(self.tokens, at)
     }
 
     fn read(&mut self, at: usize, line: u32, token: &str) {
@@ -175,8 +176,7 @@ impl Reader<'_> {
             _ => String::new(),
         };
         let last = self.word(at.saturating_sub(2));
-        let lock =
-            if last.starts_with(|c: char| c.is_alphabetic() || c == '_') { last.to_owned() } else { String::new() };
+        let lock = if is_name(last) { last.to_owned() } else { String::new() };
         let Some(block) = self.blocks.last_mut() else { return };
         match holds && !is_go {
             true => block.held.push((line, lock)),
@@ -192,18 +192,7 @@ impl Reader<'_> {
                 "." if UNWRAPS.contains(&self.word(at + 1)) => {
                     at += 2;
                     if self.word(at) == "(" {
-                        let mut depth = 0_usize;
-                        while at < self.tokens.len() {
-                            depth = match self.word(at) {
-                                "(" => depth + 1,
-                                ")" => depth - 1,
-                                _ => depth,
-                            };
-                            at += 1;
-                            if depth == 0 {
-                                break;
-                            }
-                        }
+                        at = within(self.tokens, at).end + 1;
                     }
                 }
                 word => return word != ".",

@@ -2,6 +2,7 @@
 
 use super::Loops;
 use super::telling::{Does, Told, declared};
+use super::tokens::{is_name, within, word_at};
 
 /// `b := open(id)` and then `d.rates.watch(b.reprice)`: what `made_by` made goes `to` another function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,16 +19,15 @@ impl Loops {
         let passed = self.files.get(file).filter(|_| file.ends_with(".go"))?.passed.iter();
         let mut handed = passed.filter(|one| one.function == caller && one.made_by == maker).map(|one| one.to.as_str());
         handed.find_map(|to| {
-            let of_go = self.files.iter().filter(|(file, _)| file.ends_with(".go"));
-            let mut all = of_go.flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)));
-            all.find(|(_, told)| told.does == Does::Keeps && told.function == to)
+            let keeps = |told: &Told| told.does == Does::Keeps && told.function == to;
+            self.all_told().find(|(file, told)| file.ends_with(".go") && keeps(told))
         })
     }
 }
 
 /// All of a source.
 pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     let mut found = Vec::new();
     let mut function = "";
     // Names that the function gave to what others made.
@@ -59,10 +59,6 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
     found
 }
 
-fn is_name(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
 /// Whether a name before a bracket is that of a function which begins there.
 fn is_declared(tokens: &[(u32, String)], at: usize) -> bool {
     at > 0 && matches!(tokens[at - 1].1.as_str(), "func" | ")")
@@ -70,7 +66,7 @@ fn is_declared(tokens: &[(u32, String)], at: usize) -> bool {
 
 /// The function that an expression calls: `open` of `d.desk.open(id)`.
 fn called(tokens: &[(u32, String)], from: usize) -> Option<&str> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     let mut last = from;
     while is_name(word(last)) && word(last + 1) == "." {
         last += 2;
@@ -80,17 +76,8 @@ fn called(tokens: &[(u32, String)], from: usize) -> Option<&str> {
 
 /// Names within brackets that are no part of another: `b` of `(b.reprice, x.c)`.
 fn arguments(tokens: &[(u32, String)], opens: usize) -> Vec<&str> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
-    let mut depth = 0_usize;
-    let within = (opens..tokens.len()).take_while(|at| {
-        match word(*at) {
-            "(" => depth += 1,
-            ")" => depth -= 1,
-            _ => {}
-        }
-        depth > 0
-    });
-    within.filter(|at| is_name(word(*at)) && word(at - 1) != ".").map(word).collect()
+    let word = |at: usize| word_at(tokens, at);
+    within(tokens, opens).filter(|at| is_name(word(*at)) && word(at - 1) != ".").map(word).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! told.
 
 use super::joined::Joined;
-use super::{CpuTable, Loops};
+use super::tokens::{is_name, opening, within, word_at};
+use super::{CpuTable, Culprit, Loops};
 use crate::run::{ThreadsRecord, TraceFrame};
 
 /// A line on which a function waits for a condition, or tells one or all of those that do.
@@ -69,10 +70,10 @@ impl Loops {
     /// Whether who waits for a condition on a line is a method of the type whose methods alone tell all that do: whatever was
     /// lost, it was not lost there.
     pub(super) fn is_cell(&self, file: &str, line: u32) -> bool {
-        let told = || self.files.get(file).into_iter().flat_map(|lines| &lines.told);
+        let mut told = self.files.get(file).into_iter().flat_map(|lines| &lines.told);
         let here = |told: &&Told| told.line == line && matches!(told.does, Does::Waits | Does::WaitsOrWasTold);
-        let Some(waits) = told().find(here) else { return false };
-        let all = self.files.values().flat_map(|lines| &lines.told).filter(|told| told.name == waits.name);
+        let Some(waits) = told.find(here) else { return false };
+        let all = self.all_told().map(|(_, told)| told).filter(|told| told.name == waits.name);
         let mut tell = all.filter(|told| matches!(told.does, Does::TellsOne | Does::TellsAll)).peekable();
         let reaches = |told: &Told| told.does == Does::TellsAll || waits.does == Does::WaitsOrWasTold;
         let alike = |told: &Told| reaches(told) && !told.of.is_empty() && told.of == waits.of;
@@ -85,6 +86,11 @@ impl Loops {
         told.iter().find(|told| told.does == Does::Keeps && told.function == function).map(|told| told.line)
     }
 
+    /// All lines of all files, each with its file.
+    pub(super) fn all_told(&self) -> impl Iterator<Item = (&str, &Told)> {
+        self.files.iter().flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)))
+    }
+
     /// Functions that do something to what is called as what a line does `here`.
     fn functions(&self, file: &str, line: u32, here: Does, does: Does) -> Vec<(&str, &Told)> {
         let waits = |told: &&Told| (told.line == line || told.select == Some(line)) && told.does == here;
@@ -92,8 +98,8 @@ impl Loops {
         else {
             return Vec::new();
         };
-        let all = self.files.iter().flat_map(|(file, lines)| lines.told.iter().map(move |told| (file.as_str(), told)));
-        let mut found: Vec<(&str, &Told)> = all.filter(|(_, told)| told.does == does && told.name == *name).collect();
+        let all = self.all_told().filter(|(_, told)| told.does == does && told.name == *name);
+        let mut found: Vec<(&str, &Told)> = all.collect();
         found.dedup_by(|(file, told), (known, first)| file == known && told.function == first.function);
         found
     }
@@ -101,7 +107,7 @@ impl Loops {
 
 /// All of a source.
 pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     let (mut function, mut of) = (String::new(), String::new());
     // Names that the function declared.
     let mut own: Vec<&str> = Vec::new();
@@ -162,25 +168,31 @@ pub(super) fn only<'a>(joined: &Joined<'_>, all: Vec<(&'a str, &'a Told)>) -> Op
     if let [one] = all.as_slice() {
         return Some(*one);
     }
-    let threads = joined.threads.into_iter().flat_map(ThreadsRecord::own_frames);
-    let seen: Vec<&TraceFrame> = threads.chain(joined.cpu.into_iter().flat_map(CpuTable::own_frames)).collect();
-    let is_seen = |(file, told): &(&str, &Told)| {
-        let named = |frame: &TraceFrame| frame.function.rsplit(['.', ':']).next() == Some(told.function.as_str());
-        seen.iter().any(|frame| frame.file == *file && named(frame))
-    };
+    let seen: Vec<&TraceFrame> = seen(joined).collect();
+    let is_seen = |(file, told): &(&str, &Told)| seen.iter().any(|frame| is_of(frame, file, &told.function));
     let mut all = all.into_iter().filter(is_seen);
     all.next().filter(|_| all.next().is_none())
 }
 
+/// Functions of the program that threads, goroutines and samples of the CPU showed at work.
+pub(super) fn seen<'a>(joined: &Joined<'a>) -> impl Iterator<Item = &'a TraceFrame> {
+    let threads = joined.threads.into_iter().flat_map(ThreadsRecord::own_frames);
+    threads.chain(joined.cpu.into_iter().flat_map(CpuTable::own_frames))
+}
+
+/// Whether a frame is of the function which a source calls so.
+pub(super) fn is_of(frame: &TraceFrame, file: &str, function: &str) -> bool {
+    frame.file == file && frame.function.rsplit(['.', ':']).next() == Some(function)
+}
+
 /// The name of a function of Go's that is declared there; of a method what it is of comes first, and a literal has none.
 pub(super) fn declared(tokens: &[(u32, String)], at: usize) -> Option<&str> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     let name = match word(at + 1) {
         "(" => (at + 1..tokens.len()).find(|at| word(*at) == ")")? + 1,
         _ => at + 1,
     };
-    let is_name = word(name).starts_with(|c: char| c.is_alphabetic() || c == '_');
-    (is_name && matches!(word(name + 1), "(" | "[")).then(|| word(name))
+    (is_name(word(name)) && matches!(word(name + 1), "(" | "[")).then(|| word(name))
 }
 
 /// The type whose methods follow: `Reply` of `impl<T> Drop for Reply<T> {`.
@@ -192,7 +204,7 @@ fn implemented(tokens: &[(u32, String)], at: usize) -> String {
             "<" => depth += 1,
             ">" => depth -= 1,
             "for" if depth == 0 => of = "",
-            word if depth == 0 && word.starts_with(|c: char| c.is_alphabetic() || c == '_') => of = word,
+            word if depth == 0 && is_name(word) => of = word,
             _ => {}
         }
     }
@@ -201,7 +213,7 @@ fn implemented(tokens: &[(u32, String)], at: usize) -> String {
 
 /// The line of Go's `select` that an arrow is in a case of, and whether it goes on where no case is ready.
 fn chosen(tokens: &[(u32, String)], at: usize) -> Option<(u32, bool)> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     let mut depth = 0_i32;
     let opens = (1..at).rev().find(|at| {
         match word(*at) {
@@ -217,23 +229,13 @@ fn chosen(tokens: &[(u32, String)], at: usize) -> Option<(u32, bool)> {
     if word(opens - 1) != "select" || !is_case {
         return None;
     }
-    let mut depth = 1_i32;
-    let mut rest = (opens + 1..tokens.len()).take_while(|at| {
-        match word(*at) {
-            "{" => depth += 1,
-            "}" => depth -= 1,
-            _ => {}
-        }
-        depth > 0
-    });
-    let has_default = rest.any(|at| word(at) == "default" && word(at + 1) == ":");
+    let has_default = within(tokens, opens).any(|at| word(at) == "default" && word(at + 1) == ":");
     Some((tokens[opens - 1].0, has_default))
 }
 
 /// What an arrow of Go's is to, or from: `l.sealed <- seal`, `<-l.sealed`; `None` in a type, and of a call's result.
 fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
-    let is_name = |word: &str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let word = |at: usize| word_at(tokens, at);
     let before = at.checked_sub(1).map_or("", word);
     if before == "chan" || word(at + 1) == "chan" {
         return None;
@@ -250,7 +252,7 @@ fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
 
 /// The field whose map or slice gets something by an assignment of Go's: `r.desks[token] = d`, `r.all = append(r.all, d)`.
 fn kept<'t>(tokens: &'t [(u32, String)], at: usize, own: &[&str]) -> Option<&'t str> {
-    let word = |at: usize| tokens.get(at).map_or("", |(_, word)| word.as_str());
+    let word = |at: usize| word_at(tokens, at);
     if at < 3 || word(at + 1) == "=" {
         return None;
     }
@@ -265,16 +267,12 @@ fn kept<'t>(tokens: &'t [(u32, String)], at: usize, own: &[&str]) -> Option<&'t 
     if word(at - 1) != "]" {
         return if word(at + 1) == "append" { field(at - 1) } else { None };
     }
-    let mut depth = 0_usize;
-    let opens = (0..at).rev().find(|at| {
-        match word(*at) {
-            "]" => depth += 1,
-            "[" => depth -= 1,
-            _ => {}
-        }
-        depth == 0
-    })?;
-    field(opens.checked_sub(1)?)
+    field(opening(tokens, at - 1)?.checked_sub(1)?)
+}
+
+/// A line of a function that stands in the program of one whose whole name is known, as its source calls it.
+pub(super) fn culprit(known: &str, (file, function, line): (&str, &str, u32)) -> Culprit {
+    Culprit { function: beside(known, function), file: file.to_owned(), line }
 }
 
 /// What a function is called that stands beside another in its module or package.

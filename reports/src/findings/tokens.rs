@@ -1,5 +1,7 @@
 //! A source as words and marks.
 
+use std::ops::Range;
+
 /// Words and marks with their lines; no comments, and nothing of texts and characters.
 pub(super) fn tokens(source: &str) -> Vec<(u32, String)> {
     let text: Vec<char> = source.chars().collect();
@@ -54,6 +56,52 @@ pub(super) fn tokens(source: &str) -> Vec<(u32, String)> {
         line += u32::try_from(lines).unwrap_or(0);
     }
     tokens
+}
+
+/// The word or mark at a place; empty beyond the end.
+pub(super) fn word_at(tokens: &[(u32, String)], at: usize) -> &str {
+    tokens.get(at).map_or("", |(_, word)| word.as_str())
+}
+
+/// Whether it is a name, or a word of the language.
+pub(super) fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// What a bracket closes, or is closed by.
+fn other(bracket: &str) -> &str {
+    match bracket {
+        "(" => ")",
+        ")" => "(",
+        "[" => "]",
+        "]" => "[",
+        "{" => "}",
+        "}" => "{",
+        _ => "",
+    }
+}
+
+/// Where the first of these places leads out of as many brackets as into, `bracket` leading in.
+fn balanced(tokens: &[(u32, String)], mut places: impl Iterator<Item = usize>, bracket: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    places.find(|at| {
+        match word_at(tokens, *at) {
+            word if word == bracket => depth += 1,
+            word if word == other(bracket) => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })
+}
+
+/// The bracket that the one at a place closes.
+pub(super) fn opening(tokens: &[(u32, String)], closes: usize) -> Option<usize> {
+    balanced(tokens, (0..=closes).rev(), word_at(tokens, closes))
+}
+
+/// Places within the brackets that are opened at one; to the end, where nothing closes them.
+pub(super) fn within(tokens: &[(u32, String)], opens: usize) -> Range<usize> {
+    opens + 1..balanced(tokens, opens..tokens.len(), word_at(tokens, opens)).unwrap_or(tokens.len())
 }
 
 /// The end of a text without escapes that begins there: `r#"…"#`, or Go's between backticks.

@@ -78,7 +78,8 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
     if let Some(Ok(told)) = &record.goroutines {
         let dumps = &told.moments(recording);
         let program = waiting.profile.mappings().first().map(|mapping| mapping.file.clone()).unwrap_or_default();
-        let seen = goroutines::seen(dumps, &program);
+        let (owners, starts) = (goroutines::owners(dumps, &program), told.starts());
+        let seen = goroutines::seen(dumps, &owners);
         // Who serves is told by all dumps: under full load it never waits.
         let servers = in_turn::servers(&seen);
         threads.kept.extend(goroutines::rows(&seen, dumps.len()));
@@ -90,8 +91,8 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
             threads.kept_open.extend(goroutines::rows(seen, open.len()));
             threads.kept_open.extend(in_turn::rows(seen, &servers));
         }
-        threads.started = started::rows(open, &program, &told.starts());
-        threads.begun = started::by_asking(dumps, &program, &told.starts());
+        threads.started = started::rows(open, &owners, &starts);
+        threads.begun = started::by_asking(&owners, &starts);
         threads.hanging = hanging::rows(&seen, dumps);
         if let Goroutines::Traced(trace) = told {
             let places = stretches::Places::of(trace, &program, record.open_started_ns.unwrap_or(0));

@@ -27,6 +27,9 @@ const MOST_HITS: usize = 2_000_000;
 /// Different stacks that are.
 const MOST_STACKS: usize = 50_000;
 
+/// Where the heap begins on x86-64 (`arenaBaseOffset` and hints, `runtime/malloc.go`): what lies below is of the program's file.
+const HEAP: u64 = 0xc0_0000_0000;
+
 /// A recording in the making.
 #[derive(Debug)]
 pub struct GoTracer {
@@ -274,9 +277,7 @@ impl Seen {
         };
         self.events.push(Told { time_ns: hit.time_ns, address, what });
     }
-}
 
-impl Seen {
     /// The number of a stack; the first one stands for those that are too many to be kept.
     fn stack(&mut self, stack: Vec<u64>) -> u32 {
         let next = u32::try_from(self.stacks.len()).unwrap_or(u32::MAX);
@@ -284,9 +285,6 @@ impl Seen {
         if is_full { 0 } else { *self.stacks.entry(stack).or_insert(next) }
     }
 }
-
-/// Where the heap begins on x86-64 (`arenaBaseOffset` and hints, `runtime/malloc.go`): what lies below is of the program's file.
-const HEAP: u64 = 0xc0_0000_0000;
 
 /// The code of functions by the address of their `funcval`: its first word.
 fn begins(pid: u32, functions: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {

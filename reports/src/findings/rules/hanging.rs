@@ -1,10 +1,11 @@
 //! Goroutines that hang: they came with the load, and nobody woke them until the end.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, telling};
+use crate::findings::telling;
 use crate::run::{TraceCause, TracePolls, TraceSite, WaitPlace};
 
 use super::goroutine_waits::FOR_OTHERS;
@@ -17,13 +18,14 @@ const MOST_OTHERS: usize = 3;
 
 /// `missing` is how many operations were not answered, where they were counted, and their part.
 pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<Answer> {
-    let hanging = &joined.threads?.hanging;
-    let to_the_end = hanging.iter().map(|row| row.polls).sum::<u64>() >= LEAST;
-    let rows = &if to_the_end { hanging.clone() } else { given_up(joined) };
-    if rows.iter().map(|row| row.polls).sum::<u64>() < LEAST {
+    let are_enough = |rows: &[TracePolls]| rows.iter().map(|row| row.polls).sum::<u64>() >= LEAST;
+    let hanging = joined.threads?.hanging.as_slice();
+    let to_the_end = are_enough(hanging);
+    let rows = if to_the_end { Cow::Borrowed(hanging) } else { Cow::Owned(given_up(joined)) };
+    if !are_enough(&rows) {
         return None;
     }
-    let row = first(rows)?;
+    let row = first(&rows)?;
     let waits = innermost(row.site.as_ref()?)?;
     let how = if is_lock(row) { "for a lock" } else { "on a channel" };
     let mut evidence: Vec<String> =
@@ -55,8 +57,7 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
         .and_then(|frame| telling::only(joined, joined.loops?.send(&frame.file, frame.line)));
     let culprit = match sends {
         Some((file, told)) => {
-            let function = telling::beside(&waits.function, &told.function);
-            let sender = Culprit { function, file: file.to_owned(), line: told.line };
+            let sender = telling::culprit(&waits.function, (file, &told.function, told.line));
             let _ = write!(place, " for what {} sends", sender.function);
             evidence.push(format!("nobody else sends there, as the sources say: {}", sender.sentence()));
             sender

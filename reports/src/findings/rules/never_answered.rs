@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
+use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, leaving};
-use crate::run::{TraceCause, TraceFrame, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
+use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
 use super::dropped;
 use super::given_up;
@@ -133,9 +133,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence.push(dropped.sentence);
         culprit = Some(dropped.culprit);
     }
-    let innermost_two =
-        stuck.and_then(|wait| wait.site.as_ref()).map_or(&[][..], |site| &site.own[..site.own.len().min(2)]);
-    if let Some((at, told)) = who_lost_it(joined, innermost_two).filter(|_| culprit == waited_in) {
+    let lost = stuck.and_then(|wait| leaving::who_lost_it(joined, &wait.site.as_ref()?.own));
+    if let Some((at, told)) = lost.filter(|_| culprit == waited_in) {
         evidence.push(told);
         culprit = Some(at);
     }
@@ -151,20 +150,6 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 7,
         foremost: part >= LEAST,
     }])
-}
-
-/// Of who waits to be told and its caller, by the source: who should have told it; or, where who waits and who tells are right, who
-/// asked for that.
-fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
-    let waits = own.first()?;
-    if let Some(teller) = leaving::teller(joined, waits) {
-        let told =
-            format!("they left whom to tell where {} takes it, as the sources say, and it did not", teller.sentence());
-        return Some((teller, told));
-    }
-    let asks = own.get(1).filter(|_| joined.loops.is_some_and(|loops| loops.is_cell(&waits.file, waits.line)))?;
-    let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
-    Some((at(asks), told))
 }
 
 /// Where most of the tasks wait that operations spawned and that did not end though it is long since they went on, and how many

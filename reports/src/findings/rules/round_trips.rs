@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
-use crate::findings::guilty;
 use crate::findings::joined::Joined;
+use crate::findings::{Culprit, guilty};
 use crate::run::{TraceCause, TraceFrame, TraceSite, TraceWait, WaitCause, WaitPlace};
 
 use super::delayed_acks::{AT_NETWORK, READS};
@@ -21,6 +21,28 @@ const TRIPS_S: f64 = 0.000_5;
 const LONGER: f64 = 3.0;
 /// Waits for each operation of a place in which threads wait for the next one.
 const NEXT_EACH: f64 = 0.5;
+
+/// Operations wait so often in one place, for such a share of what they take; with the command to run next, and what proves it.
+fn one_after_the_other(
+    culprit: Culprit,
+    times: f64,
+    share: f64,
+    told: String,
+    (next, proof): (String, &'static str),
+) -> Cause {
+    Cause {
+        rule: SLUG,
+        title: format!("each operation waits {times:.0} times, one after the other, in {}", culprit.function),
+        share,
+        evidence: vec![told, format!("together {} of the latency", percent(share))],
+        refuted_by: "asked at once, or in one question, they would take as long".into(),
+        next,
+        proof,
+        depth: 4,
+        culprit: Some(culprit),
+        foremost: false,
+    }
+}
 
 /// Each operation of a program of threads asks again and again in one place, and waits for every answer.
 pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
@@ -60,27 +82,14 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (times, each) = (count(place), place.total_s / place.waits.max(1) as f64);
     let share = (place.total_s / operations / usual).min(1.0);
-    Some(Cause {
-        rule: SLUG,
-        title: format!("each operation waits {times:.0} times, one after the other, in {}", culprit.function),
-        share,
-        evidence: vec![
-            format!(
-                "threads waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
-                place.waits,
-                place.within,
-                place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
-                time(each)
-            ),
-            format!("together {} of the latency", percent(share)),
-        ],
-        refuted_by: "asked at once, or in one question, they would take as long".into(),
-        next: joined.again("cpu,wait"),
-        proof: "wait",
-        depth: 4,
-        culprit: Some(culprit),
-        foremost: false,
-    })
+    let told = format!(
+        "threads waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
+        place.waits,
+        place.within,
+        place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
+        time(each)
+    );
+    Some(one_after_the_other(culprit, times, share, told, (joined.again("cpu,wait"), "wait")))
 }
 
 /// Waits of a goroutine for one answer where a library works with goroutines of its own: they tell that the question was written, that
@@ -106,27 +115,14 @@ pub(super) fn of_goroutines(joined: &Joined<'_>) -> Option<Cause> {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (times, each) = (count(place), place.total_s / place.waits.max(1) as f64);
     let share = (place.total_s / operations / usual).min(1.0);
-    Some(Cause {
-        rule: SLUG,
-        title: format!("each operation waits {times:.0} times, one after the other, in {}", culprit.function),
-        share,
-        evidence: vec![
-            format!(
-                "goroutines of operations waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
-                place.waits,
-                place.asks,
-                place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
-                time(each)
-            ),
-            format!("together {} of the latency", percent(share)),
-        ],
-        refuted_by: "asked at once, or in one question, they would take as long".into(),
-        next: joined.again("cpu,wait"),
-        proof: "wait",
-        depth: 4,
-        culprit: Some(culprit),
-        foremost: false,
-    })
+    let told = format!(
+        "goroutines of operations waited {} times in `{}` at {}, {} each, for {operations:.0} operations",
+        place.waits,
+        place.asks,
+        place.own.first().map(|frame| at(frame).sentence()).unwrap_or_default(),
+        time(each)
+    );
+    Some(one_after_the_other(culprit, times, share, told, (joined.again("cpu,wait"), "wait")))
 }
 
 /// The part of a stack that is deeper than what it shares with another one.
@@ -171,21 +167,8 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let (count, each) = (wait.count as f64 / operations, wait.total_s / wait.count.max(1) as f64);
     let share = (wait.total_s / operations / mean).min(1.0);
-    Some(Cause {
-        rule: SLUG,
-        title: format!("each operation waits {count:.0} times, one after the other, in {}", culprit.function),
-        share,
-        evidence: vec![
-            format!("{} waits of {} each for {operations:.0} operations", wait.count, time(each)),
-            format!("together {} of the latency", percent(share)),
-        ],
-        refuted_by: "asked at once, or in one question, they would take as long".into(),
-        next: joined.again("trace"),
-        proof: "trace",
-        depth: 4,
-        culprit: Some(culprit),
-        foremost: false,
-    })
+    let told = format!("{} waits of {} each for {operations:.0} operations", wait.count, time(each));
+    Some(one_after_the_other(culprit, count, share, told, (joined.again("trace"), "trace")))
 }
 
 /// Whether a task waits there, and nowhere else for the network, to be asked the next question: it is an upstream within the

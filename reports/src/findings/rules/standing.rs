@@ -1,10 +1,10 @@
 //! Threads that stood still from before the recording to its end, while operations were not answered: in a circle of locks, in a
 //! lock that nobody lets go, in a call that does not return.
 
-use crate::findings::cause::{self, innermost, time};
+use crate::findings::cause::{innermost, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, leaving, telling};
-use crate::run::{ThreadsRecord, TraceCause, TraceFrame, TraceHolder, TracePolls, TraceSite};
+use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
 
 use super::delayed_acks::READS;
 use super::poll_blocked::{FUTEX, is_lock};
@@ -109,29 +109,15 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
     let waits = site(row).and_then(|site| site.own.first());
     let tells = waits.and_then(|frame| telling::only(joined, joined.loops?.tell_one(&frame.file, frame.line)));
     if let Some((file, told)) = tells {
-        let function = telling::beside(&found.culprit.function, &told.function);
-        let culprit = Culprit { function, file: file.to_owned(), line: told.line };
+        let culprit = telling::culprit(&found.culprit.function, (file, &told.function, told.line));
         found.place = format!("{}, of which {} wakes one", found.place, culprit.function);
         found.evidence.push(format!("whoever tells them wakes one of them: {}", culprit.sentence()));
         found.culprit = culprit;
         return Some(found);
     }
-    if let Some(teller) = waits.and_then(|frame| leaving::teller(joined, frame)) {
-        found.evidence.push(format!(
-            "they left whom to tell where {} takes it, as the sources say, and it did not",
-            teller.sentence()
-        ));
-        found.culprit = teller;
-        return Some(found);
-    }
-    // Whoever waits and whoever tells are right: who asked for it made what is to be told, or lost it.
-    let is_cell = |frame: &&TraceFrame| joined.loops.is_some_and(|loops| loops.is_cell(&frame.file, frame.line));
-    if let Some(asks) = waits.filter(is_cell).and_then(|_| site(row)?.own.get(1)) {
-        found.evidence.push(format!(
-            "{} tells all that wait there, whenever it is told: it was lost before",
-            found.culprit.function
-        ));
-        found.culprit = cause::at(asks);
+    if let Some((culprit, told)) = site(row).and_then(|site| leaving::who_lost_it(joined, &site.own)) {
+        found.evidence.push(told);
+        found.culprit = culprit;
     }
     Some(found)
 }

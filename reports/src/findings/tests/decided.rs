@@ -212,7 +212,6 @@ fn announce(&self) {
 }
 ";
     let of = |waits_at: u32| {
-        let none = trace();
         let own = [("app::deliver", 7), ("app::announce", 11), ("app::herald", 67)];
         let reads = TraceSite { call: "recvfrom".into(), ..site(TraceCause::Other, &own) };
         let holder = TraceHolder { doing: TraceEndKind::Blocked, site: reads, total_s: 20.0 };
@@ -226,14 +225,7 @@ fn announce(&self) {
         let threads = crate::run::ThreadsRecord { kept: vec![row.clone()], kept_open: vec![row], ..Default::default() };
         let mut all = Loops::default();
         all.read("src/main.rs", SOURCE);
-        found(&Joined {
-            trace: None,
-            traced: None,
-            threads: Some(&threads),
-            waited: Some(1000),
-            loops: Some(&all),
-            ..joined(&none, felt(0.001, 0.02))
-        })
+        found(&Joined { loops: Some(&all), ..threaded(&threads, felt(0.001, 0.02)) })
     };
     assert_eq!(of(2), [is("waiting-on-owner", "app::announce", 11)]);
     assert_eq!(of(99), [is("waiting-on-owner", "app::deliver", 7)], "what it takes is not known");

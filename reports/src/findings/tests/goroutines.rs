@@ -22,7 +22,6 @@ fn place(own: &[(&str, u32)], within: &str, asks: &str, waits: u64, total_s: f64
 
 /// What is found in 1000 operations that wait so.
 fn waiting(places: Vec<WaitPlace>, felt: Felt, levels: &[LevelSummary], loops: &str) -> Vec<(String, String, u32)> {
-    let none = Trace::default();
     let build = Build { go: true, ..Build::default() };
     let threads = ThreadsRecord { waited: places, ..ThreadsRecord::default() };
     let kernel = kernel(|at| KernelSample { cpu_s: Some(0.05 * at), ..KernelSample::default() });
@@ -33,16 +32,12 @@ fn waiting(places: Vec<WaitPlace>, felt: Felt, levels: &[LevelSummary], loops: &
     let mut all = Loops::default();
     all.read("src/main.rs", loops);
     found(&Joined {
-        trace: None,
-        traced: None,
         build: Some(&build),
-        threads: Some(&threads),
         kernel: Some(&kernel),
         cpu: Some(&cpu),
-        waited: Some(1000),
         loops: Some(&all),
         levels,
-        ..joined(&none, felt)
+        ..threaded(&threads, felt)
     })
 }
 
@@ -83,7 +78,6 @@ fn who_sleeps_until_it_is_its_turn_keeps_a_limit() {
 #[test]
 fn what_is_built_anew_is_of_who_builds_it_or_goes_round_for_just_that() {
     let of = |path: &[(&str, u32)], source: &str| {
-        let none = Trace::default();
         let path: Vec<TraceFrame> = path.iter().map(|(function, line)| frame(function, *line)).collect();
         let TraceFrame { function, line, .. } = path[0].clone();
         let row = CpuRow {
@@ -101,13 +95,11 @@ fn what_is_built_anew_is_of_who_builds_it_or_goes_round_for_just_that() {
         let mut all = Loops::default();
         all.read("src/main.rs", source);
         found(&Joined {
-            trace: None,
-            traced: None,
             kernel: Some(&kernel),
             cpu: Some(&cpu),
             metrics: Some(&metrics),
             loops: Some(&all),
-            ..joined(&none, felt(0.001, 0.000_1))
+            ..driven(felt(0.001, 0.000_1))
         })
     };
     let board = "func board() {\n\tfor _, f := range rows {\n\t\trow(f)\n\t}\n}\nfunc row(f flight) {\n\tlocal(f)\n}\nfunc local(f flight) {\n\tzone(f)\n}\n";
@@ -121,7 +113,6 @@ fn what_is_built_anew_is_of_who_builds_it_or_goes_round_for_just_that() {
 #[test]
 fn who_does_something_else_while_others_wait_to_be_told_keeps_them() {
     let of = |waited_s: f64| {
-        let none = Trace::default();
         let stands = |own: &[(&str, u32)]| site(TraceCause::Notify, own);
         let busy = TraceSite {
             call: "select".into(),
@@ -141,14 +132,7 @@ fn who_does_something_else_while_others_wait_to_be_told_keeps_them() {
         let threads = ThreadsRecord { kept: vec![waits.clone()], kept_open: vec![waits], ..ThreadsRecord::default() };
         let mut all = Loops::default();
         all.read("src/main.rs", "func own() {\n\tfor {\n\t\tadd()\n\t}\n}\n");
-        found(&Joined {
-            trace: None,
-            traced: None,
-            threads: Some(&threads),
-            waited: Some(1000),
-            loops: Some(&all),
-            ..joined(&none, felt(0.001, 0.02))
-        })
+        found(&Joined { loops: Some(&all), ..threaded(&threads, felt(0.001, 0.02)) })
     };
     assert_eq!(of(40.0), [is("waiting-on-owner", "main.own", 3)]);
     assert_eq!(of(2.0), [], "as long as an operation takes");
@@ -157,7 +141,6 @@ fn who_does_something_else_while_others_wait_to_be_told_keeps_them() {
 #[test]
 fn a_connection_for_every_operation_is_of_who_asks_over_it() {
     let of = |count, connecting_s: f64| {
-        let none = Trace::default();
         let calls: BTreeMap<String, f64> = [("connect".to_owned(), connecting_s)].into();
         let cpu = CpuTable {
             total_s: 1.0,
@@ -174,15 +157,11 @@ fn a_connection_for_every_operation_is_of_who_asks_over_it() {
         let metrics = metrics(&[("cpu_per_op", 0.000_5)]);
         let build = Build { go: true, ..Build::default() };
         found(&Joined {
-            trace: None,
-            traced: None,
-            threads: Some(&threads),
             kernel: Some(&kernel),
             cpu: Some(&cpu),
-            waited: Some(1000),
             metrics: Some(&metrics),
             build: Some(&build),
-            ..joined(&none, felt(0.002, 0.000_1))
+            ..threaded(&threads, felt(0.002, 0.000_1))
         })
     };
     assert_eq!(of(1000, 0.06), [is("repeated-work", "main.ask", 52)]);

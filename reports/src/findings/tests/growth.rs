@@ -82,13 +82,12 @@ fn growth_of_a_process_that_nobody_drove_is_told_by_the_second() {
     assert_eq!(finding.title, "memory grows by 2000.0 kB a second");
 }
 
-#[test]
-fn a_rare_stall_is_rare_has_windows_and_fills_them() {
-    let trace = trace();
-    let row = BreachRow {
-        function: "app::compact".into(),
+/// A function that runs seldom, and operations are late while it does.
+fn stalling(function: &str, line: u32) -> BreachRow {
+    BreachRow {
+        function: function.into(),
         file: "src/main.rs".into(),
-        line: 70,
+        line,
         own: true,
         within: 200,
         outside: 4,
@@ -98,7 +97,13 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
         outside_share: 0.001,
         low: Some(2.0),
         ..BreachRow::default()
-    };
+    }
+}
+
+#[test]
+fn a_rare_stall_is_rare_has_windows_and_fills_them() {
+    let trace = trace();
+    let row = stalling("app::compact", 70);
     let breach = breach(vec![row.clone()]);
     let of = |breach: Breach, excess| found(&Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, excess)) });
     let stall = [is("rare-stall", "app::compact", 70)];
@@ -197,15 +202,7 @@ fn of_threads(threads: impl Fn(u64) -> Option<u64>, waits: u64, each_s: f64) -> 
         kept_open: vec![sleeps, reads],
         ..ThreadsRecord::default()
     };
-    let none = trace();
-    found(&Joined {
-        kernel: Some(&kernel),
-        threads: Some(&record),
-        waited: Some(1000),
-        trace: None,
-        traced: None,
-        ..joined(&none, felt(0.5, 0.000_1))
-    })
+    found(&Joined { kernel: Some(&kernel), ..threaded(&record, felt(0.5, 0.000_1)) })
 }
 
 #[test]
@@ -240,22 +237,8 @@ fn who_waits_for_the_end_of_tasks_that_wait_for_ever_is_held_up_by_those() {
 
 #[test]
 fn what_a_keeper_calls_now_and_then_comes_before_it() {
-    let trace = trace();
     let own = |all: &[(&str, u32)]| site(TraceCause::Lock, all);
-    let row = BreachRow {
-        function: "app::archive".into(),
-        file: "src/main.rs".into(),
-        line: 77,
-        own: true,
-        within: 200,
-        outside: 4,
-        within_leaf: 190,
-        windows: 10,
-        within_share: 0.8,
-        outside_share: 0.001,
-        low: Some(2.0),
-        ..BreachRow::default()
-    };
+    let row = stalling("app::archive", 77);
     let breach = breach(vec![row]);
     let of = |archives: &[(&str, u32)]| {
         let holder = TraceHolder { doing: TraceEndKind::Cpu, site: own(archives), total_s: 5.0 };
@@ -267,13 +250,7 @@ fn what_a_keeper_calls_now_and_then_comes_before_it() {
         };
         let threads =
             crate::run::ThreadsRecord { kept: vec![waits.clone()], kept_open: vec![waits], ..Default::default() };
-        let threaded = Joined {
-            trace: None,
-            traced: None,
-            threads: Some(&threads),
-            waited: Some(1000),
-            ..joined(&trace, felt(0.000_3, 0.000_5))
-        };
+        let threaded = threaded(&threads, felt(0.000_3, 0.000_5));
         found(&Joined { breach: Some(&breach), ..threaded })
             .into_iter()
             .map(|(rule, at, _)| (rule, at))
@@ -291,18 +268,12 @@ fn what_a_keeper_calls_now_and_then_comes_before_it() {
 fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
     let trace = trace();
     let row = |function: &str, within, outside, within_leaf| BreachRow {
-        function: function.into(),
-        file: "src/main.rs".into(),
-        line: 70,
-        own: true,
         within,
         outside,
         within_leaf,
-        windows: 10,
         within_share: within as f64 / 250.0,
         outside_share: outside as f64 / 4000.0,
-        low: Some(2.0),
-        ..BreachRow::default()
+        ..stalling(function, 70)
     };
     let breach =
         breach(vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)]);

@@ -76,6 +76,16 @@ fn felt(base_s: f64, excess_s: f64) -> Felt {
 }
 
 fn joined(trace: &Trace, felt: Felt) -> Joined<'_> {
+    Joined { trace: Some(trace), traced: Some((1000, 0.004)), ..driven(felt) }
+}
+
+/// A program without tasks, and what its threads or goroutines waited for in 1000 operations.
+fn threaded(threads: &crate::run::ThreadsRecord, felt: Felt) -> Joined<'_> {
+    Joined { threads: Some(threads), waited: Some(1000), ..driven(felt) }
+}
+
+/// A program of which nothing was recorded.
+fn driven(felt: Felt) -> Joined<'static> {
     Joined {
         variant: "default",
         run: "20260102-030405-app-abcd",
@@ -86,8 +96,6 @@ fn joined(trace: &Trace, felt: Felt) -> Joined<'_> {
         concurrency: 16,
         rate: 100.0,
         cpus: 2.0,
-        trace: Some(trace),
-        traced: Some((1000, 0.004)),
         traced_saturated: 1000,
         ..Joined::default()
     }

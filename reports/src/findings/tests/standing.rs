@@ -29,16 +29,8 @@ fn recorded(standing: Vec<TracePolls>) -> ThreadsRecord {
 
 /// What is found where so many of 1000 operations were not answered, and nothing was traced.
 fn unanswered(threads: &ThreadsRecord, timeouts: u64) -> Vec<(String, String, u32)> {
-    let none = trace();
     let failed = Failed { scheduled: 1000, timeouts, unanswered: 0 };
-    found(&Joined {
-        threads: Some(threads),
-        trace: None,
-        traced: None,
-        felt: None,
-        failed,
-        ..joined(&none, felt(0.1, 2.0))
-    })
+    found(&Joined { threads: Some(threads), felt: None, failed, ..driven(felt(0.1, 2.0)) })
 }
 
 /// Two that wait for each other, and those behind them.
@@ -151,18 +143,9 @@ fn who_came_to_a_place_and_is_woken_there_for_nothing_hangs() {
         let threads = ThreadsRecord { stayed: vec![stays], kept: vec![reads], ..recorded(Vec::new()) };
         let mut all = Loops::default();
         loops.into_iter().for_each(|source| all.read("src/main.rs", source));
-        let none = trace();
         let failed = Failed { scheduled: 1000, timeouts: 20, unanswered: 0 };
         let loops = Some(&all);
-        found(&Joined {
-            threads: Some(&threads),
-            trace: None,
-            traced: None,
-            felt: None,
-            failed,
-            loops,
-            ..joined(&none, felt(0.1, 2.0))
-        })
+        found(&Joined { threads: Some(&threads), felt: None, failed, loops, ..driven(felt(0.1, 2.0)) })
     };
     let waits = |threads| {
         stands(

@@ -74,11 +74,16 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: usize) -> Vec<TracePolls> {
     rows
 }
 
-/// All goroutines of all dumps that stand in functions of the program, dump by dump; `program` is the file that ran.
-pub(super) fn seen<'d>(dumps: &'d [Dump], program: &str) -> Vec<Seen<'d>> {
-    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| one.frames.iter());
-    let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
-    dumps.iter().enumerate().flat_map(|(number, dump)| all(number, dump, &owners)).collect()
+/// Whose the functions are that goroutines stand in, and that started them; `program` is the file that ran.
+pub(super) fn owners(dumps: &[Dump], program: &str) -> Owners {
+    let all = dumps.iter().flat_map(|dump| &dump.goroutines);
+    let frames = all.flat_map(|one| one.frames.iter().chain(&one.created_by));
+    Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program])
+}
+
+/// All goroutines of all dumps that stand in functions of the program, dump by dump.
+pub(super) fn seen<'d>(dumps: &'d [Dump], owners: &Owners) -> Vec<Seen<'d>> {
+    dumps.iter().enumerate().flat_map(|(number, dump)| all(number, dump, owners)).collect()
 }
 
 /// Goroutines of a dump that stand in functions of the program.
@@ -195,7 +200,7 @@ mod tests {
     }
 
     fn rows(dumps: &[Dump]) -> Vec<TracePolls> {
-        super::rows(&seen(dumps, "/w/shop/shop"), dumps.len())
+        super::rows(&seen(dumps, &owners(dumps, "/w/shop/shop")), dumps.len())
     }
 
     #[test]

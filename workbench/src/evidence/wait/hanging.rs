@@ -102,7 +102,8 @@ mod tests {
             covers: Duration::from_millis(500),
         };
         let dumps: Vec<Dump> = (0..).zip(of).map(dump).collect();
-        let rows = rows(&goroutines::seen(&dumps, "/w/shop/shop"), &dumps);
+        let owners = goroutines::owners(&dumps, "/w/shop/shop");
+        let rows = rows(&goroutines::seen(&dumps, &owners), &dumps);
         rows.into_iter().map(|row| (row.site.unwrap().function, row.polls, row.longest_s)).collect()
     }
 

@@ -108,7 +108,7 @@ fn busy(seen: &[Seen<'_>], servers: &BTreeSet<&str>, within: &BTreeSet<usize>) -
 mod tests {
     use std::time::Duration;
 
-    use super::super::goroutines::seen;
+    use super::super::goroutines::{owners, seen};
     use super::*;
     use crate::attach::goroutines::Goroutine;
     use crate::subject::outside::Dump;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn rows(dumps: &[Dump]) -> Vec<TracePolls> {
-        let seen = seen(dumps, "/w/shop/shop");
+        let seen = seen(dumps, &owners(dumps, "/w/shop/shop"));
         super::rows(&seen, &servers(&seen))
     }
 

@@ -15,13 +15,10 @@ const LEAST: u64 = 10;
 /// Moments kept of each place.
 const MOST: usize = 200;
 
-/// Places of the program whose goroutines became more, the most first; `program` is the file that ran.
+/// Places of the program whose goroutines became more, the most first.
 ///
 /// The dumps are of one load: at another their number rises at another pace, which is no sign of anything.
-pub(super) fn rows(dumps: &[Dump], program: &str, starts: &Starts<'_>) -> Vec<StartedBy> {
-    let all = || dumps.iter().flat_map(|dump| &dump.goroutines);
-    let frames = all().flat_map(|one| one.frames.iter().chain(&one.created_by));
-    let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
+pub(super) fn rows(dumps: &[Dump], owners: &Owners, starts: &Starts<'_>) -> Vec<StartedBy> {
     let is_own = |frame: &&TraceFrame| owners.whose(&frame.function, &frame.file) == Whose::Program;
     let mut counts: BTreeMap<&TraceFrame, Vec<u64>> = BTreeMap::new();
     for (number, dump) in dumps.iter().enumerate() {
@@ -32,10 +29,9 @@ pub(super) fn rows(dumps: &[Dump], program: &str, starts: &Starts<'_>) -> Vec<St
     }
     let began_ns = dumps.first().map_or(0, |dump| dump.at_ns);
     let at_s: Vec<f64> = dumps.iter().map(|dump| Duration::from_nanos(dump.at_ns - began_ns).as_secs_f64()).collect();
-    let rose = |counts: &Vec<u64>| counts.last().copied().unwrap_or(0).saturating_sub(counts[0]);
     let mut rows: Vec<StartedBy> = counts
         .into_iter()
-        .filter(|(_, counts)| rose(counts) >= LEAST)
+        .filter(|(_, counts)| rose(counts))
         .map(|(by, counts)| {
             let (state, stands_at) = dumps.last().map(|dump| doing(dump, by, &is_own)).unwrap_or_default();
             let stands_at = stands_at.as_ref().map(shown);
@@ -45,6 +41,11 @@ pub(super) fn rows(dumps: &[Dump], program: &str, starts: &Starts<'_>) -> Vec<St
     rows.extend(by_libraries(dumps, starts, &at_s, &is_own));
     rows.sort_by_key(|row| std::cmp::Reverse(row.alive.last().map(|(_, count)| *count)));
     rows
+}
+
+/// Whether a number rose by enough to be kept.
+fn rose(counts: &[u64]) -> bool {
+    counts.last().copied().unwrap_or(0).saturating_sub(counts[0]) >= LEAST
 }
 
 /// Moments that are kept of all, each with its number; the last one counts in any case.
@@ -58,9 +59,7 @@ fn kept(at_s: &[f64], counts: &[u64]) -> Vec<(f64, u64)> {
 const MOST_PLACES: usize = 20;
 
 /// Where the program has libraries start goroutines, the most first.
-pub(super) fn by_asking(dumps: &[Dump], program: &str, starts: &Starts<'_>) -> Vec<Begun> {
-    let frames = dumps.iter().flat_map(|dump| &dump.goroutines).flat_map(|one| one.frames.iter());
-    let owners = Owners::of(frames.map(|frame| (frame.function.as_str(), frame.file.as_str())), &[program]);
+pub(super) fn by_asking(owners: &Owners, starts: &Starts<'_>) -> Vec<Begun> {
     let is_own = |frame: &&TraceFrame| owners.whose(&frame.function, &frame.file) == Whose::Program;
     let all = starts.through_libraries(&is_own).into_iter().take(MOST_PLACES);
     all.map(|(through, own, count)| Begun { through, own: own.iter().map(shown).collect(), count }).collect()
@@ -88,7 +87,6 @@ fn by_libraries(
             }
         }
     }
-    let rose = |counts: &Vec<u64>| counts.last().copied().unwrap_or(0).saturating_sub(counts[0]);
     let row = |(through, counts): (&str, Vec<u64>)| {
         let waits =
             || calls.get(package(through))?.iter().max_by_key(|(_, count)| **count).map(|(by, _)| (*by).clone());
@@ -101,7 +99,7 @@ fn by_libraries(
         let (alive, through) = (kept(at_s, &counts), enclosing(through));
         Some(StartedBy { by: shown(&by), state, stands_at: None, alive, through })
     };
-    counts.into_iter().filter(|(_, counts)| rose(counts) >= LEAST).filter_map(row).collect()
+    counts.into_iter().filter(|(_, counts)| rose(counts)).filter_map(row).collect()
 }
 
 /// The package of a function of Go's: `net/http` of `net/http.(*persistConn).readLoop`.
@@ -127,7 +125,12 @@ fn shown(frame: &TraceFrame) -> TraceFrame {
 
 #[cfg(test)]
 mod tests {
+    use super::super::goroutines::owners;
     use super::*;
+
+    fn told(dumps: &[Dump]) -> Vec<StartedBy> {
+        rows(dumps, &owners(dumps, "/w/shop/shop"), &Starts::default())
+    }
 
     fn frame(function: &str, file: &str, line: u32) -> TraceFrame {
         TraceFrame { function: function.into(), file: file.into(), line }
@@ -160,9 +163,9 @@ mod tests {
         };
         let dumps = [dump(0), dump(1), dump(2), dump(3)];
         // What came before the steady load is left out.
-        assert_eq!(rows(&dumps, "/w/shop/shop", &Starts::default())[0].alive.len(), 4);
+        assert_eq!(told(&dumps)[0].alive.len(), 4);
         assert_eq!(
-            rows(super::super::since(&dumps, 400_000_000), "/w/shop/shop", &Starts::default()),
+            told(super::super::since(&dumps, 400_000_000)),
             [StartedBy {
                 by: frame("main.watch", "/w/shop/main.go", 54),
                 state: "chan receive".into(),
@@ -171,7 +174,7 @@ mod tests {
                 alive: vec![(0.0, 12), (0.5, 24), (1.0, 36)],
             }]
         );
-        assert_eq!(rows(&[], "/w/shop/shop", &Starts::default()), []);
+        assert_eq!(told(&[]), []);
     }
 
     #[test]
@@ -196,7 +199,7 @@ mod tests {
             let goroutines = [vec![asks.clone(), works.clone()], vec![kept.clone(); 12 * n]].concat();
             Dump { goroutines, at_ns: 500_000_000 * n as u64, covers: Duration::from_millis(500) }
         };
-        let rows = rows(&[dump(0), dump(1), dump(2)], "/w/shop/shop", &Starts::default());
+        let rows = told(&[dump(0), dump(1), dump(2)]);
         let [row] = rows.as_slice() else { panic!("{rows:?}") };
         assert_eq!((row.by.function.as_str(), row.by.line), ("main.askDepot", 49));
         assert_eq!((row.through.as_str(), row.state.as_str()), ("net/http.(*persistConn).readLoop", "select"));

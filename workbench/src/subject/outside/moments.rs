@@ -73,7 +73,7 @@ pub(crate) fn of(trace: &GoTrace, samples: Option<&Recording>) -> Vec<Dump> {
 }
 
 /// Frames without what begins every goroutine.
-fn shown(stack: &[Frame]) -> Vec<TraceFrame> {
+pub(super) fn shown(stack: &[Frame]) -> Vec<TraceFrame> {
     let frames = stack.iter().take_while(|frame| !frame.function.starts_with(FIRST));
     let frame =
         |frame: &Frame| TraceFrame { function: frame.function.clone(), file: frame.file.clone(), line: frame.line };

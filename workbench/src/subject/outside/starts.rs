@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use flamegraphs::capture::goroutines::GoTrace;
-use flamegraphs::capture::tasks::Frame;
+use flamegraphs::capture::goroutines::{GoTrace, Start};
 use reports::run::TraceFrame;
 
-use super::moments::FIRST;
+use super::moments::shown;
 use crate::attach::goroutines::enclosing;
 
 /// Functions above the runtime's own that a compiler may have put the place into.
@@ -25,15 +24,14 @@ struct Place<'t> {
     /// What they begin with, where it is known.
     begins: &'t str,
     /// From who called the runtime to what the starter itself began with.
-    stack: Vec<&'t Frame>,
+    stack: Vec<TraceFrame>,
     count: u64,
 }
 
 impl<'t> Starts<'t> {
     pub(crate) fn of(trace: &'t GoTrace) -> Self {
-        let place = |start: &'t flamegraphs::capture::goroutines::Start| {
-            let frames = trace.stacks.get(start.stack as usize)?.iter();
-            let stack: Vec<&Frame> = frames.skip(1).take_while(|frame| !frame.function.starts_with(FIRST)).collect();
+        let place = |start: &'t Start| {
+            let stack = shown(trace.stacks.get(start.stack as usize)?.get(1..)?);
             (!stack.is_empty()).then_some(Place { begins: &start.begins, stack, count: start.count })
         };
         Self { all: trace.starts.iter().filter_map(place).collect() }
@@ -55,17 +53,17 @@ impl<'t> Starts<'t> {
         let most = self.beginning(function).max_by_key(|place| place.count)?;
         let around = enclosing(function);
         let named = most.stack.iter().take(INLINED).find(|frame| frame.function == around);
-        Some(frame(named.or(most.stack.first())?))
+        named.or(most.stack.first()).cloned()
     }
 
     /// The innermost function that is the program's own (`is_own`) of those that started most of them, or who started these.
     pub(crate) fn by(&self, function: &str, is_own: &dyn Fn(&&TraceFrame) -> bool) -> Option<TraceFrame> {
         let mut function = function.to_owned();
         for _ in 0..DEEPEST {
-            let mut own: BTreeMap<TraceFrame, u64> = BTreeMap::new();
+            let mut own: BTreeMap<&TraceFrame, u64> = BTreeMap::new();
             let mut others: BTreeMap<&str, u64> = BTreeMap::new();
             for place in self.beginning(&function) {
-                match place.stack.iter().map(|one| frame(one)).find(|one| is_own(&one)) {
+                match place.stack.iter().find(is_own) {
                     Some(one) => *own.entry(one).or_default() += place.count,
                     None => {
                         let first = place.stack.last().map_or("", |first| &first.function);
@@ -74,15 +72,13 @@ impl<'t> Starts<'t> {
                 }
             }
             if let Some((one, _)) = own.into_iter().max_by_key(|(_, count)| *count) {
-                return Some(one);
+                return Some(one.clone());
             }
             function = others.into_iter().max_by_key(|(_, count)| *count)?.0.to_owned();
         }
         None
     }
-}
 
-impl Starts<'_> {
     /// Those that a library started for the program: what it began with there, the program's own functions, innermost first, and
     /// how many; the most first.
     pub(crate) fn through_libraries(
@@ -91,10 +87,10 @@ impl Starts<'_> {
     ) -> Vec<(String, Vec<TraceFrame>, u64)> {
         let mut sums: BTreeMap<(String, Vec<TraceFrame>), u64> = BTreeMap::new();
         for place in &self.all {
-            let frames: Vec<TraceFrame> = place.stack.iter().map(|one| frame(one)).collect();
-            let own: Vec<TraceFrame> = frames.iter().filter(is_own).cloned().collect();
-            if !own.is_empty() && !is_own(&&frames[0]) {
-                *sums.entry((frames[0].function.clone(), own)).or_default() += place.count;
+            let own: Vec<TraceFrame> = place.stack.iter().filter(is_own).cloned().collect();
+            let called = place.stack.first().filter(|called| !own.is_empty() && !is_own(called));
+            if let Some(called) = called {
+                *sums.entry((called.function.clone(), own)).or_default() += place.count;
             }
         }
         let mut all: Vec<_> = sums.into_iter().map(|((through, own), count)| (through, own, count)).collect();
@@ -103,13 +99,9 @@ impl Starts<'_> {
     }
 }
 
-fn frame(of: &Frame) -> TraceFrame {
-    TraceFrame { function: of.function.clone(), file: of.file.clone(), line: of.line }
-}
-
 #[cfg(test)]
 mod tests {
-    use flamegraphs::capture::goroutines::Start;
+    use flamegraphs::capture::tasks::Frame;
 
     use super::*;
 
