@@ -2,7 +2,7 @@
 
 use super::Loops;
 use super::telling::{Does, Told, declared};
-use super::tokens::{is_name, within, word_at};
+use super::tokens::{is_name, opening, within, word_at};
 
 /// `b := open(id)` and then `d.rates.watch(b.reprice)`: what `made_by` made goes `to` another function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,16 +11,29 @@ pub(super) struct Passed {
     pub(super) function: String,
     pub(super) made_by: String,
     pub(super) to: String,
+    pub(super) line: u32,
+    /// A function of another package gets it together with a field of something that the function did not make:
+    /// `context.WithValue(d.base, key, open(id))`.
+    pub(super) to_library: bool,
 }
 
+/// By which something is added to the collections of Go's library that are no maps or slices; `Store` with a key.
+const ADDS: &[&str] = &["Store", "LoadOrStore", "PushBack", "PushFront", "Push"];
+
 impl Loops {
-    /// Who keeps what a function of Go's, called by another, made: a third that it is handed to; its file and line.
-    pub(super) fn keeps_for(&self, file: &str, caller: &str, maker: &str) -> Option<(&str, &Told)> {
-        let passed = self.files.get(file).filter(|_| file.ends_with(".go"))?.passed.iter();
-        let mut handed = passed.filter(|one| one.function == caller && one.made_by == maker).map(|one| one.to.as_str());
-        handed.find_map(|to| {
-            let keeps = |told: &Told| told.does == Does::Keeps && told.function == to;
-            self.all_told().find(|(file, told)| file.ends_with(".go") && keeps(told))
+    /// Who keeps what a function of Go's, called by another, made: a third that it is handed to, or who lets a library keep it
+    /// with something that it did not make; its file, name and line.
+    pub(super) fn keeps_for(&self, file: &str, caller: &str, maker: &str) -> Option<(&str, &str, u32)> {
+        let (file, lines) = self.files.get_key_value(file).filter(|_| file.ends_with(".go"))?;
+        let handed = || lines.passed.iter().filter(|one| one.function == caller && one.made_by == maker);
+        let own = handed().find_map(|one| {
+            let keeps = |told: &Told| told.does == Does::Keeps && told.function == one.to;
+            let mut told = self.all_told().filter(|(file, _)| file.ends_with(".go"));
+            told.find(|(_, told)| keeps(told)).map(|(file, told)| (file, told.function.as_str(), told.line))
+        });
+        own.or_else(|| {
+            let to_library = handed().find(|one| one.to_library)?;
+            Some((file.as_str(), to_library.function.as_str(), to_library.line))
         })
     }
 }
@@ -30,14 +43,17 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
     let word = |at: usize| word_at(tokens, at);
     let mut found = Vec::new();
     let mut function = "";
-    // Names that the function gave to what others made.
+    // Names that the function gave to what others made, and those that it declares.
     let mut made: Vec<(&str, &str)> = Vec::new();
+    let mut own: Vec<&str> = Vec::new();
     for at in 0..tokens.len() {
         match word(at) {
             "func" => {
                 if let Some(name) = declared(tokens, at) {
                     function = name;
                     made.clear();
+                    let begins = (at..tokens.len()).find(|at| word(*at) == "{").unwrap_or(at);
+                    own = (at..begins).map(word).filter(|word| is_name(word)).collect();
                 }
             }
             "=" if at > 1 && word(at - 1) == ":" && is_name(word(at - 2)) => {
@@ -45,11 +61,16 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
             }
             "(" if at > 0 && is_name(word(at - 1)) && !is_declared(tokens, at - 1) => {
                 let arguments = arguments(tokens, at);
-                let known = made.iter().filter(|(name, _)| arguments.contains(name));
-                found.extend(known.map(|(_, maker)| Passed {
+                let known = made.iter().filter(|(name, _)| arguments.contains(name)).map(|(_, maker)| *maker);
+                let at_once = begins(tokens, at).filter_map(|from| called(tokens, from));
+                let is_package = at > 2 && word(at - 2) == "." && !own.contains(&word(at - 3));
+                let to_library = is_package && at > 3 && word(at - 4) != "." && has_a_field(tokens, at, &made);
+                found.extend(known.chain(at_once).map(|maker| Passed {
                     function: function.to_owned(),
-                    made_by: (*maker).to_owned(),
+                    made_by: maker.to_owned(),
                     to: word(at - 1).to_owned(),
+                    line: tokens[at].0,
+                    to_library,
                 }));
             }
             _ => {}
@@ -74,10 +95,69 @@ fn called(tokens: &[(u32, String)], from: usize) -> Option<&str> {
     (is_name(word(last)) && word(last + 1) == "(").then(|| word(last))
 }
 
+/// Where the arguments within brackets begin.
+fn begins(tokens: &[(u32, String)], opens: usize) -> impl Iterator<Item = usize> {
+    let mut depth = 0_i32;
+    let mut expected = true;
+    within(tokens, opens).filter(move |at| {
+        let first = std::mem::take(&mut expected);
+        match word_at(tokens, *at) {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth -= 1,
+            "," => expected = depth == 0,
+            _ => {}
+        }
+        first
+    })
+}
+
+/// Whether an argument is a field of something that the function did not make: `d.base`.
+fn has_a_field(tokens: &[(u32, String)], opens: usize, made: &[(&str, &str)]) -> bool {
+    let word = |at: usize| word_at(tokens, at);
+    let made: Vec<&str> = made.iter().map(|(name, _)| *name).collect();
+    begins(tokens, opens).any(|from| {
+        let mut last = from;
+        while is_name(word(last)) && word(last + 1) == "." {
+            last += 2;
+        }
+        matches!(word(last + 1), "," | ")") && part_of_another(tokens, last, &made).is_some()
+    })
+}
+
 /// Names within brackets that are no part of another: `b` of `(b.reprice, x.c)`.
 fn arguments(tokens: &[(u32, String)], opens: usize) -> Vec<&str> {
     let word = |at: usize| word_at(tokens, at);
     within(tokens, opens).filter(|at| is_name(word(*at)) && word(at - 1) != ".").map(word).collect()
+}
+
+/// The field whose map or slice gets something by an assignment of Go's: `r.desks[token] = d`, `r.all = append(r.all, d)`.
+pub(super) fn kept<'t>(tokens: &'t [(u32, String)], at: usize, own: &[&str]) -> Option<&'t str> {
+    let word = |at: usize| word_at(tokens, at);
+    if at < 3 || word(at + 1) == "=" {
+        return None;
+    }
+    if word(at - 1) != "]" {
+        return if word(at + 1) == "append" { part_of_another(tokens, at - 1, own) } else { None };
+    }
+    part_of_another(tokens, opening(tokens, at - 1)?.checked_sub(1)?, own)
+}
+
+/// Whether a method of that name is called which adds to a collection; the other `Store` sets a number.
+pub(super) fn adds_to(tokens: &[(u32, String)], at: usize) -> bool {
+    let word = |at: usize| word_at(tokens, at);
+    let adds = word(at - 1) == "." && word(at + 1) == "(" && ADDS.contains(&word(at));
+    adds && (word(at) != "Store" || within(tokens, at + 1).any(|at| word(at) == ","))
+}
+
+/// The name that a chain of them ends with (`desks` of `r.desks`), if what it is a part of is not the function's own: something that
+/// the function made itself ends with it, unless it is kept in turn.
+pub(super) fn part_of_another<'t>(tokens: &'t [(u32, String)], name: usize, own: &[&str]) -> Option<&'t str> {
+    let word = |at: usize| word_at(tokens, at);
+    let mut first = name;
+    while first >= 2 && word(first - 1) == "." {
+        first -= 2;
+    }
+    (first < name && is_name(word(name)) && !own.contains(&word(first))).then(|| word(name))
 }
 
 #[cfg(test)]
@@ -97,11 +177,22 @@ mod tests {
         let mut all = super::super::Loops::default();
         all.read("a.go", "func live(id int64) {\n\tb := openBasket(id)\n\trates.watch(b.reprice)\n\tb.render()\n}\n");
         all.read("b.go", "func (f *feed) watch(fn func()) {\n\tf.watchers[f.next] = fn\n}\nfunc (b *basket) render() {\n\tsums[1] = 2\n}\n");
-        let of = |caller, maker| {
-            all.keeps_for("a.go", caller, maker).map(|(file, told)| (file, told.function.as_str(), told.line))
-        };
+        let of = |caller, maker| all.keeps_for("a.go", caller, maker);
         assert_eq!(of("live", "openBasket"), Some(("b.go", "watch", 2)));
         assert_eq!(of("live", "other"), None);
         assert_eq!(of("other", "openBasket"), None);
+    }
+    #[test]
+    fn a_library_keeps_what_it_gets_together_with_something_older() {
+        let of = |call: &str| {
+            let mut all = super::super::Loops::default();
+            all.read("a.go", &format!("func (d *desk) begin(w io.Writer) {{\n\tctx, _ := {call}\n}}\n"));
+            all.keeps_for("a.go", "begin", "search").map(|(_, function, line)| (function.to_owned(), line))
+        };
+        let kept = Some(("begin".to_owned(), 2));
+        assert_eq!(of("context.WithCancel(context.WithValue(d.base, key{}, d.search()))"), kept);
+        assert_eq!(of("s := d.search()\n\tcontext.WithValue(d.base, key{}, s)").map(|(_, line)| line), Some(3));
+        assert_eq!(of("context.WithValue(base, key{}, d.search())"), None, "with something of its own");
+        assert_eq!(of("d.fill(d.base, d.search())"), None, "the program's own");
     }
 }

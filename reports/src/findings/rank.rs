@@ -3,7 +3,7 @@
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
 use super::path;
-use super::rules::{RULES, long_poll_cpu, rare_stall, waiting_on_owner};
+use super::rules::{RULES, long_poll_cpu, other_side, rare_stall, waiting_on_owner};
 use super::usable::usable;
 use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
 
@@ -69,7 +69,7 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
     all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {
-        [] => all.undecided.extend(remaining(joined, &blind)),
+        [] => all.undecided.extend(remaining(joined, &blind).or_else(|| other_side::waited_for(joined))),
         [first, second, ..] => all.undecided.extend(rivals(joined, first, second)),
         [_] => {}
     }

@@ -2,7 +2,8 @@
 //! told.
 
 use super::joined::Joined;
-use super::tokens::{is_name, opening, within, word_at};
+use super::passing::{adds_to, kept, part_of_another};
+use super::tokens::{is_name, within, word_at};
 use super::{CpuTable, Culprit, Loops};
 use crate::run::{ThreadsRecord, TraceFrame};
 
@@ -34,7 +35,7 @@ pub(super) enum Does {
     Sends,
     /// In a `select` that goes on without, where nobody receives just then.
     SendsOrNot,
-    /// It puts something into a map or a slice of Go's that is part of something else: `r.desks[token] = d`.
+    /// It puts something into a collection of Go's that is part of something else: `r.desks[token] = d`.
     Keeps,
 }
 
@@ -151,6 +152,16 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                 select: None,
                 does: Does::Keeps,
             })),
+            _ if at > 1 && adds_to(tokens, at) => {
+                found.extend(part_of_another(tokens, at - 2, &own).map(|name| Told {
+                    name: name.to_owned(),
+                    line: *line,
+                    function: function.clone(),
+                    of: String::new(),
+                    select: None,
+                    does: Does::Keeps,
+                }));
+            }
             method if at > 1 && word(at - 1) == "." && word(at + 1) == "(" => {
                 let does = METHODS.iter().find(|(name, _)| *name == method).map(|(_, does)| *does);
                 let (function, of) = (function.clone(), of.clone());
@@ -248,26 +259,6 @@ fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
         last += 2;
     }
     (is_name(word(last)) && word(last + 1) != "(").then(|| (word(last), Does::Receives))
-}
-
-/// The field whose map or slice gets something by an assignment of Go's: `r.desks[token] = d`, `r.all = append(r.all, d)`.
-fn kept<'t>(tokens: &'t [(u32, String)], at: usize, own: &[&str]) -> Option<&'t str> {
-    let word = |at: usize| word_at(tokens, at);
-    if at < 3 || word(at + 1) == "=" {
-        return None;
-    }
-    // What it is a part of: something that the function made itself ends with it, unless it is kept in turn.
-    let field = |name: usize| {
-        let mut first = name;
-        while first >= 2 && word(first - 1) == "." {
-            first -= 2;
-        }
-        (first < name && !own.contains(&word(first))).then(|| word(name))
-    };
-    if word(at - 1) != "]" {
-        return if word(at + 1) == "append" { field(at - 1) } else { None };
-    }
-    field(opening(tokens, at - 1)?.checked_sub(1)?)
 }
 
 /// A line of a function that stands in the program of one whose whole name is known, as its source calls it.
@@ -378,6 +369,11 @@ fn hand_out(fetch: &Fetch) {
         all.read("a.go", go);
         assert_eq!([("assign", 4), ("note", 7)].map(|(function, _)| all.keeps("a.go", function)), [Some(4), Some(7)]);
         assert_eq!(all.keeps("a.go", "count"), None, "what is its own ends with it");
+        all.read(
+            "b.go",
+            "func (r *room) hold(k int) {\n\tr.seen.Store(k, 1)\n}\nfunc (r *room) count() {\n\tr.n.Store(1)\n}\n",
+        );
+        assert_eq!([all.keeps("b.go", "hold"), all.keeps("b.go", "count")], [Some(2), None]);
     }
 
     #[test]

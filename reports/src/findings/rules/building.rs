@@ -6,13 +6,10 @@ use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, CpuTable, guilty};
 use crate::run::TraceFrame;
 
-use super::delayed_acks::READS;
 use super::repeated_work::{BUILDS, BUILDS_S, LEAST, SLUG};
 
 /// Part of the CPU of the program's own functions that must be spent in one, with all it calls.
 const DOMINANT: f64 = 0.5;
-/// The function itself, and who calls it.
-const NEAR: usize = 2;
 
 pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     let cpu = joined.cpu.filter(|_| joined.trace.is_none())?;
@@ -27,12 +24,8 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     if each < BUILDS_S || share < LEAST || allocating < BUILDS {
         return None;
     }
-    // What is built in a loop is that loop's, where that calls it itself: one further away goes round for something else.
-    let stack = inside().max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let from = stack.path.iter().position(|one| guilty::same(one, frame))?;
-    let near = &stack.path[from..stack.path.len().min(from + NEAR)];
-    let looping = guilty::repeating(joined, &stack.thread, near).filter(|one| !reads(joined, one));
-    let culprit = at(looping.unwrap_or(frame));
+    // Whoever goes round for it: what could have stayed is what this one has built each time.
+    let culprit = at(frame);
     Some(Cause {
         rule: SLUG,
         title: format!("{} computes {} for every operation", culprit.function, time(each)),
@@ -56,13 +49,6 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
         depth: 4,
         foremost: false,
     })
-}
-
-/// Whether threads wait within that function for what clients ask: each round of its loop is another operation.
-fn reads(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
-    let sites = joined.threads.into_iter().flat_map(|threads| &threads.kept).filter_map(|row| row.site.as_ref());
-    let asked = sites.filter(|site| READS.contains(&site.call.as_str()));
-    asked.into_iter().any(|site| site.own.iter().any(|one| guilty::same(one, frame)))
 }
 
 fn is_within(row: &CpuRow, frame: &TraceFrame) -> bool {

@@ -18,6 +18,7 @@ mod in_turn;
 mod latency_pinned;
 pub(super) mod long_poll_cpu;
 mod never_answered;
+pub(super) mod other_side;
 mod own_limit;
 mod poll_blocked;
 pub(super) mod rare_stall;

@@ -114,12 +114,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let waits_in = site.and_then(innermost);
     let mut place = waits_in.as_ref().map(|at| format!(": they wait in {}", at.function)).unwrap_or_default();
     // Whoever has to answer may be seen to lose what it is to answer.
-    let for_answer = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Channel));
-    let dropped = for_answer.and_then(|wait| {
-        dropped::half_way(joined, &wait.kind).or_else(|| dropped::given_up(joined, wait.site.as_ref()?))
-    });
+    let waiting = site.zip(stuck.map(|wait| &wait.kind).or(idle.map(|task| &task.kind)));
+    let dropped = waiting
+        .filter(|(site, _)| site.cause == TraceCause::Channel)
+        .and_then(|(site, kind)| dropped::half_way(joined, kind).or_else(|| dropped::given_up(joined, site)));
     let (mut culprit, waited_in) = (waits_in.clone(), waits_in);
-    let for_end = stuck.filter(|wait| wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Join));
+    let for_end = waiting.filter(|(site, _)| site.cause == TraceCause::Join);
     if let Some((at, count)) = for_end.and_then(|_| where_spawned_ones_wait(joined)) {
         let _ = write!(place, " for the end of tasks which wait in {}", at.function);
         evidence.push(format!(
@@ -133,7 +133,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence.push(dropped.sentence);
         culprit = Some(dropped.culprit);
     }
-    let lost = stuck.and_then(|wait| leaving::who_lost_it(joined, &wait.site.as_ref()?.own));
+    let lost = waiting.and_then(|(site, _)| leaving::who_lost_it(joined, &site.own));
     if let Some((at, told)) = lost.filter(|_| culprit == waited_in) {
         evidence.push(told);
         culprit = Some(at);

@@ -21,6 +21,8 @@ const SAMPLED: usize = 5;
 const GIVEN_UP: f64 = 0.1;
 /// Polls of a task that has not slept to the end once: one, or two where something was there at once.
 const POLLS_ASLEEP: u64 = 2;
+/// Tasks for each client from which they are a crowd: none is for a client.
+const CROWD: u64 = 100;
 /// Left over for each operation.
 const PER_OPERATION: f64 = 0.1;
 
@@ -92,10 +94,52 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             foremost: true,
         });
     }
+    if causes.is_empty() {
+        causes.extend(crowded(joined, trace));
+    }
     match open.filter(|_| causes.is_empty()) {
         Some(sentence) => Answer::Open { place: None, sentence, experiment: joined.again("trace --duration 60s") },
         None => Answer::of(causes, || "tasks end as fast as they are spawned".into()),
     }
+}
+
+/// So many are there of a type, none of which has ended, that those that are spawned are not even polled.
+fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
+    let tasks = || trace.kinds.iter().filter(|kind| !kind.blocking && kind.finished == 0);
+    let unpolled = tasks().find(|kind| kind.polls == 0 && kind.spawned >= LEAST)?;
+    #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
+    let per_operation = joined.traced_operations().map_or(1.0, |operations| unpolled.spawned as f64 / operations);
+    let before = || trace.saturated.iter().flat_map(|phase| &phase.kinds);
+    let ended = |name: &str| before().any(|kind| kind.name == name && kind.finished > 0);
+    let kind = tasks().filter(|kind| kind.polls > 0 && !ended(&kind.name)).max_by_key(|kind| kind.alive)?;
+    let crowd = CROWD * u64::from(joined.concurrency);
+    if per_operation < PER_OPERATION || kind.alive < crowd || unpolled.alive < crowd || joined.serves(&kind.name) {
+        return None;
+    }
+    let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name).max_by_key(|wait| wait.count);
+    let waits = waits.and_then(|wait| wait.site.as_ref()).and_then(innermost);
+    let spawned_at = kind.spawned_at.as_ref().and_then(innermost);
+    let culprit = spawned_at.or_else(|| waits.clone())?;
+    let mut evidence = vec![
+        format!("{} tasks of {} were met, and none of them ended", kind.alive, kind.name),
+        format!(
+            "{} more were spawned in the open loop, and none of these was polled: those that are there are so many",
+            unpolled.spawned
+        ),
+    ];
+    evidence.extend(waits.map(|place| format!("they wait at {}", place.sentence())));
+    Some(Cause {
+        rule: SLUG,
+        title: format!("tasks of {} do not end", kind.name),
+        share: 1.0,
+        evidence,
+        refuted_by: "their number would come to rest after a while".into(),
+        next: format!("workbench show {} --tasks", joined.run),
+        proof: "trace",
+        depth: 7,
+        culprit: Some(culprit),
+        foremost: true,
+    })
 }
 
 /// Whether tasks of a type that have not ended have mostly been idle for long: who is in flight has not.

@@ -84,9 +84,11 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     };
     let handed = |pair: &[TraceFrame]| {
         let name = |frame: &TraceFrame| frame.function.rsplit('.').next().map(str::to_owned);
-        let (file, told) = joined.loops?.keeps_for(&pair[1].file, &name(&pair[1])?, &name(&pair[0])?)?;
-        let function = telling::beside(&pair[1].function, &told.function);
-        let by = TraceFrame { function, file: file.to_owned(), line: told.line };
+        let (file, function, line) = joined.loops?.keeps_for(&pair[1].file, &name(&pair[1])?, &name(&pair[0])?)?;
+        // The caller itself, where a library does.
+        let is_caller = file == pair[1].file && Some(function) == name(&pair[1]).as_deref();
+        let function = if is_caller { pair[1].function.clone() } else { telling::beside(&pair[1].function, function) };
+        let by = TraceFrame { function, file: file.to_owned(), line };
         Some(Keeper { by, call: "=".into(), followed: true })
     };
     let keeper = maker.kept_by.clone().or_else(|| maker.path.iter().find_map(keeps));

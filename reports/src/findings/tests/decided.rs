@@ -2,6 +2,7 @@
 //! of it once.
 
 use super::*;
+use crate::run::TraceTask;
 
 const SOURCE: &str = "\
 #[derive(Debug)]
@@ -193,6 +194,21 @@ fn what_a_timeout_cuts_off_is_done_by_nobody() {
     assert_eq!(of(&[lead], false), waiter, "it only slept");
     assert_eq!(of(&[("app::other", 3)], true), waiter, "nothing was begun there");
     assert_eq!(of(&[("app::board", 88)], true), waiter, "its own timeout lost nothing");
+    // The same of one that still waits when the recording ends.
+    let mut trace = trace();
+    let waits_at = Some(site(TraceCause::Channel, &[("app::board", 88)]));
+    trace.tasks = vec![TraceTask { kind: SERVER.into(), idle_now_s: Some(2.0), waits_at, ..TraceTask::default() }];
+    trace.waits.push(wait(SERVER, site(TraceCause::Socket, &[("app::ask", 41), fetch, lead]), 900, 2.0, 0.005));
+    trace.waits.push(wait(
+        SERVER,
+        TraceSite { beside_others: true, ..site(TraceCause::Timer, &[lead]) },
+        16,
+        0.2,
+        0.01,
+    ));
+    let failed = Failed { scheduled: 1000, timeouts: 20, unanswered: 0 };
+    let found = found(&Joined { failed, ..joined(&trace, felt(0.005, 0.04)) });
+    assert_eq!(found, [is("never-answered", "app::lead", 77)]);
 }
 
 #[test]

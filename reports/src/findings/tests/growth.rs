@@ -38,6 +38,26 @@ fn tasks_that_are_left_are_told_from_those_in_flight_and_from_a_few() {
 }
 
 #[test]
+fn a_crowd_that_keeps_others_from_being_polled_is_growth() {
+    let mut trace = left(0, 0, 9000, TraceCause::Timer);
+    let crowd = trace.kinds.iter_mut().find(|kind| kind.name == "app::follow").unwrap();
+    crowd.alive = 15_000;
+    trace.kinds.push(TraceKind { name: "[not polled]".into(), spawned: 1000, alive: 20_000, ..TraceKind::default() });
+    let seen = |trace: &Trace| found(&Joined { concurrency: 16, ..joined(trace, felt(0.000_3, 0.000_1)) });
+    assert_eq!(seen(&trace), [is("task-growth", "app::subscribe", 52)]);
+    let crowd = trace.kinds.iter().position(|kind| kind.name == "app::follow").unwrap();
+    let mut few = trace.clone();
+    few.kinds[crowd].alive = 900;
+    assert_eq!(seen(&few), [], "some for each client");
+    let mut ends = trace.clone();
+    ends.kinds[crowd].finished = 1;
+    assert_eq!(seen(&ends), [], "they end");
+    let mut started = trace;
+    started.kinds.last_mut().unwrap().spawned = 9;
+    assert_eq!(seen(&started), [], "they were there from the beginning");
+}
+
+#[test]
 fn tasks_that_sleep_for_the_first_time_may_end_when_their_time_comes() {
     let asleep = left(1000, 0, 1000, TraceCause::Timer);
     let explained =
