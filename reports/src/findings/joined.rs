@@ -284,6 +284,11 @@ impl<'a> Joined<'a> {
     }
 }
 
+/// Whether waits of goroutines are known: they were traced, or asked for and there were some.
+pub(super) fn knows_goroutines(threads: &ThreadsRecord) -> bool {
+    threads.head.source.contains(TRACED) || !threads.waited.is_empty()
+}
+
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds below 2^52")]
 fn felt(histogram: &Histogram<u64>, base_s: f64) -> Felt {
     let at = |quantile| histogram.value_at_quantile(quantile) as f64 * 1e-9;

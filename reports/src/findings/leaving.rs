@@ -21,21 +21,43 @@ pub(super) struct Left {
 pub(super) enum Leaves {
     /// The sending half of a channel that the function made.
     Puts,
+    /// The one that it names.
     Takes,
+    /// Whichever is next.
+    TakesNext,
+    TakesAll,
     Calls,
 }
 
 /// Methods by which something comes out of a collection.
-const TAKES: &[&str] = &["remove", "pop", "pop_front", "remove_entry", "take", "drain", "swap_remove"];
+const TAKES: &[(&str, Leaves)] = &[
+    ("remove", Leaves::Takes),
+    ("remove_entry", Leaves::Takes),
+    ("swap_remove", Leaves::Takes),
+    ("take", Leaves::Takes),
+    ("pop", Leaves::TakesNext),
+    ("pop_front", Leaves::TakesNext),
+    ("pop_back", Leaves::TakesNext),
+    ("pop_first", Leaves::TakesNext),
+    ("pop_last", Leaves::TakesNext),
+    ("drain", Leaves::TakesAll),
+];
 const PUTS: &[&str] = &["insert", "push", "push_back"];
 
 impl Loops {
-    /// Who takes from where a function of Rust's leaves the sending half of a channel that it made: each function once, in which file
-    /// and on which line.
+    /// Who takes from where a function of Rust's, or one that it calls, leaves the sending half of a channel that it made: each
+    /// function once, in which file and on which line. Who takes all loses none, where others do not.
     pub(super) fn take_from(&self, file: &str, function: &str) -> Vec<(&str, &Left)> {
-        let puts = |left: &&Left| left.does == Leaves::Puts && left.function == function;
-        let Some(put) = self.files.get(file).and_then(|lines| lines.left.iter().find(puts)) else { return Vec::new() };
-        self.of(|left| left.does == Leaves::Takes && left.name == put.name && left.function != function)
+        let Some(lines) = self.files.get(file) else { return Vec::new() };
+        let puts =
+            |function: &str| lines.left.iter().find(|left| left.does == Leaves::Puts && left.function == function);
+        let calls = || lines.left.iter().filter(|left| left.does == Leaves::Calls && left.function == function);
+        let Some(put) = puts(function).or_else(|| calls().find_map(|left| puts(&left.name))) else { return Vec::new() };
+        let takes = |does: &[Leaves]| {
+            self.of(|left| does.contains(&left.does) && left.name == put.name && left.function != put.function)
+        };
+        let some = takes(&[Leaves::Takes, Leaves::TakesNext]);
+        if some.is_empty() { takes(&[Leaves::TakesAll]) } else { some }
     }
 
     /// Who calls a function, the same.
@@ -76,7 +98,9 @@ fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
     let trace = joined.trace.into_iter().flat_map(Trace::own_frames);
     let seen: Vec<&TraceFrame> = trace.chain(telling::seen(joined)).collect();
     let is_seen = |(file, left): &(&str, &Left)| seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
-    let mut callers = loops.call(&taker.function).into_iter().filter(is_seen);
+    // Which one is taken is decided by who calls it, where that names one.
+    let asked = |_: &(&str, &Left)| taker.does == Leaves::Takes;
+    let mut callers = loops.call(&taker.function).into_iter().filter(asked).filter(is_seen);
     let (file, left) = callers.next().filter(|_| callers.next().is_none()).unwrap_or((*file, *taker));
     Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
 }
@@ -109,8 +133,8 @@ pub(super) fn left(tokens: &[(u32, String)]) -> Vec<Left> {
                 }
             }
             method if at > 1 && word(at - 1) == "." && word(at + 1) == "(" => {
-                if TAKES.contains(&method) {
-                    tell(receiver(tokens, at - 2), Leaves::Takes);
+                if let Some((_, takes)) = TAKES.iter().find(|(name, _)| *name == method) {
+                    tell(receiver(tokens, at - 2), *takes);
                 } else if PUTS.contains(&method) {
                     let ends = (at..tokens.len()).find(|at| word(*at) == ";").unwrap_or(at);
                     if (at..ends).any(|at| halves.contains(&word(at))) {
@@ -181,5 +205,36 @@ fn dispatch(exchange: &Exchange) {
         assert_eq!(names(all.take_from("a.rs", "ask")), [("complete".to_owned(), 8)]);
         assert_eq!(names(all.take_from("a.rs", "other")), []);
         assert_eq!(names(all.call("complete")), [("dispatch".to_owned(), 18)]);
+    }
+    #[test]
+    fn who_takes_the_next_one_may_leave_others_and_who_takes_all_may_not() {
+        const QUEUE: &str = "\
+fn step_up(p: &mut Printer) -> Turn {
+    let (tx, rx) = oneshot::channel();
+    p.waiting.push(tx);
+    Turn::Wait(rx)
+}
+async fn ticket(desk: &Desk) {
+    let Turn::Wait(called) = step_up(desk) else { return };
+    called.await
+}
+fn call_next(p: &mut Printer) {
+    if let Some(w) = p.waiting.pop() {
+        w.send(());
+    }
+}
+fn call_everybody(p: &mut Printer) {
+    for w in p.waiting.drain(..) {
+        w.send(());
+    }
+}
+";
+        let of = |source: &str| -> Vec<String> {
+            let mut all = Loops::default();
+            all.read("a.rs", source);
+            all.take_from("a.rs", "ticket").into_iter().map(|(_, left)| left.function.clone()).collect()
+        };
+        assert_eq!(of(QUEUE), ["call_next"]);
+        assert_eq!(of(&QUEUE.replace("pop()", "len()")), ["call_everybody"]);
     }
 }

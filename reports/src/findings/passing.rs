@@ -53,7 +53,8 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
                     function = name;
                     made.clear();
                     let begins = (at..tokens.len()).find(|at| word(*at) == "{").unwrap_or(at);
-                    own = (at..begins).map(word).filter(|word| is_name(word)).collect();
+                    let is_own = |at: &usize| is_name(word(*at)) && word(*at + 1) != ".";
+                    own = (at..begins).filter(is_own).map(word).collect();
                 }
             }
             "=" if at > 1 && word(at - 1) == ":" && is_name(word(at - 2)) => {
@@ -186,7 +187,10 @@ mod tests {
     fn a_library_keeps_what_it_gets_together_with_something_older() {
         let of = |call: &str| {
             let mut all = super::super::Loops::default();
-            all.read("a.go", &format!("func (d *desk) begin(w io.Writer) {{\n\tctx, _ := {call}\n}}\n"));
+            all.read(
+                "a.go",
+                &format!("func (d *desk) begin(w io.Writer) context.Context {{\n\tctx, _ := {call}\n}}\n"),
+            );
             all.keeps_for("a.go", "begin", "search").map(|(_, function, line)| (function.to_owned(), line))
         };
         let kept = Some(("begin".to_owned(), 2));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::cause::percent;
-use super::joined::Joined;
+use super::joined::{Joined, knows_goroutines};
 use crate::run::{EvidenceKind, LoadedRun, TrialKind, TrialOutcome, TrialRecord};
 
 /// Path of the setting that names the file of a program, as it is read back from every trial.
@@ -76,7 +76,7 @@ pub(super) fn usable<'a>(joined: &Joined<'a>) -> Joined<'a> {
         .partly
         .extend(joined.threads.and_then(|all| all.head.standing_refused.clone()).map(|because| ("wait", because)));
     if joined.trace.is_none() && joined.build.is_some_and(|build| build.go) {
-        let traced = joined.threads.is_some_and(|threads| !threads.waited.is_empty());
+        let traced = joined.threads.is_some_and(knows_goroutines);
         usable.missing.insert("trace", if traced { TRACED } else { GOROUTINES }.into());
     }
     if let Some(build) = joined.build {

@@ -21,8 +21,9 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     })?;
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name);
     let site = waits.max_by_key(|wait| wait.count).and_then(|wait| wait.site.as_ref())?;
-    // Who waits for the network goes on with its own work each time, and a timer fires however many operations there are.
-    if matches!(site.cause, TraceCause::Socket | TraceCause::Timer) {
+    // Who waits for the network goes on with its own work each time, a timer fires however many operations there are, and who
+    // yields wakes itself.
+    if matches!(site.cause, TraceCause::Socket | TraceCause::Timer | TraceCause::Yield) {
         return None;
     }
     // Everybody who listens to a broadcast gets what was sent.

@@ -2,7 +2,7 @@
 //! the other side's kernel delays.
 
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
-use crate::findings::joined::Joined;
+use crate::findings::joined::{Joined, knows_goroutines};
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
@@ -48,7 +48,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     } else {
         causes.extend(timed_out::by_threads(joined, mean));
         causes.extend(goroutine_waits::ticks(joined, mean));
-        if causes.is_empty() && joined.threads.is_none_or(|threads| threads.waited.is_empty()) {
+        if causes.is_empty() && !joined.threads.is_some_and(knows_goroutines) {
             return Answer::Blind("trace");
         }
     }
