@@ -125,3 +125,39 @@ pub(super) fn root(of: &syn::Expr) -> Option<String> {
         _ => within(of).and_then(root),
     }
 }
+
+/// Names from the beginning of an expression on: `self.order` of `self.order.lock().first()`.
+pub(super) fn whole(of: &syn::Expr) -> Option<String> {
+    match of {
+        syn::Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        syn::Expr::MethodCall(call) => whole(&call.receiver),
+        syn::Expr::Field(field) => match &field.member {
+            syn::Member::Named(name) => Some(format!("{}.{name}", whole(&field.base)?)),
+            syn::Member::Unnamed(_) => whole(&field.base),
+        },
+        _ => within(of).and_then(whole),
+    }
+}
+
+/// The whole of what these methods are called on within something.
+pub(super) struct CalledOn<'m> {
+    methods: &'m [&'m str],
+    found: BTreeSet<String>,
+}
+
+impl<'m> CalledOn<'m> {
+    pub(super) fn of(methods: &'m [&'m str], visit: impl FnOnce(&mut Self)) -> BTreeSet<String> {
+        let mut calls = Self { methods, found: BTreeSet::new() };
+        visit(&mut calls);
+        calls.found
+    }
+}
+
+impl<'ast> Visit<'ast> for CalledOn<'_> {
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        if self.methods.contains(&call.method.to_string().as_str()) {
+            self.found.extend(whole(&call.receiver));
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+}

@@ -50,6 +50,8 @@ pub(super) enum Fact {
         lines: Lines,
         method: String,
         to: Option<String>,
+        /// The whole of what it is added to: `self.order`.
+        whole: Option<String>,
         life: Life,
         sent: bool,
         awaited: bool,
@@ -58,6 +60,8 @@ pub(super) enum Fact {
         on: Of,
         arguments: usize,
     },
+    /// Where a collection has so many, some are taken out of it.
+    Bounded { whole: String },
     /// A function gets arguments; the first of a method is what it is called on. `on` is `None` of one that is of no type.
     Called { lines: Lines, function: String, on: Option<Of>, arguments: Vec<Argument> },
 }

@@ -146,8 +146,10 @@ impl Keeping {
     fn kept_in(&self, place: &Place<'_>, depth: usize, is_sent: &mut bool) -> Option<Kept> {
         let mut best: Option<((Life, bool), Kept)> = None;
         for fact in &place.function.facts {
-            let Fact::Added { lines, method, to, life, sent, awaited, of, on, arguments } = fact else { continue };
-            if !place.has(lines, of) || place.came_from(lines, method) {
+            let Fact::Added { lines, method, to, whole, life, sent, awaited, of, on, arguments } = fact else {
+                continue;
+            };
+            if !place.has(lines, of) || place.came_from(lines, method) || place.function.bounds(whole.as_deref()) {
                 continue;
             }
             // A function of the program that is called like one of a collection: whether it keeps anything is to be seen there.
@@ -317,6 +319,12 @@ impl Function {
             }
             _ => false,
         })
+    }
+
+    /// Whether it lets no more than so many be in there.
+    fn bounds(&self, added_to: Option<&str>) -> bool {
+        let here = |fact: &Fact| matches!(fact, Fact::Bounded { whole } if Some(whole.as_str()) == added_to);
+        self.facts.iter().any(here)
     }
 
     fn parameter(&self, name: &str) -> Option<usize> {

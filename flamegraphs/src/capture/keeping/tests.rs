@@ -277,6 +277,32 @@ fn render() -> Receipt {
 }
 
 #[test]
+fn what_has_no_more_than_so_many_does_not_grow() {
+    let of = |bound: &str| {
+        let source = format!(
+            "
+impl Mailbox {{
+    fn deliver(&self, bid: &Bid) {{
+        let mut bids = self.bids.lock().unwrap();
+        {bound}
+        bids.push_back(bid.clone()); // make 0
+    }}
+}}
+fn announce(&self, bid: &Bid) {{
+    for watcher in self.watchers.lock().unwrap().iter() {{
+        watcher.deliver(bid); // make 1
+    }}
+}}"
+        );
+        kept(&[("a.rs", &source)])
+    };
+    assert_eq!(of("if bids.len() == MOST { bids.pop_front(); }"), "Unknown");
+    assert_eq!(of("while bids.len() > MOST { bids.pop_front(); }"), "Unknown");
+    assert_eq!(of("if self.others.len() == MOST { self.others.pop_front(); }"), "Mailbox::deliver push_back");
+    assert_eq!(of("if bids.front() < Some(&seen) { bids.pop_front(); }"), "Mailbox::deliver push_back");
+}
+
+#[test]
 fn what_is_no_source_tells_nothing() {
     assert_eq!(kept(&[("a.rs", "fn ( // make 0")]), "Unknown");
     assert_eq!(Keeping::default().follow(&[("b.rs", 3)]), Fate::Unknown);

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 
-use super::expressions::{bound, is_static, last, life_of, lines, mentioned, named, qualifier, root, takes, within};
+use super::LETS_GO;
+use super::expressions::{
+    CalledOn, bound, is_static, last, life_of, lines, mentioned, named, qualifier, root, takes, whole, within,
+};
 use super::facts::{Argument, Fact, Function, Life, Of, Source};
 
 /// Methods by which a collection or a queue gets one more, as Rust's own and those made like them call them (Rust API
@@ -152,6 +155,15 @@ impl Walk {
         }
     }
 
+    /// Where a collection has so many, and some are taken out then, it has no more.
+    fn bound_by(&mut self, condition: &syn::Expr, then: &syn::Block) {
+        let counted = CalledOn::of(&["len"], |calls| calls.visit_expr(condition));
+        let let_go = CalledOn::of(LETS_GO, |calls| calls.visit_block(then));
+        for whole in counted.intersection(&let_go) {
+            self.note(Fact::Bounded { whole: whole.clone() });
+        }
+    }
+
     fn known(&self, path: &syn::ExprPath) -> Option<&Known> {
         self.open.last()?.1.get(&path.path.get_ident()?.to_string())
     }
@@ -269,7 +281,13 @@ impl<'ast> Visit<'ast> for Walk {
         self.visit_block(&each.body);
     }
 
+    fn visit_expr_if(&mut self, choice: &'ast syn::ExprIf) {
+        self.bound_by(&choice.cond, &choice.then_branch);
+        visit::visit_expr_if(self, choice);
+    }
+
     fn visit_expr_while(&mut self, again: &'ast syn::ExprWhile) {
+        self.bound_by(&again.cond, &again.body);
         self.enter_loop(&again.cond);
         visit::visit_expr_while(self, again);
     }
@@ -322,6 +340,7 @@ impl<'ast> Visit<'ast> for Walk {
                 lines,
                 method: method.clone(),
                 to: root(&call.receiver),
+                whole: whole(&call.receiver),
                 life,
                 sent,
                 awaited: self.awaited.contains(&begin(&call.method)),
@@ -342,6 +361,7 @@ impl<'ast> Visit<'ast> for Walk {
                 lines,
                 method: function.clone(),
                 to: None,
+                whole: None,
                 life: Life::Shared,
                 sent: false,
                 awaited: false,

@@ -1,11 +1,11 @@
 //! Something that runs seldom, and while it does operations are late: in a profile of the whole run it is a few per cent,
 //! in the windows in which operations were late it is most of what ran.
 
-use crate::findings::Culprit;
-use crate::findings::cause::{Answer, Cause, percent, time};
+use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::run::{Breach, BreachRow};
+use crate::findings::{Culprit, guilty};
+use crate::run::{Breach, BreachRow, TraceFrame};
 
 pub(in crate::findings) const SLUG: &str = "rare-stall";
 /// Windows may be this part of the phase: who is late more often is not stalled seldom.
@@ -21,6 +21,11 @@ const LEAST_WINDOWS: u64 = 3;
 const MOST_WITHIN: f64 = 0.5;
 const FEW_WINDOWS: u64 = 5;
 const HARDLY_ELSEWHERE: u64 = 10;
+
+/// How many times as many samples in the windows as elsewhere a function has that runs for nothing but the stall.
+const MOSTLY_WITHIN: u64 = 20;
+/// Part of the recording that somebody who goes round waits.
+const MOST_OF_TIME: f64 = 0.5;
 
 /// Whether a function runs while operations are late and hardly else: at least half of all its samples lie in the windows,
 /// which are a small part of the time, and it was there in half of them or has most of their samples.
@@ -39,11 +44,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         let (count, part) = (breach.window_count, breach.within_s / breach.phase_s.max(1e-9));
         return Answer::RuledOut(format!("operations were late in {count} windows, {} of the time", percent(part)));
     }
-    // The innermost: whoever calls it stands out as much.
     let row = breach.standing_out().filter(|row| stalls(row, breach)).max_by_key(|row| row.within_leaf);
     let Some(row) = row else {
         return Answer::RuledOut("nothing of the program runs mainly while operations are late".into());
     };
+    let (row, culprit) = decided(joined, breach, row);
     // Who comes while it lasts waits half of the worst on average.
     #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
     let waited = breach.windows.iter().map(|window| window.late as f64 * window.worst_s / 2.0).sum::<f64>();
@@ -80,7 +85,38 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         next: joined.again("cpu,wait,trace"),
         proof: "breach",
         depth: 2,
-        culprit: Some(Culprit { function: row.function.clone(), file: row.file.clone(), line: row.line }),
+        culprit: Some(culprit),
         foremost: false,
     }])
+}
+
+/// Who decided that the innermost function that stalls is called just then: the outermost that runs as seldom. What began the task
+/// or the thread, and whoever waits most of the time for the next time, goes round for it.
+fn decided<'a>(joined: &Joined<'_>, breach: &'a Breach, innermost: &'a BreachRow) -> (&'a BreachRow, Culprit) {
+    let is_row = |row: &BreachRow, frame: &TraceFrame| {
+        row.function == frame.function && (row.file == frame.file || row.file.ends_with(&format!("/{}", frame.file)))
+    };
+    let itself = Culprit { function: innermost.function.clone(), file: innermost.file.clone(), line: innermost.line };
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| row.path.len() > 1);
+    let here = rows.filter(|row| is_row(innermost, &row.path[0]));
+    let Some(stack) = here.max_by(|a, b| a.total_s.total_cmp(&b.total_s)) else { return (innermost, itself) };
+    let seldom = |frame: &TraceFrame| {
+        let mut known = breach.standing_out().filter(|row| stalls(row, breach));
+        known.find(|row| is_row(row, frame) && MOSTLY_WITHIN * row.outside <= row.within)
+    };
+    let callers = &stack.path[1..stack.path.len() - 1];
+    let outer = callers.iter().take_while(|frame| !waits_mostly(joined, frame));
+    let outer = outer.map_while(|frame| Some((seldom(frame)?, frame))).last();
+    outer.map_or((innermost, at(&stack.path[0])), |(row, frame)| (row, at(frame)))
+}
+
+/// Whether tasks, threads or goroutines wait in that function itself for half of the time.
+fn waits_mostly(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
+    let here = |own: &[TraceFrame]| own.first().is_some_and(|first| guilty::same(first, frame));
+    let tasks = joined.trace.into_iter().flat_map(|trace| &trace.waits);
+    let tasks = tasks.filter(|wait| wait.site.as_ref().is_some_and(|site| here(&site.own))).map(|wait| wait.total_s);
+    let threads = joined.threads.into_iter().flat_map(|threads| threads.places.iter().chain(&threads.waited));
+    let threads = threads.filter(|place| here(&place.own)).map(|place| place.total_s);
+    let wall_s = joined.threads.map_or(joined.traced_s(), |threads| threads.head.wall_s);
+    tasks.sum::<f64>().max(threads.sum()) >= MOST_OF_TIME * wall_s && wall_s > 0.0
 }

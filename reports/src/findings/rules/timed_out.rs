@@ -73,11 +73,16 @@ pub(super) fn by_threads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
         let length = each(row);
         row.polls >= FEWEST && length >= SHORTEST_S && row.longest_s <= CONSTANT * length && EVERY.contains(&often(row))
     };
-    // Another thread that sleeps or asks others for as long, for each operation, is what it waits for.
+    // Another thread that sleeps or asks others for as long, for each operation, is what it waits for; so it is where all of them
+    // queue for one that takes a part of that for each.
+    let queue = if joined.is_pinned() { f64::from(joined.concurrency.max(1)) } else { 1.0 };
     let others_wait = |row: &TracePolls| {
         let alike = |other: &&TracePolls| {
             let length = each(other) / each(row);
-            other.kind != row.kind && !is_told(other) && (0.5..1.1).contains(&length) && often(other) >= EVERY.start
+            other.kind != row.kind
+                && !is_told(other)
+                && (0.5 / queue..1.1).contains(&length)
+                && often(other) >= EVERY.start
         };
         rows.iter().filter(|other| other.doing == TraceEndKind::Blocked).any(|other| alike(&other))
     };

@@ -169,7 +169,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             joined.trace.is_none() && !of_goroutines && (fellow || is_idle(one, waiter) && !works(one))
         };
         let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
-        let Some(first) = awake.first() else { continue };
+        let nearest = if is_lock(row) { None } else { asks_first(joined, &awake) };
+        let Some(first) = nearest.or(awake.first()) else { continue };
         let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };
         let all: f64 = holders.iter().map(|holder| holder.total_s).sum();
         let idle = all - awake.iter().map(|holder| holder.total_s).sum::<f64>();
@@ -290,6 +291,20 @@ fn serves_alone(joined: &Joined<'_>, holder: &TraceHolder) -> bool {
     let stood = rows.iter().filter(|row| row.site.as_ref().is_some_and(|site| site.looks_like(&holder.site)));
     let stood_s: f64 = stood.map(|row| row.total_s).sum();
     joined.trace.is_none() && stood_s > 0.0 && stood_s <= MORE_THAN_ONE * joined.kept_s()
+}
+
+/// Part of the longest that others are kept through by who waits for that one all the while.
+const AS_LONG: f64 = 0.8;
+
+/// Of those that others wait to be told by, who waits itself for the one that took longest: it asks that one for them.
+fn asks_first<'h>(joined: &Joined<'_>, awake: &'h [TraceHolder]) -> Option<&'h TraceHolder> {
+    let (first, others) = awake.split_first()?;
+    let (rows, _) = joined.kept()?;
+    let asks = |one: &&TraceHolder| {
+        let mut its = rows.iter().filter(|row| row.site.as_ref().is_some_and(|site| site.looks_like(&one.site)));
+        its.any(|row| row.holders.first().is_some_and(|holder| holder.site.looks_like(&first.site)))
+    };
+    others.iter().filter(|one| one.total_s >= AS_LONG * first.total_s).find(asks)
 }
 
 /// Calls in which a thread waits for what comes from outside.

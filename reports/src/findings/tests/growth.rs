@@ -304,3 +304,43 @@ fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
     let often = Breach { within_s: 6.0, ..breach.clone() };
     assert_eq!(found(&Joined { breach: Some(&often), ..slow }), []);
 }
+
+#[test]
+fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
+    let row = |function: &str, within, outside, within_leaf| BreachRow {
+        within,
+        outside,
+        within_leaf,
+        within_share: within as f64 / 250.0,
+        outside_share: outside as f64 / 4000.0,
+        ..stalling(function, 70)
+    };
+    let rows = || {
+        vec![
+            row("app::checksum", 160, 0, 160),
+            row("app::merge", 230, 0, 70),
+            row("app::flush", 230, 0, 0),
+            row("app::record", 231, 20, 1),
+            row("app::serve", 240, 900, 20),
+        ]
+    };
+    let of = |path: &[(&str, u32)]| {
+        let breach = breach(rows());
+        let frame = |(function, line): &(&str, u32)| TraceFrame {
+            function: (*function).into(),
+            file: "src/main.rs".into(),
+            line: *line,
+        };
+        let path: Vec<TraceFrame> = path.iter().map(frame).collect();
+        let TraceFrame { function, file, line } = path[0].clone();
+        let row = CpuRow { function, file, line, total_s: 1.0, path, ..CpuRow::default() };
+        let cpu = CpuTable { total_s: 1.5, rows: vec![row], named: 1.0, ..CpuTable::default() };
+        let trace = trace();
+        found(&Joined { breach: Some(&breach), cpu: Some(&cpu), ..joined(&trace, felt(0.000_3, 0.000_5)) })
+    };
+    let (checksum, merge, flush) = (("app::checksum", 9), ("app::merge", 49), ("app::flush", 89));
+    let (record, serve) = (("app::record", 79), ("app::serve", 132));
+    assert_eq!(of(&[checksum, merge, flush, record, serve]), [is("rare-stall", "app::flush", 89)]);
+    assert_eq!(of(&[checksum, merge, record, flush, serve]), [is("rare-stall", "app::merge", 49)], "what runs always");
+    assert_eq!(of(&[checksum, merge, flush]), [is("rare-stall", "app::merge", 49)], "what began it goes round");
+}
