@@ -27,6 +27,8 @@ pub(super) enum Leaves {
     TakesNext,
     TakesAll,
     Calls,
+    /// One of that type (`Pickup::default()`).
+    Makes,
 }
 
 /// Methods by which something comes out of a collection.
@@ -65,6 +67,13 @@ impl Loops {
         self.of(|left| left.does == Leaves::Calls && left.name == function && left.function != function)
     }
 
+    /// Whether a function of Rust's makes one of that type.
+    fn makes(&self, function: &TraceFrame, what: &str) -> bool {
+        let name = function.function.rsplit("::").next().unwrap_or(&function.function);
+        let made = |left: &Left| left.does == Leaves::Makes && left.name == what && left.function == name;
+        self.files.get(&function.file).is_some_and(|lines| lines.left.iter().any(made))
+    }
+
     fn of(&self, which: impl Fn(&Left) -> bool) -> Vec<(&str, &Left)> {
         let rust = self.files.iter().filter(|(file, _)| file.ends_with(".rs"));
         let all = rust.flat_map(|(file, lines)| lines.left.iter().map(move |left| (file.as_str(), left)));
@@ -83,7 +92,10 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
             format!("they left whom to tell where {} takes it, as the sources say, and it did not", teller.sentence());
         return Some((teller, told));
     }
-    let asks = own.get(1).filter(|_| joined.loops.is_some_and(|loops| loops.is_cell(&waits.file, waits.line)))?;
+    let loops = joined.loops?;
+    let (cell, reaches) = loops.cell(&waits.file, waits.line)?;
+    // Nobody else waits in one that was made to wait in.
+    let asks = own.get(1).filter(|asks| reaches || loops.makes(asks, cell))?;
     let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
     Some((at(asks), told))
 }
@@ -144,7 +156,12 @@ pub(super) fn left(tokens: &[(u32, String)]) -> Vec<Left> {
                     tell(method, Leaves::Calls);
                 }
             }
-            name if word(at + 1) == "(" && is_name(name) && at > 0 && word(at - 1) != "fn" => tell(name, Leaves::Calls),
+            name if word(at + 1) == "(" && is_name(name) && at > 0 && word(at - 1) != "fn" => {
+                tell(name, Leaves::Calls);
+                if at > 2 && word(at - 1) == ":" && matches!(name, "new" | "default") {
+                    tell(word(at - 3), Leaves::Makes);
+                }
+            }
             _ => {}
         }
     }
@@ -236,5 +253,32 @@ fn call_everybody(p: &mut Printer) {
         };
         assert_eq!(of(QUEUE), ["call_next"]);
         assert_eq!(of(&QUEUE.replace("pop()", "len()")), ["call_everybody"]);
+    }
+    #[test]
+    fn who_waits_in_one_that_it_made_waits_alone() {
+        const SOURCE: &str = "\
+impl Pickup {
+    fn put(&self) {
+        self.ready.notify_one();
+    }
+    fn wait(&self) {
+        self.ready.wait(label);
+    }
+}
+fn label(depot: &Depot) {
+    let pickup = Arc::new(Pickup::default());
+    pickup.wait()
+}
+fn again(pickup: &Pickup) {
+    pickup.wait()
+}
+";
+        let mut all = Loops::default();
+        all.read("a.rs", SOURCE);
+        let joined = Joined { loops: Some(&all), ..Joined::default() };
+        let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+        let of = |asks, line| who_lost_it(&joined, &[frame("shop::Pickup::wait", 6), frame(asks, line)]);
+        assert_eq!(of("shop::label", 11).map(|(at, _)| at.function), Some("shop::label".to_owned()));
+        assert_eq!(of("shop::again", 14), None, "others may wait there");
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::leaving::{Left, left};
 use super::locking::{Taken, taken};
 use super::passing::{Passed, passed};
+use super::signatures::{Signature, signatures};
 use super::telling::{Told, told};
 use super::tokens::tokens;
 
@@ -32,6 +33,8 @@ pub(super) struct Lines {
     pub(super) passed: Vec<Passed>,
     /// Where they leave who is to be told, and who takes it from there.
     pub(super) left: Vec<Left>,
+    /// What they get.
+    pub(super) signatures: Vec<Signature>,
 }
 
 impl Loops {
@@ -199,6 +202,7 @@ fn read(source: &str) -> Lines {
         told: told(&tokens),
         passed: passed(&tokens),
         left: left(&tokens),
+        signatures: signatures(&tokens),
     }
 }
 

@@ -19,6 +19,7 @@ mod rank;
 mod record;
 mod rules;
 mod served;
+mod signatures;
 mod telling;
 mod tokens;
 mod usable;

@@ -68,17 +68,17 @@ impl Loops {
         if lossy.is_empty() { self.functions(file, line, Does::Receives, Does::Sends) } else { lossy }
     }
 
-    /// Whether who waits for a condition on a line is a method of the type whose methods alone tell all that do: whatever was
-    /// lost, it was not lost there.
-    pub(super) fn is_cell(&self, file: &str, line: u32) -> bool {
-        let mut told = self.files.get(file).into_iter().flat_map(|lines| &lines.told);
+    /// The type one of whose methods waits for a condition on a line, and whose methods alone tell of it, and whether they tell
+    /// all who wait: whatever was lost, it was not lost there.
+    pub(super) fn cell(&self, file: &str, line: u32) -> Option<(&str, bool)> {
+        let mut told = self.files.get(file)?.told.iter();
         let here = |told: &&Told| told.line == line && matches!(told.does, Does::Waits | Does::WaitsOrWasTold);
-        let Some(waits) = told.find(here) else { return false };
+        let waits = told.find(here).filter(|waits| !waits.of.is_empty())?;
         let all = self.all_told().map(|(_, told)| told).filter(|told| told.name == waits.name);
-        let mut tell = all.filter(|told| matches!(told.does, Does::TellsOne | Does::TellsAll)).peekable();
-        let reaches = |told: &Told| told.does == Does::TellsAll || waits.does == Does::WaitsOrWasTold;
-        let alike = |told: &Told| reaches(told) && !told.of.is_empty() && told.of == waits.of;
-        tell.peek().is_some() && tell.all(alike)
+        let tell: Vec<&Told> = all.filter(|told| matches!(told.does, Does::TellsOne | Does::TellsAll)).collect();
+        let reaches = |told: &&Told| told.does == Does::TellsAll || waits.does == Does::WaitsOrWasTold;
+        let alike = !tell.is_empty() && tell.iter().all(|told| told.of == waits.of);
+        alike.then(|| (waits.of.as_str(), tell.iter().all(reaches)))
     }
 
     /// The line on which a function of Go's puts something into a map or a slice that outlives it.
@@ -352,7 +352,7 @@ fn hand_out(fetch: &Fetch) {
         let is_cell = |source: &str| {
             let mut all = Loops::default();
             all.read("a.rs", source);
-            all.is_cell("a.rs", 3)
+            all.cell("a.rs", 3).is_some_and(|(_, reaches)| reaches)
         };
         assert!(is_cell(&of("Reply<T>")));
         assert!(!is_cell(&of("Wall")), "somebody else tells");

@@ -45,8 +45,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     };
     let sleep = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let sleeps = sleep.own.first().map(at)?;
-    let culprit =
-        sleep.own.get(1).filter(|asks| is_of_another(&sleeps.function, &asks.function)).map_or(sleeps.clone(), at);
+    // Who gets what is to be sent, and not how much that is, decides on that itself.
+    let decides = joined.loops.and_then(|loops| loops.gets_an_object(&sleeps.file, sleeps.line)) == Some(true);
+    let asks = sleep.own.get(1).filter(|asks| !decides && is_of_another(&sleeps.function, &asks.function));
+    let culprit = asks.map_or(sleeps.clone(), at);
     let share = (sleep.total_s / operations / usual).min(1.0);
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let each = sleep.total_s / sleep.count as f64;

@@ -106,17 +106,17 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
         );
     }
     found.place = format!("wait to be told in {}", found.culprit.function);
+    if let Some((culprit, told)) = site(row).and_then(|site| leaving::who_lost_it(joined, &site.own)) {
+        found.evidence.push(told);
+        found.culprit = culprit;
+        return Some(found);
+    }
     let waits = site(row).and_then(|site| site.own.first());
     let tells = waits.and_then(|frame| telling::only(joined, joined.loops?.tell_one(&frame.file, frame.line)));
     if let Some((file, told)) = tells {
         let culprit = telling::culprit(&found.culprit.function, (file, &told.function, told.line));
         found.place = format!("{}, of which {} wakes one", found.place, culprit.function);
         found.evidence.push(format!("whoever tells them wakes one of them: {}", culprit.sentence()));
-        found.culprit = culprit;
-        return Some(found);
-    }
-    if let Some((culprit, told)) = site(row).and_then(|site| leaving::who_lost_it(joined, &site.own)) {
-        found.evidence.push(told);
         found.culprit = culprit;
     }
     Some(found)

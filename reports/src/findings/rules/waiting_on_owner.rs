@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty, owner};
+use crate::findings::{Culprit, Felt, guilty, owner};
 use crate::run::{
     GOROUTINES, TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
 };
@@ -220,6 +220,12 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             None if by_time => kept_s / wall_s.max(1e-9),
             None => others,
         };
+        // Who works for everybody side by side takes as long for one alone: to wait for that is no queue.
+        let of_a_pool = joined.trace.is_none() && !is_lock(row) && turn.is_none();
+        let alone = |felt: &&Felt| felt.excess_s < 0.5 * felt.base_s && each < QUEUES_IN_POOLS * felt.base_s;
+        if of_a_pool && joined.felt.as_ref().is_some_and(|felt| alone(&felt)) {
+            continue;
+        }
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
         let told = format!(
             "{} waited {} in all {} at {place}; meanwhile {} {}",
@@ -272,6 +278,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     causes.collect()
 }
 
+/// The same for one of a pool.
+const QUEUES_IN_POOLS: f64 = 1.5;
 /// How many times what an operation takes alone the wait for a goroutine must be for others to be before it.
 const QUEUES: f64 = 3.0;
 

@@ -204,14 +204,16 @@ fn who_asks_somebody_for_whoever_gave_it_work_is_no_idle_thread() {
     let mut waits = told(&[("app::pay", 100), ("app::lane", 110), run], 1000, 9.0);
     waits.holders = vec![holder];
     let (kernel, levels, none) = (kernel(|_| KernelSample::default()), levels(), trace());
-    let of = |kept: Vec<TracePolls>| {
+    let beyond = |kept: Vec<TracePolls>, excess_s| {
         let threads = ThreadsRecord { kept, ..ThreadsRecord::default() };
         let (trace, threads, kernel) = (None, Some(&threads), Some(&kernel));
-        found(&Joined { trace, threads, kernel, levels: &levels, ..joined(&none, felt(0.009, 0.008)) })
+        found(&Joined { trace, threads, kernel, levels: &levels, ..joined(&none, felt(0.009, excess_s)) })
     };
+    let of = |kept| beyond(kept, 0.008);
     let queue = told(&[("app::teller", 57), run], 3, 0.01);
     assert_eq!(of(vec![waits.clone(), queue.clone()]), [is("waiting-on-owner", "app::read_receipt", 49)]);
     assert_eq!(of(vec![waits.clone()]), [], "it may wait for what a client asks next");
+    assert_eq!(beyond(vec![waits.clone(), queue.clone()], 0.001), [], "it takes as long for one alone");
     let next =
         TraceSite { call: "recvfrom".into(), ..site(TraceCause::Other, &[("app::pay", 77), ("app::lane", 110), run]) };
     waits.holders[0].site = next;
