@@ -32,7 +32,7 @@ pub struct Window {
 }
 
 /// A limit that leaves this share of the phase within windows, or more, tells nothing apart.
-const MOST_OF_PHASE: f64 = 0.15;
+const MOST_OF_PHASE: f64 = 0.2;
 /// Latency beyond this many medians is late, where nobody said what is.
 const MEDIANS: u64 = 3;
 /// Quantiles that are tried after that.
@@ -43,7 +43,7 @@ const QUANTILES: [(f64, &str); 5] =
 const LAST: f64 = 0.99;
 
 /// The limit where nobody gave one: three times the median, or the lowest usual percentile beyond it that leaves at most a
-/// seventh of the phase within windows. `quantile` is that of the measured operations, nanoseconds.
+/// fifth of the phase within windows. `quantile` is that of the measured operations, nanoseconds.
 pub fn derived(operations: &[Operation], phase_ns: u64, quantile: impl Fn(f64) -> u64) -> Limit {
     let least = quantile(0.5).saturating_mul(MEDIANS);
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one phase")]
@@ -60,7 +60,7 @@ pub fn derived(operations: &[Operation], phase_ns: u64, quantile: impl Fn(f64) -
         Some((at, name)) => Limit {
             ns: quantile(at),
             from: format!(
-                "the {name} percentile of this trial, since no limit was given and a lower one leaves more than a seventh \
+                "the {name} percentile of this trial, since no limit was given and a lower one leaves more than a fifth \
                  of the time late"
             ),
         },

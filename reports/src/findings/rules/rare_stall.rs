@@ -22,8 +22,12 @@ const MOST_WITHIN: f64 = 0.5;
 const FEW_WINDOWS: u64 = 5;
 const HARDLY_ELSEWHERE: u64 = 10;
 
-/// How many times as many samples in the windows as elsewhere a function has that runs for nothing but the stall.
-const MOSTLY_WITHIN: u64 = 20;
+/// Who calls the innermost function runs as seldom where it has no more than so many times as many samples elsewhere for each within
+/// the windows, and so many more.
+const AS_SELDOM: f64 = 1.5;
+const BESIDES: f64 = 0.02;
+/// Waits for each window from which a function is one that all operations go through.
+const OFTEN: u64 = 2;
 /// Part of the recording that somebody who goes round waits.
 const MOST_OF_TIME: f64 = 0.5;
 
@@ -90,8 +94,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }])
 }
 
-/// Who decided that the innermost function that stalls is called just then: the outermost that runs as seldom. What began the task
-/// or the thread, and whoever waits most of the time for the next time, goes round for it.
+/// Who decided that the innermost function that stalls is called just then: the outermost that runs as seldom, where it is seen who
+/// calls that: whoever goes round, which waits most of the time for the next time, or what all operations go through.
 fn decided<'a>(joined: &Joined<'_>, breach: &'a Breach, innermost: &'a BreachRow) -> (&'a BreachRow, Culprit) {
     let is_row = |row: &BreachRow, frame: &TraceFrame| {
         row.function == frame.function && (row.file == frame.file || row.file.ends_with(&format!("/{}", frame.file)))
@@ -100,14 +104,27 @@ fn decided<'a>(joined: &Joined<'_>, breach: &'a Breach, innermost: &'a BreachRow
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| row.path.len() > 1);
     let here = rows.filter(|row| is_row(innermost, &row.path[0]));
     let Some(stack) = here.max_by(|a, b| a.total_s.total_cmp(&b.total_s)) else { return (innermost, itself) };
-    let seldom = |frame: &TraceFrame| {
-        let mut known = breach.standing_out().filter(|row| stalls(row, breach));
-        known.find(|row| is_row(row, frame) && MOSTLY_WITHIN * row.outside <= row.within)
+    #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
+    let elsewhere = |row: &BreachRow| row.outside as f64 / row.within.max(1) as f64;
+    let as_seldom = AS_SELDOM * elsewhere(innermost) + BESIDES;
+    let known = |frame: &TraceFrame| breach.rows.iter().find(|row| is_row(row, frame));
+    let often = |frame: &TraceFrame| {
+        let runs = known(frame).is_some_and(|row| elsewhere(row) > as_seldom);
+        runs || waits_mostly(joined, frame) || waits_through(joined, frame) > OFTEN * breach.window_count
     };
-    let callers = &stack.path[1..stack.path.len() - 1];
-    let outer = callers.iter().take_while(|frame| !waits_mostly(joined, frame));
-    let outer = outer.map_while(|frame| Some((seldom(frame)?, frame))).last();
+    let calls = stack.path.iter().skip(1).position(&often).map(|at| &stack.path[at]);
+    let outer = calls.and_then(|frame| Some((known(frame)?, frame)));
     outer.map_or((innermost, at(&stack.path[0])), |(row, frame)| (row, at(frame)))
+}
+
+/// How often anybody waits in a function or in what it calls.
+fn waits_through(joined: &Joined<'_>, frame: &TraceFrame) -> u64 {
+    let through = |own: &[TraceFrame]| own.iter().any(|one| guilty::same(one, frame));
+    let tasks = joined.trace.into_iter().flat_map(|trace| &trace.waits);
+    let tasks = tasks.filter(|wait| wait.site.as_ref().is_some_and(|site| through(&site.own))).map(|wait| wait.count);
+    let threads = joined.threads.into_iter().flat_map(|threads| threads.places.iter().chain(&threads.waited));
+    let threads = threads.filter(|place| through(&place.own)).map(|place| place.waits);
+    tasks.sum::<u64>().max(threads.sum())
 }
 
 /// Whether tasks, threads or goroutines wait in that function itself for half of the time.

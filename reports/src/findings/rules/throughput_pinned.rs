@@ -1,9 +1,9 @@
 //! Throughput that does not rise with the number of clients although CPUs are idle: one task, one thread or a few serve
 //! everybody in turn.
 
-use crate::findings::cause::{Answer, Cause, innermost, time};
+use crate::findings::cause::{Answer, Cause, at, innermost, time};
 use crate::findings::joined::Joined;
-use crate::findings::owner;
+use crate::findings::{guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceWait};
 
 use super::latency_pinned::{belongs_to_operations, is_tick};
@@ -66,6 +66,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             }
             let pool = owned.iter().find(|case| case.end.kind == TraceEndKind::BlockingPool);
             let culprit = match (&seen, pool) {
+                // Another operation: it goes on in what both go through, and not by what serves its connection.
+                (Some((_, owner)), _) if owner.link.kind == wait.kind => {
+                    guilty::common(&site.own, &owner.site.own).map(at).or_else(|| innermost(site))
+                }
                 (Some((_, owner)), _) => owner::root(owner.site),
                 (None, Some(case)) => case.end.site.as_ref().and_then(innermost).or_else(|| innermost(site)),
                 (None, None) => innermost(site),
