@@ -1,6 +1,8 @@
 //! Where a function leaves whom to tell (`self.pending.lock().insert(id, tx)`), and who takes it from there, by the source: of an
 //! answer that is lost the second one should have told.
 
+use std::collections::BTreeSet;
+
 use super::cause::at;
 use super::joined::Joined;
 use super::tokens::{is_name, opening, word_at};
@@ -94,10 +96,36 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
     }
     let loops = joined.loops?;
     let (cell, reaches) = loops.cell(&waits.file, waits.line)?;
+    if let Some(skips) = skips_telling(joined, waits, cell) {
+        let told =
+            format!("they are told in {}, which may end before it comes to that, as its source says", skips.sentence());
+        return Some((skips, told));
+    }
     // Nobody else waits in one that was made to wait in.
     let asks = own.get(1).filter(|asks| reaches || loops.makes(asks, cell))?;
     let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
     Some((at(asks), told))
+}
+
+/// Functions of the program that were seen at work in any evidence.
+fn seen<'a>(joined: &Joined<'a>) -> Vec<&'a TraceFrame> {
+    joined.trace.into_iter().flat_map(Trace::own_frames).chain(telling::seen(joined)).collect()
+}
+
+/// The only one seen at work of those that have who waits in a cell told, and may be left before they do.
+fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<Culprit> {
+    let loops = joined.loops?;
+    let seen = seen(joined);
+    let may_skip = |(file, left): &(&str, &Left)| {
+        let at_work = seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
+        at_work && loops.may_be_left_before(file, left.line)
+    };
+    let tells: BTreeSet<&str> = loops.telling_of(cell);
+    let mut callers: Vec<(&str, &Left)> =
+        tells.into_iter().flat_map(|tells| loops.call(tells)).filter(may_skip).collect();
+    callers.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
+    let [(file, left)] = callers.as_slice() else { return None };
+    Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
 }
 
 /// Who should have told whoever waits in a function: the only one that takes from where that left whom to tell; where it does so for
@@ -107,8 +135,7 @@ fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
     let name = |function: &str| function.rsplit("::").next().unwrap_or(function).to_owned();
     let takers = loops.take_from(&waits.file, &name(&waits.function));
     let [(file, taker)] = takers.as_slice() else { return None };
-    let trace = joined.trace.into_iter().flat_map(Trace::own_frames);
-    let seen: Vec<&TraceFrame> = trace.chain(telling::seen(joined)).collect();
+    let seen = seen(joined);
     let is_seen = |(file, left): &(&str, &Left)| seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
     // Which one is taken is decided by who calls it, where that names one.
     let asked = |_: &(&str, &Left)| taker.does == Leaves::Takes;
@@ -189,6 +216,7 @@ fn receiver(tokens: &[(u32, String)], mut at: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::{CpuRow, CpuTable};
 
     const SOURCE: &str = "\
 impl Exchange {
@@ -280,5 +308,41 @@ fn again(pickup: &Pickup) {
         let of = |asks, line| who_lost_it(&joined, &[frame("shop::Pickup::wait", 6), frame(asks, line)]);
         assert_eq!(of("shop::label", 11).map(|(at, _)| at.function), Some("shop::label".to_owned()));
         assert_eq!(of("shop::again", 14), None, "others may wait there");
+    }
+    #[test]
+    fn who_ends_before_it_tells_others_has_lost_what_they_wait_for() {
+        const SOURCE: &str = "\
+impl Flight {
+    fn publish(&self, price: u64) {
+        self.landed.notify_all();
+    }
+    fn wait(&self) -> u64 {
+        self.landed.wait_while(price)
+    }
+}
+fn lead(flight: &Flight) -> io::Result<u64> {
+    let price = ask()?;
+    flight.publish(price);
+    Ok(price)
+}
+fn settle(flight: &Flight) {
+    flight.publish(1);
+}
+fn quote(flight: &Flight) {
+    flight.wait()
+}
+";
+        let mut all = Loops::default();
+        all.read("a.rs", SOURCE);
+        let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+        let of = |at_work: &str| {
+            let path = vec![frame(at_work, 11)];
+            let row = CpuRow { function: at_work.into(), file: "a.rs".into(), path, ..CpuRow::default() };
+            let cpu = CpuTable { rows: vec![row], ..CpuTable::default() };
+            let joined = Joined { loops: Some(&all), cpu: Some(&cpu), ..Joined::default() };
+            who_lost_it(&joined, &[frame("shop::Flight::wait", 6), frame("shop::quote", 18)]).map(|(at, _)| at.function)
+        };
+        assert_eq!(of("shop::lead").as_deref(), Some("shop::lead"));
+        assert_eq!(of("shop::settle").as_deref(), Some("shop::quote"), "it tells whatever comes");
     }
 }

@@ -11,11 +11,21 @@ use super::tokens::{is_name, within, word_at};
 pub(super) struct Taken {
     from: u32,
     to: u32,
-    /// What the lock is called: `all` of `self.all.lock()`; empty of what a call gave.
+    /// What the lock is called: `all` of `self.all.lock()`; empty of what a call gave. Of what is given back when it is dropped,
+    /// as a connection of a pool, who gives it: `checkout()`.
     lock: String,
 }
 
+/// What something is called that is given back when it is dropped.
+fn lease(function: &str) -> String {
+    format!("{function}()")
+}
+
 impl Taken {
+    fn is_lease(&self) -> bool {
+        self.lock.ends_with("()")
+    }
+
     /// Whether a function that stands on that line has it.
     pub(super) fn is_had(&self, line: u32) -> bool {
         (self.from..=self.to).contains(&line)
@@ -23,7 +33,7 @@ impl Taken {
 
     /// What the lock is called that is taken on that line.
     pub(super) fn taken_at(&self, line: u32) -> Option<&str> {
-        (self.from == line && !self.lock.is_empty()).then_some(self.lock.as_str())
+        (self.from == line && !self.lock.is_empty() && !self.is_lease()).then_some(self.lock.as_str())
     }
 
     /// Whether a function that stands on that line has a lock of that name.
@@ -35,7 +45,13 @@ impl Taken {
 impl Loops {
     /// Whether the function of a line has a lock there.
     pub(super) fn takes(&self, file: &str, line: u32) -> bool {
-        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(|taken| taken.is_had(line)))
+        let had = |taken: &Taken| !taken.is_lease() && taken.is_had(line);
+        self.files.get(file).is_some_and(|lines| lines.taken.iter().any(had))
+    }
+
+    /// Whether the function of a line has something there that another one gave to it, and that is given back when it is dropped.
+    pub(super) fn leases(&self, file: &str, line: u32, from: &str) -> bool {
+        self.takes_as(file, line, &lease(from))
     }
 
     /// What the lock is called that is taken on a line.
@@ -100,17 +116,34 @@ struct Block {
 
 struct Reader<'t> {
     tokens: &'t [(u32, String)],
+    /// Functions of the source that give something which does something when it is dropped.
+    leases: Vec<&'t str>,
     blocks: Vec<Block>,
     found: Vec<Taken>,
 }
 
 /// All locks that functions of a source have, and where.
 pub(super) fn taken(tokens: &[(u32, String)]) -> Vec<Taken> {
-    let mut reader = Reader { tokens, blocks: vec![Block::default()], found: Vec::new() };
+    let mut reader = Reader { tokens, leases: leases(tokens), blocks: vec![Block::default()], found: Vec::new() };
     for (at, (line, token)) in tokens.iter().enumerate() {
         reader.read(at, *line, token);
     }
     reader.found
+}
+
+/// Functions of a source of Rust's that give something of a type that it has something done for when it is dropped.
+fn leases(tokens: &[(u32, String)]) -> Vec<&str> {
+    let word = |at: usize| word_at(tokens, at);
+    let all = || 0..tokens.len();
+    let dropped: Vec<&str> =
+        all().filter(|at| word(*at) == "Drop" && word(at + 1) == "for").map(|at| word(at + 2)).collect();
+    let gives = |at: usize| {
+        let opens = (at..tokens.len()).find(|at| word(*at) == "(")?;
+        let mut result = (within(tokens, opens).end..tokens.len()).map(word);
+        let mut result = result.by_ref().take_while(|word| !matches!(*word, "{" | ";" | "where"));
+        result.any(|word| dropped.contains(&word)).then(|| word(at + 1))
+    };
+    all().filter(|at| word(*at) == "fn" && is_name(word(at + 1))).filter_map(gives).collect()
 }
 
 impl Reader<'_> {
@@ -151,17 +184,29 @@ impl Reader<'_> {
                     self.lets_go(&self.named(first, at), line);
                 }
             }
-            name if self.is_call(at) && TAKES.contains(&name) => self.takes(at, line, LOCKS.contains(&name)),
+            name if self.is_call(at) && TAKES.contains(&name) => {
+                let last = self.word(at.saturating_sub(2));
+                let lock = if is_name(last) { last.to_owned() } else { String::new() };
+                self.takes(at, (line, lock), LOCKS.contains(&name));
+            }
+            name if self.is_method(at) && self.leases.contains(&name) => {
+                self.takes(at, (line, lease(name)), false);
+            }
             _ => {}
         }
     }
 
-    /// A method without arguments.
-    fn is_call(&self, at: usize) -> bool {
-        at > 0 && self.word(at - 1) == "." && self.word(at + 1) == "(" && self.word(at + 2) == ")"
+    fn is_method(&self, at: usize) -> bool {
+        at > 0 && self.word(at - 1) == "." && self.word(at + 1) == "("
     }
 
-    fn takes(&mut self, at: usize, line: u32, is_go: bool) {
+    /// A method without arguments.
+    fn is_call(&self, at: usize) -> bool {
+        self.is_method(at) && self.word(at + 2) == ")"
+    }
+
+    fn takes(&mut self, at: usize, (line, lock): (u32, String), is_go: bool) {
+        let ends = within(self.tokens, at + 1).end;
         let named = self.named(self.receiver(at), at);
         let begins = self.blocks.last().map_or(0, |block| block.statement);
         let words: Vec<&str> = (begins..at).map(|at| self.word(at)).collect();
@@ -172,11 +217,9 @@ impl Reader<'_> {
             .is_some_and(|at| matches!(words[at], "match" | "for") || words.get(at + 1) == Some(&"let"));
         let name = match bound {
             _ if is_go => named,
-            Some(["mut", name, ..] | [name, ..]) if !holds && self.is_whole(at + 3) => (*name).to_owned(),
+            Some(["mut", name, ..] | [name, ..]) if !holds && self.is_whole(ends + 1) => (*name).to_owned(),
             _ => String::new(),
         };
-        let last = self.word(at.saturating_sub(2));
-        let lock = if is_name(last) { last.to_owned() } else { String::new() };
         let Some(block) = self.blocks.last_mut() else { return };
         match holds && !is_go {
             true => block.held.push((line, lock)),
@@ -299,5 +342,37 @@ fn work(&self) {
         assert!(all.takes_as("a.rs", 3, "accounts") && !all.takes_as("a.rs", 3, "count"));
         all.read("c.go", "func (q *book) sum() {\n\tq.mu.Lock()\n\tdefer q.mu.Unlock()\n\tq.add()\n}\n");
         assert!(all.takes("c.go", 4) && !all.takes("a.go", 5));
+    }
+
+    #[test]
+    fn what_is_given_back_when_it_is_dropped_is_had_until_then() {
+        let rust = "\
+impl Pool {
+    fn checkout(&self) -> Lease<'_> {
+        Lease { pool: self }
+    }
+    fn count(&self) -> usize {
+        self.free.len()
+    }
+}
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {}
+}
+fn push(pool: &Pool) {
+    let store = pool.checkout();
+    let count = pool.count();
+    announce(store, count);
+}
+fn read(pool: &Pool) {
+    let text = pool.checkout().record(7);
+    announce(text);
+}
+";
+        let mut all = Loops::default();
+        all.read("a.rs", rust);
+        let leases = |line| all.leases("a.rs", line, "checkout");
+        assert_eq!([12, 15, 18, 19].map(leases), [false, true, true, false]);
+        assert!(!all.takes("a.rs", 15), "it is no lock");
+        assert!(!all.leases("a.rs", 15, "count"));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::branching::{Branches, branches};
 use super::leaving::{Left, left};
 use super::locking::{Taken, taken};
 use super::passing::{Passed, passed};
@@ -23,6 +24,8 @@ pub struct Loops {
 pub(super) struct Lines {
     /// Those in a loop.
     pub(super) looped: BTreeSet<u32>,
+    /// Those that run only sometimes when their function does.
+    pub(super) branches: Branches,
     /// Those in a function that somebody wrote.
     pub(super) written: BTreeSet<u32>,
     /// Locks that functions have.
@@ -197,6 +200,7 @@ fn read(source: &str) -> Lines {
     }
     Lines {
         looped: lines,
+        branches: branches(&tokens),
         written,
         taken: taken(&tokens),
         told: told(&tokens),

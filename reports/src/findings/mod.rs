@@ -3,6 +3,7 @@
 //! A rule is about a mechanism, never about a name: it looks at everything that is known of one variant and finds causes,
 //! rules its mechanism out, or says what it would have to see.
 
+mod branching;
 mod cause;
 mod cpu_table;
 mod derived;

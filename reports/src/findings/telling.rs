@@ -1,6 +1,8 @@
 //! Who tells whoever waits for a condition of one name, by the source: nothing else says who should have told somebody that nobody
 //! told.
 
+use std::collections::BTreeSet;
+
 use super::joined::Joined;
 use super::passing::{adds_to, kept, part_of_another};
 use super::tokens::{is_name, within, word_at};
@@ -79,6 +81,12 @@ impl Loops {
         let reaches = |told: &&Told| told.does == Does::TellsAll || waits.does == Does::WaitsOrWasTold;
         let alike = !tell.is_empty() && tell.iter().all(|told| told.of == waits.of);
         alike.then(|| (waits.of.as_str(), tell.iter().all(reaches)))
+    }
+
+    /// Methods of a type that tell those who wait in it.
+    pub(super) fn telling_of(&self, cell: &str) -> BTreeSet<&str> {
+        let tells = |told: &&Told| told.of == cell && matches!(told.does, Does::TellsOne | Does::TellsAll);
+        self.all_told().map(|(_, told)| told).filter(tells).map(|told| told.function.as_str()).collect()
     }
 
     /// The line on which a function of Go's puts something into a map or a slice that outlives it.

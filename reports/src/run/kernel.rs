@@ -40,6 +40,9 @@ pub struct KernelHead {
     pub operations: u64,
     /// Figures that could not be read, by the name of their field: why.
     pub missing: BTreeMap<String, String>,
+    /// Timeouts of reads that its sockets were seen to have, seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receive_timeouts_s: Vec<f64>,
     /// System calls by name, counted or estimated; empty where they could not be.
     #[serde(default)]
     pub syscalls: BTreeMap<String, u64>,
@@ -174,6 +177,7 @@ pub(crate) mod tests {
                 began_at_s: 0.0,
                 open_at_s: Some(0.5),
                 operations: 450,
+                receive_timeouts_s: Vec::new(),
                 missing: missing.into(),
                 syscalls: BTreeMap::new(),
             },

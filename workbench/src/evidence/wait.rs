@@ -217,6 +217,7 @@ fn kernel(record: &WaitRecord, began_ns: Option<u64>) -> KernelRecord {
         open_at_s: record.open_started_ns.map(|at| since(at, figures.began_ns)),
         operations: record.operations,
         missing: figures.missing.clone(),
+        receive_timeouts_s: figures.receive_timeouts_us.iter().map(|us| *us as f64 * 1e-6).collect(),
         syscalls: std::collections::BTreeMap::new(),
     };
     KernelRecord { head, samples: figures.samples.clone() }

@@ -47,6 +47,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(ticks(joined, mean));
     } else {
         causes.extend(timed_out::by_threads(joined, mean));
+        causes.extend(timed_out::by_reads(joined, mean));
         causes.extend(goroutine_waits::ticks(joined, mean));
         if causes.is_empty() && !joined.threads.is_some_and(knows_goroutines) {
             return Answer::Blind("trace");

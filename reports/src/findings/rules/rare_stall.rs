@@ -94,8 +94,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }])
 }
 
-/// Who decided that the innermost function that stalls is called just then: the outermost that runs as seldom, where it is seen who
-/// calls that: whoever goes round, which waits most of the time for the next time, or what all operations go through.
+/// Who decided that the innermost function that stalls is called just then: the outermost that is called in a branch, or by whoever
+/// goes round, which waits most of the time for the next time, or in what all operations go through.
 fn decided<'a>(joined: &Joined<'_>, breach: &'a Breach, innermost: &'a BreachRow) -> (&'a BreachRow, Culprit) {
     let is_row = |row: &BreachRow, frame: &TraceFrame| {
         row.function == frame.function && (row.file == frame.file || row.file.ends_with(&format!("/{}", frame.file)))
@@ -108,12 +108,15 @@ fn decided<'a>(joined: &Joined<'_>, breach: &'a Breach, innermost: &'a BreachRow
     let elsewhere = |row: &BreachRow| row.outside as f64 / row.within.max(1) as f64;
     let as_seldom = AS_SELDOM * elsewhere(innermost) + BESIDES;
     let known = |frame: &TraceFrame| breach.rows.iter().find(|row| is_row(row, frame));
-    let often = |frame: &TraceFrame| {
-        let runs = known(frame).is_some_and(|row| elsewhere(row) > as_seldom);
-        runs || waits_mostly(joined, frame) || waits_through(joined, frame) > OFTEN * breach.window_count
+    let branches = |frame: &TraceFrame| joined.loops.and_then(|loops| loops.is_in_branch(&frame.file, frame.line));
+    let calls_seldom = |frame: &TraceFrame| {
+        let often = known(frame).is_some_and(|row| elsewhere(row) > as_seldom)
+            || waits_mostly(joined, frame)
+            || waits_through(joined, frame) > OFTEN * breach.window_count;
+        often || branches(frame) == Some(true)
     };
-    let calls = stack.path.iter().skip(1).position(&often).map(|at| &stack.path[at]);
-    let outer = calls.and_then(|frame| Some((known(frame)?, frame)));
+    let below = stack.path.iter().skip(1).position(calls_seldom).map(|at| &stack.path[at]);
+    let outer = below.and_then(|frame| Some((known(frame)?, frame)));
     outer.map_or((innermost, at(&stack.path[0])), |(row, frame)| (row, at(frame)))
 }
 

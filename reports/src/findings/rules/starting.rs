@@ -5,7 +5,7 @@ use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, guilty};
-use crate::run::{TraceCause, TraceKind, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceKind, TracePolls, TraceWait};
 
 use super::repeated_work::SLUG;
 
@@ -25,7 +25,49 @@ const STARTS: &[&str] = &["clone3", "clone", "vfork", "fork"];
 
 /// Many of them for each operation.
 pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
-    threads(joined).or_else(|| tasks(joined))
+    processes(joined).or_else(|| threads(joined)).or_else(|| tasks(joined))
+}
+
+/// Processes for each operation from which they are started again and again.
+const PROCESSES: f64 = 0.9;
+
+/// Whoever starts a process waits in that call until the other one has its program (CLONE_VFORK, clone(2)), which nobody does who
+/// starts a thread.
+fn processes(joined: &Joined<'_>) -> Option<Cause> {
+    let (rows, operations) = joined.kept()?;
+    let operations = operations.filter(|_| joined.trace.is_none())?;
+    let blocked = || rows.iter().filter(|row| row.doing == TraceEndKind::Blocked);
+    let starts = |row: &&TracePolls| {
+        row.site.as_ref().is_some_and(|site| STARTS.contains(&site.call.as_str()) && !site.own.is_empty())
+    };
+    let row = blocked().filter(starts).max_by_key(|row| row.polls)?;
+    let own = row.site.as_ref()?.own.as_slice();
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let each = row.polls as f64 / operations;
+    // With all that is waited for there: what it writes, and its end.
+    let there = blocked().filter_map(|row| Some((row.site.as_ref()?.own.first()?, row.total_s)));
+    let waited_s = there.filter(|(frame, _)| guilty::same(frame, &own[0])).map(|(_, total_s)| total_s).sum::<f64>();
+    let share = (waited_s / operations / joined.mean_s()?.max(1e-9)).min(1.0);
+    let culprit = guilty::asking(joined, &row.kind, own).map(at)?;
+    (each >= PROCESSES && share >= LEAST_SHARE).then(|| Cause {
+        rule: SLUG,
+        title: format!("{} starts {each:.0} processes for each operation", culprit.function),
+        share,
+        evidence: vec![
+            format!("{} processes were started there in {operations:.0} operations", row.polls),
+            format!(
+                "to start them and wait for what they tell takes {} of each, {} of the mean latency",
+                time(waited_s / operations),
+                percent(share)
+            ),
+        ],
+        refuted_by: "with what they tell kept, or asked of a library, the latency would stay".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 6,
+        foremost: false,
+        culprit: Some(culprit),
+    })
 }
 
 fn tasks(joined: &Joined<'_>) -> Option<Cause> {

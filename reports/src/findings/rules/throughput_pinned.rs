@@ -13,6 +13,9 @@ pub(super) const SLUG: &str = "throughput-pinned";
 /// Part of the latency under full load that waits there must be.
 const LEAST: f64 = 0.4;
 
+/// How many times as much as is asked for it can do where its end is far.
+const FAR: f64 = 10.0;
+
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.levels.len() < 2 {
         return if joined.attached { in_turn::look(joined) } else { Answer::Blind("levels") };
@@ -21,6 +24,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let pinned = joined.is_pinned();
     let Some(trace) = joined.trace else { return goroutine_waits::queue(joined) };
     let latency = f64::from(joined.concurrency) / joined.metric("capacity").unwrap_or(f64::INFINITY);
+    let capacity = joined.metric("capacity").unwrap_or(0.0);
+    let is_far = joined.rate > 0.0 && capacity >= FAR * joined.rate;
     let phases = [
         trace.saturated.as_deref().map(|phase| (&phase.waits, &phase.cases, joined.traced_saturated, latency)),
         joined.traced.map(|(count, mean)| (&trace.waits, &trace.cases, count, mean)),
@@ -41,6 +46,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             let beyond = (each - joined.felt.as_ref().map_or(0.0, |felt| felt.base_s)).max(0.0);
             let queues = joined.felt.as_ref().is_some_and(|felt| felt.excess_s >= felt.base_s.max(0.001));
             let share = match (pinned, queues) {
+                // Nobody waits where so much less is asked for than it can do.
+                (true, false) if is_far => 0.0,
                 (true, _) => (each / latency).min(1.0),
                 // Who answers many at once, as a group commit does, makes everybody wait and nobody queue.
                 (false, true) if !joined.rises() && joined.is_idle_saturated() => joined.part(beyond),

@@ -5,6 +5,7 @@ use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
 
+use super::delayed_acks::READS;
 use super::latency_pinned::{self, by_timeout};
 
 /// Part of the latency that it must be.
@@ -110,4 +111,78 @@ pub(super) fn by_threads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
         ];
         by_timeout(joined, culprit, share, title, evidence)
     })
+}
+
+/// A read that waits until nothing more came for so long takes that, and what the kernel's ticks and the others add to it, seconds.
+const LATE_S: f64 = 0.008;
+/// Reads of an operation there: some wait for what comes before.
+const READS_EACH: std::ops::Range<f64> = 0.9..2.5;
+
+/// Each operation of a program of threads reads from somebody until the timeout of that socket ends it: whatever came, came before.
+pub(super) fn by_reads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
+    let timeouts = &joined.kernel?.head.receive_timeouts_s;
+    let (rows, operations) = joined.kept()?;
+    let operations = operations?;
+    let timeout_of = |row: &TracePolls| {
+        let each = row.total_s / operations;
+        let as_long = |timeout: &f64| (*timeout..1.2 * timeout + LATE_S).contains(&each);
+        timeouts.iter().copied().filter(|timeout| *timeout >= SHORTEST_S).find(as_long)
+    };
+    let reads = |row: &&TracePolls| {
+        let within = row.site.as_ref().is_some_and(|site| READS.contains(&site.call.as_str()) && site.own.len() > 1);
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let often = READS_EACH.contains(&(row.polls as f64 / operations));
+        row.doing == TraceEndKind::Blocked && within && often && timeout_of(row).is_some()
+    };
+    let row = rows.iter().filter(reads).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let (timeout, culprit) = (timeout_of(row)?, row.site.as_ref()?.own.first().map(at)?);
+    let each = row.total_s / operations;
+    let share = (each / mean.max(1e-9)).min(1.0);
+    (share >= LEAST && row.longest_s <= 1.5 * timeout + LATE_S).then(|| {
+        let title = format!("{} reads until nothing more came for {}", culprit.function, time(timeout));
+        let evidence = vec![
+            format!("each operation waits {} in reads there, {} at most", time(each), time(row.longest_s)),
+            format!(
+                "sockets of the program have a timeout of {} for reads: it ends them, and no byte does",
+                time(timeout)
+            ),
+            format!("that is {} of the mean latency of {}", percent(share), time(mean)),
+        ];
+        by_timeout(joined, culprit, share, title, evidence)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{KernelHead, KernelRecord, ThreadsRecord, TraceFrame, TraceSite};
+
+    #[test]
+    fn who_reads_until_the_timeout_of_its_socket_is_told_from_who_waits_for_an_answer() {
+        let of = |timeouts: &[f64], polls, each_s: f64, longest_s| {
+            let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+            let own = vec![frame("app::collect", 67), frame("app::lane", 139)];
+            let site = TraceSite { call: "recvfrom".into(), own, ..TraceSite::default() };
+            let row = TracePolls {
+                doing: TraceEndKind::Blocked,
+                site: Some(site),
+                polls,
+                total_s: 600.0 * each_s,
+                longest_s,
+                ..TracePolls::default()
+            };
+            let head = KernelHead { receive_timeouts_s: timeouts.to_vec(), operations: 600, ..KernelHead::default() };
+            let kernel = KernelRecord { head, ..KernelRecord::default() };
+            let threads = ThreadsRecord { kept_open: vec![row], ..ThreadsRecord::default() };
+            let joined =
+                Joined { kernel: Some(&kernel), threads: Some(&threads), waited: Some(600), ..Joined::default() };
+            by_reads(&joined, 0.027).map(|cause| cause.title)
+        };
+        let found = of(&[0.024, 5.0], 669, 0.0263, 0.032).expect("it ends them");
+        assert_eq!(found, "app::collect reads until nothing more came for 24.0 ms");
+        assert_eq!(of(&[5.0], 669, 0.0263, 0.032), None, "the other side takes that long");
+        assert_eq!(of(&[0.024], 669, 0.012, 0.024), None, "some of them end so");
+        assert_eq!(of(&[0.024], 6000, 0.0263, 0.032), None, "many short ones");
+        assert_eq!(of(&[0.024], 669, 0.0263, 0.236), None, "others wait for the next question");
+    }
 }

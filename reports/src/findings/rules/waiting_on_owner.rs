@@ -6,7 +6,8 @@ use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, Felt, guilty, owner};
 use crate::run::{
-    GOROUTINES, TraceCase, TraceCause, TraceEndKind, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
+    GOROUTINES, TraceCase, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite, TraceStep,
+    TraceWait,
 };
 
 use super::behind_jobs;
@@ -149,7 +150,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     // work that is done for it.
     let pinned = joined.is_pinned();
     let told = joined.trace.is_none() && pinned;
-    let waits = |row: &&TracePolls| is_lock(row) || is_for_a_thread(row) && (told || queues(joined, row, operations));
+    let waits = |row: &&TracePolls| {
+        let for_others = || told || queues(joined, row, operations) || leased(joined, row).is_some();
+        is_lock(row) || is_for_a_thread(row) && for_others()
+    };
     let mut rows: Vec<&TracePolls> =
         rows.into_iter().filter(|row| row.doing == TraceEndKind::Blocked).filter(waits).collect();
     rows.sort_by_key(|row| !is_lock(row));
@@ -168,6 +172,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             let fellow = !is_lock(row) && is_fellow(one, waiter);
             joined.trace.is_none() && !of_goroutines && (fellow || is_idle(one, waiter) && !works(one))
         };
+        let lessee = if joined.trace.is_none() && !is_lock(row) { leased(joined, row) } else { None };
+        let has_lease = |one: &TraceHolder| lessee.is_some_and(|(_, holder)| holder.site.looks_like(&one.site));
+        let idles = |one: &TraceHolder| !has_lease(one) && idles(one);
         let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
         let nearest = if is_lock(row) { None } else { asks_first(joined, &awake) };
         let Some(first) = nearest.or(awake.first()) else { continue };
@@ -178,7 +185,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         if shared.is_none() && idle > 0.5 * all {
             continue;
         }
-        let kept = if is_lock(row) && !within {
+        let kept = if lessee.is_some() {
+            lessee
+        } else if is_lock(row) && !within {
             shared.or_else(|| guilty::standing(joined, &waiter.own, &awake))
         } else {
             None
@@ -280,6 +289,14 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
 
 /// The same for one of a pool.
 const QUEUES_IN_POOLS: f64 = 1.5;
+/// The function that has what others wait for in another one, as a connection of a pool, by the source; and who shows it.
+fn leased<'r>(joined: &Joined<'_>, row: &'r TracePolls) -> Option<(&'r TraceFrame, &'r TraceHolder)> {
+    let (loops, waits) = (joined.loops?, row.site.as_ref()?.own.first()?);
+    let from = waits.function.rsplit("::").next()?;
+    let has = |frame: &&TraceFrame| loops.leases(&frame.file, frame.line, from);
+    row.holders.iter().find_map(|holder| Some((holder.site.own.iter().find(has)?, holder)))
+}
+
 /// How many times what an operation takes alone the wait for a goroutine must be for others to be before it.
 const QUEUES: f64 = 3.0;
 

@@ -219,3 +219,40 @@ fn who_asks_somebody_for_whoever_gave_it_work_is_no_idle_thread() {
     waits.holders[0].site = next;
     assert_eq!(of(vec![waits, queue]), [], "it serves another client in the same function");
 }
+
+#[test]
+fn who_has_a_connection_of_a_pool_keeps_those_who_wait_for_one() {
+    const SOURCE: &str = "\
+impl Drop for Lease { fn drop(&mut self) {} }
+fn checkout(&self) -> Lease {
+    self.returned.wait()
+}
+fn push(pool: &Pool) {
+    let store = pool.checkout();
+    announce();
+}
+";
+    let run = ("app::run", 99);
+    let mut waits =
+        in_poll(TraceEndKind::Blocked, "futex", &[("app::checkout", 3), ("app::counter", 50), run], 600, 9.0);
+    waits.site.as_mut().expect("a place").cause = TraceCause::Notify;
+    let holder = |own: &[(&str, u32)], call: &str, total_s| TraceHolder {
+        doing: TraceEndKind::Blocked,
+        site: TraceSite { call: call.into(), ..site(TraceCause::Other, own) },
+        total_s,
+    };
+    waits.holders = vec![
+        holder(&[("app::announce", 70), ("app::push", 7), run], "recvfrom", 7.0),
+        holder(&[("app::gateway", 80)], "clock_nanosleep", 4.0),
+    ];
+    let mut all = Loops::default();
+    all.read("src/main.rs", SOURCE);
+    let (kernel, none) = (kernel(|_| KernelSample::default()), trace());
+    let of = |loops| {
+        let threads = ThreadsRecord { kept: vec![waits.clone()], ..ThreadsRecord::default() };
+        let (trace, threads, kernel) = (None, Some(&threads), Some(&kernel));
+        found(&Joined { trace, threads, kernel, loops, ..joined(&none, felt(0.001, 0.009)) })
+    };
+    assert_eq!(of(Some(&all)), [is("waiting-on-owner", "app::push", 7)]);
+    assert_eq!(of(None), [], "its work may be done for it");
+}

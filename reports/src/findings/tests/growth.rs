@@ -324,7 +324,7 @@ fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
             row("app::serve", 240, 900, 20),
         ]
     };
-    let of = |path: &[(&str, u32)]| {
+    let of_source = |path: &[(&str, u32)], loops: Option<&Loops>| {
         let breach = breach(rows());
         let frame = |(function, line): &(&str, u32)| TraceFrame {
             function: (*function).into(),
@@ -336,11 +336,22 @@ fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
         let row = CpuRow { function, file, line, total_s: 1.0, path, ..CpuRow::default() };
         let cpu = CpuTable { total_s: 1.5, rows: vec![row], named: 1.0, ..CpuTable::default() };
         let trace = trace();
-        found(&Joined { breach: Some(&breach), cpu: Some(&cpu), ..joined(&trace, felt(0.000_3, 0.000_5)) })
+        found(&Joined { breach: Some(&breach), cpu: Some(&cpu), loops, ..joined(&trace, felt(0.000_3, 0.000_5)) })
     };
+    let of = |path: &[(&str, u32)]| of_source(path, None);
     let (checksum, merge, flush) = (("app::checksum", 9), ("app::merge", 49), ("app::flush", 89));
     let (record, serve) = (("app::record", 79), ("app::serve", 132));
     assert_eq!(of(&[checksum, merge, flush, record, serve]), [is("rare-stall", "app::flush", 89)]);
     assert_eq!(of(&[checksum, merge, record, flush, serve]), [is("rare-stall", "app::merge", 49)], "what runs always");
     assert_eq!(of(&[checksum, merge, flush]), [is("rare-stall", "app::checksum", 9)], "nobody knows who calls it");
+    let mut all = Loops::default();
+    all.read(
+        "src/main.rs",
+        "fn append() {\n    if full() {\n        merge();\n    }\n}\nfn merge() {\n    checksum();\n}\n",
+    );
+    let append = ("app::flush", 3);
+    assert_eq!(
+        of_source(&[checksum, ("app::merge", 7), append, serve], Some(&all)),
+        [is("rare-stall", "app::merge", 7)]
+    );
 }

@@ -29,6 +29,21 @@ fn threads_that_operations_start_are_repeated_work() {
 }
 
 #[test]
+fn processes_that_operations_start_are_repeated_work() {
+    let of = |starts: u64, waited_s| {
+        let (describe, serve) = (("app::describe", 50), ("app::serve", 120));
+        let clone = in_poll(TraceEndKind::Blocked, "clone3", &[describe, serve], starts, 0.2);
+        let reads = in_poll(TraceEndKind::Blocked, "poll", &[describe, serve], 2000, waited_s);
+        let threads = ThreadsRecord { kept: vec![clone, reads], ..ThreadsRecord::default() };
+        let kernel = KernelRecord { head: KernelHead { operations: 1000, ..KernelHead::default() }, ..<_>::default() };
+        found(&Joined { threads: Some(&threads), kernel: Some(&kernel), ..driven(felt(0.003, 0.000_1)) })
+    };
+    assert_eq!(of(2000, 2.0), [is("repeated-work", "app::describe", 50)]);
+    assert_eq!(of(100, 2.0), [], "one for ten operations");
+    assert_eq!(of(2000, 0.01), [], "which is nothing to what an operation takes");
+}
+
+#[test]
 fn many_small_tasks_of_an_operation_are_repeated_work() {
     let of = |spawned: u64, busy_s| {
         let mut trace = trace();

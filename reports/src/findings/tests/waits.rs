@@ -167,6 +167,11 @@ fn a_server_in_turn_is_told_from_one_that_few_wait_for_and_from_one_task_for_eac
     let clerk = [is("throughput-pinned", "app::clerk", 37)];
     let mut trace = behind_a_task(1000);
     assert_eq!(in_turn(&trace, &levels(), felt(0.005, 0.010)), clerk);
+    let calm = Felt { p50_s: 0.005, mean_s: 0.005, ..felt(0.005, 0.000_1) };
+    let few = Joined { rate: 20.0, levels: &levels(), ..joined(&trace, calm.clone()) };
+    let can = metrics(&[("capacity", 210.0)]);
+    assert_eq!(found(&Joined { metrics: Some(&can), ..few.clone() }), [], "it can do ten times as much");
+    assert_eq!(found(&Joined { metrics: Some(&can), rate: 100.0, ..few }), clerk);
     trace.waits[1].count = 490;
     assert_eq!(in_turn(&trace, &levels(), felt(0.005, 0.010)), [], "half of the operations do without it");
     trace.waits[1] = TraceWait { count: 1000, total_s: 1.5, ..trace.waits[1].clone() };

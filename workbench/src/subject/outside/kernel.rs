@@ -1,6 +1,8 @@
 //! Reads what the kernel counts of a process while it is watched, in a thread of the parent: /proc and its cgroup.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod figures;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use flamegraphs::capture::SystemCalls;
 use reports::run::KernelSample;
 use rustix::time::{ClockId, clock_gettime};
 
+pub use figures::KernelFigures;
+
 use super::{cgroup, process, sockets};
 
 /// Samples a second.
@@ -22,34 +26,6 @@ const MOST_COST: f64 = 0.02;
 const MOST_SAMPLES: usize = 6000;
 /// How often processes, their sockets and files are looked for anew.
 const RENEWED: Duration = Duration::from_secs(1);
-
-/// What was read.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct KernelFigures {
-    /// `CLOCK_MONOTONIC` of the first sample, nanoseconds.
-    pub began_ns: u64,
-    /// Samples a second that were due.
-    pub hz: u32,
-    /// Samples that were due.
-    pub due: u64,
-    /// Seconds from the first sample to the end.
-    pub wall_s: f64,
-    /// CPU seconds of the reading thread.
-    pub cpu_s: f64,
-    /// In the order of time.
-    pub samples: Vec<KernelSample>,
-    /// Seconds on a run queue since the first sample, by thread; those that ended are kept.
-    pub run_queue_s: BTreeMap<u32, f64>,
-    /// What could not be read, and why.
-    pub missing: BTreeMap<String, String>,
-}
-
-impl KernelFigures {
-    /// Nothing was read, and why.
-    pub fn none(because: &str) -> Self {
-        Self { missing: [("samples".to_owned(), because.to_owned())].into(), ..Self::default() }
-    }
-}
 
 /// A reader at work.
 #[derive(Debug)]
@@ -126,6 +102,7 @@ struct Reader {
     stride: f64,
     samples: Vec<KernelSample>,
     missing: BTreeMap<String, String>,
+    receive_timeouts_us: BTreeSet<u64>,
     /// Of the whole family, where the kernel lets us count them.
     system_calls: Option<SystemCalls>,
     running: Total,
@@ -166,6 +143,7 @@ impl Reader {
             stride: 1.0,
             samples: Vec::new(),
             missing: because.into_iter().collect(),
+            receive_timeouts_us: BTreeSet::new(),
             system_calls,
             running: Total::default(),
             queued: Total::default(),
@@ -225,6 +203,7 @@ impl Reader {
             cpu_s: thread_cpu_s() - self.cpu_before_s,
             samples: self.samples,
             run_queue_s: self.run_queue_ns.into_iter().map(|(tid, ns)| (tid, seconds(ns))).collect(),
+            receive_timeouts_us: self.receive_timeouts_us,
             missing: self.missing,
         }
     }
@@ -234,6 +213,7 @@ impl Reader {
         self.family = process::family(self.pid);
         self.own.clear();
         for pid in &self.family {
+            sockets::receive_timeouts(*pid, &mut self.receive_timeouts_us);
             match sockets::of(*pid) {
                 Ok(own) => self.own.extend(own),
                 Err(error) => note(&mut self.missing, "sockets", &format!("/proc/{pid}/fd"), &error),

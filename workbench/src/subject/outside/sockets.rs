@@ -1,8 +1,11 @@
 //! Queues of a process's TCP sockets (Documentation/networking/proc_net_tcp.rst).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
+
+use rustix::net::sockopt::{Timeout, socket_timeout};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::process::numbers;
 
@@ -28,6 +31,30 @@ pub(super) fn of(pid: u32) -> std::io::Result<HashSet<u64>> {
     let folder = format!("/proc/{pid}/fd");
     let links = numbers(Path::new(&folder))?.into_iter().filter_map(|fd| fs::read_link(format!("{folder}/{fd}")).ok());
     Ok(links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect())
+}
+
+/// Sockets of a process whose timeouts are asked for, and how many different ones are kept.
+const MOST_SOCKETS: usize = 128;
+const MOST_TIMEOUTS: usize = 16;
+
+/// Adds the timeouts of reads that sockets of a process have (`SO_RCVTIMEO`, socket(7)), microseconds. Of whom we may not ask
+/// (pidfd_getfd(2) wants what ptrace(2) does) nothing is known.
+pub(super) fn receive_timeouts(pid: u32, known: &mut BTreeSet<u64>) {
+    let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return };
+    let folder = format!("/proc/{pid}/fd");
+    let open = numbers(Path::new(&folder)).unwrap_or_default();
+    let is_socket = |fd: &u32| {
+        let link = fs::read_link(format!("{folder}/{fd}"));
+        link.is_ok_and(|link| link.to_str().is_some_and(|link| link.starts_with("socket:")))
+    };
+    for fd in open.into_iter().filter(is_socket).take(MOST_SOCKETS) {
+        let Ok(fd) = i32::try_from(fd) else { continue };
+        let Ok(socket) = pidfd_getfd(&process, fd, PidfdGetfdFlags::empty()) else { continue };
+        let timeout = socket_timeout(&socket, Timeout::Recv).ok().flatten();
+        let micros = timeout.and_then(|timeout| u64::try_from(timeout.as_micros()).ok());
+        known.extend(micros.filter(|_| known.len() < MOST_TIMEOUTS));
+    }
 }
 
 /// Ports on which a process listens, on the loopback or on any address.
@@ -115,6 +142,17 @@ mod tests {
         let mut queues = Queues::default();
         add(&fs::read_to_string("/proc/self/net/tcp").unwrap(), &own, &mut queues);
         assert!(queues.backlog >= 1 && queues.connections >= 1, "{queues:?}");
+    }
+
+    #[test]
+    fn timeouts_of_reads_are_found_on_its_sockets() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let waiting = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        waiting.set_read_timeout(Some(std::time::Duration::from_millis(24))).unwrap();
+        let mut known = BTreeSet::new();
+        receive_timeouts(std::process::id(), &mut known);
+        // The kernel rounds to its ticks, and may refuse to let us ask.
+        assert!(known.is_empty() || known.iter().any(|us| (24_000..=28_000).contains(us)), "{known:?}");
     }
 
     proptest! {

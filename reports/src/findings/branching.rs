@@ -1,0 +1,135 @@
+//! Which lines of a function run only sometimes, by the source: those in a branch, and those after one that ends the function or
+//! goes on with the next round.
+
+use std::collections::BTreeSet;
+
+use super::Loops;
+
+impl Loops {
+    /// Whether a line runs only sometimes when its function does; `None` where the source is not known.
+    pub(super) fn is_in_branch(&self, file: &str, line: u32) -> Option<bool> {
+        self.files.get(file).map(|lines| lines.branches.sometimes.contains(&line))
+    }
+
+    /// Whether a function may be left before it comes to a line of it, also by Rust's `?`.
+    pub(super) fn may_be_left_before(&self, file: &str, line: u32) -> bool {
+        self.files.get(file).is_some_and(|lines| lines.branches.after_an_end.contains(&line))
+    }
+}
+
+/// Lines of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Branches {
+    /// Those that run only sometimes.
+    sometimes: BTreeSet<u32>,
+    /// Those before which the function may have been left.
+    after_an_end: BTreeSet<u32>,
+}
+
+/// A bracket that is open.
+#[derive(Default)]
+struct Level {
+    /// A function's.
+    body: bool,
+    branch: bool,
+    /// A branch before ended what is done there.
+    ended: bool,
+    /// So it may have done, or `?`.
+    may_end: bool,
+    /// Since the statement began.
+    words: BTreeSet<String>,
+}
+
+/// Words before the bracket of a branch.
+const BRANCHES: &[&str] = &["if", "else", "match", "switch", "select"];
+
+/// All of a source.
+pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
+    let mut found = Branches::default();
+    let mut levels = vec![Level::default()];
+    for (line, token) in tokens {
+        let sometimes = is_in_branch(&levels);
+        let level = levels.last_mut();
+        match token.as_str() {
+            "{" => {
+                let words = level.map(|level| std::mem::take(&mut level.words)).unwrap_or_default();
+                let body = words.contains("fn") || words.contains("func");
+                let branch = BRANCHES.iter().any(|word| words.contains(*word));
+                // Go's way to hand errors on is no branch.
+                let failed = words.contains("err") && words.contains("nil");
+                levels.push(Level { body, branch: branch && !body && !failed, ..Level::default() });
+            }
+            "}" => {
+                if levels.len() > 1 {
+                    levels.pop();
+                }
+            }
+            ";" | "," | "=>" => {
+                let level = level.filter(|level| !level.words.contains("fn") && !level.words.contains("func"));
+                level.into_iter().for_each(|level| level.words.clear());
+            }
+            "return" | "continue" if sometimes => {
+                if let Some(body) = levels.iter_mut().rev().find(|level| level.body) {
+                    (body.ended, body.may_end) = (true, true);
+                }
+            }
+            "?" => levels.iter_mut().rev().find(|level| level.body).into_iter().for_each(|body| body.may_end = true),
+            word => level.into_iter().for_each(|level| {
+                level.words.insert(word.to_owned());
+            }),
+        }
+        if is_in_branch(&levels) {
+            found.sometimes.insert(*line);
+        }
+        if token != "?" && levels.iter().rev().find(|level| level.body).is_some_and(|body| body.may_end) {
+            found.after_an_end.insert(*line);
+        }
+    }
+    found
+}
+
+fn is_in_branch(levels: &[Level]) -> bool {
+    let function = levels.iter().rposition(|level| level.body).unwrap_or(0);
+    levels[function].ended || levels[function..].iter().any(|level| level.branch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::tokens;
+    use super::*;
+
+    fn of(source: &str) -> Vec<u32> {
+        branches(&tokens(source)).sometimes.into_iter().collect()
+    }
+
+    #[test]
+    fn who_may_be_left_before_its_end_is_left_by_question_marks_too() {
+        let source = "fn lead(&self) {\n    let answer = ask();\n    let price = answer?;\n    publish(price);\n}\nfn other() {\n    publish(1);\n}\n";
+        let after: Vec<u32> = branches(&tokens(source)).after_an_end.into_iter().collect();
+        assert_eq!(after, [3, 4]);
+    }
+
+    #[test]
+    fn what_stands_in_a_branch_runs_sometimes() {
+        let rust = "fn record(&self) {\n    let mut t = lock();\n    if t.len() > MOST {\n        self.flush(t);\n    }\n    t.get()\n}\nfn flush(&self) {\n    let merged = self.merge();\n    for one in merged {\n        keep(one);\n    }\n}\n";
+        assert_eq!(of(rust), [3, 4]);
+        assert_eq!(of("fn f() {\n    match x {\n        A => g(),\n    }\n    h();\n}\n"), [2, 3]);
+        assert_eq!(of("fn f<A, B>(a: A) -> B {\n    if a { g() } else { h() }\n    i()\n}\n"), [2]);
+        assert_eq!(of("func f() {\n\tx := 1\n\tswitch x {\n\tcase 1:\n\t\tg()\n\t}\n\th()\n}\n"), [3, 4, 5]);
+    }
+
+    #[test]
+    fn so_does_what_comes_after_an_early_end() {
+        let source = "fn f(&self) {\n    if self.n % 9 != 0 {\n        return;\n    }\n    self.g();\n}\nfn h() {\n    i();\n}\n";
+        assert_eq!(of(source), [2, 3, 4, 5]);
+        let failed = "func f() error {\n\tif err := g(); err != nil {\n\t\treturn err\n\t}\n\th()\n}\n";
+        assert_eq!(of(failed), [0_u32; 0]);
+    }
+
+    #[test]
+    fn what_is_no_source_has_no_branches() {
+        for odd in ["}}}", "{{", "if", "return", "fn {"] {
+            assert!(of(odd).len() < 2, "{odd}");
+        }
+    }
+}
