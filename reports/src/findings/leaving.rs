@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::cause::at;
 use super::joined::Joined;
+use super::overwriting::overwriting;
 use super::tokens::{is_name, opening, word_at};
 use super::{Culprit, Loops, telling};
 use crate::run::{Trace, TraceFrame};
@@ -89,6 +90,9 @@ impl Loops {
 /// right, who asked for that; and how one sees it.
 pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
     let waits = own.first()?;
+    if let Some(overwrites) = overwriting(joined, waits) {
+        return Some(overwrites);
+    }
     if let Some(teller) = teller(joined, waits) {
         let told =
             format!("they left whom to tell where {} takes it, as the sources say, and it did not", teller.sentence());
@@ -160,17 +164,7 @@ pub(super) fn left(tokens: &[(u32, String)]) -> Vec<Left> {
                 function = word(at + 1);
                 halves.clear();
             }
-            // `let (tx, rx) = channel();`
-            "let" if word(at + 1) == "(" && word(at + 3) == "," => {
-                let ends = (at..tokens.len()).find(|at| word(*at) == ";").unwrap_or(at);
-                let is_channel = |at: usize| {
-                    let name = word(at);
-                    name.ends_with("channel") || matches!(name, "oneshot" | "bounded" | "unbounded" | "sync_channel")
-                };
-                if (at..ends).any(is_channel) {
-                    halves.push(word(at + 2));
-                }
-            }
+            "let" => halves.extend(half_made(tokens, at)),
             method if at > 1 && word(at - 1) == "." && word(at + 1) == "(" => {
                 if let Some((_, takes)) = TAKES.iter().find(|(name, _)| *name == method) {
                     tell(receiver(tokens, at - 2), *takes);
@@ -193,6 +187,18 @@ pub(super) fn left(tokens: &[(u32, String)]) -> Vec<Left> {
         }
     }
     found
+}
+
+/// The sending half of a channel that a statement makes: `tx` of `let (tx, rx) = channel();`.
+pub(super) fn half_made(tokens: &[(u32, String)], at: usize) -> Option<&str> {
+    let word = |at: usize| word_at(tokens, at);
+    let ends = (at..tokens.len()).find(|at| word(*at) == ";").unwrap_or(at);
+    let is_channel = |at: usize| {
+        let name = word(at);
+        name.ends_with("channel") || matches!(name, "oneshot" | "bounded" | "unbounded" | "sync_channel")
+    };
+    let is_pair = word(at + 1) == "(" && word(at + 3) == ",";
+    (is_pair && (at..ends).any(is_channel)).then(|| word(at + 2))
 }
 
 /// What a chain of calls that ends at `at` begins with: `pending` of `self.pending.lock().unwrap()`.

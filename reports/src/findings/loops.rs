@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::branching::{Branches, branches};
 use super::leaving::{Left, left};
 use super::locking::{Taken, taken};
+use super::overwriting::{Overwritten, overwritten};
 use super::passing::{Passed, passed};
 use super::signatures::{Signature, signatures};
 use super::telling::{Told, told};
@@ -36,6 +37,8 @@ pub(super) struct Lines {
     pub(super) passed: Vec<Passed>,
     /// Where they leave who is to be told, and who takes it from there.
     pub(super) left: Vec<Left>,
+    /// Where they leave who is to be told under what they got.
+    pub(super) overwritten: Vec<Overwritten>,
     /// What they get.
     pub(super) signatures: Vec<Signature>,
 }
@@ -206,6 +209,7 @@ fn read(source: &str) -> Lines {
         told: told(&tokens),
         passed: passed(&tokens),
         left: left(&tokens),
+        overwritten: overwritten(&tokens),
         signatures: signatures(&tokens),
     }
 }

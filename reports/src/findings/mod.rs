@@ -13,6 +13,7 @@ mod joined;
 mod leaving;
 mod locking;
 mod loops;
+mod overwriting;
 mod owner;
 mod passing;
 mod path;

@@ -77,6 +77,7 @@ impl Tracker {
             figures.forgotten += u64::from(idle && task.born_ns.is_some() && task.held <= 0);
             if task.kind.is_none() {
                 figures.spawned += u64::from(task.counted);
+                figures.spawned_at = task.spawned_at.or(figures.spawned_at);
             }
         }
         alive.extend(self.tasks.values().map(|task| self.figures(task, false)));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::telling;
+use crate::findings::{overwriting, telling};
 use crate::run::{TraceCause, TracePolls, TraceSite, WaitPlace};
 
 use super::goroutine_waits::FOR_OTHERS;
@@ -50,10 +50,10 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
         evidence.push(format!("others hang as well: {}", others.join(", ")));
     }
     let mut place = format!("wait {how} in {}", waits.function);
-    let sends = row
-        .site
-        .as_ref()
-        .and_then(|site| site.own.first())
+    let frame = row.site.as_ref().and_then(|site| site.own.first());
+    let lost = frame.and_then(|frame| overwriting::overwriting(joined, frame));
+    let sends = frame
+        .filter(|_| lost.is_none())
         .and_then(|frame| telling::only(joined, joined.loops?.send(&frame.file, frame.line)));
     let culprit = match sends {
         Some((file, told)) => {
@@ -63,6 +63,13 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
             sender
         }
         None => waits,
+    };
+    let culprit = match lost {
+        Some((overwrites, told)) => {
+            evidence.push(told);
+            overwrites
+        }
+        None => culprit,
     };
     let whose = missing.map_or("some".to_owned(), |(_, part)| format!("{} of the", percent(part)));
     Some(Answer::Found(vec![Cause {

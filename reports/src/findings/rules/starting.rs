@@ -5,7 +5,7 @@ use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, guilty};
-use crate::run::{TraceCause, TraceEndKind, TraceKind, TracePolls, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceKind, TracePolls, TraceWait, WaitCause, WaitPlace};
 
 use super::repeated_work::SLUG;
 
@@ -36,14 +36,21 @@ const PROCESSES: f64 = 0.9;
 fn processes(joined: &Joined<'_>) -> Option<Cause> {
     let (rows, operations) = joined.kept()?;
     let operations = operations.filter(|_| joined.trace.is_none())?;
+    let threads = joined.threads?;
     let blocked = || rows.iter().filter(|row| row.doing == TraceEndKind::Blocked);
     let starts = |row: &&TracePolls| {
         row.site.as_ref().is_some_and(|site| STARTS.contains(&site.call.as_str()) && !site.own.is_empty())
     };
     let row = blocked().filter(starts).max_by_key(|row| row.polls)?;
     let own = row.site.as_ref()?.own.as_slice();
+    // Short waits are in no row.
+    let here = |place: &&WaitPlace| {
+        let starts = place.cause == WaitCause::Blocked && STARTS.contains(&place.within.as_str());
+        starts && place.own.first().is_some_and(|frame| guilty::same(frame, &own[0]))
+    };
+    let started = threads.places.iter().filter(here).map(|place| place.waits).sum::<u64>();
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let each = row.polls as f64 / operations;
+    let each = started as f64 / joined.kernel_operations()?;
     // With all that is waited for there: what it writes, and its end.
     let there = blocked().filter_map(|row| Some((row.site.as_ref()?.own.first()?, row.total_s)));
     let waited_s = there.filter(|(frame, _)| guilty::same(frame, &own[0])).map(|(_, total_s)| total_s).sum::<f64>();
@@ -54,7 +61,7 @@ fn processes(joined: &Joined<'_>) -> Option<Cause> {
         title: format!("{} starts {each:.0} processes for each operation", culprit.function),
         share,
         evidence: vec![
-            format!("{} processes were started there in {operations:.0} operations", row.polls),
+            format!("{started} processes were started there, {each:.1} for each operation"),
             format!(
                 "to start them and wait for what they tell takes {} of each, {} of the mean latency",
                 time(waited_s / operations),

@@ -118,7 +118,8 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
     }
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name).max_by_key(|wait| wait.count);
     let waits = waits.and_then(|wait| wait.site.as_ref()).and_then(innermost);
-    let spawned_at = kind.spawned_at.as_ref().and_then(innermost);
+    // Of the many that were there before it is seen no more who spawned them.
+    let spawned_at = kind.spawned_at.as_ref().or(unpolled.spawned_at.as_ref()).and_then(innermost);
     let culprit = spawned_at.or_else(|| waits.clone())?;
     let mut evidence = vec![
         format!("{} tasks of {} were met, and none of them ended", kind.alive, kind.name),

@@ -34,7 +34,9 @@ fn processes_that_operations_start_are_repeated_work() {
         let (describe, serve) = (("app::describe", 50), ("app::serve", 120));
         let clone = in_poll(TraceEndKind::Blocked, "clone3", &[describe, serve], starts, 0.2);
         let reads = in_poll(TraceEndKind::Blocked, "poll", &[describe, serve], 2000, waited_s);
-        let threads = ThreadsRecord { kept: vec![clone, reads], ..ThreadsRecord::default() };
+        let own = clone.site.as_ref().map(|site| site.own.clone()).unwrap_or_default();
+        let place = WaitPlace { within: "clone3".into(), own, waits: starts, ..WaitPlace::default() };
+        let threads = ThreadsRecord { kept: vec![clone, reads], places: vec![place], ..ThreadsRecord::default() };
         let kernel = KernelRecord { head: KernelHead { operations: 1000, ..KernelHead::default() }, ..<_>::default() };
         found(&Joined { threads: Some(&threads), kernel: Some(&kernel), ..driven(felt(0.003, 0.000_1)) })
     };

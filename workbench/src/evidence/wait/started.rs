@@ -1,6 +1,6 @@
 //! Goroutines by the place that started them, over time: a number that rises and rises is of goroutines that never end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use flamegraphs::names::{Owners, Whose};
@@ -31,7 +31,7 @@ pub(super) fn rows(dumps: &[Dump], owners: &Owners, starts: &Starts<'_>) -> Vec<
     let at_s: Vec<f64> = dumps.iter().map(|dump| Duration::from_nanos(dump.at_ns - began_ns).as_secs_f64()).collect();
     let mut rows: Vec<StartedBy> = counts
         .into_iter()
-        .filter(|(_, counts)| rose(counts))
+        .filter(|(by, counts)| rose(counts) && were_started(dumps, by, counts, starts))
         .map(|(by, counts)| {
             let (state, stands_at) = dumps.last().map(|dump| doing(dump, by, &is_own)).unwrap_or_default();
             let stands_at = stands_at.as_ref().map(shown);
@@ -45,7 +45,19 @@ pub(super) fn rows(dumps: &[Dump], owners: &Owners, starts: &Starts<'_>) -> Vec<
 
 /// Whether a number rose by enough to be kept.
 fn rose(counts: &[u64]) -> bool {
-    counts.last().copied().unwrap_or(0).saturating_sub(counts[0]) >= LEAST
+    grown(counts) >= LEAST
+}
+
+fn grown(counts: &[u64]) -> u64 {
+    counts.last().copied().unwrap_or(0).saturating_sub(counts[0])
+}
+
+/// Whether as many were started as became more: one that was there before the recording is met when it goes on for the first time.
+fn were_started(dumps: &[Dump], by: &TraceFrame, counts: &[u64], starts: &Starts<'_>) -> bool {
+    let all = dumps.iter().flat_map(|dump| &dump.goroutines).filter(|one| one.created_by.as_ref() == Some(by));
+    let begins: BTreeSet<&str> = all.filter_map(|one| Some(one.frames.last()?.function.as_str())).collect();
+    let counted: Option<u64> = begins.into_iter().map(|begins| starts.count(begins)).sum();
+    counted.is_none_or(|started| 2 * started >= grown(counts))
 }
 
 /// Moments that are kept of all, each with its number; the last one counts in any case.
@@ -99,7 +111,8 @@ fn by_libraries(
         let (alive, through) = (kept(at_s, &counts), enclosing(through));
         Some(StartedBy { by: shown(&by), state, stands_at: None, alive, through })
     };
-    counts.into_iter().filter(|(_, counts)| rose(counts)).filter_map(row).collect()
+    let started = |through: &str, counts: &[u64]| starts.count(through).is_none_or(|all| 2 * all >= grown(counts));
+    counts.into_iter().filter(|(through, counts)| rose(counts) && started(through, counts)).filter_map(row).collect()
 }
 
 /// The package of a function of Go's: `net/http` of `net/http.(*persistConn).readLoop`.
@@ -175,6 +188,28 @@ mod tests {
             }]
         );
         assert_eq!(told(&[]), []);
+    }
+
+    #[test]
+    fn those_that_were_there_before_are_met_one_after_the_other_and_do_not_become_more() {
+        use flamegraphs::capture::goroutines::{GoTrace, Start};
+        use flamegraphs::capture::tasks::Frame;
+
+        let watch = frame("main.watch", "/w/shop/main.go", 54);
+        let dump = |n: usize| Dump {
+            goroutines: vec![goroutine(&watch); 12 * n],
+            at_ns: 500_000_000 * n as u64,
+            covers: Duration::from_millis(500),
+        };
+        let dumps = [dump(0), dump(1), dump(2), dump(3)];
+        let of = |begins: &str| {
+            let line = |function: &str| Frame { function: function.into(), file: "/w/shop/main.go".into(), line: 54 };
+            let start = Start { begins: begins.into(), stack: 0, count: 40 };
+            let stacks = vec![vec![line("runtime.newproc"), line("main.watch"), line("main.main")]];
+            let trace = GoTrace { starts: vec![start], stacks, ..GoTrace::default() };
+            rows(&dumps, &owners(&dumps, "/w/shop/shop"), &Starts::of(&trace)).len()
+        };
+        assert_eq!((of("main.watch.func1"), of("main.other.func1")), (1, 0));
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl<'t> Starts<'t> {
         })
     }
 
+    /// How many were started that begin with a function; `None` where nobody was seen to start any.
+    pub(crate) fn count(&self, function: &str) -> Option<u64> {
+        (!self.all.is_empty()).then(|| self.beginning(function).map(|place| place.count).sum())
+    }
+
     /// The line that started most of those that begin with a function.
     pub(crate) fn line(&self, function: &str) -> Option<TraceFrame> {
         let most = self.beginning(function).max_by_key(|place| place.count)?;
