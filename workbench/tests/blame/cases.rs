@@ -1,128 +1,9 @@
 //! The programs, what is asked of them, and which mechanisms are a right answer.
 
-/// A program and its load.
-pub(crate) struct Case {
-    /// As the binary of its package knows it; its source is this with `_` for `-`.
-    pub(crate) name: &'static str,
-    /// Where it is built from.
-    pub(crate) package: Package,
-    /// The file of `depotkit` in which its fault lies too, or alone.
-    pub(crate) library: Option<&'static str>,
-    /// Slugs that name the mechanism. Several where the same fault is two of them.
-    pub(crate) slugs: &'static [&'static str],
-    /// Operations per second.
-    pub(crate) rate: u32,
-    /// Connections.
-    pub(crate) concurrency: u32,
-    /// Whether half a CPU is all it gets.
-    pub(crate) has_quota: bool,
-    /// Whether there is a line to blame. The broken twin of a program without one is its source, built without optimisation.
-    pub(crate) has_line: bool,
-    /// Load of other routes beside, as `--background` takes it.
-    pub(crate) beside: &'static [&'static str],
-    /// How its first score came about.
-    pub(crate) written: Written,
-}
-
-/// Where programs are built from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Package {
-    /// `programs`: they share an HTTP server.
-    Programs,
-    /// `strangers`: each as its author wrote it.
-    Strangers,
-    /// `go_strangers`: the same in Go.
-    GoStrangers,
-    /// A folder in it: those of one hand.
-    GoStrangersOf(&'static str),
-}
-
-/// What the rules knew of a program when it was scored first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// They were tuned on it.
-    Along,
-    /// It was held out: written by someone who had not read them. They were mended after its first score.
-    HeldOut,
-    /// It was held out again: written as those before, scored first after the rules were mended for them.
-    HeldOutAgain,
-    /// It was written by a third hand, who had not read the rules either, after the second mending.
-    Blind,
-    /// Written by that hand before its first ones were scored, and scored first after the rules were mended for them.
-    BlindAgain,
-    /// Written by two more hands, who had not read the rules, in the night to 2026-11-27; scored first after those above.
-    Third,
-    /// Written in the same night by one who had read them.
-    ThirdInformed,
-    /// Written by three more hands, who had not read the rules, on 2026-11-27; scored first after those above.
-    Fourth,
-    /// Written by nine more hands, who had not read the rules, on 2026-11-27 in three rounds; each round was scored first after the
-    /// rules were mended for those before.
-    Fifth,
-}
-
-impl Package {
-    /// Whether it is built by Go.
-    pub(crate) fn is_go(self) -> bool {
-        matches!(self, Self::GoStrangers | Self::GoStrangersOf(_))
-    }
-}
-
-const fn case(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    let written = Written::Along;
-    let package = Package::Programs;
-    let (has_quota, has_line) = (false, true);
-    Case { name, package, library: None, slugs, rate, concurrency, has_quota, has_line, beside: &[], written }
-}
-
-const fn held_out(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::HeldOut, ..case(name, slugs, rate, concurrency) }
-}
-
-const fn again(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::HeldOutAgain, ..case(name, slugs, rate, concurrency) }
-}
-
-const fn blind(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::Blind, ..case(name, slugs, rate, concurrency) }
-}
-
-const fn second(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::BlindAgain, ..case(name, slugs, rate, concurrency) }
-}
-
-const fn third(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    let package = Package::Strangers;
-    Case { package, written: Written::Third, ..case(name, slugs, rate, concurrency) }
-}
-
-const fn informed(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::ThirdInformed, ..third(name, slugs, rate, concurrency) }
-}
-
-const fn fourth(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::Fourth, ..third(name, slugs, rate, concurrency) }
-}
-
-const fn fifth(name: &'static str, slugs: &'static [&'static str], rate: u32, concurrency: u32) -> Case {
-    Case { written: Written::Fifth, ..third(name, slugs, rate, concurrency) }
-}
-
-const fn in_library(file: &'static str, case: Case) -> Case {
-    Case { library: Some(file), ..case }
-}
-
-const fn in_go(case: Case) -> Case {
-    Case { package: Package::GoStrangers, ..case }
-}
-
-const fn in_go_of(folder: &'static str, case: Case) -> Case {
-    Case { package: Package::GoStrangersOf(folder), ..case }
-}
-
-const fn beside(beside: &'static [&'static str], case: Case) -> Case {
-    Case { beside, ..case }
-}
+pub(crate) use crate::case::{Case, Package, Written};
+use crate::case::{
+    again, beside, blind, case, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, second, sixth, third,
+};
 
 /// Threads that wait for ever do so for somebody, or in a call.
 const HANG: &[&str] = &["never-answered", "waiting-on-owner", "poll-blocked"];
@@ -339,6 +220,49 @@ pub(crate) const CASES: &[Case] = &[
     in_go_of("ledger", fifth("ledger-post", &["throughput-pinned", "waiting-on-owner"], 200, 16)),
     in_go_of("ledger", fifth("render-lease", &["task-growth"], 250, 16)),
     in_go_of("ledger", fifth("parcel-events", &["allocator-churn"], 120, 16)),
+    // Of eight more hands. Asynchronous.
+    sixth("house-seats", &["waiting-on-owner"], 150, 16),
+    sixth("ledger-feed", &["unbounded-growth"], 400, 16),
+    sixth("depot-stock", &["latency-pinned"], 200, 16),
+    sixth("coupon-search", &["long-poll-cpu"], 80, 16),
+    sixth("shuttle-desk", &["ready-not-polled"], 150, 16),
+    sixth("print-desk", &["never-answered"], 300, 16),
+    sixth("receipt-numbers", &["throughput-pinned", "waiting-on-owner"], 250, 16),
+    sixth("invoice-tax", &["repeated-work"], 120, 16),
+    sixth("seat-renewers", &["task-growth", "unbounded-growth"], 300, 16),
+    sixth("meter-ledger", &["rare-stall", "waiting-on-owner"], 220, 16),
+    sixth("gateway-quotes", &["throughput-pinned", "waiting-on-owner"], 150, 16),
+    sixth("mailed-receipts", &["poll-blocked"], 100, 16),
+    sixth("departure-board", &["repeated-work"], 80, 16),
+    sixth("seat-renewals", &["task-growth", "unbounded-growth"], 200, 16),
+    sixth("stock-list", &["rare-stall", "waiting-on-owner"], 250, 16),
+    sixth("metered-tiles", &["throttled"], 110, 16),
+    sixth("standby-seats", &["waiting-on-owner"], 150, 16),
+    sixth("label-deadlines", &["unbounded-growth"], 300, 16),
+    sixth("turnstile", &["never-answered"], 170, 16),
+    sixth("tide-quiet", &["latency-pinned"], 120, 16),
+    // Threads.
+    sixth("standby-ledger", &["waiting-on-owner"], 120, 16),
+    sixth("stockroom", &["throughput-pinned", "waiting-on-owner"], 170, 16),
+    sixth("read-counter", &["rare-stall"], 200, 16),
+    sixth("sale-room", &["unbounded-growth"], 300, 16),
+    sixth("delivery-promise", &["repeated-work"], 80, 16),
+    sixth("label-counter", &["never-answered"], 250, 16),
+    sixth("weigh-bridge", &["latency-pinned"], 120, 16),
+    sixth("parcel-sync", &["waiting-on-owner"], 150, 16),
+    sixth("status-page", &["repeated-work"], 60, 16),
+    sixth("price-ticker", &["never-answered"], 250, 16),
+    // Go.
+    in_go_of("vault", sixth("settlement-ledger", &["waiting-on-owner"], 200, 16)),
+    in_go_of("vault", sixth("seat-leases", &["task-growth"], 300, 16)),
+    in_go_of("vault", sixth("clinic-agenda", &["repeated-work"], 100, 16)),
+    in_go_of("vault", sixth("receipt-vault", &["latency-pinned"], 150, 16)),
+    in_go_of("vault", sixth("fare-desk", &["unbounded-growth"], 200, 16)),
+    in_go_of("vault", sixth("ticket-mailbox", &["allocator-churn"], 60, 16)),
+    in_go_of("quay", sixth("iban-ledger", &["throughput-pinned", "waiting-on-owner"], 220, 16)),
+    in_go_of("quay", sixth("cart-totals", &["unbounded-growth"], 300, 16)),
+    in_go_of("quay", sixth("stock-tags", &["never-answered"], 200, 16)),
+    in_go_of("quay", sixth("price-feed", &["rare-stall"], 200, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stderr, reason = "the score is for whoever asked for it")]
 
 mod attach;
+mod case;
 mod cases;
 mod client;
 mod go;
@@ -295,6 +296,46 @@ programs! {
     ledger_post: "ledger-post",
     render_lease: "render-lease",
     parcel_events: "parcel-events",
+    house_seats: "house-seats",
+    ledger_feed: "ledger-feed",
+    depot_stock: "depot-stock",
+    coupon_search: "coupon-search",
+    shuttle_desk: "shuttle-desk",
+    print_desk: "print-desk",
+    receipt_numbers: "receipt-numbers",
+    invoice_tax: "invoice-tax",
+    seat_renewers: "seat-renewers",
+    meter_ledger: "meter-ledger",
+    gateway_quotes: "gateway-quotes",
+    mailed_receipts: "mailed-receipts",
+    departure_board: "departure-board",
+    seat_renewals: "seat-renewals",
+    stock_list: "stock-list",
+    metered_tiles: "metered-tiles",
+    standby_seats: "standby-seats",
+    label_deadlines: "label-deadlines",
+    turnstile: "turnstile",
+    tide_quiet: "tide-quiet",
+    standby_ledger: "standby-ledger",
+    stockroom: "stockroom",
+    read_counter: "read-counter",
+    sale_room: "sale-room",
+    delivery_promise: "delivery-promise",
+    label_counter: "label-counter",
+    weigh_bridge: "weigh-bridge",
+    parcel_sync: "parcel-sync",
+    status_page: "status-page",
+    price_ticker: "price-ticker",
+    settlement_ledger: "settlement-ledger",
+    seat_leases: "seat-leases",
+    clinic_agenda: "clinic-agenda",
+    receipt_vault: "receipt-vault",
+    fare_desk: "fare-desk",
+    ticket_mailbox: "ticket-mailbox",
+    iban_ledger: "iban-ledger",
+    cart_totals: "cart-totals",
+    stock_tags: "stock-tags",
+    price_feed: "price-feed",
 }
 
 /// What `.ci/run` runs: mechanisms that show however little CPU there is. The places alone are asserted: on a machine of

@@ -42,10 +42,14 @@ mod coin_audit;
 mod coin_frames;
 mod coin_ledger;
 mod corner_shop;
+mod coupon_search;
 mod courier;
 mod courier_quotes;
 mod courier_routes;
 mod customs_desk;
+mod delivery_promise;
+mod departure_board;
+mod depot_stock;
 mod doc_shelf;
 mod ember;
 mod ferry_routes;
@@ -53,19 +57,28 @@ mod fjord;
 mod freight_papers;
 mod freight_quote;
 mod fx_desk;
+mod gateway_quotes;
 mod gazette;
 mod harbor;
 mod harbor_cache;
 mod harbor_tides;
+mod house_seats;
+mod invoice_tax;
+mod label_counter;
+mod label_deadlines;
 mod label_press;
 mod label_shelf;
 mod lantern;
 mod lantern_legacy;
+mod ledger_feed;
 mod ledgerly;
 mod lot_auction;
 mod loyalty_replay;
+mod mailed_receipts;
 mod meadow;
 mod meter_intake;
+mod meter_ledger;
+mod metered_tiles;
 mod moor;
 mod mosaic;
 mod mosaic_journal;
@@ -75,26 +88,41 @@ mod parcel;
 mod parcel_desk;
 mod parcel_lockers;
 mod parcel_manifest;
+mod parcel_sync;
 mod pebble;
 mod pigeon_post;
+mod price_ticker;
+mod print_desk;
 mod quarry;
 mod quay_watch;
 mod quiz_hall;
 mod quote_desk;
 mod rail_board;
 mod rate_board;
+mod read_counter;
+mod receipt_numbers;
 mod recipe_box;
 mod river_feed;
 mod roster;
+mod sale_room;
 mod seat_expiry;
 mod seat_holds;
+mod seat_renewals;
+mod seat_renewers;
+mod shuttle_desk;
 mod spot_prices;
 mod stage_tickets;
+mod standby_ledger;
+mod standby_seats;
+mod status_page;
+mod stock_list;
+mod stockroom;
 mod street_feed;
 mod tariff_board;
 mod tarn;
 mod thumbs;
 mod tide_gauge;
+mod tide_quiet;
 mod tide_table;
 mod tidepool;
 mod tideway;
@@ -103,6 +131,8 @@ mod till_receipts;
 mod toll_clearing;
 mod toll_gate;
 mod train_board;
+mod turnstile;
+mod weigh_bridge;
 mod willow;
 
 /// How an author starts a program.
@@ -137,10 +167,14 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("coin-frames", Broken(coin_frames::run)),
     ("coin-ledger", Broken(|broken, port| finish(coin_ledger::run(broken, port)))),
     ("corner-shop", Broken(|broken, port| finish(corner_shop::run(broken, port)))),
+    ("coupon-search", Broken(coupon_search::run)),
     ("courier", Tuned(courier::run)),
     ("courier-quotes", Broken(courier_quotes::serve)),
     ("courier-routes", Broken(courier_routes::run)),
     ("customs-desk", Broken(customs_desk::run)),
+    ("delivery-promise", Broken(delivery_promise::run)),
+    ("departure-board", Broken(|broken, port| end(departure_board::run(broken, port)))),
+    ("depot-stock", Broken(depot_stock::run)),
     ("doc-shelf", Broken(doc_shelf::run)),
     ("ember", App(ember::app)),
     ("ferry-routes", Broken(ferry_routes::run)),
@@ -148,19 +182,28 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("freight-papers", Broken(freight_papers::run)),
     ("freight-quote", Broken(|broken, port| finish(freight_quote::run(broken, port)))),
     ("fx-desk", Broken(fx_desk::run)),
+    ("gateway-quotes", Broken(|broken, port| end(gateway_quotes::run(broken, port)))),
     ("gazette", Broken(gazette::serve)),
     ("harbor", Tuned(harbor::run)),
     ("harbor-cache", Broken(harbor_cache::serve)),
     ("harbor-tides", Broken(harbor_tides::run)),
+    ("house-seats", Broken(house_seats::run)),
+    ("invoice-tax", Broken(|broken, port| end(invoice_tax::run(broken, port)))),
+    ("label-counter", Broken(label_counter::run)),
+    ("label-deadlines", Broken(|broken, port| end(label_deadlines::run(broken, port)))),
     ("label-press", Broken(label_press::run)),
     ("label-shelf", Broken(|broken, port| finish(label_shelf::run(broken, port)))),
     ("lantern", Tuned(lantern::run)),
     ("lantern-legacy", App(lantern_legacy::app)),
+    ("ledger-feed", Broken(ledger_feed::run)),
     ("ledgerly", Tuned(ledgerly::run)),
     ("lot-auction", Broken(lot_auction::run)),
     ("loyalty-replay", Broken(loyalty_replay::run)),
+    ("mailed-receipts", Broken(|broken, port| end(mailed_receipts::run(broken, port)))),
     ("meadow", App(meadow::app)),
     ("meter-intake", Broken(meter_intake::run)),
+    ("meter-ledger", Broken(|broken, port| end(meter_ledger::run(broken, port)))),
+    ("metered-tiles", Broken(|broken, port| end(metered_tiles::run(broken, port)))),
     ("moor", App(moor::app)),
     ("mosaic", Tuned(mosaic::run)),
     ("mosaic-journal", Broken(mosaic_journal::serve)),
@@ -170,26 +213,41 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("parcel-desk", Broken(|broken, port| finish(parcel_desk::run(broken, port)))),
     ("parcel-lockers", Broken(parcel_lockers::run)),
     ("parcel-manifest", Broken(parcel_manifest::run)),
+    ("parcel-sync", Broken(|broken, port| parcel_sync::run(broken, port).unwrap())),
     ("pebble", App(pebble::app)),
     ("pigeon-post", Broken(|broken, port| finish(pigeon_post::run(broken, port)))),
+    ("price-ticker", Broken(|broken, port| price_ticker::run(broken, port).unwrap())),
+    ("print-desk", Broken(print_desk::run)),
     ("quarry", Tuned(quarry::run)),
     ("quay-watch", Broken(quay_watch::run)),
     ("quiz-hall", Broken(|broken, port| finish(quiz_hall::run(broken, port)))),
     ("quote-desk", Broken(quote_desk::run)),
     ("rail-board", Broken(|broken, port| finish(rail_board::run(broken, port)))),
     ("rate-board", Broken(rate_board::run)),
+    ("read-counter", Broken(read_counter::run)),
+    ("receipt-numbers", Broken(|broken, port| end(receipt_numbers::run(broken, port)))),
     ("recipe-box", Broken(|broken, port| finish(recipe_box::run(broken, port)))),
     ("river-feed", Broken(|broken, port| finish(river_feed::run(broken, port)))),
     ("roster", App(roster::app)),
+    ("sale-room", Broken(sale_room::run)),
     ("seat-expiry", Broken(seat_expiry::run)),
     ("seat-holds", Broken(seat_holds::run)),
+    ("seat-renewals", Broken(|broken, port| end(seat_renewals::run(broken, port)))),
+    ("seat-renewers", Broken(|broken, port| end(seat_renewers::run(broken, port)))),
+    ("shuttle-desk", Broken(shuttle_desk::run)),
     ("spot-prices", Broken(spot_prices::run)),
     ("stage-tickets", Broken(|broken, port| finish(stage_tickets::run(broken, port)))),
+    ("standby-ledger", Broken(standby_ledger::run)),
+    ("standby-seats", Broken(|broken, port| end(standby_seats::run(broken, port)))),
+    ("status-page", Broken(|broken, port| status_page::run(broken, port).unwrap())),
+    ("stock-list", Broken(|broken, port| end(stock_list::run(broken, port)))),
+    ("stockroom", Broken(stockroom::run)),
     ("street-feed", Broken(street_feed::run)),
     ("tariff-board", Broken(tariff_board::run)),
     ("tarn", App(tarn::app)),
     ("thumbs", Broken(thumbs::serve)),
     ("tide-gauge", Broken(|broken, port| finish(tide_gauge::run(broken, port)))),
+    ("tide-quiet", Broken(|broken, port| end(tide_quiet::run(broken, port)))),
     ("tide-table", Broken(tide_table::run)),
     ("tidepool", Tuned(tidepool::run)),
     ("tideway", Broken(tideway::serve)),
@@ -198,6 +256,8 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("toll-clearing", Broken(toll_clearing::run)),
     ("toll-gate", Broken(toll_gate::run)),
     ("train-board", Broken(|broken, port| finish(train_board::run(broken, port)))),
+    ("turnstile", Broken(|broken, port| end(turnstile::run(broken, port)))),
+    ("weigh-bridge", Broken(|broken, port| weigh_bridge::run(broken, port).unwrap())),
     ("willow", App(willow::app)),
 ];
 
@@ -234,6 +294,14 @@ fn serve(port: u16, app: impl Future<Output = Router>) {
 fn finish(program: impl Future<Output = io::Result<()>>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(program).unwrap();
+}
+
+/// The same of those that end with nothing.
+fn end(program: impl Future<Output = ()>) {
+    finish(async {
+        program.await;
+        Ok(())
+    });
 }
 
 async fn answer(port: u16, app: impl Future<Output = Router>) {
