@@ -5,7 +5,7 @@ use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty};
-use crate::run::{Breach, BreachRow, TraceFrame};
+use crate::run::{Breach, BreachRow, TraceFrame, WaitCause, WaitPlace};
 
 pub(in crate::findings) const SLUG: &str = "rare-stall";
 /// Windows may be this part of the phase: who is late more often is not stalled seldom.
@@ -120,13 +120,18 @@ fn decided<'a>(joined: &Joined<'_>, breach: &'a Breach, innermost: &'a BreachRow
     outer.map_or((innermost, at(&stack.path[0])), |(row, frame)| (row, at(frame)))
 }
 
+/// Where threads and goroutines wait, and are not only kept from a CPU.
+fn places<'a>(joined: &Joined<'a>) -> impl Iterator<Item = &'a WaitPlace> {
+    let all = joined.threads.into_iter().flat_map(|threads| threads.places.iter().chain(&threads.waited));
+    all.filter(|place| place.cause == WaitCause::Blocked)
+}
+
 /// How often anybody waits in a function or in what it calls.
 fn waits_through(joined: &Joined<'_>, frame: &TraceFrame) -> u64 {
     let through = |own: &[TraceFrame]| own.iter().any(|one| guilty::same(one, frame));
     let tasks = joined.trace.into_iter().flat_map(|trace| &trace.waits);
     let tasks = tasks.filter(|wait| wait.site.as_ref().is_some_and(|site| through(&site.own))).map(|wait| wait.count);
-    let threads = joined.threads.into_iter().flat_map(|threads| threads.places.iter().chain(&threads.waited));
-    let threads = threads.filter(|place| through(&place.own)).map(|place| place.waits);
+    let threads = places(joined).filter(|place| through(&place.own)).map(|place| place.waits);
     tasks.sum::<u64>().max(threads.sum())
 }
 
@@ -135,8 +140,7 @@ fn waits_mostly(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
     let here = |own: &[TraceFrame]| own.first().is_some_and(|first| guilty::same(first, frame));
     let tasks = joined.trace.into_iter().flat_map(|trace| &trace.waits);
     let tasks = tasks.filter(|wait| wait.site.as_ref().is_some_and(|site| here(&site.own))).map(|wait| wait.total_s);
-    let threads = joined.threads.into_iter().flat_map(|threads| threads.places.iter().chain(&threads.waited));
-    let threads = threads.filter(|place| here(&place.own)).map(|place| place.total_s);
+    let threads = places(joined).filter(|place| here(&place.own)).map(|place| place.total_s);
     let wall_s = joined.threads.map_or(joined.traced_s(), |threads| threads.head.wall_s);
     tasks.sum::<f64>().max(threads.sum()) >= MOST_OF_TIME * wall_s && wall_s > 0.0
 }

@@ -1,7 +1,7 @@
 //! What piles up: tasks, memory. Each threshold and each exclusion.
 
 use super::*;
-use crate::run::{ThreadsHead, ThreadsRecord, TraceTask};
+use crate::run::{ThreadsHead, ThreadsRecord, TraceTask, WaitCause, WaitPlace};
 
 /// Tasks of one type, spawned and ended, and where those that are left wait.
 fn left(spawned: u64, finished: u64, polls: u64, cause: TraceCause) -> Trace {
@@ -336,7 +336,14 @@ fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
         let row = CpuRow { function, file, line, total_s: 1.0, path, ..CpuRow::default() };
         let cpu = CpuTable { total_s: 1.5, rows: vec![row], named: 1.0, ..CpuTable::default() };
         let trace = trace();
-        found(&Joined { breach: Some(&breach), cpu: Some(&cpu), loops, ..joined(&trace, felt(0.000_3, 0.000_5)) })
+        // Who is kept from its CPU does not wait.
+        let own = cpu.rows[0].path.clone();
+        let place = WaitPlace { cause: WaitCause::Preempted, own, waits: 900, ..WaitPlace::default() };
+        let threads = ThreadsRecord { places: vec![place], ..ThreadsRecord::default() };
+        let threads = Some(&threads);
+        let seen =
+            Joined { breach: Some(&breach), cpu: Some(&cpu), loops, threads, ..joined(&trace, felt(0.000_3, 0.000_5)) };
+        found(&seen)
     };
     let of = |path: &[(&str, u32)]| of_source(path, None);
     let (checksum, merge, flush) = (("app::checksum", 9), ("app::merge", 49), ("app::flush", 89));
