@@ -32,6 +32,7 @@ struct Level {
     /// A function's.
     body: bool,
     branch: bool,
+    looped: bool,
     /// A branch before ended what is done there.
     ended: bool,
     /// So it may have done, or `?`.
@@ -57,7 +58,8 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
                 let branch = BRANCHES.iter().any(|word| words.contains(*word));
                 // Go's way to hand errors on is no branch.
                 let failed = words.contains("err") && words.contains("nil");
-                levels.push(Level { body, branch: branch && !body && !failed, ..Level::default() });
+                let looped = ["for", "while", "loop"].iter().any(|word| words.contains(*word));
+                levels.push(Level { body, branch: branch && !body && !failed, looped, ..Level::default() });
             }
             "}" => {
                 if levels.len() > 1 {
@@ -66,22 +68,26 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
             }
             ";" | "," | "=>" => {
                 let level = level.filter(|level| !level.words.contains("fn") && !level.words.contains("func"));
-                level.into_iter().for_each(|level| level.words.clear());
+                // `if has(a, b) {`, `if v, ok := m[k]; ok {`: its block comes yet.
+                let goes_on = |word: &String| token != "=>" && BRANCHES.contains(&word.as_str());
+                level.into_iter().for_each(|level| level.words.retain(goes_on));
             }
             "return" | "continue" if sometimes => {
-                if let Some(body) = levels.iter_mut().rev().find(|level| level.body) {
-                    (body.ended, body.may_end) = (true, true);
-                }
+                let mut within = levels.iter_mut().rev();
+                let ends = |level: &&mut Level| level.body || token == "continue" && level.looped;
+                within.find(ends).into_iter().for_each(|level| (level.ended, level.may_end) = (true, true));
             }
             "?" => levels.iter_mut().rev().find(|level| level.body).into_iter().for_each(|body| body.may_end = true),
             word => level.into_iter().for_each(|level| {
                 level.words.insert(word.to_owned());
             }),
         }
-        if is_in_branch(&levels) {
+        // What is asked before a block is asked in any case.
+        if token != "{" && is_in_branch(&levels) {
             found.sometimes.insert(*line);
         }
-        if token != "?" && levels.iter().rev().find(|level| level.body).is_some_and(|body| body.may_end) {
+        let function = levels.iter().rposition(|level| level.body).unwrap_or(0);
+        if !matches!(token.as_str(), "?" | ";") && levels[function..].iter().any(|level| level.may_end) {
             found.after_an_end.insert(*line);
         }
     }
@@ -90,7 +96,7 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
 
 fn is_in_branch(levels: &[Level]) -> bool {
     let function = levels.iter().rposition(|level| level.body).unwrap_or(0);
-    levels[function].ended || levels[function..].iter().any(|level| level.branch)
+    levels[function..].iter().any(|level| level.branch || level.ended)
 }
 
 #[cfg(test)]
@@ -106,22 +112,29 @@ mod tests {
     fn who_may_be_left_before_its_end_is_left_by_question_marks_too() {
         let source = "fn lead(&self) {\n    let answer = ask();\n    let price = answer?;\n    publish(price);\n}\nfn other() {\n    publish(1);\n}\n";
         let after: Vec<u32> = branches(&tokens(source)).after_an_end.into_iter().collect();
-        assert_eq!(after, [3, 4]);
+        assert_eq!(after, [4]);
     }
 
     #[test]
     fn what_stands_in_a_branch_runs_sometimes() {
         let rust = "fn record(&self) {\n    let mut t = lock();\n    if t.len() > MOST {\n        self.flush(t);\n    }\n    t.get()\n}\nfn flush(&self) {\n    let merged = self.merge();\n    for one in merged {\n        keep(one);\n    }\n}\n";
-        assert_eq!(of(rust), [3, 4]);
-        assert_eq!(of("fn f() {\n    match x {\n        A => g(),\n    }\n    h();\n}\n"), [2, 3]);
+        assert_eq!(of(rust), [4]);
+        assert_eq!(of("fn f() {\n    match x {\n        A => g(),\n    }\n    h();\n}\n"), [3]);
+        assert_eq!(of("fn f() {\n    if has(a, b) {\n        g();\n    }\n    h();\n}\n"), [3]);
         assert_eq!(of("fn f<A, B>(a: A) -> B {\n    if a { g() } else { h() }\n    i()\n}\n"), [2]);
-        assert_eq!(of("func f() {\n\tx := 1\n\tswitch x {\n\tcase 1:\n\t\tg()\n\t}\n\th()\n}\n"), [3, 4, 5]);
+        assert_eq!(of("func f() {\n\tx := 1\n\tswitch x {\n\tcase 1:\n\t\tg()\n\t}\n\th()\n}\n"), [4, 5]);
+    }
+
+    #[test]
+    fn what_ends_a_round_ends_no_function() {
+        let source = "fn f() {\n    for x in all {\n        if x {\n            continue;\n        }\n        g(x);\n    }\n    h();\n}\n";
+        assert_eq!(of(source), [4, 5, 6]);
     }
 
     #[test]
     fn so_does_what_comes_after_an_early_end() {
         let source = "fn f(&self) {\n    if self.n % 9 != 0 {\n        return;\n    }\n    self.g();\n}\nfn h() {\n    i();\n}\n";
-        assert_eq!(of(source), [2, 3, 4, 5]);
+        assert_eq!(of(source), [3, 4, 5]);
         let failed = "func f() error {\n\tif err := g(); err != nil {\n\t\treturn err\n\t}\n\th()\n}\n";
         assert_eq!(of(failed), [0_u32; 0]);
     }

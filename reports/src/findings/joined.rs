@@ -38,7 +38,7 @@ pub struct Felt {
     pub p99_s: f64,
     /// Worst.
     pub max_s: f64,
-    /// Median at the lowest closed-loop level: what an operation takes alone.
+    /// Median at the lowest closed-loop level, or of the open loop where that is less: what an operation takes alone.
     pub base_s: f64,
     /// Mean of what is beyond it: Σ max(0, latency − base) ÷ operations (design 01).
     pub excess_s: f64,
@@ -323,7 +323,7 @@ fn felt_of_records(trials: &[&TrialRecord], base_s: f64) -> Option<Felt> {
         measured.iter().map(|one| of(one) * one.answered as f64).sum::<f64>() / operations as f64
     };
     let at = |name: &'static str| mean(&|one| one.latency.get(name).copied().unwrap_or(0.0));
-    let base_s = base_s.min(at("p50"));
+    let base_s = Some(at("p50")).filter(|p50| *p50 > 0.0).map_or(base_s, |p50| base_s.min(p50));
     Some(Felt {
         operations,
         mean_s: mean(&|one| spread(one).iter().map(|(weight, value)| weight * value).sum()),

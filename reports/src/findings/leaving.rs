@@ -77,10 +77,19 @@ impl Loops {
         self.files.get(&function.file).is_some_and(|lines| lines.left.iter().any(made))
     }
 
-    fn of(&self, which: impl Fn(&Left) -> bool) -> Vec<(&str, &Left)> {
+    /// The same, each call of it.
+    fn calls(&self, function: &str) -> Vec<(&str, &Left)> {
+        self.all(|left| left.does == Leaves::Calls && left.name == function && left.function != function).collect()
+    }
+
+    fn all(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
         let rust = self.files.iter().filter(|(file, _)| file.ends_with(".rs"));
         let all = rust.flat_map(|(file, lines)| lines.left.iter().map(move |left| (file.as_str(), left)));
-        let mut found: Vec<(&str, &Left)> = all.filter(|(_, left)| which(left)).collect();
+        all.filter(move |(_, left)| which(left))
+    }
+
+    fn of(&self, which: impl Fn(&Left) -> bool) -> Vec<(&str, &Left)> {
+        let mut found: Vec<(&str, &Left)> = self.all(which).collect();
         found.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
         found
     }
@@ -120,15 +129,20 @@ fn seen<'a>(joined: &Joined<'a>) -> Vec<&'a TraceFrame> {
 fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<Culprit> {
     let loops = joined.loops?;
     let seen = seen(joined);
-    let may_skip = |(file, left): &(&str, &Left)| {
-        let at_work = seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
-        at_work && loops.may_be_left_before(file, left.line)
-    };
+    let is_seen = |(file, left): &(&str, &Left)| seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
     let tells: BTreeSet<&str> = loops.telling_of(cell);
-    let mut callers: Vec<(&str, &Left)> =
-        tells.into_iter().flat_map(|tells| loops.call(tells)).filter(may_skip).collect();
-    callers.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
-    let [(file, left)] = callers.as_slice() else { return None };
+    let callers: Vec<(&str, &Left)> = tells.into_iter().flat_map(|tells| loops.calls(tells)).collect();
+    // What tells when it is dropped tells in any case; so does who tells on each of its ways.
+    if callers.iter().any(|(_, left)| left.function == "drop") {
+        return None;
+    }
+    let always = |of: &Left| {
+        let same = callers.iter().filter(|(_, left)| left.function == of.function);
+        same.into_iter().any(|(file, left)| !loops.may_be_left_before(file, left.line))
+    };
+    let mut skip: Vec<&(&str, &Left)> = callers.iter().filter(|one| is_seen(one) && !always(one.1)).collect();
+    skip.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
+    let [(file, left)] = skip.as_slice() else { return None };
     Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
 }
 

@@ -4,7 +4,7 @@
 //! through the block that follows; any other is gone with its statement: `self.all.lock().len()`.
 
 use super::Loops;
-use super::tokens::{is_name, within, word_at};
+use super::tokens::{is_name, parameters_of, within, word_at};
 
 /// Lines on which a function has a lock: from where it takes it to where it lets it go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,8 @@ impl Loops {
         self.files.get(file).is_some_and(|lines| lines.taken.iter().any(had))
     }
 
-    /// Whether the function of a line has something there that another one gave to it, and that is given back when it is dropped.
+    /// Whether the function of a line has something there that another one of its file gave to it, and that is given back when it is
+    /// dropped.
     pub(super) fn leases(&self, file: &str, line: u32, from: &str) -> bool {
         self.takes_as(file, line, &lease(from))
     }
@@ -138,9 +139,9 @@ fn leases(tokens: &[(u32, String)]) -> Vec<&str> {
     let dropped: Vec<&str> =
         all().filter(|at| word(*at) == "Drop" && word(at + 1) == "for").map(|at| word(at + 2)).collect();
     let gives = |at: usize| {
-        let opens = (at..tokens.len()).find(|at| word(*at) == "(")?;
-        let mut result = (within(tokens, opens).end..tokens.len()).map(word);
-        let mut result = result.by_ref().take_while(|word| !matches!(*word, "{" | ";" | "where"));
+        let opens = parameters_of(tokens, at + 1)?;
+        let result = (within(tokens, opens).end..tokens.len()).map(word);
+        let mut result = result.take_while(|word| !matches!(*word, "{" | ";" | "where"));
         result.any(|word| dropped.contains(&word)).then(|| word(at + 1))
     };
     all().filter(|at| word(*at) == "fn" && is_name(word(at + 1))).filter_map(gives).collect()

@@ -5,7 +5,7 @@ use super::cause::at;
 use super::joined::Joined;
 use super::leaving::half_made;
 use super::telling::declared;
-use super::tokens::{is_name, opening, within, word_at};
+use super::tokens::{is_name, opening, parameters_of, within, word_at};
 use super::{Culprit, Loops};
 use crate::run::TraceFrame;
 
@@ -60,24 +60,29 @@ pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
                 None
             }
             "=" if at > 0 && word(at - 1) == "]" && halves.contains(&word(at + 1)) => {
-                opening(tokens, at - 1).map(|opens| word(opens + 1))
+                opening(tokens, at - 1).filter(|opens| word(opens + 2) == "]").map(|opens| word(opens + 1))
             }
             "insert" if word(at + 1) == "(" && within(tokens, at + 1).any(|at| halves.contains(&word(at))) => {
-                Some(word(at + 2))
+                Some(word(at + 2)).filter(|_| word(at + 3) == ",")
             }
             _ => None,
         };
-        if key.is_some_and(|key| got.contains(&key)) {
+        if key.is_some_and(|key| got.contains(&key) && !is_unique(key)) {
             found.push(Overwritten { function: function.to_owned(), line: *line });
         }
     }
     found
 }
 
+/// Whether what is called so is another one each time, as far as its name tells.
+fn is_unique(name: &str) -> bool {
+    matches!(name, "id" | "seq" | "tag" | "token" | "ticket" | "nonce") || name.ends_with("_id") || name.ends_with("ID")
+}
+
 /// Names of what the function that is declared there gets.
 fn parameters(tokens: &[(u32, String)], at: usize) -> Vec<&str> {
     let word = |at: usize| word_at(tokens, at);
-    let Some(opens) = (at..tokens.len()).find(|at| word(*at) == "(") else { return Vec::new() };
+    let Some(opens) = parameters_of(tokens, at) else { return Vec::new() };
     let names = within(tokens, opens).filter(|at| matches!(word(at - 1), "(" | "," | "mut"));
     names.map(word).filter(|word| is_name(word) && *word != "self").collect()
 }

@@ -59,13 +59,16 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
             }
             "=" if at > 1 && word(at - 1) == ":" && is_name(word(at - 2)) => {
                 made.extend(called(tokens, at + 1).map(|maker| (word(at - 2), maker)));
+                own.push(word(at - 2));
             }
             "(" if at > 0 && is_name(word(at - 1)) && !is_declared(tokens, at - 1) => {
                 let arguments = arguments(tokens, at);
                 let known = made.iter().filter(|(name, _)| arguments.contains(name)).map(|(_, maker)| *maker);
                 let at_once = begins(tokens, at).filter_map(|from| called(tokens, from));
                 let is_package = at > 2 && word(at - 2) == "." && !own.contains(&word(at - 3));
-                let to_library = is_package && at > 3 && word(at - 4) != "." && has_a_field(tokens, at, &made);
+                // What nobody gets the result of keeps nothing: `fmt.Fprint(d.out, open(id))`.
+                let is_used = at > 3 && matches!(word(at - 4), "=" | "(" | "," | "return");
+                let to_library = is_package && is_used && has_a_field(tokens, at, &made);
                 found.extend(known.chain(at_once).map(|maker| Passed {
                     function: function.to_owned(),
                     made_by: maker.to_owned(),
@@ -147,7 +150,7 @@ pub(super) fn kept<'t>(tokens: &'t [(u32, String)], at: usize, own: &[&str]) -> 
 pub(super) fn adds_to(tokens: &[(u32, String)], at: usize) -> bool {
     let word = |at: usize| word_at(tokens, at);
     let adds = word(at - 1) == "." && word(at + 1) == "(" && ADDS.contains(&word(at));
-    adds && (word(at) != "Store" || within(tokens, at + 1).any(|at| word(at) == ","))
+    adds && (word(at) != "Store" || begins(tokens, at + 1).count() == 2)
 }
 
 /// The name that a chain of them ends with (`desks` of `r.desks`), if what it is a part of is not the function's own: something that
@@ -183,6 +186,7 @@ mod tests {
         assert_eq!(of("live", "other"), None);
         assert_eq!(of("other", "openBasket"), None);
     }
+
     #[test]
     fn a_library_keeps_what_it_gets_together_with_something_older() {
         let of = |call: &str| {
@@ -195,8 +199,9 @@ mod tests {
         };
         let kept = Some(("begin".to_owned(), 2));
         assert_eq!(of("context.WithCancel(context.WithValue(d.base, key{}, d.search()))"), kept);
-        assert_eq!(of("s := d.search()\n\tcontext.WithValue(d.base, key{}, s)").map(|(_, line)| line), Some(3));
+        assert_eq!(of("s := d.search()\n\tctx := context.WithValue(d.base, key{}, s)").map(|(_, line)| line), Some(3));
         assert_eq!(of("context.WithValue(base, key{}, d.search())"), None, "with something of its own");
         assert_eq!(of("d.fill(d.base, d.search())"), None, "the program's own");
+        assert_eq!(of("1\n\tfmt.Fprint(d.out, d.search())"), None, "it gives nothing back");
     }
 }

@@ -1,8 +1,9 @@
-//! What functions get, by the source: one that gets the thing itself, and not how much of it there is, decides on that.
+//! What functions get and whom of other packages they call, by the source: one that gets the thing itself, and not how much of it
+//! there is, decides on that.
 
 use super::Loops;
 use super::telling::declared;
-use super::tokens::{is_name, within, word_at};
+use super::tokens::{is_name, parameters_of, within, word_at};
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,9 @@ pub(super) struct Signature {
     line: u32,
     /// It gets a reference to something else than what it is a method of.
     gets_an_object: bool,
+    /// Of Go's: its name, and what it calls by the name of a package (`runtime.Stack`), with the lines.
+    name: String,
+    calls: Vec<(String, u32)>,
 }
 
 impl Loops {
@@ -20,32 +24,53 @@ impl Loops {
         let before = self.files.get(file)?.signatures.iter().filter(|one| one.line <= line);
         before.max_by_key(|one| one.line).map(|one| one.gets_an_object)
     }
+
+    /// The only function of Go's that calls one of another package's: its file, name and line.
+    pub(super) fn only_caller(&self, called: &str) -> Option<(&str, &str, u32)> {
+        let all = self.files.iter().flat_map(|(file, lines)| lines.signatures.iter().map(move |one| (file, one)));
+        let mut callers = all.filter_map(|(file, one)| {
+            let (_, line) = one.calls.iter().find(|(name, _)| name == called)?;
+            Some((file.as_str(), one.name.as_str(), *line))
+        });
+        callers.next().filter(|_| callers.next().is_none())
+    }
 }
 
 /// All of a source of Rust's or Go's.
 pub(super) fn signatures(tokens: &[(u32, String)]) -> Vec<Signature> {
     let word = |at: usize| word_at(tokens, at);
-    let opens = |at: usize| (at..tokens.len()).find(|at| word(*at) == "(");
     let refers = |at: usize| match word(at) {
         "&" => {
             let mut to = at + 1;
             while matches!(word(to), "'" | "mut") || word(to - 1) == "'" {
                 to += 1;
             }
-            word(to) != "self"
+            !matches!(word(to), "self" | "str" | "Self")
         }
         "*" => true,
         _ => false,
     };
-    let mut found = Vec::new();
+    let mut found: Vec<Signature> = Vec::new();
     for (at, (line, token)) in tokens.iter().enumerate() {
+        // `runtime.Stack(`
+        let of_package = at > 2
+            && token == "("
+            && word(at - 2) == "."
+            && is_name(word(at - 3))
+            && at.checked_sub(4).map_or("", word) != ".";
+        if of_package && let Some(caller) = found.last_mut().filter(|caller| !caller.name.is_empty()) {
+            caller.calls.push((format!("{}.{}", word(at - 3), word(at - 1)), *line));
+        }
         let parameters = match token.as_str() {
-            "fn" if is_name(word(at + 1)) => opens(at),
-            "func" => declared(tokens, at).and_then(|name| opens((at..tokens.len()).find(|at| word(*at) == name)?)),
+            "fn" if is_name(word(at + 1)) => parameters_of(tokens, at + 1),
+            "func" => declared(tokens, at)
+                .and_then(|name| parameters_of(tokens, (at..tokens.len()).find(|at| word(*at) == name)?)),
             _ => None,
         };
         let Some(parameters) = parameters else { continue };
-        found.push(Signature { line: *line, gets_an_object: within(tokens, parameters).any(refers) });
+        let name = if token == "func" { declared(tokens, at).unwrap_or_default().to_owned() } else { String::new() };
+        let gets_an_object = within(tokens, parameters).any(refers);
+        found.push(Signature { line: *line, gets_an_object, name, calls: Vec::new() });
     }
     found
 }
@@ -65,5 +90,13 @@ mod tests {
         assert_eq!([of("a.rs", rust, 3), of("a.rs", rust, 6), of("b.rs", "", 6)], [Some(false), Some(true), None]);
         let go = "func (q *quota) take(n int) {\n\tnap()\n}\nfunc (q *quota) send(t *tile) {\n\tnap()\n}\n";
         assert_eq!([of("a.go", go, 2), of("a.go", go, 5)], [Some(false), Some(true)]);
+    }
+    #[test]
+    fn who_calls_another_package_is_found_by_its_name() {
+        let mut all = Loops::default();
+        all.read("a.go", "func (h *hub) count() int {\n\tbuf := h.buf\n\tn := runtime.Stack(buf, true)\n\treturn n\n}\nfunc render() {\n\tfmt.Sprint(h.runtime.Stack())\n}\n");
+        assert_eq!(all.only_caller("runtime.Stack"), Some(("a.go", "count", 3)));
+        all.read("b.go", "func other() {\n\truntime.Stack(nil, false)\n}\n");
+        assert_eq!(all.only_caller("runtime.Stack"), None, "one of two");
     }
 }

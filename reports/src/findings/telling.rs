@@ -89,7 +89,7 @@ impl Loops {
         self.all_told().map(|(_, told)| told).filter(tells).map(|told| told.function.as_str()).collect()
     }
 
-    /// The line on which a function of Go's puts something into a map or a slice that outlives it.
+    /// The line on which a function of Go's puts something into a collection that outlives it.
     pub(super) fn keeps(&self, file: &str, function: &str) -> Option<u32> {
         let told = &self.files.get(file).filter(|_| file.ends_with(".go"))?.told;
         told.iter().find(|told| told.does == Does::Keeps && told.function == function).map(|told| told.line)

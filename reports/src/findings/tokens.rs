@@ -104,6 +104,20 @@ pub(super) fn within(tokens: &[(u32, String)], opens: usize) -> Range<usize> {
     opens + 1..balanced(tokens, opens..tokens.len(), word_at(tokens, opens)).unwrap_or(tokens.len())
 }
 
+/// The bracket of the parameters of a function whose name stands at a place, behind those of its types.
+pub(super) fn parameters_of(tokens: &[(u32, String)], name: usize) -> Option<usize> {
+    let mut depth = 0_i32;
+    (name + 1..tokens.len()).find(|at| {
+        match word_at(tokens, *at) {
+            "<" => depth += 1,
+            // No arrow: `F: Fn(u64) -> T`.
+            ">" if word_at(tokens, at - 1) != "-" => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && word_at(tokens, *at) == "("
+    })
+}
+
 /// The end of a text without escapes that begins there: `r#"…"#`, or Go's between backticks.
 fn raw(text: &[char], at: usize) -> Option<usize> {
     if text[at] == '`' {

@@ -126,11 +126,15 @@ pub(super) fn root(of: &syn::Expr) -> Option<String> {
     }
 }
 
-/// Names from the beginning of an expression on: `self.order` of `self.order.lock().first()`.
+/// What gives a collection and no element of it.
+const WHOLE: &[&str] = &["as_mut", "as_ref", "borrow", "borrow_mut", "expect", "lock", "read", "unwrap", "write"];
+
+/// Names from the beginning of an expression on: `self.order` of `self.order.lock().unwrap()`; `None` of an element.
 pub(super) fn whole(of: &syn::Expr) -> Option<String> {
     match of {
         syn::Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-        syn::Expr::MethodCall(call) => whole(&call.receiver),
+        syn::Expr::MethodCall(call) if WHOLE.contains(&call.method.to_string().as_str()) => whole(&call.receiver),
+        syn::Expr::MethodCall(_) | syn::Expr::Index(_) => None,
         syn::Expr::Field(field) => match &field.member {
             syn::Member::Named(name) => Some(format!("{}.{name}", whole(&field.base)?)),
             syn::Member::Unnamed(_) => whole(&field.base),

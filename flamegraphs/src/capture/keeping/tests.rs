@@ -299,6 +299,7 @@ fn announce(&self, bid: &Bid) {{
     assert_eq!(of("if bids.len() == MOST { bids.pop_front(); }"), "Unknown");
     assert_eq!(of("while bids.len() > MOST { bids.pop_front(); }"), "Unknown");
     assert_eq!(of("if self.others.len() == MOST { self.others.pop_front(); }"), "Mailbox::deliver push_back");
+    assert_eq!(of("if self.all[7].len() == MOST { self.all[7].pop(); }"), "Mailbox::deliver push_back");
     assert_eq!(of("if bids.front() < Some(&seen) { bids.pop_front(); }"), "Mailbox::deliver push_back");
 }
 

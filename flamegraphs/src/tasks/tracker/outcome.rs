@@ -69,6 +69,8 @@ impl Tracker {
         self.last_ns = self.last_ns.max(now);
         let mut tasks = std::mem::take(&mut self.ended);
         let mut alive: Vec<TaskFigures> = Vec::new();
+        // Those that nobody polled may be of several types: the place that spawned most of them stands for all.
+        let mut spawned_at: HashMap<StackId, u64> = HashMap::new();
         for task in self.tasks.values() {
             let figures = self.sums.kinds.entry(task.kind).or_default();
             figures.alive += 1;
@@ -77,8 +79,12 @@ impl Tracker {
             figures.forgotten += u64::from(idle && task.born_ns.is_some() && task.held <= 0);
             if task.kind.is_none() {
                 figures.spawned += u64::from(task.counted);
-                figures.spawned_at = task.spawned_at.or(figures.spawned_at);
+                task.spawned_at.into_iter().for_each(|at| *spawned_at.entry(at).or_default() += 1);
             }
+        }
+        if let Some(figures) = self.sums.kinds.get_mut(&None) {
+            let most = spawned_at.into_iter().max_by_key(|(at, count)| (*count, *at));
+            figures.spawned_at = most.map(|(at, _)| at).or(figures.spawned_at);
         }
         alive.extend(self.tasks.values().map(|task| self.figures(task, false)));
         tasks.extend(alive);

@@ -24,7 +24,7 @@ pub(super) fn again(joined: &Joined<'_>) -> Option<Cause> {
     if each < BUILDS_S || share < LEAST || allocating < BUILDS {
         return None;
     }
-    // Whoever goes round for it: what could have stayed is what this one has built each time.
+    // Not whoever goes round for it: what could have stayed is what this one builds each time.
     let culprit = at(frame);
     Some(Cause {
         rule: SLUG,

@@ -20,7 +20,7 @@ const TASK_S: f64 = 0.000_002;
 const WORTH: f64 = 5.0;
 /// The same of a job of the blocking pool: two threads wake each other for it, 5 µs each time at least.
 const JOB_S: f64 = 0.000_01;
-/// System calls that start a thread.
+/// System calls that start a thread or a process.
 const STARTS: &[&str] = &["clone3", "clone", "vfork", "fork"];
 
 /// Many of them for each operation.
@@ -58,7 +58,10 @@ fn processes(joined: &Joined<'_>) -> Option<Cause> {
     let culprit = guilty::asking(joined, &row.kind, own).map(at)?;
     (each >= PROCESSES && share >= LEAST_SHARE).then(|| Cause {
         rule: SLUG,
-        title: format!("{} starts {each:.0} processes for each operation", culprit.function),
+        title: match each < 1.5 {
+            true => format!("{} starts a process for each operation", culprit.function),
+            false => format!("{} starts {each:.0} processes for each operation", culprit.function),
+        },
         share,
         evidence: vec![
             format!("{started} processes were started there, {each:.1} for each operation"),

@@ -126,7 +126,7 @@ pub(super) fn by_reads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let timeout_of = |row: &TracePolls| {
         let each = row.total_s / operations;
         let as_long = |timeout: &f64| (*timeout..1.2 * timeout + LATE_S).contains(&each);
-        timeouts.iter().copied().filter(|timeout| *timeout >= SHORTEST_S).find(as_long)
+        timeouts.iter().copied().filter(|timeout| *timeout >= 2.0 * LATE_S).find(as_long)
     };
     let reads = |row: &&TracePolls| {
         let within = row.site.as_ref().is_some_and(|site| READS.contains(&site.call.as_str()) && site.own.len() > 1);
@@ -138,7 +138,8 @@ pub(super) fn by_reads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let (timeout, culprit) = (timeout_of(row)?, row.site.as_ref()?.own.first().map(at)?);
     let each = row.total_s / operations;
     let share = (each / mean.max(1e-9)).min(1.0);
-    (share >= LEAST && row.longest_s <= 1.5 * timeout + LATE_S).then(|| {
+    // Who waits for longer than an operation takes waits for the next one.
+    (share >= LEAST && each <= 1.15 * mean && row.longest_s <= 1.5 * timeout + LATE_S).then(|| {
         let title = format!("{} reads until nothing more came for {}", culprit.function, time(timeout));
         let evidence = vec![
             format!("each operation waits {} in reads there, {} at most", time(each), time(row.longest_s)),
@@ -184,5 +185,7 @@ mod tests {
         assert_eq!(of(&[0.024], 669, 0.012, 0.024), None, "some of them end so");
         assert_eq!(of(&[0.024], 6000, 0.0263, 0.032), None, "many short ones");
         assert_eq!(of(&[0.024], 669, 0.0263, 0.236), None, "others wait for the next question");
+        assert_eq!(of(&[0.1], 600, 0.1, 0.1), None, "it looks about now and then while it waits for the next one");
+        assert_eq!(of(&[0.002], 669, 0.009, 0.01), None, "too short to be told from an answer");
     }
 }

@@ -37,7 +37,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let seconds = inside[inside.len() - 1].0 - inside[(inside.len() - 1) / 4].0;
     let each = growth / (joined.rate * seconds).max(1.0);
     let steady = quarters[1..].iter().all(|part| *part >= STEADY * growth / 3.0);
-    let steady = steady || grew_under_load(joined);
+    let hidden = !steady && grew_under_load(joined);
+    let steady = steady || hidden;
     if growth < LEAST || each < PER_OPERATION && !joined.attached || !steady {
         return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
     }
@@ -55,8 +56,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         share: 1.0,
         culprit,
         evidence: std::iter::once(format!(
-            "the resident set grew by {:.1} MB in {seconds:.1} s, in every part of them alike",
-            growth / 1e6
+            "the resident set grew by {:.1} MB in {seconds:.1} s, {}",
+            growth / 1e6,
+            if hidden {
+                "and under full load before, in every part of that alike"
+            } else {
+                "in every part of them alike"
+            }
         ))
         .chain(because)
         .collect(),

@@ -151,7 +151,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     let pinned = joined.is_pinned();
     let told = joined.trace.is_none() && pinned;
     let waits = |row: &&TracePolls| {
-        let for_others = || told || queues(joined, row, operations) || leased(joined, row).is_some();
+        let for_others =
+            || told || queues(joined, row, operations) || joined.trace.is_none() && leased(joined, row).is_some();
         is_lock(row) || is_for_a_thread(row) && for_others()
     };
     let mut rows: Vec<&TracePolls> =
@@ -287,8 +288,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     causes.collect()
 }
 
-/// The same for one of a pool.
+/// How many times what an operation takes alone the wait for one of a pool must be for others to be before it.
 const QUEUES_IN_POOLS: f64 = 1.5;
+
 /// The function that has what others wait for in another one, as a connection of a pool, by the source; and who shows it.
 fn leased<'r>(joined: &Joined<'_>, row: &'r TracePolls) -> Option<(&'r TraceFrame, &'r TraceHolder)> {
     let (loops, waits) = (joined.loops?, row.site.as_ref()?.own.first()?);

@@ -56,6 +56,9 @@ fn grown(counts: &[u64]) -> u64 {
 fn were_started(dumps: &[Dump], by: &TraceFrame, counts: &[u64], starts: &Starts<'_>) -> bool {
     let all = dumps.iter().flat_map(|dump| &dump.goroutines).filter(|one| one.created_by.as_ref() == Some(by));
     let begins: BTreeSet<&str> = all.filter_map(|one| Some(one.frames.last()?.function.as_str())).collect();
+    if begins.is_empty() {
+        return true;
+    }
     let counted: Option<u64> = begins.into_iter().map(|begins| starts.count(begins)).sum();
     counted.is_none_or(|started| 2 * started >= grown(counts))
 }
