@@ -84,7 +84,7 @@ impl Tracker {
         }
         if let Some(figures) = self.sums.kinds.get_mut(&None) {
             let most = spawned_at.into_iter().max_by_key(|(at, count)| (*count, *at));
-            figures.spawned_at = most.map(|(at, _)| at).or(figures.spawned_at);
+            figures.spawned_at = most.filter(|(_, count)| 2 * count >= figures.spawned).map(|(at, _)| at);
         }
         alive.extend(self.tasks.values().map(|task| self.figures(task, false)));
         tasks.extend(alive);
