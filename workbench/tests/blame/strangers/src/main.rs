@@ -8,10 +8,13 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::field_reassign_with_default,
     clippy::format_in_format_args,
+    clippy::len_zero,
     clippy::manual_is_multiple_of,
     clippy::precedence,
     clippy::while_let_on_iterator,
+    clippy::write_with_newline,
     reason = "strangers to our style on purpose: what they are looked at for is how other people write"
 )]
 
