@@ -152,16 +152,10 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                 let select = chosen.map(|(select, _)| select);
                 Told { name: name.to_owned(), line: *line, function: function.clone(), of: String::new(), select, does }
             })),
-            "=" => found.extend(kept(tokens, at, &own).map(|name| Told {
-                name: name.to_owned(),
-                line: *line,
-                function: function.clone(),
-                of: String::new(),
-                select: None,
-                does: Does::Keeps,
-            })),
-            _ if at > 1 && adds_to(tokens, at) => {
-                found.extend(part_of_another(tokens, at - 2, &own).map(|name| Told {
+            word if word == "=" || at > 1 && adds_to(tokens, at) => {
+                let collection =
+                    if word == "=" { kept(tokens, at, &own) } else { part_of_another(tokens, at - 2, &own) };
+                found.extend(collection.map(|name| Told {
                     name: name.to_owned(),
                     line: *line,
                     function: function.clone(),

@@ -80,19 +80,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         if kind.forgotten > 0 {
             evidence.push(format!("nobody holds a waker of {} of them: nothing will ever end those", kind.forgotten));
         }
-        causes.push(Cause {
-            rule: SLUG,
-            title: format!("tasks of {} are spawned by {} and do not end", kind.name, culprit.function),
-            // Whatever they keep grows with them.
-            share: 1.0,
-            evidence,
-            refuted_by: "their number would come to rest after a while".into(),
-            next: format!("workbench show {} --tasks", joined.run),
-            proof: "trace",
-            depth: 7,
-            culprit: Some(culprit),
-            foremost: true,
-        });
+        let title = format!("tasks of {} are spawned by {} and do not end", kind.name, culprit.function);
+        causes.push(of_growth(joined, title, culprit, evidence));
     }
     if causes.is_empty() {
         causes.extend(crowded(joined, trace));
@@ -135,9 +124,15 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
         ),
     ];
     evidence.extend(waits.map(|place| format!("they wait at {}", place.sentence())));
-    Some(Cause {
+    Some(of_growth(joined, format!("tasks of {} do not end", kind.name), culprit, evidence))
+}
+
+/// Tasks that become more and more.
+fn of_growth(joined: &Joined<'_>, title: String, culprit: Culprit, evidence: Vec<String>) -> Cause {
+    Cause {
         rule: SLUG,
-        title: format!("tasks of {} do not end", kind.name),
+        title,
+        // Whatever they keep grows with them.
         share: 1.0,
         evidence,
         refuted_by: "their number would come to rest after a while".into(),
@@ -146,7 +141,7 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
         depth: 7,
         culprit: Some(culprit),
         foremost: true,
-    })
+    }
 }
 
 /// Whether tasks of a type that have not ended have mostly been idle for long: who is in flight has not.
