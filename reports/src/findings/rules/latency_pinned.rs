@@ -139,14 +139,15 @@ pub(super) fn by_timeout(
     title: String,
     evidence: Vec<String>,
 ) -> Cause {
+    let shown = if joined.trace.is_some() { "trace" } else { "wait" };
     Cause {
         rule: SLUG,
         title,
         share,
         evidence,
         refuted_by: "the latency would not follow the timeout".into(),
-        next: joined.again("trace"),
-        proof: "trace",
+        next: joined.again(shown),
+        proof: shown,
         depth: 5,
         culprit: Some(culprit),
         foremost: false,
