@@ -86,17 +86,20 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
         if token != "{" && is_in_branch(&levels) {
             found.sometimes.insert(*line);
         }
-        let function = levels.iter().rposition(|level| level.body).unwrap_or(0);
-        if !matches!(token.as_str(), "?" | ";") && levels[function..].iter().any(|level| level.may_end) {
+        if !matches!(token.as_str(), "?" | ";") && of_function(&levels).iter().any(|level| level.may_end) {
             found.after_an_end.insert(*line);
         }
     }
     found
 }
 
+/// Those within the innermost function, and its own.
+fn of_function(levels: &[Level]) -> &[Level] {
+    &levels[levels.iter().rposition(|level| level.body).unwrap_or(0)..]
+}
+
 fn is_in_branch(levels: &[Level]) -> bool {
-    let function = levels.iter().rposition(|level| level.body).unwrap_or(0);
-    levels[function..].iter().any(|level| level.branch || level.ended)
+    of_function(levels).iter().any(|level| level.branch || level.ended)
 }
 
 #[cfg(test)]

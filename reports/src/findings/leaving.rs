@@ -59,7 +59,9 @@ impl Loops {
         let calls = || lines.left.iter().filter(|left| left.does == Leaves::Calls && left.function == function);
         let Some(put) = puts(function).or_else(|| calls().find_map(|left| puts(&left.name))) else { return Vec::new() };
         let takes = |does: &[Leaves]| {
-            self.of(|left| does.contains(&left.does) && left.name == put.name && left.function != put.function)
+            let takes =
+                |left: &Left| does.contains(&left.does) && left.name == put.name && left.function != put.function;
+            once(self.all(takes).collect())
         };
         let some = takes(&[Leaves::Takes, Leaves::TakesNext]);
         if some.is_empty() { takes(&[Leaves::TakesAll]) } else { some }
@@ -67,12 +69,12 @@ impl Loops {
 
     /// Who calls a function, the same.
     pub(super) fn call(&self, function: &str) -> Vec<(&str, &Left)> {
-        self.of(|left| left.does == Leaves::Calls && left.name == function && left.function != function)
+        once(self.calls(function))
     }
 
     /// Whether a function of Rust's makes one of that type.
     fn makes(&self, function: &TraceFrame, what: &str) -> bool {
-        let name = function.function.rsplit("::").next().unwrap_or(&function.function);
+        let name = function.name();
         let made = |left: &Left| left.does == Leaves::Makes && left.name == what && left.function == name;
         self.files.get(&function.file).is_some_and(|lines| lines.left.iter().any(made))
     }
@@ -87,12 +89,12 @@ impl Loops {
         let all = rust.flat_map(|(file, lines)| lines.left.iter().map(move |left| (file.as_str(), left)));
         all.filter(move |(_, left)| which(left))
     }
+}
 
-    fn of(&self, which: impl Fn(&Left) -> bool) -> Vec<(&str, &Left)> {
-        let mut found: Vec<(&str, &Left)> = self.all(which).collect();
-        found.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
-        found
-    }
+/// Each function once.
+fn once<'l>(mut found: Vec<(&'l str, &'l Left)>) -> Vec<(&'l str, &'l Left)> {
+    found.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
+    found
 }
 
 /// Of who waits to be told, and of those who called it, by the source: who should have told it; or, where who waits and who tells are
@@ -120,16 +122,15 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
     Some((at(asks), told))
 }
 
-/// Functions of the program that were seen at work in any evidence.
-fn seen<'a>(joined: &Joined<'a>) -> Vec<&'a TraceFrame> {
-    joined.trace.into_iter().flat_map(Trace::own_frames).chain(telling::seen(joined)).collect()
+/// Whether a function of the program was seen at work, in any evidence.
+fn is_seen(joined: &Joined<'_>, file: &str, left: &Left) -> bool {
+    let mut seen = joined.trace.into_iter().flat_map(Trace::own_frames).chain(telling::seen(joined));
+    seen.any(|frame| telling::is_of(frame, file, &left.function))
 }
 
 /// The only one seen at work of those that have who waits in a cell told, and may be left before they do.
 fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<Culprit> {
     let loops = joined.loops?;
-    let seen = seen(joined);
-    let is_seen = |(file, left): &(&str, &Left)| seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
     let tells: BTreeSet<&str> = loops.telling_of(cell);
     let callers: Vec<(&str, &Left)> = tells.into_iter().flat_map(|tells| loops.calls(tells)).collect();
     // What tells when it is dropped tells in any case; so does who tells on each of its ways.
@@ -140,8 +141,8 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
         let same = callers.iter().filter(|(_, left)| left.function == of.function);
         same.into_iter().any(|(file, left)| !loops.may_be_left_before(file, left.line))
     };
-    let mut skip: Vec<&(&str, &Left)> = callers.iter().filter(|one| is_seen(one) && !always(one.1)).collect();
-    skip.dedup_by(|(file, left), (known, first)| file == known && left.function == first.function);
+    let skip = callers.iter().filter(|(file, left)| !always(left) && is_seen(joined, file, left));
+    let skip = once(skip.copied().collect());
     let [(file, left)] = skip.as_slice() else { return None };
     Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
 }
@@ -150,14 +151,11 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
 /// another, the only one of those that call it which was seen at work.
 fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
     let loops = joined.loops?;
-    let name = |function: &str| function.rsplit("::").next().unwrap_or(function).to_owned();
-    let takers = loops.take_from(&waits.file, &name(&waits.function));
+    let takers = loops.take_from(&waits.file, waits.name());
     let [(file, taker)] = takers.as_slice() else { return None };
-    let seen = seen(joined);
-    let is_seen = |(file, left): &(&str, &Left)| seen.iter().any(|frame| telling::is_of(frame, file, &left.function));
     // Which one is taken is decided by who calls it, where that names one.
-    let asked = |_: &(&str, &Left)| taker.does == Leaves::Takes;
-    let mut callers = loops.call(&taker.function).into_iter().filter(asked).filter(is_seen);
+    let callers = if taker.does == Leaves::Takes { loops.call(&taker.function) } else { Vec::new() };
+    let mut callers = callers.into_iter().filter(|(file, left)| is_seen(joined, file, left));
     let (file, left) = callers.next().filter(|_| callers.next().is_none()).unwrap_or((*file, *taker));
     Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
 }

@@ -4,7 +4,7 @@
 use super::cause::at;
 use super::joined::Joined;
 use super::leaving::half_made;
-use super::telling::declared;
+use super::telling::declared_at;
 use super::tokens::{is_name, opening, parameters_of, within, word_at};
 use super::{Culprit, Loops};
 use crate::run::TraceFrame;
@@ -18,9 +18,8 @@ pub(super) struct Overwritten {
 
 impl Loops {
     fn overwrites(&self, function: &TraceFrame) -> Option<u32> {
-        let name = function.function.rsplit(['.', ':']).next().unwrap_or(&function.function);
         let all = &self.files.get(&function.file)?.overwritten;
-        all.iter().find(|one| one.function == name).map(|one| one.line)
+        all.iter().find(|one| one.function == function.name()).map(|one| one.line)
     }
 }
 
@@ -42,7 +41,7 @@ pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
     for (at, (line, token)) in tokens.iter().enumerate() {
         let begins = match token.as_str() {
             "fn" if matches!(word(at + 2), "(" | "<") => Some(at + 1),
-            "func" => declared(tokens, at).and_then(|name| (at..tokens.len()).find(|at| word(*at) == name)),
+            "func" => declared_at(tokens, at),
             _ => None,
         };
         if let Some(name) = begins {

@@ -2,7 +2,7 @@
 //! there is, decides on that.
 
 use super::Loops;
-use super::telling::declared;
+use super::telling::declared_at;
 use super::tokens::{is_name, parameters_of, within, word_at};
 
 /// A function.
@@ -61,14 +61,15 @@ pub(super) fn signatures(tokens: &[(u32, String)]) -> Vec<Signature> {
         if of_package && let Some(caller) = found.last_mut().filter(|caller| !caller.name.is_empty()) {
             caller.calls.push((format!("{}.{}", word(at - 3), word(at - 1)), *line));
         }
-        let parameters = match token.as_str() {
-            "fn" if is_name(word(at + 1)) => parameters_of(tokens, at + 1),
-            "func" => declared(tokens, at)
-                .and_then(|name| parameters_of(tokens, (at..tokens.len()).find(|at| word(*at) == name)?)),
+        let name = match token.as_str() {
+            "fn" if is_name(word(at + 1)) => Some(at + 1),
+            "func" => declared_at(tokens, at),
             _ => None,
         };
-        let Some(parameters) = parameters else { continue };
-        let name = if token == "func" { declared(tokens, at).unwrap_or_default().to_owned() } else { String::new() };
+        let Some((name, parameters)) = name.and_then(|name| Some((name, parameters_of(tokens, name)?))) else {
+            continue;
+        };
+        let name = if token == "func" { word(name).to_owned() } else { String::new() };
         let gets_an_object = within(tokens, parameters).any(refers);
         found.push(Signature { line: *line, gets_an_object, name, calls: Vec::new() });
     }

@@ -195,17 +195,22 @@ pub(super) fn seen<'a>(joined: &Joined<'a>) -> impl Iterator<Item = &'a TraceFra
 
 /// Whether a frame is of the function which a source calls so.
 pub(super) fn is_of(frame: &TraceFrame, file: &str, function: &str) -> bool {
-    frame.file == file && frame.function.rsplit(['.', ':']).next() == Some(function)
+    frame.file == file && frame.name() == function
 }
 
-/// The name of a function of Go's that is declared there; of a method what it is of comes first, and a literal has none.
+/// The name of a function of Go's that is declared there.
 pub(super) fn declared(tokens: &[(u32, String)], at: usize) -> Option<&str> {
+    declared_at(tokens, at).map(|name| word_at(tokens, name))
+}
+
+/// Where it stands; of a method what it is of comes first, and a literal has none.
+pub(super) fn declared_at(tokens: &[(u32, String)], at: usize) -> Option<usize> {
     let word = |at: usize| word_at(tokens, at);
     let name = match word(at + 1) {
         "(" => (at + 1..tokens.len()).find(|at| word(*at) == ")")? + 1,
         _ => at + 1,
     };
-    (is_name(word(name)) && matches!(word(name + 1), "(" | "[")).then(|| word(name))
+    (is_name(word(name)) && matches!(word(name + 1), "(" | "[")).then_some(name)
 }
 
 /// The type whose methods follow: `Reply` of `impl<T> Drop for Reply<T> {`.

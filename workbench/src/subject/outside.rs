@@ -6,7 +6,7 @@ mod goroutines;
 mod kernel;
 pub(crate) mod moments;
 mod process;
-mod sockets;
+pub(super) mod sockets;
 mod starts;
 
 use flamegraphs::capture::tasks::{self, TaskTracer};

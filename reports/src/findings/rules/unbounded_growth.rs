@@ -109,15 +109,15 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let touched = "most of the pages that were new were touched";
     let keeps = |frame: &TraceFrame| {
         // `main.(*room).assign`: what its source calls it.
-        let line = joined.loops?.keeps(&frame.file, frame.function.rsplit('.').next()?)?;
+        let line = joined.loops?.keeps(&frame.file, frame.name())?;
         Some(Keeper { by: TraceFrame { line, ..frame.clone() }, call: "=".into(), followed: true })
     };
     let handed = |pair: &[TraceFrame]| {
-        let name = |frame: &TraceFrame| frame.function.rsplit('.').next().map(str::to_owned);
-        let (file, function, line) = joined.loops?.keeps_for(&pair[1].file, &name(&pair[1])?, &name(&pair[0])?)?;
+        let [made, calls] = pair else { return None };
+        let (file, function, line) = joined.loops?.keeps_for(&calls.file, calls.name(), made.name())?;
         // The caller itself, where a library does.
-        let is_caller = file == pair[1].file && Some(function) == name(&pair[1]).as_deref();
-        let function = if is_caller { pair[1].function.clone() } else { telling::beside(&pair[1].function, function) };
+        let is_caller = telling::is_of(calls, file, function);
+        let function = if is_caller { calls.function.clone() } else { telling::beside(&calls.function, function) };
         let by = TraceFrame { function, file: file.to_owned(), line };
         Some(Keeper { by, call: "=".into(), followed: true })
     };

@@ -294,8 +294,7 @@ const QUEUES_IN_POOLS: f64 = 1.5;
 /// The function that has what others wait for in another one, as a connection of a pool, by the source; and who shows it.
 fn leased<'r>(joined: &Joined<'_>, row: &'r TracePolls) -> Option<(&'r TraceFrame, &'r TraceHolder)> {
     let (loops, waits) = (joined.loops?, row.site.as_ref()?.own.first()?);
-    let from = waits.function.rsplit("::").next()?;
-    let has = |frame: &&TraceFrame| loops.leases(&frame.file, frame.line, from);
+    let has = |frame: &&TraceFrame| loops.leases(&frame.file, frame.line, waits.name());
     row.holders.iter().find_map(|holder| Some((holder.site.own.iter().find(has)?, holder)))
 }
 

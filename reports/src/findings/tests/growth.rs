@@ -284,17 +284,22 @@ fn what_a_keeper_calls_now_and_then_comes_before_it() {
     assert_eq!(of(&[("app::other", 77), ("app::write", 107), ("app::serve", 140)]), [keeper, stall]);
 }
 
-#[test]
-fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
-    let trace = trace();
-    let row = |function: &str, within, outside, within_leaf| BreachRow {
+/// The same with so many samples, of 250 within the windows and 4000 elsewhere.
+#[allow(clippy::cast_precision_loss, reason = "samples of one test")]
+fn row(function: &str, within: u64, outside: u64, within_leaf: u64) -> BreachRow {
+    BreachRow {
         within,
         outside,
         within_leaf,
         within_share: within as f64 / 250.0,
         outside_share: outside as f64 / 4000.0,
         ..stalling(function, 70)
-    };
+    }
+}
+
+#[test]
+fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
+    let trace = trace();
     let breach =
         breach(vec![row("app::serve", 240, 3900, 20), row("app::tick", 200, 4, 2), row("app::compact", 195, 3, 190)]);
     let slow = Joined { breach: Some(&breach), ..joined(&trace, felt(0.000_3, 0.000_5)) };
@@ -307,25 +312,14 @@ fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
 
 #[test]
 fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
-    let row = |function: &str, within, outside, within_leaf| BreachRow {
-        within,
-        outside,
-        within_leaf,
-        within_share: within as f64 / 250.0,
-        outside_share: outside as f64 / 4000.0,
-        ..stalling(function, 70)
-    };
-    let rows = || {
-        vec![
-            row("app::checksum", 160, 0, 160),
-            row("app::merge", 230, 0, 70),
-            row("app::flush", 230, 0, 0),
-            row("app::record", 231, 20, 1),
-            row("app::serve", 240, 900, 20),
-        ]
-    };
+    let breach = breach(vec![
+        row("app::checksum", 160, 0, 160),
+        row("app::merge", 230, 0, 70),
+        row("app::flush", 230, 0, 0),
+        row("app::record", 231, 20, 1),
+        row("app::serve", 240, 900, 20),
+    ]);
     let of_source = |path: &[(&str, u32)], loops: Option<&Loops>| {
-        let breach = breach(rows());
         let frame = |(function, line): &(&str, u32)| TraceFrame {
             function: (*function).into(),
             file: "src/main.rs".into(),

@@ -66,3 +66,10 @@ pub struct TraceFrame {
     /// From 1; 0 where unknown.
     pub line: u32,
 }
+
+impl TraceFrame {
+    /// What its source calls the function, without where that is: `assign` of `main.(*room).assign`, and of `shop::Room::assign`.
+    pub(crate) fn name(&self) -> &str {
+        self.function.rsplit(['.', ':']).next().unwrap_or_default()
+    }
+}

@@ -1,7 +1,8 @@
 //! Who listens where, by `/proc/PID/net/tcp` and the descriptors of processes (proc(5), proc_pid_net(5)).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+
+use crate::subject::outside::sockets;
 
 /// `TCP_LISTEN` of the kernel's `tcp_states.h`, as these files spell it.
 const LISTEN: &str = "0A";
@@ -58,18 +59,8 @@ fn listener(line: &str) -> Option<Listener> {
 
 /// Which of these processes hold the socket; none where their descriptors are not ours to see.
 pub(super) fn holders(listener: &Listener, pids: &[i32]) -> Vec<i32> {
-    pids.iter().copied().filter(|pid| sockets_of(*pid).contains(&listener.inode)).collect()
-}
-
-fn sockets_of(pid: i32) -> Vec<u64> {
-    let Ok(entries) = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")) else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let link = std::fs::read_link(entry.path()).ok()?;
-            link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-        })
-        .collect()
+    let open = |pid: i32| u32::try_from(pid).ok().and_then(|pid| sockets::of(pid).ok()).unwrap_or_default();
+    pids.iter().copied().filter(|pid| open(*pid).iter().any(|(_, inode)| *inode == listener.inode)).collect()
 }
 
 #[cfg(test)]

@@ -213,9 +213,11 @@ impl Reader {
         self.family = process::family(self.pid);
         self.own.clear();
         for pid in &self.family {
-            sockets::receive_timeouts(*pid, &mut self.receive_timeouts_us);
             match sockets::of(*pid) {
-                Ok(own) => self.own.extend(own),
+                Ok(open) => {
+                    sockets::receive_timeouts(*pid, &open, &mut self.receive_timeouts_us);
+                    self.own.extend(open.iter().map(|(_, inode)| inode));
+                }
                 Err(error) => note(&mut self.missing, "sockets", &format!("/proc/{pid}/fd"), &error),
             }
         }

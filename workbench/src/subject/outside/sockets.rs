@@ -26,30 +26,27 @@ pub(super) struct Queues {
     pub(super) connections: u64,
 }
 
-/// Numbers (inodes) of the sockets that a process has open.
-pub(super) fn of(pid: u32) -> std::io::Result<HashSet<u64>> {
+/// Sockets that a process has open: the descriptor of each, and its number (inode).
+pub(in crate::subject) fn of(pid: u32) -> std::io::Result<Vec<(u32, u64)>> {
     let folder = format!("/proc/{pid}/fd");
-    let links = numbers(Path::new(&folder))?.into_iter().filter_map(|fd| fs::read_link(format!("{folder}/{fd}")).ok());
-    Ok(links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect())
+    let socket = |fd: u32| {
+        let link = fs::read_link(format!("{folder}/{fd}")).ok()?;
+        Some((fd, link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?))
+    };
+    Ok(numbers(Path::new(&folder))?.into_iter().filter_map(socket).collect())
 }
 
 /// Sockets of a process whose timeouts are asked for, and how many different ones are kept.
 const MOST_SOCKETS: usize = 128;
 const MOST_TIMEOUTS: usize = 16;
 
-/// Adds the timeouts of reads that sockets of a process have (`SO_RCVTIMEO`, socket(7)), microseconds. Of whom we may not ask
+/// Adds the timeouts of reads that these sockets of a process have (`SO_RCVTIMEO`, socket(7)), microseconds. Of whom we may not ask
 /// (pidfd_getfd(2) wants what ptrace(2) does) nothing is known.
-pub(super) fn receive_timeouts(pid: u32, known: &mut BTreeSet<u64>) {
+pub(super) fn receive_timeouts(pid: u32, open: &[(u32, u64)], known: &mut BTreeSet<u64>) {
     let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
     let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return };
-    let folder = format!("/proc/{pid}/fd");
-    let open = numbers(Path::new(&folder)).unwrap_or_default();
-    let is_socket = |fd: &u32| {
-        let link = fs::read_link(format!("{folder}/{fd}"));
-        link.is_ok_and(|link| link.to_str().is_some_and(|link| link.starts_with("socket:")))
-    };
-    for fd in open.into_iter().filter(is_socket).take(MOST_SOCKETS) {
-        let Ok(fd) = i32::try_from(fd) else { continue };
+    for (fd, _) in open.iter().take(MOST_SOCKETS) {
+        let Ok(fd) = i32::try_from(*fd) else { continue };
         let Ok(socket) = pidfd_getfd(&process, fd, PidfdGetfdFlags::empty()) else { continue };
         let timeout = socket_timeout(&socket, Timeout::Recv).ok().flatten();
         let micros = timeout.and_then(|timeout| u64::try_from(timeout.as_micros()).ok());
@@ -59,7 +56,7 @@ pub(super) fn receive_timeouts(pid: u32, known: &mut BTreeSet<u64>) {
 
 /// Ports on which a process listens, on the loopback or on any address.
 pub(super) fn listened(pid: u32) -> Vec<u16> {
-    let own = of(pid).unwrap_or_default();
+    let own = of(pid).unwrap_or_default().into_iter().map(|(_, inode)| inode).collect();
     let mut ports = Vec::new();
     for table in ["tcp", "tcp6"] {
         let table = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
@@ -138,7 +135,7 @@ mod tests {
     fn an_open_socket_is_among_our_own() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let _waiting = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let own = of(std::process::id()).unwrap();
+        let own = of(std::process::id()).unwrap().into_iter().map(|(_, inode)| inode).collect();
         let mut queues = Queues::default();
         add(&fs::read_to_string("/proc/self/net/tcp").unwrap(), &own, &mut queues);
         assert!(queues.backlog >= 1 && queues.connections >= 1, "{queues:?}");
@@ -150,7 +147,7 @@ mod tests {
         let waiting = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         waiting.set_read_timeout(Some(std::time::Duration::from_millis(24))).unwrap();
         let mut known = BTreeSet::new();
-        receive_timeouts(std::process::id(), &mut known);
+        receive_timeouts(std::process::id(), &of(std::process::id()).unwrap(), &mut known);
         // The kernel rounds to its ticks, and may refuse to let us ask.
         assert!(known.is_empty() || known.iter().any(|us| (24_000..=28_000).contains(us)), "{known:?}");
     }
