@@ -101,7 +101,7 @@ fn once<'l>(mut found: Vec<(&'l str, &'l Left)>) -> Vec<(&'l str, &'l Left)> {
 /// right, who asked for that; and how one sees it.
 pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
     let waits = own.first()?;
-    if let Some(overwrites) = overwriting(joined, waits) {
+    if let Some(overwrites) = overwriting(joined, own) {
         return Some(overwrites);
     }
     if let Some(teller) = teller(joined, waits) {
@@ -117,7 +117,12 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
         return Some((skips, told));
     }
     // Nobody else waits in one that was made to wait in.
-    let asks = own.get(1).filter(|asks| reaches || loops.makes(asks, cell))?;
+    let makes = own.get(1).is_some_and(|asks| loops.makes(asks, cell));
+    if let Some(tells) = if makes { None } else { only_teller(joined, waits, cell) } {
+        let told = format!("{} alone was seen to tell those who wait there, and these it did not", tells.sentence());
+        return Some((tells, told));
+    }
+    let asks = own.get(1).filter(|_| reaches || makes)?;
     let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
     Some((at(asks), told))
 }
@@ -144,7 +149,17 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
     let skip = callers.iter().filter(|(file, left)| !always(left) && is_seen(joined, file, left));
     let skip = once(skip.copied().collect());
     let [(file, left)] = skip.as_slice() else { return None };
-    Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
+    Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
+}
+
+/// The only one seen at work of those that have each of many told who wait in cells: whoever is none of them is told by nobody.
+fn only_teller(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<Culprit> {
+    let loops = joined.loops?;
+    let callers = loops.telling_of(cell).into_iter().flat_map(|tells| loops.call(tells));
+    let many = callers.filter(|(file, left)| loops.around(file, left.line) == Some(true));
+    let mut seen = many.filter(|(file, left)| is_seen(joined, file, left));
+    let (file, left) = seen.next().filter(|_| seen.next().is_none())?;
+    Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
 }
 
 /// Who should have told whoever waits in a function: the only one that takes from where that left whom to tell; where it does so for
@@ -157,7 +172,7 @@ fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
     let callers = if taker.does == Leaves::Takes { loops.call(&taker.function) } else { Vec::new() };
     let mut callers = callers.into_iter().filter(|(file, left)| is_seen(joined, file, left));
     let (file, left) = callers.next().filter(|_| callers.next().is_none()).unwrap_or((*file, *taker));
-    Some(telling::culprit(&waits.function, (file, &left.function, left.line)))
+    Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
 }
 
 /// All of a source of Rust's.
@@ -349,6 +364,11 @@ fn settle(flight: &Flight) {
 fn quote(flight: &Flight) {
     flight.wait()
 }
+fn land(flights: &[Arc<Flight>]) {
+    for flight in flights {
+        flight.publish(1);
+    }
+}
 ";
         let mut all = Loops::default();
         all.read("a.rs", SOURCE);
@@ -362,5 +382,6 @@ fn quote(flight: &Flight) {
         };
         assert_eq!(of("shop::lead").as_deref(), Some("shop::lead"));
         assert_eq!(of("shop::settle").as_deref(), Some("shop::quote"), "it tells whatever comes");
+        assert_eq!(of("shop::land").as_deref(), Some("shop::land"), "whoever waits was none of them");
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::branching::{Branches, branches};
 use super::leaving::{Left, left};
 use super::locking::{Taken, taken};
+use super::naming::{Named, named};
 use super::overwriting::{Overwritten, overwritten};
 use super::passing::{Passed, passed};
 use super::signatures::{Signature, signatures};
@@ -39,6 +40,8 @@ pub(super) struct Lines {
     pub(super) left: Vec<Left>,
     /// Where they leave who is to be told under what they got.
     pub(super) overwritten: Vec<Overwritten>,
+    /// What functions are called.
+    pub(super) named: Vec<Named>,
     /// What they get.
     pub(super) signatures: Vec<Signature>,
 }
@@ -210,6 +213,7 @@ fn read(source: &str) -> Lines {
         passed: passed(&tokens),
         left: left(&tokens),
         overwritten: overwritten(&tokens),
+        named: named(&tokens),
         signatures: signatures(&tokens),
     }
 }

@@ -3,10 +3,9 @@
 
 use super::cause::at;
 use super::joined::Joined;
-use super::leaving::half_made;
 use super::telling::declared_at;
 use super::tokens::{is_name, opening, parameters_of, within, word_at};
-use super::{Culprit, Loops};
+use super::{Culprit, leaving::half_made};
 use crate::run::TraceFrame;
 
 /// A function that does so, and where.
@@ -14,63 +13,186 @@ use crate::run::TraceFrame;
 pub(super) struct Overwritten {
     function: String,
     line: u32,
+    /// Other functions of the file in which its name stands.
+    named_in: Vec<String>,
 }
 
-impl Loops {
-    fn overwrites(&self, function: &TraceFrame) -> Option<u32> {
-        let all = &self.files.get(&function.file)?.overwritten;
-        all.iter().find(|one| one.function == function.name()).map(|one| one.line)
-    }
-}
+/// Functions of a stack, from the wait outward, that may have left whom to tell.
+const NEAR: usize = 3;
+/// Calls that change nothing of what two got alike.
+const ALIKE: &[&str] =
+    &["clone", "to_string", "to_owned", "into", "as_str", "as_ref", "to_vec", "string", "String", "from"];
 
-/// Whoever waits, where it left whom to tell under something that it got.
-pub(super) fn overwriting(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(Culprit, String)> {
-    let line = joined.loops?.overwrites(waits)?;
+/// Of those who wait, the innermost first: who left whom to tell under something that it got, itself or for one of them.
+pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
     let told = "whom to tell is left under something that the function got, as its source says: of two that got the same at \
                 once the second takes the place of the first, whom nobody tells then";
-    Some((at(&TraceFrame { line, ..waits.clone() }), told.to_owned()))
+    let culprit = own.iter().take(NEAR).find_map(|frame| {
+        let all = &joined.loops?.files.get(&frame.file)?.overwritten;
+        if let Some(itself) = all.iter().find(|one| one.function == frame.name()) {
+            return Some(at(&TraceFrame { line: itself.line, ..frame.clone() }));
+        }
+        // A literal of Go's is called after the function that it stands in: `main.pay.func1`.
+        let mut called = all
+            .iter()
+            .filter(|one| frame.function.split(['.', ':']).any(|part| one.named_in.iter().any(|named| named == part)));
+        let one = called.next().filter(|_| called.next().is_none())?;
+        Some(joined.loops?.culprit(&frame.function, (&frame.file, &one.function, one.line)))
+    });
+    Some((culprit?, told.to_owned()))
 }
 
 /// All of a source of Rust's or Go's.
 pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
     let word = |at: usize| word_at(tokens, at);
-    let mut function = "";
-    // Sending halves that the function made, and what it got.
-    let (mut halves, mut got): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    let mut found = Vec::new();
-    for (at, (line, token)) in tokens.iter().enumerate() {
-        let begins = match token.as_str() {
-            "fn" if matches!(word(at + 2), "(" | "<") => Some(at + 1),
-            "func" => declared_at(tokens, at),
-            _ => None,
-        };
-        if let Some(name) = begins {
-            (function, got) = (word(name), parameters(tokens, name));
-            halves.clear();
+    let name_of = |at: usize| match word(at) {
+        "fn" if is_name(word(at + 1)) => Some(at + 1),
+        "func" => declared_at(tokens, at),
+        _ => None,
+    };
+    let declared: Vec<usize> = (0..tokens.len()).filter_map(name_of).collect();
+    let bodies = declared.iter().enumerate().map(|(nth, name)| (*name, declared.get(nth + 1).copied()));
+    let bodies: Vec<(usize, usize)> = bodies.map(|(name, next)| (name, next.unwrap_or(tokens.len()))).collect();
+    let found = bodies.iter().filter_map(|(name, ends)| {
+        let line = Body::of(tokens, *name, *ends)?.overwrites()?;
+        let named = |from: usize, to: usize| (from + 1..to).any(|at| word(at) == word(*name) && from != *name);
+        let named_in = bodies.iter().filter(|(from, to)| named(*from, *to)).map(|(from, _)| word(*from).to_owned());
+        Some(Overwritten { function: word(*name).to_owned(), line, named_in: named_in.collect() })
+    });
+    found.collect()
+}
+
+/// A function, as far as it is read.
+struct Body<'t> {
+    tokens: &'t [(u32, String)],
+    at: std::ops::Range<usize>,
+    /// By whom somebody is told: what the function made to be waited for, or got.
+    tells: Vec<&'t str>,
+    /// What else it got, and what it made of that alone.
+    got: Vec<&'t str>,
+}
+
+impl<'t> Body<'t> {
+    fn of(tokens: &'t [(u32, String)], name: usize, ends: usize) -> Option<Self> {
+        let opens = parameters_of(tokens, name)?;
+        let mut body = Body { tokens, at: opens..ends, tells: Vec::new(), got: Vec::new() };
+        let parameters = within(tokens, opens);
+        body.at.start = parameters.end;
+        let starts = |at: &usize| matches!(body.word(at - 1), "(" | "," | "mut") && body.word(at + 1) != "mut";
+        let names: Vec<usize> = parameters.clone().filter(starts).filter(|at| is_name(body.word(*at))).collect();
+        for (nth, at) in names.iter().enumerate() {
+            let to = names.get(nth + 1).copied().unwrap_or(parameters.end);
+            let is_told = (*at..to).any(|at| matches!(body.word(at), "Sender" | "SyncSender" | "chan" | "Arc"));
+            match body.word(*at) {
+                "self" => {}
+                name if is_told => body.tells.push(name),
+                name => body.got.push(name),
+            }
         }
-        let key = match token.as_str() {
-            "let" => {
-                halves.extend(half_made(tokens, at));
-                None
+        Some(body)
+    }
+
+    fn word(&self, at: usize) -> &'t str {
+        self.tokens.get(at).map_or("", |(_, word)| word.as_str())
+    }
+
+    /// The line on which it leaves whom to tell under what it got.
+    fn overwrites(mut self) -> Option<u32> {
+        for at in self.at.clone() {
+            let (key, whom) = match self.word(at) {
+                "let" => {
+                    let name = if self.word(at + 1) == "mut" { at + 2 } else { at + 1 };
+                    self.tells.extend(half_made(self.tokens, at));
+                    let ends = self.end(at, ";");
+                    let value = (name..ends).find(|at| self.word(*at) == "=").map_or(ends, |at| at + 1);
+                    self.declare(name, value..ends);
+                    continue;
+                }
+                "=" if self.word(at - 1) == ":" => {
+                    self.declare(at - 2, at + 1..self.line_end(at));
+                    continue;
+                }
+                "=" if self.word(at - 1) == "]" => {
+                    let Some(opens) = opening(self.tokens, at - 1) else { continue };
+                    let looked = |other: usize| {
+                        other != opens && self.word(other) == "[" && self.word(other - 1) == self.word(opens - 1)
+                    };
+                    if self.at.clone().any(looked) {
+                        continue;
+                    }
+                    (opens + 1..at - 1, at + 1..self.line_end(at))
+                }
+                "insert" if self.word(at + 1) == "(" && !self.is_looked_at(at) => {
+                    let all = within(self.tokens, at + 1);
+                    let comma = all.clone().find(|at| self.word(*at) == ",").unwrap_or(all.end);
+                    (at + 2..comma, comma..all.end)
+                }
+                _ => continue,
+            };
+            let is_unique =
+                key.clone().rev().find(|at| is_name(self.word(*at))).is_none_or(|at| is_unique(self.word(at)));
+            if !is_unique && self.is_got(key) && self.has(&self.tells, whom) {
+                return Some(self.tokens[at].0);
             }
-            // Go's `ch := make(chan int, 1)`.
-            "make" if word(at + 1) == "(" && word(at + 2) == "chan" && at > 2 && word(at - 2) == ":" => {
-                halves.push(word(at - 3));
-                None
-            }
-            "=" if at > 0 && word(at - 1) == "]" && halves.contains(&word(at + 1)) => {
-                opening(tokens, at - 1).filter(|opens| word(opens + 2) == "]").map(|opens| word(opens + 1))
-            }
-            "insert" if word(at + 1) == "(" && within(tokens, at + 1).any(|at| halves.contains(&word(at))) => {
-                Some(word(at + 2)).filter(|_| word(at + 3) == ",")
-            }
-            _ => None,
+        }
+        None
+    }
+
+    /// What a name stands for from there on.
+    fn declare(&mut self, name: usize, of: std::ops::Range<usize>) {
+        let makes = |at: usize| match self.word(at) {
+            "Arc" | "Rc" => self.word(at + 3) == "new",
+            "make" => self.word(at + 2) == "chan",
+            _ => false,
         };
-        if key.is_some_and(|key| got.contains(&key) && !is_unique(key)) {
-            found.push(Overwritten { function: function.to_owned(), line: *line });
+        let unique = self.word(name);
+        if of.clone().any(makes) || self.has(&self.tells, of.clone()) {
+            self.tells.push(unique);
+        } else if self.is_got(of.clone()) && !of.clone().any(|at| is_unique(self.word(at))) {
+            self.got.push(unique);
         }
     }
-    found
+
+    /// Whether it is made of what the function got alone.
+    fn is_got(&self, of: std::ops::Range<usize>) -> bool {
+        let mut got = false;
+        for at in of {
+            let (before, word) = (self.word(at - 1), self.word(at));
+            if word == "(" && is_name(before) && !ALIKE.contains(&before) {
+                return false;
+            }
+            if is_name(word) && word != "as" && before != "." && before != "as" && !ALIKE.contains(&word) {
+                if !self.got.contains(&word) {
+                    return false;
+                }
+                got = true;
+            }
+        }
+        got
+    }
+
+    fn has(&self, names: &[&str], mut of: std::ops::Range<usize>) -> bool {
+        of.any(|at| names.contains(&self.word(at)))
+    }
+
+    /// Whether what was there before is looked at: here, where its result is used, or anywhere in the function.
+    fn is_looked_at(&self, at: usize) -> bool {
+        let starts = (self.at.start..at).rev().find(|at| matches!(self.word(*at), ";" | "{" | "}")).unwrap_or(at);
+        let used = (starts..at).any(|at| matches!(self.word(at), "let" | "if" | "match" | "=" | "return"));
+        let looks = |at: usize| {
+            matches!(self.word(at), "get" | "get_mut" | "contains_key" | "entry" | "remove") && self.word(at - 1) == "."
+        };
+        used || self.at.clone().any(looks)
+    }
+
+    fn end(&self, at: usize, mark: &str) -> usize {
+        (at..self.at.end).find(|at| self.word(*at) == mark).unwrap_or(at)
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        let line = self.tokens[at].0;
+        (at..self.at.end).find(|at| self.tokens[*at].0 != line).unwrap_or(self.at.end)
+    }
 }
 
 /// Whether what is called so is another one each time, as far as its name tells.
@@ -78,27 +200,72 @@ fn is_unique(name: &str) -> bool {
     matches!(name, "id" | "seq" | "tag" | "token" | "ticket" | "nonce") || name.ends_with("_id") || name.ends_with("ID")
 }
 
-/// Names of what the function that is declared there gets.
-fn parameters(tokens: &[(u32, String)], at: usize) -> Vec<&str> {
-    let word = |at: usize| word_at(tokens, at);
-    let Some(opens) = parameters_of(tokens, at) else { return Vec::new() };
-    let names = within(tokens, opens).filter(|at| matches!(word(at - 1), "(" | "," | "mut"));
-    names.map(word).filter(|word| is_name(word) && *word != "self").collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Loops;
+
+    fn of(file: &str, source: &str, function: &str) -> Option<(String, u32)> {
+        let mut all = Loops::default();
+        all.read(file, source);
+        let joined = Joined { loops: Some(&all), ..Joined::default() };
+        let frame = TraceFrame { function: function.into(), file: file.into(), line: 0 };
+        overwriting(&joined, &[frame]).map(|(at, _)| (at.function, at.line))
+    }
 
     #[test]
     fn whom_to_tell_is_lost_where_it_is_left_under_what_two_may_get() {
-        let mut all = Loops::default();
-        all.read("a.go", "func (c *client) quantity(sku string) int {\n\tch := make(chan int, 1)\n\tc.pending[sku] = ch\n\treturn <-ch\n}\nfunc (c *client) bySeq(sku string) int {\n\tch := make(chan int, 1)\n\ttag := c.next()\n\tc.pending[tag] = ch\n\treturn <-ch\n}\n");
-        all.read("a.rs", "fn price_of(&self, sku: u64) -> u64 {\n    let (tx, rx) = channel();\n    self.open.lock().insert(sku, tx);\n    rx.recv()\n}\nfn by_tag(&self, sku: u64) -> u64 {\n    let (tx, rx) = channel();\n    self.open.lock().insert(self.next(), tx);\n    rx.recv()\n}\n");
-        let of = |function: &str, file: &str| {
-            all.overwrites(&TraceFrame { function: function.into(), file: file.into(), line: 0 })
-        };
-        assert_eq!([of("main.(*client).quantity", "a.go"), of("main.(*client).bySeq", "a.go")], [Some(3), None]);
-        assert_eq!([of("shop::Desk::price_of", "a.rs"), of("shop::Desk::by_tag", "a.rs")], [Some(3), None]);
+        let go = "func (c *client) quantity(sku string) int {\n\tch := make(chan int, 1)\n\tc.pending[sku] = ch\n\treturn <-ch\n}\nfunc (c *client) bySeq(sku string) int {\n\tch := make(chan int, 1)\n\ttag := c.next()\n\tc.pending[tag] = ch\n\treturn <-ch\n}\n";
+        let rust = "fn price_of(&self, sku: u64) -> u64 {\n    let (tx, rx) = channel();\n    self.open.lock().insert(sku, tx);\n    rx.recv()\n}\nfn by_tag(&self, sku: u64) -> u64 {\n    let (tx, rx) = channel();\n    self.open.lock().insert(self.next(), tx);\n    rx.recv()\n}\n";
+        assert_eq!(of("a.go", go, "main.(*client).quantity"), Some(("main.(*client).quantity".into(), 3)));
+        assert_eq!(of("a.go", go, "main.(*client).bySeq"), None);
+        assert_eq!(of("a.rs", rust, "shop::Desk::price_of"), Some(("shop::Desk::price_of".into(), 3)));
+        assert_eq!(of("a.rs", rust, "shop::Desk::by_tag"), None);
+    }
+
+    #[test]
+    fn who_leaves_it_for_whoever_waits_is_found_by_its_name() {
+        let rust = "\
+fn file_by_sku(desk: &Desk, sku: u32, slip: &Arc<Slip>) -> u64 {
+    let reference = sku as u64;
+    desk.open.lock().insert(reference, slip.clone());
+    reference
+}
+fn file_by_sequence(desk: &Desk, slip: &Arc<Slip>) -> u64 {
+    let reference = desk.seq.fetch_add(1);
+    desk.open.lock().insert(reference, slip.clone());
+    reference
+}
+fn ask(desk: &Desk, sku: u32) -> u32 {
+    let slip = Arc::new(Slip::default());
+    if desk.old { file_by_sku(desk, sku, &slip) } else { file_by_sequence(desk, &slip) };
+    slip.wait()
+}
+fn other(desk: &Desk) {}
+";
+        assert_eq!(of("a.rs", rust, "shop::ask"), Some(("shop::file_by_sku".into(), 3)));
+        assert_eq!(of("a.rs", rust, "shop::other"), None);
+        assert_eq!(of("a.rs", &rust.replace("sku as u64", "desk.hash(sku)"), "shop::ask"), None, "nobody knows");
+        let go = "func (s *desk) park(card string) chan int {\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\nfunc pay() {\n\tpark := s.park\n\tfunc() {\n\t\t<-park(card)\n\t}()\n}\n";
+        assert_eq!(of("a.go", go, "main.pay.func1"), Some(("main.(*desk).park".into(), 3)));
+    }
+
+    #[test]
+    fn who_looks_for_another_one_before_overwrites_none() {
+        let rust = "\
+fn join(&self, route: u64) -> Arc<Flight> {
+    if let Some(flight) = self.flights.get(&route) {
+        return flight.clone();
+    }
+    let flight = Arc::new(Flight::default());
+    self.flights.insert(route, flight.clone());
+    flight
+}
+";
+        assert_eq!(of("a.rs", rust, "shop::Desk::join"), None);
+        assert!(of("a.rs", &rust.replace("get(", "len("), "shop::Desk::join").is_some());
+        let go = "func (s *desk) park(card string) chan int {\n\tif ch, ok := s.waiting[card]; ok {\n\t\treturn ch\n\t}\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\n";
+        assert_eq!(of("a.go", go, "main.(*desk).park"), None);
+        assert!(of("a.go", &go.replace("s.waiting[card];", "s.left[card];"), "main.(*desk).park").is_some());
     }
 }

@@ -3,6 +3,7 @@
 use super::cause::{Answer, Cause, percent, time};
 use super::joined::Joined;
 use super::path;
+use super::remaining::remains;
 use super::rules::{RULES, long_poll_cpu, other_side, rare_stall, waiting_on_owner};
 use super::usable::usable;
 use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
@@ -69,7 +70,7 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
     all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {
-        [] => all.undecided.extend(remaining(joined, &blind).or_else(|| other_side::waited_for(joined))),
+        [] => all.undecided.extend(remains(joined, &blind).or_else(|| other_side::waited_for(joined))),
         [first, second, ..] => all.undecided.extend(rivals(joined, first, second)),
         [_] => {}
     }
@@ -94,36 +95,6 @@ fn is_said(joined: &Joined<'_>, causes: &[Cause], place: &Culprit) -> bool {
         let here = cause.culprit.as_ref().is_some_and(|culprit| culprit.is_at(place));
         let of_cpu = cause.proof == "cpu" || cause.rule == long_poll_cpu::SLUG;
         here || of_cpu && path::around(joined, cause).iter().any(|frame| frame.is_at(place))
-    })
-}
-
-/// Excess of an operation from which something is slow, and how many times its time alone the tail is.
-const SLOW_S: f64 = 0.001;
-const SLOW_TIMES: f64 = 5.0;
-
-/// What remains of an excess that nothing explains where not all evidence was there.
-fn remaining(joined: &Joined<'_>, blind: &[(&'static str, Vec<String>)]) -> Option<Undecided> {
-    let felt = joined.felt.as_ref()?;
-    let slow = felt.excess_s >= SLOW_S && felt.p99_s >= SLOW_TIMES * felt.base_s;
-    let gathers: Vec<&str> =
-        ["cpu", "wait", "trace"].into_iter().filter(|kind| blind.iter().any(|(missing, _)| missing == kind)).collect();
-    if !slow || gathers.is_empty() {
-        return None;
-    }
-    let rules: Vec<String> = blind.iter().flat_map(|(_, rules)| rules.clone()).collect();
-    Some(Undecided {
-        variant: joined.variant.into(),
-        sentence: format!(
-            "operations take {} more than alone, on average, and nothing that was gathered says why: without {} these remain: {}",
-            time(felt.excess_s),
-            gathers.join(" and "),
-            rules.join(", ")
-        ),
-        rules,
-        experiment: match joined.build {
-            Some(build) if build.go => "workbench attach :6060".into(),
-            _ => joined.again("cpu,wait,trace"),
-        },
     })
 }
 

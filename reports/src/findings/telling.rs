@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::joined::Joined;
+use super::naming::{implemented, type_at};
 use super::passing::{adds_to, kept, part_of_another};
 use super::tokens::{is_name, within, word_at};
-use super::{CpuTable, Culprit, Loops};
+use super::{CpuTable, Loops};
 use crate::run::{ThreadsRecord, TraceFrame};
 
 /// A line on which a function waits for a condition, or tells one or all of those that do.
@@ -41,6 +42,8 @@ pub(super) enum Does {
     Keeps,
 }
 
+/// What the channel of a timer is called in Go (`time.Timer`).
+pub(super) const TIMER: &str = "C";
 /// Methods of condition variables in Rust and in Go.
 const METHODS: &[(&str, Does)] = &[
     ("wait", Does::Waits),
@@ -117,7 +120,8 @@ impl Loops {
 /// All of a source.
 pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
     let word = |at: usize| word_at(tokens, at);
-    let (mut function, mut of) = (String::new(), String::new());
+    let mut function = String::new();
+    let types = implemented(tokens);
     // Names that the function declared.
     let mut own: Vec<&str> = Vec::new();
     let mut found = Vec::new();
@@ -127,7 +131,6 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
             "fn" if matches!(word(at + 2), "(" | "<") && word(at + 1) != "func" => {
                 word(at + 1).clone_into(&mut function)
             }
-            "impl" if at == 0 || matches!(word(at - 1), "}" | ";" | "]" | "unsafe") => of = implemented(tokens, at),
             "func" => {
                 // One without a name stands within another.
                 if let Some(name) = declared(tokens, at) {
@@ -166,7 +169,7 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
             }
             method if at > 1 && word(at - 1) == "." && word(at + 1) == "(" => {
                 let does = METHODS.iter().find(|(name, _)| *name == method).map(|(_, does)| *does);
-                let (function, of) = (function.clone(), of.clone());
+                let (function, of) = (function.clone(), type_at(&types, at).to_owned());
                 let told = |does| Told { name: word(at - 2).to_owned(), line: *line, function, of, select: None, does };
                 found.extend(does.map(told));
             }
@@ -213,22 +216,6 @@ pub(super) fn declared_at(tokens: &[(u32, String)], at: usize) -> Option<usize> 
     (is_name(word(name)) && matches!(word(name + 1), "(" | "[")).then_some(name)
 }
 
-/// The type whose methods follow: `Reply` of `impl<T> Drop for Reply<T> {`.
-fn implemented(tokens: &[(u32, String)], at: usize) -> String {
-    let (mut depth, mut of) = (0_i32, "");
-    for (_, word) in &tokens[at + 1..] {
-        match word.as_str() {
-            "{" | "where" | ";" => break,
-            "<" => depth += 1,
-            ">" => depth -= 1,
-            "for" if depth == 0 => of = "",
-            word if depth == 0 && is_name(word) => of = word,
-            _ => {}
-        }
-    }
-    of.to_owned()
-}
-
 /// The line of Go's `select` that an arrow is in a case of, and whether it goes on where no case is ready.
 fn chosen(tokens: &[(u32, String)], at: usize) -> Option<(u32, bool)> {
     let word = |at: usize| word_at(tokens, at);
@@ -265,23 +252,10 @@ fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
     while word(last + 1) == "." && is_name(word(last + 2)) {
         last += 2;
     }
-    (is_name(word(last)) && word(last + 1) != "(").then(|| (word(last), Does::Receives))
-}
-
-/// A line of a function that stands in the program of one whose whole name is known, as its source calls it.
-pub(super) fn culprit(known: &str, (file, function, line): (&str, &str, u32)) -> Culprit {
-    Culprit { function: beside(known, function), file: file.to_owned(), line }
-}
-
-/// What a function is called that stands beside another in its module or package.
-pub(super) fn beside(known: &str, name: &str) -> String {
-    if let Some((module, _)) = known.rsplit_once("::") {
-        let is_type = |part: &&str| part.starts_with(|c: char| c.is_uppercase() || c == '<');
-        let parts: Vec<&str> = module.split("::").take_while(|part| !is_type(part)).collect();
-        return parts.into_iter().chain([name]).collect::<Vec<_>>().join("::");
-    }
-    let package = known.rsplit('/').next().and_then(|last| last.split('.').next()).unwrap_or_default();
-    format!("{package}.{name}")
+    // As a timer's is called.
+    let after = word(last) == "After" && word(last - 2) == "time";
+    let name = if after { TIMER } else { word(last) };
+    (is_name(name) && (after || word(last + 1) != "(")).then_some((name, Does::Receives))
 }
 
 #[cfg(test)]
@@ -381,12 +355,5 @@ fn hand_out(fetch: &Fetch) {
             "func (r *room) hold(k int) {\n\tr.seen.Store(k, 1)\n}\nfunc (r *room) count() {\n\tr.n.Store(1)\n}\n",
         );
         assert_eq!([all.keeps("b.go", "hold"), all.keeps("b.go", "count")], [Some(2), None]);
-    }
-
-    #[test]
-    fn it_is_named_as_its_neighbours_are() {
-        assert_eq!(beside("shop::board::Fetch::join", "hand_over"), "shop::board::hand_over");
-        assert_eq!(beside("shop::wait", "tell"), "shop::tell");
-        assert_eq!(beside("main.(*Board).Join", "Give"), "main.Give");
     }
 }

@@ -18,7 +18,7 @@ const MOST_QUESTIONS: u32 = 3;
 /// Go's words for a wait for the network (`runtime.waitReasonIOWait`).
 pub(super) const AT_NETWORK: &str = "IO wait";
 /// Calls that wait for bytes from one.
-pub(super) const READS: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
+pub(in crate::findings) const READS: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
 
 /// Whether a thread of the program waits about as long for each operation, in a sleep or a lock, or a goroutine for anything else
 /// than the network.

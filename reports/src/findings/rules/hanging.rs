@@ -51,13 +51,14 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
     }
     let mut place = format!("wait {how} in {}", waits.function);
     let frame = row.site.as_ref().and_then(|site| site.own.first());
-    let lost = frame.and_then(|frame| overwriting::overwriting(joined, frame));
-    let sends = frame
-        .filter(|_| lost.is_none())
-        .and_then(|frame| telling::only(joined, joined.loops?.send(&frame.file, frame.line)));
+    let lost = row.site.as_ref().and_then(|site| overwriting::overwriting(joined, &site.own));
+    let sends = frame.filter(|_| lost.is_none()).and_then(|frame| {
+        let loops = joined.loops?;
+        let (file, told) = telling::only(joined, loops.send(&frame.file, frame.line))?;
+        Some(loops.culprit(&waits.function, (file, &told.function, told.line)))
+    });
     let culprit = match sends {
-        Some((file, told)) => {
-            let sender = telling::culprit(&waits.function, (file, &told.function, told.line));
+        Some(sender) => {
             let _ = write!(place, " for what {} sends", sender.function);
             evidence.push(format!("nobody else sends there, as the sources say: {}", sender.sentence()));
             sender

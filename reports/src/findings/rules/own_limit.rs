@@ -1,9 +1,10 @@
 //! A limit that the program set to itself: operations sleep until it is their turn, the longer the more of them there are.
 
 use crate::findings::cause::{Cause, at, percent, time};
-use crate::findings::guilty;
 use crate::findings::joined::Joined;
-use crate::run::{ThreadsRecord, TraceCause, TraceEndKind, TraceFrame};
+use crate::findings::telling::{Does, TIMER, Told};
+use crate::findings::{Culprit, guilty};
+use crate::run::{ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, WaitPlace};
 
 use super::delayed_acks::READS;
 use super::goroutine_waits;
@@ -13,6 +14,8 @@ use super::throttled::SLUG;
 const LEAST: f64 = 0.4;
 /// How many times what an operation takes alone one such sleep must be: who sleeps alone, too, waits for a tick.
 const LONGER: f64 = 2.0;
+/// Part of its time that the one who serves everybody sleeps.
+const MOST_OF_TIME: f64 = 0.5;
 /// Go's word for it (`runtime.waitReasonSleep`).
 const SLEEP: &str = "sleep";
 /// Sleeps for each operation.
@@ -32,7 +35,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     let (sleeps, operations) = match joined.trace {
         Some(_) => (of_tasks(joined), joined.traced_operations()?),
         None => match goroutine_waits::told(joined) {
-            Some((threads, operations)) => (of_goroutines(threads), operations),
+            Some((threads, operations)) => (of_goroutines(joined, threads), operations),
             None => (of_threads(joined), joined.kept()?.1?),
         },
     };
@@ -43,12 +46,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
         let each = sleep.total_s / count.max(1.0);
         count >= OFTEN * operations && each >= LONGER * felt.base_s && sleep.total_s / operations >= LEAST * usual
     };
-    let sleep = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let Some(sleep) = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s)) else {
+        return of_one(joined, operations, usual);
+    };
     let sleeps = sleep.own.first().map(at)?;
-    // Who gets what is to be sent, and not how much that is, decides on that itself.
-    let decides = joined.loops.and_then(|loops| loops.gets_an_object(&sleeps.file, sleeps.line)) == Some(true);
-    let asks = sleep.own.get(1).filter(|asks| !decides && is_of_another(&sleeps.function, &asks.function));
-    let culprit = asks.map_or(sleeps.clone(), at);
+    let culprit = decides(joined, sleep.own)?;
     let share = (sleep.total_s / operations / usual).min(1.0);
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let each = sleep.total_s / sleep.count as f64;
@@ -61,14 +63,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
         percent(share),
         time(felt.base_s)
     )];
-    evidence.extend((culprit != sleeps).then(|| {
-        format!(
-            "a limit of its own keeps what it is told to; that operations pass it is decided in {}",
-            culprit.sentence()
-        )
-    }));
-    evidence
-        .extend(joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")));
+    told(joined, &mut evidence, &sleeps, &culprit);
     Some(Cause {
         rule: SLUG,
         title: format!("operations sleep in {} until it is their turn, {} each", sleeps.function, time(each)),
@@ -81,6 +76,99 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
         depth: 5,
         foremost: false,
     })
+}
+
+/// One that serves everybody, and sleeps once for each before it goes on.
+fn of_one(joined: &Joined<'_>, operations: f64, usual_s: f64) -> Option<Cause> {
+    let (sleeps, wall_s) = alone(joined)?;
+    let is_limit = |sleep: &&Sleep<'_>| {
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        let count = sleep.count as f64;
+        let part = sleep.total_s / wall_s;
+        // Of several who sleep by turns each one has its own time; operations that wait for a tick wait once.
+        count >= OFTEN * operations && (MOST_OF_TIME..=1.0).contains(&part) && usual_s >= LONGER * sleep.total_s / count
+    };
+    let sleep = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let sleeps = sleep.own.first().map(at)?;
+    let culprit = decides(joined, sleep.own)?;
+    let part = sleep.total_s / wall_s;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let each = sleep.total_s / sleep.count as f64;
+    let mut evidence = vec![format!(
+        "{} slept {} times at {} for {operations:.0} operations, {} each, {} of its time; operations take {}",
+        sleep.who,
+        sleep.count,
+        sleeps.sentence(),
+        time(each),
+        percent(part),
+        time(usual_s)
+    )];
+    told(joined, &mut evidence, &sleeps, &culprit);
+    Some(Cause {
+        rule: SLUG,
+        title: format!(
+            "one that serves everybody sleeps in {} before it goes on, {} each",
+            sleeps.function,
+            time(each)
+        ),
+        share: part,
+        culprit: Some(culprit),
+        evidence,
+        refuted_by: "with a higher limit there, or without, throughput would be the same".into(),
+        next: joined.again("wait,trace"),
+        proof: if joined.trace.is_some() { "trace" } else { "wait" },
+        depth: 5,
+        foremost: false,
+    })
+}
+
+/// Sleeps of threads, tasks or goroutines of which there may be one, and how long that was looked at.
+fn alone<'a>(joined: &Joined<'a>) -> Option<(Vec<Sleep<'a>>, f64)> {
+    if let Some(trace) = joined.trace {
+        let one = |kind: &str| joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
+        let waits = trace.waits.iter().filter(|wait| one(&wait.kind));
+        let asleep = waits.filter_map(|wait| {
+            let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && !site.beside_others)?;
+            Some(Sleep { who: &wait.kind, own: &site.own, count: wait.count, total_s: wait.total_s })
+        });
+        return Some((asleep.collect(), joined.traced_s()));
+    }
+    if let Some((threads, _)) = goroutine_waits::told(joined) {
+        let asleep = threads.waited.iter().filter(|place| !place.called_back && is_asleep(joined, place));
+        let asleep = asleep.map(|place| Sleep {
+            who: &place.thread,
+            own: &place.own,
+            count: place.waits,
+            total_s: place.total_s,
+        });
+        return Some((asleep.collect(), threads.head.wall_s - threads.head.open_at_s.unwrap_or(0.0)));
+    }
+    let asleep = joined.kept()?.0.iter().filter(|row| row.doing == TraceEndKind::Blocked).filter_map(|row| {
+        let site = row.site.as_ref().filter(|site| site.call.contains("nanosleep"))?;
+        Some(Sleep { who: &row.kind, own: &site.own, count: row.polls, total_s: row.total_s })
+    });
+    Some((asleep.collect(), joined.kept_s()))
+}
+
+/// Who decides that somebody sleeps: who calls what keeps the limit, unless that gets what it is about.
+fn decides(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<Culprit> {
+    let sleeps = own.first().map(at)?;
+    // Who gets what is to be sent, and not how much that is, decides on that itself.
+    let itself = joined.loops.and_then(|loops| loops.gets_an_object(&sleeps.file, sleeps.line)) == Some(true);
+    let asks = own.get(1).filter(|asks| !itself && is_of_another(&sleeps.function, &asks.function));
+    Some(asks.map_or(sleeps, at))
+}
+
+/// What else tells that it is a limit, and whose.
+fn told(joined: &Joined<'_>, evidence: &mut Vec<String>, sleeps: &Culprit, culprit: &Culprit) {
+    evidence.extend((culprit != sleeps).then(|| {
+        format!(
+            "a limit of its own keeps what it is told to; that operations pass it is decided in {}",
+            culprit.sentence()
+        )
+    }));
+    evidence
+        .extend(joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")));
 }
 
 fn of_tasks<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
@@ -107,11 +195,20 @@ fn of_threads<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
 }
 
 /// Requests of a program of Go that sleep before they are answered.
-fn of_goroutines(threads: &ThreadsRecord) -> Vec<Sleep<'_>> {
-    let asleep = threads.waited.iter().filter(|place| place.called_back && place.within == SLEEP);
+fn of_goroutines<'a>(joined: &Joined<'_>, threads: &'a ThreadsRecord) -> Vec<Sleep<'a>> {
+    let asleep = threads.waited.iter().filter(|place| place.called_back && is_asleep(joined, place));
     asleep
         .map(|place| Sleep { who: &place.thread, own: &place.own, count: place.waits, total_s: place.total_s })
         .collect()
+}
+
+/// Whether goroutines sleep there, or wait for a timer and for nothing else that anybody sends, as the source says.
+fn is_asleep(joined: &Joined<'_>, place: &WaitPlace) -> bool {
+    let Some((at, loops)) = place.own.first().zip(joined.loops) else { return place.within == SLEEP };
+    let here = |told: &&Told| told.select.unwrap_or(told.line) == at.line;
+    let mut waits = loops.all_told().filter(|(file, _)| *file == at.file).map(|(_, told)| told).filter(here).peekable();
+    let for_timer = |told: &Told| told.does == Does::Receives && told.name == TIMER;
+    place.within == SLEEP || place.within != "IO wait" && waits.peek().is_some() && waits.all(for_timer)
 }
 
 /// Whether a function is a method of a type, and who calls it is not one of the same: a limit is kept by something of its own
@@ -129,6 +226,20 @@ fn is_of_another(limit: &str, caller: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Loops;
+
+    #[test]
+    fn who_waits_for_a_timer_alone_is_asleep() {
+        let mut loops = Loops::default();
+        loops.read("a.go", "func pace(wait int) {\n\tt := time.NewTimer(wait)\n\tselect {\n\tcase <-t.C:\n\tcase <-ctx.Done():\n\t}\n\t<-time.After(wait)\n\tselect {\n\tcase <-t.C:\n\tcase q := <-quotes:\n\t}\n}\n");
+        let joined = Joined { loops: Some(&loops), ..Joined::default() };
+        let of = |line, within: &str| {
+            let own = vec![TraceFrame { function: "main.pace".into(), file: "a.go".into(), line }];
+            is_asleep(&joined, &WaitPlace { own, within: within.into(), ..WaitPlace::default() })
+        };
+        assert!(of(3, "select") && of(7, "chan receive") && of(1, "sleep"));
+        assert!(!of(8, "select") && !of(9, "chan receive"), "somebody may send");
+    }
 
     #[test]
     fn a_limit_of_its_own_is_a_type_apart() {

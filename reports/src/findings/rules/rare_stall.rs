@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty, telling};
+use crate::findings::{Culprit, guilty};
 use crate::run::{Breach, BreachRow, TraceFrame, WaitCause, WaitPlace};
 
 pub(in crate::findings) const SLUG: &str = "rare-stall";
@@ -12,6 +12,8 @@ pub(in crate::findings) const SLUG: &str = "rare-stall";
 const MOST_TIME: f64 = 0.2;
 /// A stall has this part of the samples within the windows.
 const LEAST_WITHIN: f64 = 0.3;
+/// It runs for this part of the windows: while it waits itself, what it waits for makes operations late.
+const LEAST_FILLED: f64 = 0.3;
 /// Fewest windows: one alone may be anything.
 const LEAST_WINDOWS: u64 = 3;
 
@@ -31,12 +33,22 @@ const OFTEN: u64 = 2;
 /// Part of the recording that somebody who goes round waits.
 const MOST_OF_TIME: f64 = 0.5;
 
-/// Whether a function runs while operations are late and hardly else: at least half of all its samples lie in the windows,
-/// which are a small part of the time, and it was there in half of them or has most of their samples.
+/// A stall begins before the window of whoever comes in its midst: what runs so many times as much of the windows as of the rest may
+/// have this part of its samples in them.
+const DENSER: f64 = 10.0;
+const LEAST_OF_ITS: f64 = 0.4;
+
+/// Whether a function runs while operations are late and hardly else: most of its samples lie in the windows, which are a small part
+/// of the time, and it was there in half of them or has most of their samples.
 fn stalls(row: &BreachRow, breach: &Breach) -> bool {
     let few = row.windows >= FEW_WINDOWS && row.within_share >= MOST_WITHIN;
     let often = 2 * row.windows >= breach.window_count || few && HARDLY_ELSEWHERE * row.outside <= row.within;
-    row.within >= row.outside && row.within_share >= LEAST_WITHIN && often
+    #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
+    let (within, outside) = (row.within as f64, row.outside as f64);
+    let rest_s = breach.phase_s - breach.within_s;
+    let dense = within * rest_s >= DENSER * outside * breach.within_s && within >= LEAST_OF_ITS * (within + outside);
+    let fills = within * breach.period_s >= LEAST_FILLED * breach.within_s;
+    (within >= outside || dense) && row.within_share >= LEAST_WITHIN && often && fills
 }
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
@@ -136,9 +148,9 @@ fn on_another_stack<'a>(joined: &Joined<'_>, breach: &'a Breach) -> Option<(&'a 
         // What it runs there is a literal of its own: `runtime.Stack.func1`.
         let called = row.function.split(".func").next().unwrap_or_default();
         let (file, function, line) = loops.only_caller(called)?;
-        let known = joined.cpu?.own_frames().find(|frame| telling::is_of(frame, file, function));
-        let name = known.map_or_else(|| format!("main.{function}"), |frame| frame.function.clone());
-        Some((row, Culprit { function: name, file: file.to_owned(), line }))
+        let beside = joined.cpu?.own_frames().find(|frame| frame.file == file);
+        let beside = beside.map_or("main.main", |frame| frame.function.as_str());
+        Some((row, loops.culprit(beside, (file, function, line))))
     })
 }
 

@@ -12,7 +12,7 @@ use super::poll_blocked::{FUTEX, is_lock};
 /// Part of the operations that must be missing for a call that does not return to be their reason: threads wait for work, too.
 const MOSTLY: f64 = 0.5;
 /// Calls in which a thread waits for whoever comes next.
-const NEXT: &[&str] =
+pub(in crate::findings) const NEXT: &[&str] =
     &["accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6"];
 
 /// Threads that must wait to be told: one alone may do so between its work.
@@ -112,9 +112,12 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
         return Some(found);
     }
     let waits = site(row).and_then(|site| site.own.first());
-    let tells = waits.and_then(|frame| telling::only(joined, joined.loops?.tell_one(&frame.file, frame.line)));
-    if let Some((file, told)) = tells {
-        let culprit = telling::culprit(&found.culprit.function, (file, &told.function, told.line));
+    let tells = waits.and_then(|frame| {
+        let loops = joined.loops?;
+        let (file, told) = telling::only(joined, loops.tell_one(&frame.file, frame.line))?;
+        Some(loops.culprit(&frame.function, (file, &told.function, told.line)))
+    });
+    if let Some(culprit) = tells {
         found.place = format!("{}, of which {} wakes one", found.place, culprit.function);
         found.evidence.push(format!("whoever tells them wakes one of them: {}", culprit.sentence()));
         found.culprit = culprit;

@@ -114,11 +114,13 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     };
     let handed = |pair: &[TraceFrame]| {
         let [made, calls] = pair else { return None };
-        let (file, function, line) = joined.loops?.keeps_for(&calls.file, calls.name(), made.name())?;
+        let loops = joined.loops?;
+        let (file, function, line) = loops.keeps_for(&calls.file, calls.name(), made.name())?;
         // The caller itself, where a library does.
         let is_caller = telling::is_of(calls, file, function);
-        let function = if is_caller { calls.function.clone() } else { telling::beside(&calls.function, function) };
-        let by = TraceFrame { function, file: file.to_owned(), line };
+        let keeps = loops.culprit(&calls.function, (file, function, line));
+        let function = if is_caller { calls.function.clone() } else { keeps.function };
+        let by = TraceFrame { function, file: keeps.file, line };
         Some(Keeper { by, call: "=".into(), followed: true })
     };
     let keeper = maker.kept_by.clone().or_else(|| maker.path.iter().find_map(keeps));

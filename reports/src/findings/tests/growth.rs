@@ -137,7 +137,10 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
     let of_many = |outside| Breach { window_count: 20, ..with(BreachRow { windows: 6, outside, ..row.clone() }) };
     assert_eq!(of(of_many(4), 0.000_5), stall, "or has most of their samples");
     assert_eq!(of(of_many(90), 0.000_5), [], "and runs as well while nobody is late");
-    assert_eq!(of(with(BreachRow { outside: 201, ..row.clone() }), 0.000_5), [], "it runs as much outside");
+    let outside = |outside| with(BreachRow { outside, ..row.clone() });
+    assert_eq!(of(outside(290), 0.000_5), stall, "nobody came as it began");
+    assert_eq!(of(outside(310), 0.000_5), [], "it runs more outside");
+    assert_eq!(of(Breach { phase_s: 2.0, ..outside(201) }, 0.000_5), [], "and as often");
     assert_eq!(of(with(BreachRow { low: Some(0.9), ..row.clone() }), 0.000_5), [], "it may be chance");
     assert_eq!(of(with(BreachRow { own: false, ..row }), 0.000_5), [], "no code of the program");
     assert_eq!(of(breach, 0.004), [], "a thirteenth of the excess");
@@ -306,6 +309,12 @@ fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
     assert_eq!(found(&slow), [is("rare-stall", "app::compact", 70)]);
     let everywhere = Breach { rows: vec![row("app::serve", 240, 3900, 20)], ..breach.clone() };
     assert_eq!(found(&Joined { breach: Some(&everywhere), ..slow.clone() }), []);
+    let waits_itself = Breach { period_s: 0.000_3, ..breach.clone() };
+    assert_eq!(
+        found(&Joined { breach: Some(&waits_itself), ..slow.clone() }),
+        [],
+        "it runs for a fifth of the windows"
+    );
     let often = Breach { within_s: 6.0, ..breach.clone() };
     assert_eq!(found(&Joined { breach: Some(&often), ..slow }), []);
 }

@@ -112,6 +112,7 @@ fn breach(rows: Vec<BreachRow>) -> Breach {
         windows: vec![window; 10],
         window_count: 10,
         within_s: 0.3,
+        period_s: 0.001,
         rows,
         ..Breach::default()
     }

@@ -1,0 +1,118 @@
+//! What a function is called that the source alone tells of, as symbols call it: `shop::Desk::publish`, `main.(*desk).park`.
+
+use std::ops::Range;
+
+use super::telling::declared_at;
+use super::tokens::{is_name, parameters_of, within, word_at};
+use super::{Culprit, Loops};
+
+/// A function, and of what it is a method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    function: String,
+    /// Where its declaration begins, and its last line.
+    lines: (u32, u32),
+    /// `Desk`, `(*desk)`; empty of others.
+    of: String,
+}
+
+impl Loops {
+    /// A line of a function that stands in the program of one whose whole name is known.
+    pub(super) fn culprit(&self, known: &str, (file, function, line): (&str, &str, u32)) -> Culprit {
+        let all = self.files.get(file).into_iter().flat_map(|lines| &lines.named);
+        let around = all.filter(|one| one.function == function && (one.lines.0..=one.lines.1).contains(&line));
+        let of = around.last().map_or("", |one| &one.of);
+        Culprit { function: beside(known, of, function), file: file.to_owned(), line }
+    }
+}
+
+/// What a function is called that stands beside another in its module or package.
+fn beside(known: &str, of: &str, name: &str) -> String {
+    if let Some((module, _)) = known.rsplit_once("::") {
+        let is_type = |part: &&str| part.starts_with(|c: char| c.is_uppercase() || c == '<');
+        let parts = module.split("::").take_while(|part| !is_type(part));
+        return parts.chain([of, name]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("::");
+    }
+    let package = known.rsplit('/').next().and_then(|last| last.split('.').next()).unwrap_or_default();
+    [package, of, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
+}
+
+/// All of a source of Rust's or Go's.
+pub(super) fn named(tokens: &[(u32, String)]) -> Vec<Named> {
+    let types = implemented(tokens);
+    let line = |at: usize| tokens.get(at).or(tokens.last()).map_or(0, |(line, _)| *line);
+    let found = (0..tokens.len()).filter_map(|at| {
+        let (name, of) = match word_at(tokens, at) {
+            "fn" if is_name(word_at(tokens, at + 1)) => (at + 1, type_at(&types, at).to_owned()),
+            "func" => (declared_at(tokens, at)?, receiver(tokens, at)),
+            _ => return None,
+        };
+        let ends = within(tokens, parameters_of(tokens, name)?).end;
+        let opens = (ends..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | ";"))?;
+        let last = if word_at(tokens, opens) == "{" { within(tokens, opens).end } else { opens };
+        Some(Named { function: word_at(tokens, name).to_owned(), lines: (line(at), line(last)), of })
+    });
+    found.collect()
+}
+
+/// Of what a function of Go's is a method: `(*desk)` of `func (d *desk) park() {`.
+fn receiver(tokens: &[(u32, String)], at: usize) -> String {
+    if word_at(tokens, at + 1) != "(" {
+        return String::new();
+    }
+    let got = within(tokens, at + 1).map(|at| word_at(tokens, at)).take_while(|word| *word != "[");
+    let is_pointer = got.clone().any(|word| word == "*");
+    let name = got.filter(|word| is_name(word)).last().unwrap_or_default();
+    if is_pointer { format!("(*{name})") } else { name.to_owned() }
+}
+
+/// Where methods of types of Rust's stand, and of which: `Reply` of `impl<T> Drop for Reply<T> {`.
+pub(super) fn implemented(tokens: &[(u32, String)]) -> Vec<(Range<usize>, String)> {
+    let word = |at: usize| word_at(tokens, at);
+    let begins = |at: &usize| {
+        word(*at) == "impl"
+            && at.checked_sub(1).is_none_or(|before| matches!(word(before), "{" | "}" | ";" | "]" | "unsafe"))
+    };
+    let found = (0..tokens.len()).filter(begins).filter_map(|at| {
+        let (mut depth, mut of) = (0_i32, "");
+        let opens = (at + 1..tokens.len()).find(|at| {
+            match word(*at) {
+                "{" | ";" => return true,
+                "<" => depth += 1,
+                ">" if word(at - 1) != "-" => depth -= 1,
+                "for" if depth == 0 => of = "",
+                "where" if depth == 0 => depth = i32::MAX / 2,
+                word if depth == 0 && is_name(word) => of = word,
+                _ => {}
+            }
+            false
+        })?;
+        (word(opens) == "{").then(|| (within(tokens, opens), of.to_owned()))
+    });
+    found.collect()
+}
+
+/// Of which type what stands at a place is a method; empty of others.
+pub(super) fn type_at(types: &[(Range<usize>, String)], at: usize) -> &str {
+    types.iter().rfind(|(range, _)| range.contains(&at)).map_or("", |(_, of)| of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_named_as_its_neighbours_are() {
+        let mut all = Loops::default();
+        all.read("a.rs", "impl<T: Fn() -> u8> Drop for Reply<T> where T: Send {\n    fn drop(&mut self) {\n        tell();\n    }\n}\nfn hand_over() {\n    tell();\n}\ntrait Give {\n    fn give(&self);\n}\n");
+        all.read("a.go", "func (b *Board[T]) Give() {\n\ttell()\n}\nfunc (b Board) Take() {\n\ttell()\n}\nfunc give() {\n\ttell()\n}\n");
+        let of = |known: &str, file: &str, function: &str, line| all.culprit(known, (file, function, line)).function;
+        assert_eq!(of("shop::board::Fetch::join", "a.rs", "drop", 3), "shop::board::Reply::drop");
+        assert_eq!(of("shop::board::Fetch::join", "a.rs", "hand_over", 7), "shop::board::hand_over");
+        assert_eq!(of("shop::wait", "a.rs", "give", 10), "shop::give");
+        assert_eq!(of("main.(*Board).Join", "a.go", "Give", 2), "main.(*Board).Give");
+        assert_eq!(of("shop/main.join", "a.go", "Take", 5), "main.Board.Take");
+        assert_eq!(of("main.(*Board).Join", "a.go", "give", 8), "main.give");
+        assert_eq!(of("main.join", "b.go", "give", 8), "main.give", "its source is not known");
+    }
+}
