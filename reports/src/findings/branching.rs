@@ -33,6 +33,8 @@ struct Level {
     body: bool,
     branch: bool,
     looped: bool,
+    /// Go's way to hand errors on.
+    failed: bool,
     /// A branch before ended what is done there.
     ended: bool,
     /// So it may have done, or `?`.
@@ -50,6 +52,7 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
     let mut levels = vec![Level::default()];
     for (line, token) in tokens {
         let sometimes = is_in_branch(&levels);
+        let failed = levels.iter().rev().take_while(|level| !level.body).any(|level| level.failed);
         let level = levels.last_mut();
         match token.as_str() {
             "{" => {
@@ -59,7 +62,7 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
                 // Go's way to hand errors on is no branch.
                 let failed = words.contains("err") && words.contains("nil");
                 let looped = ["for", "while", "loop"].iter().any(|word| words.contains(*word));
-                levels.push(Level { body, branch: branch && !body && !failed, looped, ..Level::default() });
+                levels.push(Level { body, branch: branch && !body && !failed, looped, failed, ..Level::default() });
             }
             "}" => {
                 if levels.len() > 1 {
@@ -77,7 +80,9 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
                 let ends = |level: &&mut Level| level.body || token == "continue" && level.looped;
                 within.find(ends).into_iter().for_each(|level| (level.ended, level.may_end) = (true, true));
             }
-            "?" => levels.iter_mut().rev().find(|level| level.body).into_iter().for_each(|body| body.may_end = true),
+            "?" | "return" if token == "?" || failed => {
+                levels.iter_mut().rev().find(|level| level.body).into_iter().for_each(|body| body.may_end = true)
+            }
             word => level.into_iter().for_each(|level| {
                 level.words.insert(word.to_owned());
             }),

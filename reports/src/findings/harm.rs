@@ -21,6 +21,9 @@ const MOST_SERVED: f64 = 20_000.0;
 const MOST_BUSY: f64 = 0.7;
 const MOST_WANTED: f64 = 0.9;
 
+/// CPU of traced operations, as a multiple of that of others, up to which tracing is taken for part of the noise.
+const HARDLY_SLOWED: f64 = 3.0;
+
 /// How long the kernel kept a process from its CPUs since its quota was used up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Throttling {
@@ -85,6 +88,16 @@ impl Joined<'_> {
     /// does with one.
     fn asked_s(&self) -> Option<f64> {
         self.metric("service_time.mean").filter(|mean| *mean > 0.0)
+    }
+
+    /// How many times as much CPU each operation takes where its tasks are traced as in the trial in which only threads were
+    /// watched; 1 where that is no more than [`HARDLY_SLOWED`], or not known. Whoever wakes many tasks is stopped at each of them.
+    pub(super) fn slowed_by_tracing(&self) -> f64 {
+        let clean_s = self.busy().filter(|_| self.rate > 0.0).map(|busy| busy * self.cpus / self.rate);
+        let busy_s: f64 = self.trace.into_iter().flat_map(|trace| &trace.kinds).map(|kind| kind.busy_s).sum();
+        let traced_s = self.traced_operations().map(|operations| busy_s / operations);
+        let times = traced_s.zip(clean_s.filter(|clean| *clean > 0.0)).map_or(1.0, |(traced, clean)| traced / clean);
+        if times > HARDLY_SLOWED { times } else { 1.0 }
     }
 
     /// Mean latency, seconds; of a process that nobody drove, as seen from within.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::branching::{Branches, branches};
 use super::leaving::{Left, left};
+use super::letting_go::{LetGo, let_go};
 use super::locking::{Taken, taken};
 use super::naming::{Named, named};
 use super::overwriting::{Overwritten, overwritten};
@@ -40,6 +41,8 @@ pub(super) struct Lines {
     pub(super) left: Vec<Left>,
     /// Where they leave who is to be told under what they got.
     pub(super) overwritten: Vec<Overwritten>,
+    /// Where they let go what they got.
+    pub(super) let_go: Vec<LetGo>,
     /// What functions are called.
     pub(super) named: Vec<Named>,
     /// What they get.
@@ -213,6 +216,7 @@ fn read(source: &str) -> Lines {
         passed: passed(&tokens),
         left: left(&tokens),
         overwritten: overwritten(&tokens),
+        let_go: let_go(&tokens),
         named: named(&tokens),
         signatures: signatures(&tokens),
     }

@@ -37,7 +37,26 @@ fn beside(known: &str, of: &str, name: &str) -> String {
     [package, of, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-/// All of a source of Rust's or Go's.
+/// The functions of a source of Rust's or Go's: from where the name of each stands to the name of the next.
+pub(super) fn functions(tokens: &[(u32, String)]) -> Vec<Range<usize>> {
+    let name_of = |at: usize| match word_at(tokens, at) {
+        "fn" if is_name(word_at(tokens, at + 1)) => Some(at + 1),
+        "func" => declared_at(tokens, at),
+        _ => None,
+    };
+    let names: Vec<usize> = (0..tokens.len()).filter_map(name_of).collect();
+    let ends = names.iter().skip(1).copied().chain([tokens.len()]);
+    names.iter().copied().zip(ends).map(|(name, ends)| name..ends).collect()
+}
+
+/// Of these functions those others in which the name of one stands, which is at a place.
+pub(super) fn named_in(tokens: &[(u32, String)], all: &[Range<usize>], name: usize) -> Vec<String> {
+    let word = |at: usize| word_at(tokens, at);
+    let names = |one: &&Range<usize>| one.start != name && (one.start + 1..one.end).any(|at| word(at) == word(name));
+    all.iter().filter(names).map(|one| word(one.start).to_owned()).collect()
+}
+
+/// What functions of a source of Rust's or Go's are called.
 pub(super) fn named(tokens: &[(u32, String)]) -> Vec<Named> {
     let types = implemented(tokens);
     let line = |at: usize| tokens.get(at).or(tokens.last()).map_or(0, |(line, _)| *line);

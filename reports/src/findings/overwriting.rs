@@ -3,7 +3,7 @@
 
 use super::cause::at;
 use super::joined::Joined;
-use super::telling::declared_at;
+use super::naming::{functions, named_in};
 use super::tokens::{is_name, opening, parameters_of, within, word_at};
 use super::{Culprit, leaving::half_made};
 use crate::run::TraceFrame;
@@ -44,20 +44,11 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
 
 /// All of a source of Rust's or Go's.
 pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
-    let word = |at: usize| word_at(tokens, at);
-    let name_of = |at: usize| match word(at) {
-        "fn" if is_name(word(at + 1)) => Some(at + 1),
-        "func" => declared_at(tokens, at),
-        _ => None,
-    };
-    let declared: Vec<usize> = (0..tokens.len()).filter_map(name_of).collect();
-    let bodies = declared.iter().enumerate().map(|(nth, name)| (*name, declared.get(nth + 1).copied()));
-    let bodies: Vec<(usize, usize)> = bodies.map(|(name, next)| (name, next.unwrap_or(tokens.len()))).collect();
-    let found = bodies.iter().filter_map(|(name, ends)| {
-        let line = Body::of(tokens, *name, *ends)?.overwrites()?;
-        let named = |from: usize, to: usize| (from + 1..to).any(|at| word(at) == word(*name) && from != *name);
-        let named_in = bodies.iter().filter(|(from, to)| named(*from, *to)).map(|(from, _)| word(*from).to_owned());
-        Some(Overwritten { function: word(*name).to_owned(), line, named_in: named_in.collect() })
+    let all = functions(tokens);
+    let found = all.iter().filter_map(|one| {
+        let line = Body::of(tokens, one.start, one.end)?.overwrites()?;
+        let function = word_at(tokens, one.start).to_owned();
+        Some(Overwritten { function, line, named_in: named_in(tokens, &all, one.start) })
     });
     found.collect()
 }

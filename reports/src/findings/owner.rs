@@ -24,6 +24,28 @@ pub(super) fn of(case: &TraceCase) -> Option<Owner<'_>> {
     Some(Owner { link, end: case.end.kind, site: site.filter(|site| !site.own.is_empty())? })
 }
 
+/// Part of the longest wait that one which says more must last.
+const AS_LONG: f64 = 0.8;
+
+/// Chains from a wait at that place with who is at their ends, the longest first. Of those who wait behind each other all are let go at
+/// once: a chain that ends among them says nothing of who came before, and comes after one that does.
+pub(super) fn waited_at<'a>(
+    cases: impl Iterator<Item = &'a TraceCase>,
+    site: &TraceSite,
+) -> Vec<(&'a TraceCase, Owner<'a>)> {
+    let owned = cases.filter(|case| case.waited_at(site)).filter_map(|case| Some((case, of(case)?)));
+    let mut owned: Vec<(&TraceCase, Owner<'_>)> = owned.collect();
+    owned.sort_by(|(a, _), (b, _)| b.length_s.total_cmp(&a.length_s));
+    let longest_s = owned.first().map_or(0.0, |(case, _)| case.length_s);
+    let ends_elsewhere = |(case, owner): &(&TraceCase, Owner<'_>)| {
+        owner.site.cause != TraceCause::Lock && case.length_s >= AS_LONG * longest_s
+    };
+    if let Some(at) = owned.iter().position(ends_elsewhere) {
+        owned[..=at].rotate_right(1);
+    }
+    owned
+}
+
 /// The function that keeps what `waiter` waits for while it stands at `owner`: the one in which it let it go, or took it, where
 /// that is seen; otherwise the innermost.
 pub(super) fn keeper(joined: &Joined<'_>, waiter: &TraceSite, by: &Owner<'_>) -> Option<Culprit> {

@@ -22,19 +22,23 @@ const ADDS: &[&str] = &["Store", "LoadOrStore", "PushBack", "PushFront", "Push"]
 
 impl Loops {
     /// Who keeps what a function of Go's, called by another, made: a third that it is handed to, or who lets a library keep it
-    /// with something that it did not make; its file, name and line.
-    pub(super) fn keeps_for(&self, file: &str, caller: &str, maker: &str) -> Option<(&str, &str, u32)> {
-        let (file, lines) = self.files.get_key_value(file).filter(|_| file.ends_with(".go"))?;
+    /// with something that it did not make; file, name and line of each that may do so.
+    pub(super) fn keep_for(&self, file: &str, caller: &str, maker: &str) -> Vec<(&str, &str, u32)> {
+        let Some((file, lines)) = self.files.get_key_value(file).filter(|_| file.ends_with(".go")) else {
+            return Vec::new();
+        };
         let handed = || lines.passed.iter().filter(|one| one.function == caller && one.made_by == maker);
-        let own = handed().find_map(|one| {
+        let own = handed().filter_map(|one| {
             let keeps = |told: &Told| told.does == Does::Keeps && told.function == one.to;
             let mut told = self.all_told().filter(|(file, _)| file.ends_with(".go"));
             told.find(|(_, told)| keeps(told)).map(|(file, told)| (file, told.function.as_str(), told.line))
         });
-        own.or_else(|| {
-            let to_library = handed().find(|one| one.to_library)?;
-            Some((file.as_str(), to_library.function.as_str(), to_library.line))
-        })
+        let own: Vec<(&str, &str, u32)> = own.collect();
+        if !own.is_empty() {
+            return own;
+        }
+        let to_library = handed().find(|one| one.to_library);
+        to_library.map(|one| (file.as_str(), one.function.as_str(), one.line)).into_iter().collect()
     }
 }
 
@@ -46,12 +50,15 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
     // Names that the function gave to what others made, and those that it declares.
     let mut made: Vec<(&str, &str)> = Vec::new();
     let mut own: Vec<&str> = Vec::new();
+    // Names for functions that others have: `keep := d.pages.keep`.
+    let mut named: Vec<(&str, &str)> = Vec::new();
     for at in 0..tokens.len() {
         match word(at) {
             "func" => {
                 if let Some(name) = declared(tokens, at) {
                     function = name;
                     made.clear();
+                    named.clear();
                     let begins = (at..tokens.len()).find(|at| word(*at) == "{").unwrap_or(at);
                     let is_own = |at: &usize| is_name(word(*at)) && word(*at + 1) != ".";
                     own = (at..begins).filter(is_own).map(word).collect();
@@ -59,7 +66,11 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
             }
             "=" if at > 1 && word(at - 1) == ":" && is_name(word(at - 2)) => {
                 made.extend(called(tokens, at + 1).map(|maker| (word(at - 2), maker)));
+                named.extend(method(tokens, at).map(|method| (word(at - 2), method)));
                 own.push(word(at - 2));
+            }
+            "=" if at > 0 && is_name(word(at - 1)) => {
+                named.extend(method(tokens, at).map(|method| (word(at - 1), method)));
             }
             "(" if at > 0 && is_name(word(at - 1)) && !is_declared(tokens, at - 1) => {
                 let arguments = arguments(tokens, at);
@@ -69,13 +80,20 @@ pub(super) fn passed(tokens: &[(u32, String)]) -> Vec<Passed> {
                 // What nobody gets the result of keeps nothing: `fmt.Fprint(d.out, open(id))`.
                 let is_used = at > 3 && matches!(word(at - 4), "=" | "(" | "," | "return");
                 let to_library = is_package && is_used && has_a_field(tokens, at, &made);
-                found.extend(known.chain(at_once).map(|maker| Passed {
-                    function: function.to_owned(),
-                    made_by: maker.to_owned(),
-                    to: word(at - 1).to_owned(),
-                    line: tokens[at].0,
-                    to_library,
-                }));
+                let stands_for = named.iter().filter(|(name, _)| *name == word(at - 1)).map(|(_, method)| *method);
+                let mut to: Vec<&str> = stands_for.collect();
+                if to.is_empty() {
+                    to.push(word(at - 1));
+                }
+                for maker in known.chain(at_once) {
+                    found.extend(to.iter().map(|to| Passed {
+                        function: function.to_owned(),
+                        made_by: maker.to_owned(),
+                        to: (*to).to_owned(),
+                        line: tokens[at].0,
+                        to_library,
+                    }));
+                }
             }
             _ => {}
         }
@@ -97,6 +115,17 @@ fn called(tokens: &[(u32, String)], from: usize) -> Option<&str> {
         last += 2;
     }
     (is_name(word(last)) && word(last + 1) == "(").then(|| word(last))
+}
+
+/// The method that a name gets by an assignment, without its being called: `keep` of `= d.pages.keep`.
+fn method(tokens: &[(u32, String)], assigns: usize) -> Option<&str> {
+    let word = |at: usize| word_at(tokens, at);
+    let mut last = assigns + 1;
+    while is_name(word(last)) && word(last + 1) == "." {
+        last += 2;
+    }
+    let ends = tokens.get(last + 1).is_none_or(|(line, _)| *line != tokens[assigns].0);
+    (last > assigns + 1 && is_name(word(last)) && ends).then(|| word(last))
 }
 
 /// Where the arguments within brackets begin.
@@ -181,10 +210,12 @@ mod tests {
         let mut all = super::super::Loops::default();
         all.read("a.go", "func live(id int64) {\n\tb := openBasket(id)\n\trates.watch(b.reprice)\n\tb.render()\n}\n");
         all.read("b.go", "func (f *feed) watch(fn func()) {\n\tf.watchers[f.next] = fn\n}\nfunc (b *basket) render() {\n\tsums[1] = 2\n}\n");
-        let of = |caller, maker| all.keeps_for("a.go", caller, maker);
-        assert_eq!(of("live", "openBasket"), Some(("b.go", "watch", 2)));
-        assert_eq!(of("live", "other"), None);
-        assert_eq!(of("other", "openBasket"), None);
+        let of = |caller, maker| all.keep_for("a.go", caller, maker);
+        assert_eq!(of("live", "openBasket"), [("b.go", "watch", 2)]);
+        assert_eq!(of("live", "other"), []);
+        assert_eq!(of("other", "openBasket"), []);
+        all.read("c.go", "func serve() {\n\tkeep := feed.watch\n\tif old {\n\t\tkeep = d.basket.render\n\t}\n\tkeep(openBasket(1))\n}\n");
+        assert_eq!(all.keep_for("c.go", "serve", "openBasket"), [("b.go", "watch", 2)], "by another name");
     }
 
     #[test]
@@ -195,7 +226,8 @@ mod tests {
                 "a.go",
                 &format!("func (d *desk) begin(w io.Writer) context.Context {{\n\tctx, _ := {call}\n}}\n"),
             );
-            all.keeps_for("a.go", "begin", "search").map(|(_, function, line)| (function.to_owned(), line))
+            let all = all.keep_for("a.go", "begin", "search");
+            all.first().map(|(_, function, line)| ((*function).to_owned(), *line))
         };
         let kept = Some(("begin".to_owned(), 2));
         assert_eq!(of("context.WithCancel(context.WithValue(d.base, key{}, d.search()))"), kept);

@@ -1,6 +1,6 @@
 //! All rules over all variants, and which cause stands first.
 
-use super::cause::{Answer, Cause, percent, time};
+use super::cause::{Answer, Cause, percent};
 use super::joined::Joined;
 use super::path;
 use super::remaining::remains;

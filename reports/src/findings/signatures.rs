@@ -36,6 +36,18 @@ impl Loops {
     }
 }
 
+impl Loops {
+    /// Who calls a method of Go's, by its name alone: file, function and line of each call.
+    pub(super) fn calls_of(&self, method: &str) -> Vec<(&str, &str, u32)> {
+        let all = self.files.iter().flat_map(|(file, lines)| lines.signatures.iter().map(move |one| (file, one)));
+        let calls = all.flat_map(|(file, one)| {
+            let here = one.calls.iter().filter(|(name, _)| name.rsplit('.').next() == Some(method));
+            here.map(move |(_, line)| (file.as_str(), one.name.as_str(), *line))
+        });
+        calls.filter(|(_, caller, _)| *caller != method).collect()
+    }
+}
+
 /// All of a source of Rust's or Go's.
 pub(super) fn signatures(tokens: &[(u32, String)]) -> Vec<Signature> {
     let word = |at: usize| word_at(tokens, at);

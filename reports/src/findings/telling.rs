@@ -38,6 +38,8 @@ pub(super) enum Does {
     Sends,
     /// In a `select` that goes on without, where nobody receives just then.
     SendsOrNot,
+    /// It closes the channel: whoever receives goes on.
+    Closes,
     /// It puts something into a collection of Go's that is part of something else: `r.desks[token] = d`.
     Keeps,
 }
@@ -71,6 +73,11 @@ impl Loops {
     pub(super) fn send(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
         let lossy = self.functions(file, line, Does::Receives, Does::SendsOrNot);
         if lossy.is_empty() { self.functions(file, line, Does::Receives, Does::Sends) } else { lossy }
+    }
+
+    /// Who closes the channel that is received from on a line, the same.
+    pub(super) fn close(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+        self.functions(file, line, Does::Receives, Does::Closes)
     }
 
     /// The type one of whose methods waits for a condition on a line, and whose methods alone tell of it, and whether they tell
@@ -155,6 +162,11 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                 let select = chosen.map(|(select, _)| select);
                 Told { name: name.to_owned(), line: *line, function: function.clone(), of: String::new(), select, does }
             })),
+            "close" if word(at + 1) == "(" && at > 0 && word(at - 1) != "." => {
+                let name = within(tokens, at + 1).map(word).last().unwrap_or_default().to_owned();
+                let (function, of, does) = (function.clone(), String::new(), Does::Closes);
+                found.push(Told { name, line: *line, function, of, select: None, does });
+            }
             word if word == "=" || at > 1 && adds_to(tokens, at) => {
                 let collection =
                     if word == "=" { kept(tokens, at, &own) } else { part_of_another(tokens, at - 2, &own) };

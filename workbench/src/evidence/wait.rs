@@ -4,6 +4,7 @@ mod goroutines;
 mod hanging;
 mod in_turn;
 mod lanes;
+mod leases;
 pub(crate) mod places;
 mod started;
 mod stretches;
@@ -83,12 +84,14 @@ pub fn write(writer: &mut RunWriter, variant: &str, record: &WaitRecord) -> anyh
         // Who serves is told by all dumps: under full load it never waits.
         let servers = in_turn::servers(&seen);
         threads.kept.extend(goroutines::rows(&seen, dumps.len()));
+        threads.kept.extend(leases::rows(&seen));
         threads.kept.extend(in_turn::rows(&seen, &servers));
         let open = since(dumps, record.open_started_ns.unwrap_or(0));
         if record.open_started_ns.is_some() {
             let before = dumps.len() - open.len();
             let seen = &seen[seen.partition_point(|one| one.dump < before)..];
             threads.kept_open.extend(goroutines::rows(seen, open.len()));
+            threads.kept_open.extend(leases::rows(seen));
             threads.kept_open.extend(in_turn::rows(seen, &servers));
         }
         threads.started = started::rows(open, &owners, &starts);

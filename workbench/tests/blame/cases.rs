@@ -2,7 +2,8 @@
 
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
-    again, beside, blind, case, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, second, sixth, third,
+    again, beside, blind, case, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, second, seventh, sixth,
+    third,
 };
 
 /// Threads that wait for ever do so for somebody, or in a call.
@@ -263,6 +264,45 @@ pub(crate) const CASES: &[Case] = &[
     in_go_of("quay", sixth("cart-totals", &["unbounded-growth"], 300, 16)),
     in_go_of("quay", sixth("stock-tags", &["never-answered"], 200, 16)),
     in_go_of("quay", sixth("price-feed", &["rare-stall"], 200, 16)),
+    // Of eight more hands. Asynchronous.
+    seventh("tape-board", &["ready-not-polled", "repeated-work"], 200, 16),
+    seventh("courier-link", &["never-answered"], 200, 16),
+    seventh("weighbridge", &["latency-pinned"], 200, 16),
+    seventh("partner-gate", &["throttled", "throughput-pinned"], 350, 16),
+    seventh("film-lab", &["task-growth", "unbounded-growth"], 200, 16),
+    seventh("auction-clerks", &["ready-not-polled"], 70, 16),
+    seventh("clearing-ledger", &["waiting-on-owner"], 200, 16),
+    seventh("ticket-board", &["waiting-on-owner"], 150, 16),
+    seventh("auction-room", &["unbounded-growth"], 400, 16),
+    seventh("price-list", &["rare-stall", "waiting-on-owner"], 300, 16),
+    seventh("page-tally", &["allocator-churn", "repeated-work"], 220, 16),
+    seventh("auction-paddles", &["ready-not-polled", "repeated-work"], 60, 16),
+    seventh("hold-keepers", &["task-growth", "unbounded-growth"], 200, 16),
+    // Threads.
+    seventh("fares", &["never-answered"], 200, 16),
+    seventh("books-ledger", &["rare-stall"], 200, 16),
+    seventh("order-book", &["runnable-not-scheduled"], 60, 16),
+    seventh("stock", &["waiting-on-owner", "throughput-pinned"], 200, 16),
+    seventh("mailout", &["throttled"], 200, 16),
+    seventh("parcel-quotes", &["never-answered"], 200, 16),
+    seventh("offer-board", &["rare-stall", "waiting-on-owner"], 200, 16),
+    seventh("lunch-orders", &["task-growth", "unbounded-growth"], 300, 16),
+    seventh("fare-enquiries", &["never-answered"], 120, 16),
+    seventh("gift-shop", &["waiting-on-owner"], 160, 16),
+    seventh("till-points", &["latency-pinned"], 150, 16),
+    seventh("bid-book", &["runnable-not-scheduled"], 150, 16),
+    seventh("symbol-quotes", &["never-answered"], 100, 16),
+    seventh("ticket-signer", &["throughput-pinned"], 250, 16),
+    // Go.
+    in_go_of("tide", seventh("parcel-rates", &["throttled"], 200, 16)),
+    in_go_of("tide", seventh("card-switch", &["never-answered"], 200, 16)),
+    in_go_of("tide", seventh("lock-fleet", &["rare-stall"], 150, 16)),
+    in_go_of("tide", seventh("tide-gauges", &["ready-not-polled"], 150, 16)),
+    in_go_of("tide", seventh("seat-store", &["latency-pinned"], 100, 16)),
+    in_go_of("payout", seventh("payouts", &["waiting-on-owner"], 150, 16)),
+    in_go_of("payout", seventh("product-cards", &["never-answered"], 100, 16)),
+    in_go_of("payout", seventh("scan-vault", &["latency-pinned"], 100, 16)),
+    in_go_of("payout", seventh("resume-feed", &["unbounded-growth"], 250, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

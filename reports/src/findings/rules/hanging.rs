@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{overwriting, telling};
+use crate::findings::{overwriting, skipping, telling};
 use crate::run::{TraceCause, TracePolls, TraceSite, WaitPlace};
 
 use super::goroutine_waits::FOR_OTHERS;
@@ -52,6 +52,7 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
     let mut place = format!("wait {how} in {}", waits.function);
     let frame = row.site.as_ref().and_then(|site| site.own.first());
     let lost = row.site.as_ref().and_then(|site| overwriting::overwriting(joined, &site.own));
+    let lost = lost.or_else(|| skipping::skips_closing(joined, frame?));
     let sends = frame.filter(|_| lost.is_none()).and_then(|frame| {
         let loops = joined.loops?;
         let (file, told) = telling::only(joined, loops.send(&frame.file, frame.line))?;

@@ -11,6 +11,9 @@ const WAKES: f64 = 25.0;
 /// Wakes of one task for an operation beyond which it is not one of a herd, but goes on with a step of its own each time.
 const PER_PEER: f64 = 2.0;
 
+/// CPU that they take for an operation where most of what is seen is the tracing, seconds.
+const LEAST_S: f64 = 0.001;
+
 /// Wakes of many tasks of which one finds something.
 pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
@@ -28,6 +31,10 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     }
     // Everybody who listens to a broadcast gets what was sent.
     if site.cause == TraceCause::Channel && site.resource.contains("broadcast") {
+        return None;
+    }
+    let slowed = joined.slowed_by_tracing();
+    if slowed > 1.0 && kind.busy_s / operations / slowed < LEAST_S {
         return None;
     }
     let culprit = site.own.first().map(at).or_else(|| innermost(site))?;

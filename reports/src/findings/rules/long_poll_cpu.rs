@@ -58,10 +58,12 @@ pub(super) fn hogs(joined: &Joined<'_>, least_s: f64) -> Vec<Hog> {
         *counts.entry(&row.kind).or_default() += polls;
     }
     let operations = joined.traced_operations().unwrap_or(f64::INFINITY);
+    let slowed = joined.slowed_by_tracing();
     let works = works(joined).into_iter();
     works
         .filter_map(|work| {
             let Work { kind, culprit, polls, total_s, longest_s } = work;
+            let (total_s, longest_s) = (total_s / slowed, longest_s / slowed);
             if total_s / polls < least_s {
                 return None;
             }

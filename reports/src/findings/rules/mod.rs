@@ -16,6 +16,7 @@ mod hanging;
 mod herd;
 mod in_turn;
 mod latency_pinned;
+mod let_go;
 pub(super) mod long_poll_cpu;
 mod never_answered;
 pub(super) mod other_side;

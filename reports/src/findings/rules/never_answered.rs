@@ -11,6 +11,7 @@ use super::dropped;
 use super::given_up;
 use super::hanging;
 use super::latency_pinned::belongs_to_operations;
+use super::let_go;
 use super::standing::{self, Stuck};
 
 pub(super) const SLUG: &str = "never-answered";
@@ -69,7 +70,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let elsewhere = || standing::behind_holders(joined).or_else(|| standing::in_calls(joined, part));
     let Some(trace) = joined.trace else {
-        return elsewhere().map_or(Answer::Blind("trace"), of_threads);
+        return elsewhere().map_or_else(|| let_go::look(joined, missing, part), of_threads);
     };
     let inside = |wait: &&TraceWait| {
         let cause = wait.site.as_ref().map(|site| site.cause);

@@ -4,11 +4,15 @@ use crate::findings::cause::{Cause, at, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::telling::{Does, TIMER, Told};
 use crate::findings::{Culprit, guilty};
-use crate::run::{ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, WaitPlace};
+use crate::run::{
+    ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, TraceSaturated, TraceSite, TraceWait, WaitPlace,
+};
 
 use super::delayed_acks::READS;
 use super::goroutine_waits;
+use super::poll_blocked::{is_for_a_thread, is_lock};
 use super::throttled::SLUG;
+use super::throughput_pinned::is_for_others;
 
 /// Part of what operations take that they must sleep for.
 const LEAST: f64 = 0.4;
@@ -78,8 +82,21 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
-/// One that serves everybody, and sleeps once for each before it goes on.
+/// Whether who has a lock sleeps where it is taken most of the time: where nobody feels that at the rate that was asked for, that is
+/// how much it is to let through.
+pub(super) fn sleeps_with(phase: &TraceSaturated, lock: &TraceSite) -> bool {
+    let here = |own: &[TraceFrame]| own.first().zip(lock.own.first()).is_some_and(|(a, b)| guilty::same(a, b));
+    let sleeps =
+        |wait: &&TraceWait| wait.site.as_ref().is_some_and(|at| at.cause == TraceCause::Timer && here(&at.own));
+    phase.waits.iter().filter(sleeps).map(|wait| wait.total_s).sum::<f64>() >= MOST_OF_TIME * phase.wall_s
+}
+
+/// One that serves everybody, and sleeps once for each before it goes on. Where operations are seen to wait for it, that is a cause
+/// of its own: what it sleeps for may be its work.
 fn of_one(joined: &Joined<'_>, operations: f64, usual_s: f64) -> Option<Cause> {
+    if wait_for_others(joined) / operations >= LEAST * usual_s {
+        return None;
+    }
     let (sleeps, wall_s) = alone(joined)?;
     let is_limit = |sleep: &&Sleep<'_>| {
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
@@ -120,6 +137,26 @@ fn of_one(joined: &Joined<'_>, operations: f64, usual_s: f64) -> Option<Cause> {
         depth: 5,
         foremost: false,
     })
+}
+
+/// What operations waited for others within the program, seconds.
+fn wait_for_others(joined: &Joined<'_>) -> f64 {
+    if let Some(trace) = joined.trace {
+        let waits = trace.waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait));
+        return waits.map(|wait| wait.total_s).sum();
+    }
+    if let Some((threads, _)) = goroutine_waits::told(joined) {
+        let for_others = |place: &&WaitPlace| {
+            place.called_back && goroutine_waits::FOR_OTHERS.iter().any(|state| place.within.starts_with(state))
+        };
+        return threads.waited.iter().filter(for_others).map(|place| place.total_s).sum();
+    }
+    let Some((rows, _)) = joined.kept() else { return 0.0 };
+    let sites = || rows.iter().filter_map(|row| Some((row, row.site.as_ref()?)));
+    let reads: Vec<_> = sites().filter(|(_, site)| READS.contains(&site.call.as_str())).collect();
+    let serves = |own: &[TraceFrame]| reads.iter().any(|(_, asked)| guilty::common(&asked.own, own).is_some());
+    let for_others = sites().filter(|(row, site)| (is_lock(row) || is_for_a_thread(row)) && serves(&site.own));
+    for_others.map(|(row, _)| row.total_s).sum()
 }
 
 /// Sleeps of threads, tasks or goroutines of which there may be one, and how long that was looked at.

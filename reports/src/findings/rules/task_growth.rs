@@ -103,12 +103,7 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
     let kind = tasks().filter(|kind| kind.polls > 0 && !ended(&kind.name)).max_by_key(|kind| kind.alive)?;
     let crowd = CROWD * u64::from(joined.concurrency);
     // Nobody knows how many clients a process has that nobody drove.
-    if crowd == 0
-        || per_operation < PER_OPERATION
-        || kind.alive < crowd
-        || unpolled.alive < crowd
-        || joined.serves(&kind.name)
-    {
+    if crowd == 0 || per_operation < PER_OPERATION || kind.alive < crowd || joined.serves(&kind.name) {
         return None;
     }
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name).max_by_key(|wait| wait.count);

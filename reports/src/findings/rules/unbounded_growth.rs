@@ -16,6 +16,8 @@ const LEAST_BEFORE: usize = 7;
 const MUCH: f64 = 3e7;
 /// Every third of the time must have this part of an even share of the growth: who warms up does so at first.
 const STEADY: f64 = 0.5;
+/// The same of what grows both under full load and in the open loop: a garbage collector lets it rest for a while.
+const STEADY_IN_BOTH: f64 = 0.25;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(kernel) = joined.kernel else { return Answer::Blind("wait") };
@@ -36,8 +38,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let growth = at(4) - at(1);
     let seconds = inside[inside.len() - 1].0 - inside[(inside.len() - 1) / 4].0;
     let each = growth / (joined.rate * seconds).max(1.0);
-    let steady = quarters[1..].iter().all(|part| *part >= STEADY * growth / 3.0);
-    let hidden = !steady && grew_under_load(joined);
+    let rises = |least: f64| quarters[1..].iter().all(|part| *part >= least * growth / 3.0);
+    let steady = rises(STEADY);
+    let in_both = || rises(STEADY_IN_BOTH) && grew_under_load(joined, STEADY_IN_BOTH);
+    let hidden = !steady && (grew_under_load(joined, STEADY) || in_both());
     let steady = steady || hidden;
     if growth < LEAST || each < PER_OPERATION && !joined.attached || !steady {
         return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
@@ -76,7 +80,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 
 /// Whether its memory grew with each operation under full load before, in every part of that: what a garbage collector had freed by
 /// then hides for a while that it still does.
-fn grew_under_load(joined: &Joined<'_>) -> bool {
+fn grew_under_load(joined: &Joined<'_>, least: f64) -> bool {
     let Some((kernel, open)) = joined.kernel.and_then(|kernel| Some((kernel, kernel.head.open_at_s?))) else {
         return false;
     };
@@ -90,7 +94,7 @@ fn grew_under_load(joined: &Joined<'_>) -> bool {
     let at = |part: usize| resident[(resident.len() - 1) * part / 3];
     let thirds = [at(1) - at(0), at(2) - at(1), at(3) - at(2)];
     let growth = at(3) - at(0);
-    let steady = thirds.iter().all(|part| *part >= STEADY * growth / 3.0);
+    let steady = thirds.iter().all(|part| *part >= least * growth / 3.0);
     steady && growth >= MUCH && growth / operations >= PER_OPERATION
 }
 
@@ -115,7 +119,11 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let handed = |pair: &[TraceFrame]| {
         let [made, calls] = pair else { return None };
         let loops = joined.loops?;
-        let (file, function, line) = loops.keeps_for(&calls.file, calls.name(), made.name())?;
+        let mut keep = loops.keep_for(&calls.file, calls.name(), made.name());
+        if keep.len() > 1 {
+            keep.retain(|(file, function, _)| telling::seen(joined).any(|frame| telling::is_of(frame, file, function)));
+        }
+        let &[(file, function, line)] = keep.as_slice() else { return None };
         // The caller itself, where a library does.
         let is_caller = telling::is_of(calls, file, function);
         let keeps = loops.culprit(&calls.function, (file, function, line));

@@ -12,6 +12,7 @@ use crate::run::{
 
 use super::behind_jobs;
 use super::copying;
+use super::own_limit;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 use super::throughput_pinned;
 
@@ -78,9 +79,10 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         }
         let share = if pinned { in_open.max(under_load) } else { in_open };
         let cases = trace.cases.iter().chain(saturated.into_iter().flat_map(|phase| &phase.cases));
-        let mut owned: Vec<(&TraceCase, owner::Owner<'_>)> =
-            cases.filter(|case| case.waited_at(site)).filter_map(|case| Some((case, owner::of(case)?))).collect();
-        owned.sort_by(|(a, _), (b, _)| b.length_s.total_cmp(&a.length_s));
+        let owned = owner::waited_at(cases, site);
+        if in_open < LEAST_SHARE && saturated.is_some_and(|phase| own_limit::sleeps_with(phase, site)) {
+            continue;
+        }
         let mut evidence = vec![format!(
             "tasks of {} waited {} there for each operation{}",
             wait.kind,

@@ -91,6 +91,9 @@ fn memory_grows_where_it_is_much_for_each_operation_and_in_every_part_of_the_tim
     assert_eq!(of(&|at| 5e6 + 5e5 * at, 600.0), 0, "less than a kilobyte for each operation");
     assert_eq!(of(&|at| 5e6 + 2e6 * at.min(8.0), 100.0), 0, "it came to rest");
     assert_eq!(of(&|at| 5e6 + if at > 7.0 { 2e7 } else { 0.0 }, 100.0), 0, "one step");
+    let rests = |at: f64| 2e6 * (at - 2.0).clamp(0.0, 8.2);
+    assert_eq!(of(&|at| 5e6 + 2e7 * at.min(2.0) + rests(at), 50.0), 1, "it rests for a while, and grew before");
+    assert_eq!(of(&|at| 4.5e7 + rests(at), 50.0), 0, "it came to rest");
 }
 
 #[test]

@@ -243,6 +243,12 @@ fn a_convoy_is_held_against_the_function_that_has_the_lock_while_it_waits() {
     let call = site(TraceCause::Timer, &[("app::introspect", 33), ("app::authorise", 43), ("app::run", 20)]);
     let trace = convoy(SERVER, call);
     assert_eq!(found(&joined(&trace, felt(0.004, 0.005))), [is("waiting-on-owner", "app::authorise", 43)]);
+    // One that waits as long behind another who does tells less.
+    let mut behind = trace.clone();
+    let among = TraceCase { length_s: 0.031, ..behind.cases[0].clone() };
+    behind.cases.insert(0, among);
+    behind.cases[0].links[1].site = Some(site(TraceCause::Lock, &[("app::touch", 39), ("app::run", 21)]));
+    assert_eq!(found(&joined(&behind, felt(0.004, 0.005))), [is("waiting-on-owner", "app::authorise", 43)]);
     // Hardly anybody waits.
     let mut rare = trace.clone();
     rare.waits[1].total_s = 0.05;

@@ -51,6 +51,13 @@ fn a_lock_that_pins_throughput_counts_where_the_cpus_are_idle() {
     };
     let convoy = [is("waiting-on-owner", "app::authorise", 43)];
     assert_eq!(of(0.001, None), convoy);
+    let mut limit = trace.clone();
+    let sleeps = site(TraceCause::Timer, &[("app::authorise", 41), ("app::run", 20)]);
+    let slept = TraceWait { site: Some(sleeps), total_s: 4.5, ..trace.waits[0].clone() };
+    limit.saturated.as_mut().expect("a phase").waits.push(slept);
+    let capacity = metrics(&[("capacity", 210.0), ("cpu_per_op", 0.001)]);
+    let limit = Joined { levels: &levels, metrics: Some(&capacity), ..joined(&limit, felt(0.004, 5e-5)) };
+    assert_eq!(found(&limit), [], "who takes it sleeps with it, and nobody felt that");
     assert_eq!(of(0.007, None), [], "its CPUs are busy: that is why throughput does not rise");
     let waiting =
         |part: f64| kernel(|at| KernelSample { cpu_s: Some(0.0), run_queue_s: Some(part * at), ..<_>::default() });

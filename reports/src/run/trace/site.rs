@@ -68,8 +68,13 @@ pub struct TraceFrame {
 }
 
 impl TraceFrame {
-    /// What its source calls the function, without where that is: `assign` of `main.(*room).assign`, and of `shop::Room::assign`.
+    /// What its source calls the function, without where that is: `assign` of `main.(*room).assign`, of `shop::Room::assign`, and of a
+    /// literal of Go's that stands in it, `main.(*room).assign.func1`.
     pub(crate) fn name(&self) -> &str {
-        self.function.rsplit(['.', ':']).next().unwrap_or_default()
+        let is_literal = |part: &&str| {
+            let number = ["func", "gowrap", "deferwrap"].iter().find_map(|of| part.strip_prefix(of)).unwrap_or(part);
+            number.starts_with(|c: char| c.is_ascii_digit())
+        };
+        self.function.rsplit(['.', ':']).find(|part| !is_literal(part)).unwrap_or_default()
     }
 }

@@ -30,16 +30,22 @@ mod web;
 mod almanac;
 mod atlas;
 mod atlas_tiles;
+mod auction_clerks;
 mod auction_hooks;
+mod auction_paddles;
 mod auction_quote;
+mod auction_room;
 mod audit_trail;
 mod basket_quote;
 mod beacon;
+mod bid_book;
 mod bird_count;
+mod books_ledger;
 mod box_office;
 mod carrier_quotes;
 mod cart_hold;
 mod checkout_lane;
+mod clearing_ledger;
 mod club_door;
 mod coin_audit;
 mod coin_frames;
@@ -47,6 +53,7 @@ mod coin_ledger;
 mod corner_shop;
 mod coupon_search;
 mod courier;
+mod courier_link;
 mod courier_quotes;
 mod courier_routes;
 mod customs_desk;
@@ -55,16 +62,21 @@ mod departure_board;
 mod depot_stock;
 mod doc_shelf;
 mod ember;
+mod fare_enquiries;
+mod fares;
 mod ferry_routes;
+mod film_lab;
 mod fjord;
 mod freight_papers;
 mod freight_quote;
 mod fx_desk;
 mod gateway_quotes;
 mod gazette;
+mod gift_shop;
 mod harbor;
 mod harbor_cache;
 mod harbor_tides;
+mod hold_keepers;
 mod house_seats;
 mod invoice_tax;
 mod label_counter;
@@ -77,7 +89,9 @@ mod ledger_feed;
 mod ledgerly;
 mod lot_auction;
 mod loyalty_replay;
+mod lunch_orders;
 mod mailed_receipts;
+mod mailout;
 mod meadow;
 mod meter_intake;
 mod meter_ledger;
@@ -86,14 +100,20 @@ mod moor;
 mod mosaic;
 mod mosaic_journal;
 mod night_radio;
+mod offer_board;
 mod orchard;
+mod order_book;
+mod page_tally;
 mod parcel;
 mod parcel_desk;
 mod parcel_lockers;
 mod parcel_manifest;
+mod parcel_quotes;
 mod parcel_sync;
+mod partner_gate;
 mod pebble;
 mod pigeon_post;
+mod price_list;
 mod price_ticker;
 mod print_desk;
 mod quarry;
@@ -118,24 +138,31 @@ mod stage_tickets;
 mod standby_ledger;
 mod standby_seats;
 mod status_page;
+mod stock;
 mod stock_list;
 mod stockroom;
 mod street_feed;
+mod symbol_quotes;
+mod tape_board;
 mod tariff_board;
 mod tarn;
 mod thumbs;
+mod ticket_board;
+mod ticket_signer;
 mod tide_gauge;
 mod tide_quiet;
 mod tide_table;
 mod tidepool;
 mod tideway;
 mod tile_server;
+mod till_points;
 mod till_receipts;
 mod toll_clearing;
 mod toll_gate;
 mod train_board;
 mod turnstile;
 mod weigh_bridge;
+mod weighbridge;
 mod willow;
 
 /// How an author starts a program.
@@ -155,16 +182,22 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("almanac", Broken(almanac::serve)),
     ("atlas", App(atlas::app)),
     ("atlas-tiles", Broken(|broken, port| finish(atlas_tiles::run(broken, port)))),
+    ("auction-clerks", Broken(auction_clerks::run)),
     ("auction-hooks", Broken(auction_hooks::run)),
+    ("auction-paddles", Broken(auction_paddles::run)),
     ("auction-quote", Broken(auction_quote::run)),
+    ("auction-room", Broken(auction_room::run)),
     ("audit-trail", Broken(audit_trail::run)),
     ("basket-quote", Broken(basket_quote::run)),
     ("beacon", Tuned(beacon::run)),
+    ("bid-book", Broken(bid_book::run)),
     ("bird-count", Broken(|broken, port| finish(bird_count::run(broken, port)))),
+    ("books-ledger", Broken(books_ledger::run)),
     ("box-office", Broken(box_office::run)),
     ("carrier-quotes", Broken(carrier_quotes::run)),
     ("cart-hold", Broken(cart_hold::run)),
     ("checkout-lane", Broken(checkout_lane::run)),
+    ("clearing-ledger", Broken(clearing_ledger::run)),
     ("club-door", Broken(club_door::run)),
     ("coin-audit", Broken(coin_audit::run)),
     ("coin-frames", Broken(coin_frames::run)),
@@ -172,6 +205,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("corner-shop", Broken(|broken, port| finish(corner_shop::run(broken, port)))),
     ("coupon-search", Broken(coupon_search::run)),
     ("courier", Tuned(courier::run)),
+    ("courier-link", Broken(courier_link::run)),
     ("courier-quotes", Broken(courier_quotes::serve)),
     ("courier-routes", Broken(courier_routes::run)),
     ("customs-desk", Broken(customs_desk::run)),
@@ -180,16 +214,21 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("depot-stock", Broken(depot_stock::run)),
     ("doc-shelf", Broken(doc_shelf::run)),
     ("ember", App(ember::app)),
+    ("fare-enquiries", Broken(fare_enquiries::run)),
+    ("fares", Broken(fares::run)),
     ("ferry-routes", Broken(ferry_routes::run)),
+    ("film-lab", Broken(film_lab::run)),
     ("fjord", App(fjord::app)),
     ("freight-papers", Broken(freight_papers::run)),
     ("freight-quote", Broken(|broken, port| finish(freight_quote::run(broken, port)))),
     ("fx-desk", Broken(fx_desk::run)),
     ("gateway-quotes", Broken(|broken, port| end(gateway_quotes::run(broken, port)))),
     ("gazette", Broken(gazette::serve)),
+    ("gift-shop", Broken(gift_shop::run)),
     ("harbor", Tuned(harbor::run)),
     ("harbor-cache", Broken(harbor_cache::serve)),
     ("harbor-tides", Broken(harbor_tides::run)),
+    ("hold-keepers", Broken(hold_keepers::run)),
     ("house-seats", Broken(house_seats::run)),
     ("invoice-tax", Broken(|broken, port| end(invoice_tax::run(broken, port)))),
     ("label-counter", Broken(label_counter::run)),
@@ -202,7 +241,9 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("ledgerly", Tuned(ledgerly::run)),
     ("lot-auction", Broken(lot_auction::run)),
     ("loyalty-replay", Broken(loyalty_replay::run)),
+    ("lunch-orders", Broken(lunch_orders::run)),
     ("mailed-receipts", Broken(|broken, port| end(mailed_receipts::run(broken, port)))),
+    ("mailout", Broken(mailout::run)),
     ("meadow", App(meadow::app)),
     ("meter-intake", Broken(meter_intake::run)),
     ("meter-ledger", Broken(|broken, port| end(meter_ledger::run(broken, port)))),
@@ -211,14 +252,20 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("mosaic", Tuned(mosaic::run)),
     ("mosaic-journal", Broken(mosaic_journal::serve)),
     ("night-radio", Broken(|broken, port| finish(night_radio::run(broken, port)))),
+    ("offer-board", Broken(offer_board::run)),
     ("orchard", Tuned(orchard::run)),
+    ("order-book", Broken(order_book::run)),
+    ("page-tally", Broken(page_tally::run)),
     ("parcel", Tuned(parcel::run)),
     ("parcel-desk", Broken(|broken, port| finish(parcel_desk::run(broken, port)))),
     ("parcel-lockers", Broken(parcel_lockers::run)),
     ("parcel-manifest", Broken(parcel_manifest::run)),
+    ("parcel-quotes", Broken(parcel_quotes::run)),
     ("parcel-sync", Broken(|broken, port| parcel_sync::run(broken, port).unwrap())),
+    ("partner-gate", Broken(partner_gate::run)),
     ("pebble", App(pebble::app)),
     ("pigeon-post", Broken(|broken, port| finish(pigeon_post::run(broken, port)))),
+    ("price-list", Broken(price_list::run)),
     ("price-ticker", Broken(|broken, port| price_ticker::run(broken, port).unwrap())),
     ("print-desk", Broken(print_desk::run)),
     ("quarry", Tuned(quarry::run)),
@@ -243,24 +290,31 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("standby-ledger", Broken(standby_ledger::run)),
     ("standby-seats", Broken(standby_seats::run)),
     ("status-page", Broken(|broken, port| status_page::run(broken, port).unwrap())),
+    ("stock", Broken(stock::run)),
     ("stock-list", Broken(|broken, port| end(stock_list::run(broken, port)))),
     ("stockroom", Broken(stockroom::run)),
     ("street-feed", Broken(street_feed::run)),
+    ("symbol-quotes", Broken(symbol_quotes::run)),
+    ("tape-board", Broken(tape_board::run)),
     ("tariff-board", Broken(tariff_board::run)),
     ("tarn", App(tarn::app)),
     ("thumbs", Broken(thumbs::serve)),
+    ("ticket-board", Broken(ticket_board::run)),
+    ("ticket-signer", Broken(ticket_signer::run)),
     ("tide-gauge", Broken(|broken, port| finish(tide_gauge::run(broken, port)))),
     ("tide-quiet", Broken(tide_quiet::run)),
     ("tide-table", Broken(tide_table::run)),
     ("tidepool", Tuned(tidepool::run)),
     ("tideway", Broken(tideway::serve)),
     ("tile-server", Broken(tile_server::run)),
+    ("till-points", Broken(till_points::run)),
     ("till-receipts", Broken(till_receipts::run)),
     ("toll-clearing", Broken(toll_clearing::run)),
     ("toll-gate", Broken(toll_gate::run)),
     ("train-board", Broken(|broken, port| finish(train_board::run(broken, port)))),
     ("turnstile", Broken(turnstile::run)),
     ("weigh-bridge", Broken(|broken, port| weigh_bridge::run(broken, port).unwrap())),
+    ("weighbridge", Broken(weighbridge::run)),
     ("willow", App(willow::app)),
 ];
 

@@ -1,0 +1,186 @@
+//! Where a function lets go what it got, by the source: where something is not as it should be it goes on with the next, and hands
+//! nothing on (`if let Ok(quote) = …` without an `else`).
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::Loops;
+use super::naming::{functions, named_in};
+use super::tokens::{within, word_at};
+
+/// A function that does so, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LetGo {
+    function: String,
+    line: u32,
+    /// Functions of the file in which its name stands.
+    named_in: Vec<String>,
+}
+
+/// How far from a function those are looked for that it calls.
+const DEPTH: usize = 3;
+/// Words by which something is handed on, told or kept.
+const HANDS_ON: &[&str] = &[
+    "send",
+    "try_send",
+    "write",
+    "write_all",
+    "push",
+    "push_back",
+    "insert",
+    "put",
+    "extend",
+    "notify_one",
+    "notify_all",
+    "answer",
+    "respond",
+    "reply",
+    "finish",
+    "fail",
+    "complete",
+    "fill",
+    "set",
+    "<-",
+    "append",
+    "Fprint",
+    "Fprintf",
+    "Error",
+    "Write",
+    "Send",
+];
+
+impl Loops {
+    /// Functions of a file that let go what they got for each of many: those of that name, and those they call.
+    pub(super) fn lets_go(&self, file: &str, from: &[&str]) -> Vec<(&str, u32)> {
+        let Some(lines) = self.files.get(file) else { return Vec::new() };
+        let mut reached: BTreeSet<&str> = from.iter().copied().collect();
+        for _ in 0..DEPTH {
+            let calls = |one: &&LetGo| one.named_in.iter().any(|named| reached.contains(named.as_str()));
+            let called: Vec<&str> = lines.let_go.iter().filter(calls).map(|one| one.function.as_str()).collect();
+            reached.extend(called);
+        }
+        let mut found: Vec<(&str, u32)> = Vec::new();
+        for one in lines.let_go.iter().filter(|one| one.line > 0 && reached.contains(one.function.as_str())) {
+            let known = found.iter().any(|(function, _)| *function == one.function);
+            if !known && self.around(file, one.line) == Some(true) {
+                found.push((&one.function, one.line));
+            }
+        }
+        found
+    }
+}
+
+/// All of a source of Rust's or Go's; of functions that let nothing go, on line 0, who calls them.
+pub(super) fn let_go(tokens: &[(u32, String)]) -> Vec<LetGo> {
+    let all = functions(tokens);
+    let found = all.iter().flat_map(|one| {
+        let named_in = named_in(tokens, &all, one.start);
+        let mut lines: Vec<u32> = one.clone().filter(|at| lets_go(tokens, *at, one)).map(|at| tokens[at].0).collect();
+        lines.push(0);
+        let function = word_at(tokens, one.start).to_owned();
+        lines.into_iter().map(move |line| LetGo { function: function.clone(), line, named_in: named_in.clone() })
+    });
+    found.collect()
+}
+
+/// What is got thus was not there before: nothing is let go.
+const COMES: &[&str] = &["recv", "try_recv", "recv_timeout", "accept", "incoming", "next"];
+
+fn lets_go(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> bool {
+    let word = |at: usize| word_at(tokens, at);
+    let hands_on = |block: Range<usize>| block.into_iter().any(|at| HANDS_ON.contains(&word(at)));
+    let comes = |at: usize| COMES.contains(&word(at)) && word(at + 1) == "(";
+    let opens = |from: usize| (from..function.end).find(|at| matches!(word(*at), "{" | ";"));
+    match word(at) {
+        // `if let Ok(quote) = answer {`, and nothing else.
+        "if" if word(at + 1) == "let" && word(at + 2) == "Ok" => {
+            let Some(block) = opens(at).map(|opens| within(tokens, opens)) else { return false };
+            word(block.end + 1) != "else" && !(at..block.start).any(comes) && hands_on(block)
+        }
+        // `let Ok(quote) = answer else { continue };`
+        "else" if word(at + 1) == "{" && word(at + 2) == "continue" => {
+            let mut got = (function.start..at).rev().take_while(|at| !matches!(word(*at), ";" | "{" | "}"));
+            !got.clone().any(comes) && got.any(|at| word(at) == "let")
+        }
+        // `Err(_) => continue,`
+        "Err" if word(at + 1) == "(" => {
+            let then = within(tokens, at + 1).end + 1;
+            match (word(then), word(then + 1)) {
+                ("=>", "continue") => true,
+                ("=>", "(") => word(then + 2) == ")",
+                ("=>", "{") => !hands_on(within(tokens, then + 1)),
+                _ => false,
+            }
+        }
+        // `.filter_map(Result::ok)`
+        "filter_map" => word(at + 1) == "(" && within(tokens, at + 1).any(|at| word(at) == "ok"),
+        // `if err != nil { continue }`
+        "nil" if word(at + 1) == "{" && word(at - 2) == "!" && word(at - 3).starts_with("err") => {
+            let block = within(tokens, at + 1);
+            word(block.end - 1) == "continue" && !hands_on(block)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_on_with_the_next_is_found_behind_who_calls_it() {
+        let rust = "\
+fn rate(batch: Vec<Enquiry>) -> Vec<Quote> {
+    let mut quotes = Vec::new();
+    for answer in batch.into_iter().map(quote) {
+        if let Ok(q) = answer {
+            quotes.push(q);
+        }
+    }
+    quotes
+}
+fn room(inbox: Receiver<Enquiry>) {
+    while let Ok(first) = inbox.recv() {
+        for q in rate(vec![first]) {
+            if outbox.send(q).is_err() {
+                return;
+            }
+        }
+    }
+}
+fn other(inbox: Receiver<Enquiry>) {
+    loop {
+        let Ok(next) = inbox.recv() else { continue };
+        match price(next) {
+            Err(_) => continue,
+            Ok(q) => outbox.send(q),
+        }
+    }
+}
+fn careful(inbox: Receiver<Enquiry>) {
+    for next in inbox {
+        if let Ok(q) = price(next) {
+            outbox.send(q);
+        } else {
+            next.reply(None);
+        }
+        match price(next) {
+            Err(e) => next.reply(e),
+            Ok(q) => outbox.send(q),
+        }
+    }
+}
+";
+        let of = |file: &str, source: &str, from: &str| -> Vec<(String, u32)> {
+            let mut all = Loops::default();
+            all.read(file, source);
+            all.lets_go(file, &[from]).into_iter().map(|(function, line)| (function.to_owned(), line)).collect()
+        };
+        assert_eq!(of("a.rs", rust, "room"), [("rate".to_owned(), 4)]);
+        assert_eq!(of("a.rs", rust, "other"), [("other".to_owned(), 23)]);
+        assert_eq!(of("a.rs", rust, "careful"), []);
+        let go = "func (d *desk) run() {\n\tfor j := range d.jobs {\n\t\tq, err := price(j)\n\t\tif err != nil {\n\t\t\tlog.Print(err)\n\t\t\tcontinue\n\t\t}\n\t\tj.reply <- q\n\t}\n}\n";
+        assert_eq!(of("a.go", go, "run"), [("run".to_owned(), 4)]);
+        assert_eq!(of("a.go", &go.replace("log.Print(err)", "j.reply <- none"), "run"), []);
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is to close the channel that others of Go's wait for, and may be left before it does, by the source.
+
+use super::joined::Joined;
+use super::{Culprit, Loops, telling};
+use crate::run::TraceFrame;
+
+/// Of those who wait in a function: the only one that has their channel closed and may be left before, or the only one of these that
+/// was seen at work; and how one sees it.
+pub(super) fn skips_closing(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(Culprit, String)> {
+    let loops = joined.loops?;
+    let mut skip = closing(loops, waits);
+    skip.retain(|(file, _, line)| loops.may_be_left_before(file, *line));
+    skip.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    if skip.len() > 1 {
+        skip.retain(|(file, function, _)| telling::seen(joined).any(|frame| telling::is_of(frame, file, function)));
+    }
+    let [one] = skip.as_slice() else { return None };
+    let culprit = loops.culprit(&waits.function, *one);
+    let told = format!(
+        "they wait for what {} closes, which may end before it comes to that, as its source says",
+        culprit.sentence()
+    );
+    Some((culprit, told))
+}
+
+/// Where the channel is closed that is received from on that line: of a method that does so whatever comes, where that is called.
+fn closing<'l>(loops: &'l Loops, waits: &TraceFrame) -> Vec<(&'l str, &'l str, u32)> {
+    let closes = loops.close(&waits.file, waits.line).into_iter();
+    let all = closes.flat_map(|(file, told)| match loops.may_be_left_before(file, told.line) {
+        true => vec![(file, told.function.as_str(), told.line)],
+        false => loops.calls_of(&told.function),
+    });
+    all.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_ends_before_it_closes_leaves_those_who_wait() {
+        let go = "\
+func (d *desk) join(c *call) (card, error) {
+	<-c.done
+	return c.card, c.err
+}
+func (d *desk) settle(c *call) {
+	d.mu.Lock()
+	delete(d.calls, c.key)
+	d.mu.Unlock()
+	close(c.done)
+}
+func (d *desk) lead(c *call) (card, error) {
+	card, err := d.fetch(c)
+	if err != nil {
+		return card, err
+	}
+	d.settle(c)
+	return card, nil
+}
+func (d *desk) leadAlways(c *call) (card, error) {
+	defer d.settle(c)
+	card, err := d.fetch(c)
+	if err != nil {
+		return card, err
+	}
+	return card, nil
+}
+";
+        let of = |source: &str| {
+            let mut loops = Loops::default();
+            loops.read("a.go", source);
+            let joined = Joined { loops: Some(&loops), ..Joined::default() };
+            let waits = TraceFrame { function: "main.(*desk).join".into(), file: "a.go".into(), line: 2 };
+            skips_closing(&joined, &waits).map(|(at, _)| (at.function, at.line))
+        };
+        assert_eq!(of(go), Some(("main.(*desk).lead".into(), 16)));
+        assert_eq!(
+            of(&go
+                .replace("	card, err := d.fetch(c)\n	if err != nil {\n		return card, err\n	}\n	d.settle", "	d.settle")),
+            None
+        );
+        assert_eq!(of(&go.replace("<-c.done", "<-c.other")), None);
+    }
+}
