@@ -33,7 +33,7 @@ pub(super) fn waited_at<'a>(
     cases: impl Iterator<Item = &'a TraceCase>,
     site: &TraceSite,
 ) -> Vec<(&'a TraceCase, Owner<'a>)> {
-    let owned = cases.filter(|case| case.waited_at(site)).filter_map(|case| Some((case, of(case)?)));
+    let owned = cases.filter(|case| case.waited_at(site)).filter_map(|case| Some((case, holder(case)?)));
     let mut owned: Vec<(&TraceCase, Owner<'_>)> = owned.collect();
     owned.sort_by(|(a, _), (b, _)| b.length_s.total_cmp(&a.length_s));
     let longest_s = owned.first().map_or(0.0, |(case, _)| case.length_s);
@@ -44,6 +44,23 @@ pub(super) fn waited_at<'a>(
         owned[..=at].rotate_right(1);
     }
     owned
+}
+
+/// Who has the lock at which a chain begins: the first that waits for no lock itself, whomever it waits for in turn.
+fn holder(case: &TraceCase) -> Option<Owner<'_>> {
+    let at_lock = |link: &&TraceLink| link.site.as_ref().is_some_and(|site| site.cause == TraceCause::Lock);
+    let link = case.links.iter().skip(1).find(|link| !at_lock(link));
+    let waits = link.filter(|link| link.step == TraceStep::Waited);
+    let site = waits.and_then(|link| link.site.as_ref()).filter(|site| !site.own.is_empty());
+    // What the last one of a chain waited for is how the chain ends.
+    let is_last = waits.is_some_and(|link| case.links.last().is_some_and(|last| std::ptr::eq(link, last)));
+    let Some((link, site)) = waits.zip(site).filter(|_| !is_last) else { return of(case) };
+    let end = match site.cause {
+        TraceCause::Timer => TraceEndKind::Timer,
+        TraceCause::Socket => TraceEndKind::Socket,
+        _ => TraceEndKind::Unknown,
+    };
+    Some(Owner { link, end, site })
 }
 
 /// The function that keeps what `waiter` waits for while it stands at `owner`: the one in which it let it go, or took it, where

@@ -14,13 +14,14 @@ const CROWD: f64 = 0.3;
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(trace) = joined.trace else { return Answer::Blind("trace") };
     let Some(operations) = joined.traced_operations() else { return Answer::Blind("latency") };
+    let slowed = joined.slowed_by_tracing();
     let mut causes = Vec::new();
     for row in trace.instead.iter().filter(|row| joined.serves(&row.kind) && row.kind != row.instead) {
         let Some(other) = joined.kind(&row.instead) else { continue };
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let each = other.busy_s / other.polls.max(1) as f64;
-        let share = joined.part(row.total_s / operations);
-        let crowds = other.busy_s / joined.traced_s().max(1e-9);
+        let share = joined.part(row.total_s / operations / slowed);
+        let crowds = other.busy_s / joined.traced_s().max(1e-9) / slowed;
         if each > SHORT_S || share < LEAST_SHARE || crowds < CROWD {
             continue;
         }

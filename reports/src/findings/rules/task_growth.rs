@@ -102,6 +102,11 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
     let ended = |name: &str| before().any(|kind| kind.name == name && kind.finished > 0);
     let kind = tasks().filter(|kind| kind.polls > 0 && !ended(&kind.name)).max_by_key(|kind| kind.alive)?;
     let crowd = CROWD * u64::from(joined.concurrency);
+    // Those that nobody polled may be others, where there were as many of them from the start.
+    let spawned = kind.spawned + before().filter(|one| one.name == kind.name).map(|one| one.spawned).sum::<u64>();
+    if unpolled.alive < crowd && spawned < LEAST {
+        return None;
+    }
     // Nobody knows how many clients a process has that nobody drove.
     if crowd == 0 || per_operation < PER_OPERATION || kind.alive < crowd || joined.serves(&kind.name) {
         return None;

@@ -14,6 +14,8 @@ const LEAST_SAMPLES: usize = 12;
 /// The same under full load, and growth that counts there, bytes.
 const LEAST_BEFORE: usize = 7;
 const MUCH: f64 = 3e7;
+/// Growth there that counts though a program of Go's came to rest in the open loop, bytes.
+const VERY_MUCH: f64 = 1e8;
 /// Every third of the time must have this part of an even share of the growth: who warms up does so at first.
 const STEADY: f64 = 0.5;
 /// The same of what grows both under full load and in the open loop: a garbage collector lets it rest for a while.
@@ -39,11 +41,17 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let seconds = inside[inside.len() - 1].0 - inside[(inside.len() - 1) / 4].0;
     let each = growth / (joined.rate * seconds).max(1.0);
     let rises = |least: f64| quarters[1..].iter().all(|part| *part >= least * growth / 3.0);
-    let steady = rises(STEADY);
-    let in_both = || rises(STEADY_IN_BOTH) && grew_under_load(joined, STEADY_IN_BOTH);
-    let hidden = !steady && (grew_under_load(joined, STEADY) || in_both());
-    let steady = steady || hidden;
-    if growth < LEAST || each < PER_OPERATION && !joined.attached || !steady {
+    let before = grown_under_load(joined, STEADY);
+    let in_both = || rises(STEADY_IN_BOTH) && grown_under_load(joined, STEADY_IN_BOTH).is_some();
+    let hidden = !rises(STEADY) && (before.is_some() || in_both());
+    // A garbage collector that had so much to do rests for long.
+    let collects = joined.build.is_some_and(|build| build.go);
+    let rests = before.filter(|before| collects && growth < LEAST && before.growth >= VERY_MUCH);
+    let (growth, each, seconds) = match &rests {
+        Some(before) => (before.growth, before.growth / before.operations, before.seconds),
+        None => (growth, each, seconds),
+    };
+    if growth < LEAST || each < PER_OPERATION && !joined.attached || !(rises(STEADY) || hidden) {
         return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
     }
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
@@ -62,11 +70,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence: std::iter::once(format!(
             "the resident set grew by {:.1} MB in {seconds:.1} s, {}",
             growth / 1e6,
-            if hidden {
-                "and under full load before, in every part of that alike"
-            } else {
-                "in every part of them alike"
-            }
+            if hidden { "under full load, in every part of that alike" } else { "in every part of them alike" }
         ))
         .chain(because)
         .collect(),
@@ -78,24 +82,32 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }])
 }
 
-/// Whether its memory grew with each operation under full load before, in every part of that: what a garbage collector had freed by
-/// then hides for a while that it still does.
-fn grew_under_load(joined: &Joined<'_>, least: f64) -> bool {
-    let Some((kernel, open)) = joined.kernel.and_then(|kernel| Some((kernel, kernel.head.open_at_s?))) else {
-        return false;
-    };
+/// Growth under full load.
+struct Grown {
+    /// Bytes.
+    growth: f64,
+    operations: f64,
+    seconds: f64,
+}
+
+/// How its memory grew with each operation under full load before, in every part of that at least by this part of an even share: what a
+/// garbage collector had freed by then hides for a while that it still does.
+fn grown_under_load(joined: &Joined<'_>, least: f64) -> Option<Grown> {
+    let kernel = joined.kernel?;
+    let open = kernel.head.open_at_s?;
     let before = kernel.samples.iter().filter(|sample| sample.at_s < open);
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory below 2^52")]
     let resident: Vec<f64> = before.filter_map(|sample| sample.resident.map(|bytes| bytes as f64)).collect();
     let operations = joined.kernel_operations().unwrap_or(0.0) - joined.rate * (kernel.head.wall_s - open);
     if resident.len() < LEAST_BEFORE || operations < 1.0 {
-        return false;
+        return None;
     }
     let at = |part: usize| resident[(resident.len() - 1) * part / 3];
     let thirds = [at(1) - at(0), at(2) - at(1), at(3) - at(2)];
     let growth = at(3) - at(0);
     let steady = thirds.iter().all(|part| *part >= least * growth / 3.0);
-    steady && growth >= MUCH && growth / operations >= PER_OPERATION
+    let much = growth >= MUCH && growth / operations >= PER_OPERATION;
+    (steady && much).then_some(Grown { growth, operations, seconds: open })
 }
 
 /// Who is held to account for what grows.

@@ -6,8 +6,7 @@ use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, Felt, guilty, owner};
 use crate::run::{
-    GOROUTINES, TraceCase, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite, TraceStep,
-    TraceWait,
+    GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
 };
 
 use super::behind_jobs;

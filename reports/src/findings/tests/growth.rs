@@ -49,6 +49,11 @@ fn a_crowd_that_keeps_others_from_being_polled_is_growth() {
     let mut few = trace.clone();
     few.kinds[crowd].alive = 900;
     assert_eq!(seen(&few), [], "some for each client");
+    let mut others = trace.clone();
+    others.kinds.last_mut().unwrap().alive = 1000;
+    assert_eq!(seen(&others), [], "who is not polled may be of another type");
+    others.kinds[crowd].spawned = 20;
+    assert_eq!(seen(&others), [is("task-growth", "app::subscribe", 52)], "some of them came meanwhile");
     let mut ends = trace.clone();
     ends.kinds[crowd].finished = 1;
     assert_eq!(seen(&ends), [], "they end");
@@ -94,6 +99,16 @@ fn memory_grows_where_it_is_much_for_each_operation_and_in_every_part_of_the_tim
     let rests = |at: f64| 2e6 * (at - 2.0).clamp(0.0, 8.2);
     assert_eq!(of(&|at| 5e6 + 2e7 * at.min(2.0) + rests(at), 50.0), 1, "it rests for a while, and grew before");
     assert_eq!(of(&|at| 4.5e7 + rests(at), 50.0), 0, "it came to rest");
+    let collected = |grows: f64, go| {
+        let kernel =
+            kernel(|at| KernelSample { resident: Some((5e6 + grows * at.min(2.0)) as u64), ..KernelSample::default() });
+        let build = Build { go, ..Build::default() };
+        let seen =
+            Joined { kernel: Some(&kernel), build: Some(&build), rate: 50.0, ..joined(&trace, felt(0.000_3, 0.000_1)) };
+        found(&seen).len()
+    };
+    assert_eq!(collected(6e7, true), 1, "a collector that had so much to do rests for long");
+    assert_eq!([collected(4e7, true), collected(6e7, false)], [0, 0], "it came to rest");
 }
 
 #[test]

@@ -249,6 +249,12 @@ fn a_convoy_is_held_against_the_function_that_has_the_lock_while_it_waits() {
     behind.cases.insert(0, among);
     behind.cases[0].links[1].site = Some(site(TraceCause::Lock, &[("app::touch", 39), ("app::run", 21)]));
     assert_eq!(found(&joined(&behind, felt(0.004, 0.005))), [is("waiting-on-owner", "app::authorise", 43)]);
+    // Nor is it to blame whom the one that has it waits for.
+    let mut asks = trace.clone();
+    let other = site(TraceCause::Timer, &[("app::second_site", 77), ("app::run", 22)]);
+    let link = TraceLink { kind: "app::second_site".into(), site: Some(other), ..asks.cases[0].links[1].clone() };
+    asks.cases[0].links.push(link);
+    assert_eq!(found(&joined(&asks, felt(0.004, 0.005))), [is("waiting-on-owner", "app::authorise", 43)]);
     // Hardly anybody waits.
     let mut rare = trace.clone();
     rare.waits[1].total_s = 0.05;
