@@ -11,6 +11,7 @@ use super::letting_go::{LetGo, let_go};
 use super::locking::{Taken, taken};
 use super::naming::{Named, named};
 use super::overwriting::{Overwritten, overwritten};
+use super::own_waits::own_waits;
 use super::passing::{Passed, passed};
 use super::signatures::{Signature, signatures};
 use super::telling::{Told, told};
@@ -35,6 +36,8 @@ pub(super) struct Lines {
     pub(super) taken: Vec<Taken>,
     /// Conditions that they wait for, and that they tell of.
     pub(super) told: Vec<Told>,
+    /// Where they wait for conditions that they made.
+    pub(super) waits_for_its_own: BTreeSet<u32>,
     /// What they hand on, of Go's.
     pub(super) passed: Vec<Passed>,
     /// Where they leave who is to be told, and who takes it from there.
@@ -213,6 +216,7 @@ fn read(source: &str) -> Lines {
         written,
         taken: taken(&tokens),
         told: told(&tokens),
+        waits_for_its_own: own_waits(&tokens),
         passed: passed(&tokens),
         left: left(&tokens),
         overwritten: overwritten(&tokens),

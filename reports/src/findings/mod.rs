@@ -16,6 +16,7 @@ mod locking;
 mod loops;
 mod naming;
 mod overwriting;
+mod own_waits;
 mod owner;
 mod passing;
 mod path;

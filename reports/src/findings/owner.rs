@@ -48,18 +48,18 @@ pub(super) fn waited_at<'a>(
 
 /// Who has the lock at which a chain begins: the first that waits for no lock itself, whomever it waits for in turn.
 fn holder(case: &TraceCase) -> Option<Owner<'_>> {
-    let at_lock = |link: &&TraceLink| link.site.as_ref().is_some_and(|site| site.cause == TraceCause::Lock);
+    // Whom somebody woke did not wait for a timer: it was seen there before.
+    let at_lock = |link: &&TraceLink| {
+        let cause = link.site.as_ref().map(|site| site.cause);
+        matches!(cause, Some(TraceCause::Lock | TraceCause::Timer))
+    };
     let link = case.links.iter().skip(1).find(|link| !at_lock(link));
     let waits = link.filter(|link| link.step == TraceStep::Waited);
     let site = waits.and_then(|link| link.site.as_ref()).filter(|site| !site.own.is_empty());
     // What the last one of a chain waited for is how the chain ends.
     let is_last = waits.is_some_and(|link| case.links.last().is_some_and(|last| std::ptr::eq(link, last)));
     let Some((link, site)) = waits.zip(site).filter(|_| !is_last) else { return of(case) };
-    let end = match site.cause {
-        TraceCause::Timer => TraceEndKind::Timer,
-        TraceCause::Socket => TraceEndKind::Socket,
-        _ => TraceEndKind::Unknown,
-    };
+    let end = if site.cause == TraceCause::Socket { TraceEndKind::Socket } else { TraceEndKind::Unknown };
     Some(Owner { link, end, site })
 }
 

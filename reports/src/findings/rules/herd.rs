@@ -2,7 +2,7 @@
 
 use crate::findings::cause::{Cause, at, innermost, time};
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceKind};
+use crate::run::{TraceCause, TraceFrame, TraceKind};
 
 use super::repeated_work;
 
@@ -10,9 +10,6 @@ use super::repeated_work;
 const WAKES: f64 = 25.0;
 /// Wakes of one task for an operation beyond which it is not one of a herd, but goes on with a step of its own each time.
 const PER_PEER: f64 = 2.0;
-
-/// CPU that they take for an operation where most of what is seen is the tracing, seconds.
-const LEAST_S: f64 = 0.001;
 
 /// Wakes of many tasks of which one finds something.
 pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
@@ -33,8 +30,10 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     if site.cause == TraceCause::Channel && site.resource.contains("broadcast") {
         return None;
     }
-    let slowed = joined.slowed_by_tracing();
-    if slowed > 1.0 && kind.busy_s / operations / slowed < LEAST_S {
+    // Whoever tells those who wait each for its own tells those whom it means.
+    let its_own =
+        |frame: &TraceFrame| joined.loops.is_some_and(|loops| loops.waits_for_its_own(&frame.file, frame.line));
+    if site.own.first().is_some_and(its_own) {
         return None;
     }
     let culprit = site.own.first().map(at).or_else(|| innermost(site))?;

@@ -81,12 +81,17 @@ fn a_herd_is_many_wakes_of_those_who_find_nothing() {
     assert_eq!(of(&herd(30, "tokio::sync::Notify::notified")), [is("repeated-work", "app::take", 74)]);
     assert_eq!(of(&herd(20, "tokio::sync::Notify::notified")), []);
     assert_eq!(of(&herd(30, "tokio::sync::broadcast::Receiver::recv")), [], "each listener gets what was sent");
-    let watched = |cpus: f64| {
-        let kernel = kernel(|at| KernelSample { cpu_s: Some(cpus * at), ..KernelSample::default() });
-        let herd = herd(30, "tokio::sync::Notify::notified");
-        found(&Joined { kernel: Some(&kernel), ..joined(&herd, felt(0.001, 0.000_1)) }).len()
+    let mut loops = Loops::default();
+    let source = |bell| {
+        format!(
+            "{}async fn take() {{\n    let bell = Arc::new({bell});\n    bell.notified().await;\n}}\n",
+            "\n".repeat(71)
+        )
     };
-    assert_eq!([watched(0.1), watched(0.02)], [1, 0], "only where it is traced it takes as much");
+    loops.read("src/main.rs", &source("Notify::new()"));
+    let waiting = herd(30, "tokio::sync::Notify::notified");
+    let its_own = Joined { loops: Some(&loops), ..joined(&waiting, felt(0.001, 0.000_1)) };
+    assert_eq!(found(&its_own), [], "each waits for its own: whom it does not mean nobody wakes");
     let mut jobs = herd(30, "tokio::sync::Notify::notified");
     jobs.kinds[1].blocking = true;
     assert_eq!(of(&jobs), []);

@@ -254,6 +254,9 @@ fn a_convoy_is_held_against_the_function_that_has_the_lock_while_it_waits() {
     let other = site(TraceCause::Timer, &[("app::second_site", 77), ("app::run", 22)]);
     let link = TraceLink { kind: "app::second_site".into(), site: Some(other), ..asks.cases[0].links[1].clone() };
     asks.cases[0].links.push(link);
+    let at_second = [is("waiting-on-owner", "app::second_site", 77)];
+    assert_eq!(found(&joined(&asks, felt(0.004, 0.005))), at_second, "whom somebody woke waited for no timer");
+    asks.cases[0].links[1].site.as_mut().expect("a place").cause = TraceCause::Socket;
     assert_eq!(found(&joined(&asks, felt(0.004, 0.005))), [is("waiting-on-owner", "app::authorise", 43)]);
     // Hardly anybody waits.
     let mut rare = trace.clone();
