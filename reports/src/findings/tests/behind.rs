@@ -191,6 +191,30 @@ fn who_sleeps_longer_the_more_ask_keeps_to_a_limit_of_its_own() {
 }
 
 #[test]
+fn one_that_sleeps_for_everybody_keeps_a_limit_where_nobody_is_seen_to_wait_for_it() {
+    let (levels, kernel) = (levels(), kernel(|_| KernelSample::default()));
+    let of = |asleep_s: f64, waits_s: f64| {
+        let sleeps = in_poll(TraceEndKind::Blocked, "clock_nanosleep", &[("app::reserve", 50)], 1000, asleep_s);
+        let reads = in_poll(TraceEndKind::Blocked, "recvfrom", &[("app::reader", 111)], 1000, 90.0);
+        let around = [("app::send", 30), ("app::reader", 116), ("app::run", 9)];
+        let waits = in_poll(TraceEndKind::Blocked, "futex", &around, 1000, waits_s);
+        let reads = TracePolls {
+            site: Some(TraceSite { call: "recvfrom".into(), ..site(TraceCause::Socket, &around[1..]) }),
+            ..reads
+        };
+        let head = crate::run::ThreadsHead { wall_s: 10.0, ..Default::default() };
+        let threads = ThreadsRecord { head, kept: vec![sleeps, reads, waits], ..ThreadsRecord::default() };
+        let metrics = [("capacity".to_owned(), MetricValue { value: 120.0, unit: String::new() })].into();
+        let driven = threaded(&threads, felt(0.008, 1.2));
+        let seen = Joined { levels: &levels, metrics: Some(&metrics), kernel: Some(&kernel), ..driven };
+        found(&seen).into_iter().filter(|(rule, ..)| rule == "throttled").collect::<Vec<_>>()
+    };
+    assert_eq!(of(9.5, 0.0), [is("throttled", "app::reserve", 50)]);
+    assert_eq!(of(4.0, 0.0), [], "it has time left");
+    assert_eq!(of(9.5, 900.0), [], "they wait for what it does");
+}
+
+#[test]
 fn who_asks_somebody_for_whoever_gave_it_work_is_no_idle_thread() {
     let (read, teller, run) = (("app::read_receipt", 49), ("app::teller", 59), ("app::run", 123));
     let asks = site(TraceCause::Other, &[read, teller, run]);
