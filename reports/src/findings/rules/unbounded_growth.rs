@@ -70,7 +70,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence: std::iter::once(format!(
             "the resident set grew by {:.1} MB in {seconds:.1} s, {}",
             growth / 1e6,
-            if hidden { "under full load, in every part of that alike" } else { "in every part of them alike" }
+            match (rests.is_some(), hidden) {
+                (true, _) => "under full load, in every part of that alike",
+                (_, true) => "and under full load before, in every part of that alike",
+                _ => "in every part of them alike",
+            }
         ))
         .chain(because)
         .collect(),
@@ -86,7 +90,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 struct Grown {
     /// Bytes.
     growth: f64,
+    /// Operations meanwhile.
     operations: f64,
+    /// How long that was looked at.
     seconds: f64,
 }
 
