@@ -137,11 +137,12 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let handed = |pair: &[TraceFrame]| {
         let [made, calls] = pair else { return None };
         let loops = joined.loops?;
-        let mut keep = loops.keep_for(&calls.file, calls.name(), made.name());
-        if keep.len() > 1 {
-            keep.retain(|(file, function, _)| telling::seen(joined).any(|frame| telling::is_of(frame, file, function)));
-        }
-        let &[(file, function, line)] = keep.as_slice() else { return None };
+        let keep = loops.keep_for(&calls.file, calls.name(), made.name());
+        let is_seen = |(file, function, _): &&(&str, &str, u32)| {
+            telling::seen(joined).any(|frame| telling::is_of(frame, file, function))
+        };
+        // Of several that one name may stand for, the one that ran.
+        let &(file, function, line) = keep.iter().find(is_seen).or(keep.first())?;
         // The caller itself, where a library does.
         let is_caller = telling::is_of(calls, file, function);
         let keeps = loops.culprit(&calls.function, (file, function, line));
