@@ -15,16 +15,17 @@ use super::own_waits::own_waits;
 use super::passing::{Passed, passed};
 use super::signatures::{Signature, signatures};
 use super::telling::{Told, told};
+use super::timeouts::{Timeout, timeouts};
 use super::tokens::tokens;
 
 /// Lines in loops, by file as stacks name it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Loops {
     pub(super) files: BTreeMap<String, Lines>,
 }
 
 /// Lines of a source.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Lines {
     /// Those in a loop.
     pub(super) looped: BTreeSet<u32>,
@@ -46,6 +47,8 @@ pub(super) struct Lines {
     pub(super) overwritten: Vec<Overwritten>,
     /// Where they let go what they got.
     pub(super) let_go: Vec<LetGo>,
+    /// How long they are ready to wait for others.
+    pub(super) timeouts: Vec<Timeout>,
     /// What functions are called.
     pub(super) named: Vec<Named>,
     /// What they get.
@@ -221,6 +224,7 @@ fn read(source: &str) -> Lines {
         left: left(&tokens),
         overwritten: overwritten(&tokens),
         let_go: let_go(&tokens),
+        timeouts: timeouts(&tokens),
         named: named(&tokens),
         signatures: signatures(&tokens),
     }

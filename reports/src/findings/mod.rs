@@ -28,6 +28,7 @@ mod served;
 mod signatures;
 mod skipping;
 mod telling;
+mod timeouts;
 mod tokens;
 mod usable;
 

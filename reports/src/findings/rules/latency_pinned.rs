@@ -6,7 +6,7 @@ use crate::findings::joined::{Joined, knows_goroutines};
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
-use super::{delayed_acks, goroutine_waits, timed_out};
+use super::{delayed_acks, goroutine_waits, other_side, timed_out};
 
 pub(super) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
@@ -49,9 +49,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(timed_out::by_threads(joined, mean));
         causes.extend(timed_out::by_reads(joined, mean));
         causes.extend(goroutine_waits::ticks(joined, mean));
-        if causes.is_empty() && !joined.threads.is_some_and(knows_goroutines) {
-            return Answer::Blind("trace");
-        }
+    }
+    if causes.is_empty() {
+        causes.extend(other_side::until_timeout(joined));
+    }
+    if joined.trace.is_none() && causes.is_empty() && !joined.threads.is_some_and(knows_goroutines) {
+        return Answer::Blind("trace");
     }
     Answer::of(causes, || "no timer that fires for operations, and no mode at 40 ms".into())
 }

@@ -1,10 +1,10 @@
 //! What operations take where nothing of the program explains it: they wait for another side, and from here it cannot be told
 //! whether that takes so long, or a timeout of their own ends the wait.
 
-use crate::findings::cause::{at, percent, time};
+use crate::findings::Undecided;
+use crate::findings::cause::{Cause, at, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, Undecided};
-use crate::run::{TraceCause, TraceWait, WaitCause, WaitPlace};
+use crate::run::{TraceCause, TraceFrame, TraceWait, WaitCause, WaitPlace};
 
 use super::delayed_acks::READS;
 use super::{goroutine_waits, latency_pinned};
@@ -18,11 +18,8 @@ const CONSTANT: f64 = 1.3;
 
 /// One place in which operations wait for somebody else most of what they take, whatever the load.
 pub(in crate::findings) fn waited_for(joined: &Joined<'_>) -> Option<Undecided> {
-    let felt = joined.felt.as_ref().filter(|felt| felt.base_s >= LEAST_S && felt.p50_s <= CONSTANT * felt.base_s)?;
-    let (culprit, asks, each_s) = of_tasks(joined, felt.base_s)
-        .or_else(|| of_threads(joined, felt.base_s))
-        .or_else(|| of_goroutines(joined, felt.base_s))?;
-    let asked = if asks.is_empty() { String::new() } else { format!(", for `{asks}`") };
+    let waited = waited(joined)?;
+    let asked = if waited.asks.is_empty() { String::new() } else { format!(", for `{}`", waited.asks) };
     Some(Undecided {
         variant: joined.variant.into(),
         rules: vec![latency_pinned::SLUG.to_owned()],
@@ -30,28 +27,78 @@ pub(in crate::findings) fn waited_for(joined: &Joined<'_>) -> Option<Undecided> 
             "each operation waits {} at {}{asked}: {} of what it takes, whatever the load. Either the other side takes as \
              long, or it has answered by then and a timeout of this side ends the wait; nothing of this program tells which. \
              The other side's own time would decide: `ss -tp` names who it is",
-            time(each_s),
-            culprit.sentence(),
-            percent((each_s / felt.base_s).min(1.0)),
+            time(waited.each_s),
+            at(waited.own.first()?).sentence(),
+            percent(waited.part),
         ),
         experiment: "workbench attach PID --for 10s".into(),
     })
 }
 
-type Waited = (Culprit, String, f64);
+/// The same where the program sets a timeout, by its source, which is as long as that wait always is.
+pub(super) fn until_timeout(joined: &Joined<'_>) -> Option<Cause> {
+    let (waited, loops) = (waited(joined)?, joined.loops?);
+    let (file, timeout) = loops.timeout_of(waited.each_s)?;
+    // Who asks again and again decides for how long.
+    let calls = waited.own.get(1).filter(|calls| loops.around(&calls.file, calls.line) == Some(true));
+    let culprit = at(calls.or(waited.own.first())?);
+    Some(Cause {
+        rule: latency_pinned::SLUG,
+        title: format!(
+            "{} waits {} for somebody else, which is a timeout of its own",
+            culprit.function,
+            time(waited.each_s)
+        ),
+        share: waited.part,
+        evidence: vec![
+            format!(
+                "each operation waits {} at {}, {} of what it takes, whatever the load",
+                time(waited.each_s),
+                at(waited.own.first()?).sentence(),
+                percent(waited.part)
+            ),
+            format!("a timeout of {} is set at {file}:{}, as the source says", time(timeout.seconds), timeout.line),
+        ],
+        refuted_by: "with a longer timeout there operations would take as long".into(),
+        next: joined.again("cpu,wait"),
+        proof: if joined.trace.is_some() { "trace" } else { "wait" },
+        depth: 3,
+        culprit: Some(culprit),
+        foremost: false,
+    })
+}
 
-fn of_tasks(joined: &Joined<'_>, base_s: f64) -> Option<Waited> {
+/// Where each operation waits.
+struct Waited<'a> {
+    own: &'a [TraceFrame],
+    /// The function of a library that it called there.
+    asks: &'a str,
+    each_s: f64,
+    /// Of what it takes alone.
+    part: f64,
+}
+
+fn waited<'a>(joined: &Joined<'a>) -> Option<Waited<'a>> {
+    let felt = joined.felt.as_ref().filter(|felt| felt.base_s >= LEAST_S && felt.p50_s <= CONSTANT * felt.base_s)?;
+    let (own, asks, each_s) = of_tasks(joined, felt.base_s)
+        .or_else(|| of_threads(joined, felt.base_s))
+        .or_else(|| of_goroutines(joined, felt.base_s))?;
+    Some(Waited { own, asks, each_s, part: (each_s / felt.base_s).min(1.0) })
+}
+
+type Place<'a> = (&'a [TraceFrame], &'a str, f64);
+
+fn of_tasks<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     let mostly = |wait: &&TraceWait| {
         let at_socket = wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket && site.own.len() > 1);
         at_socket && joined.serves(&wait.kind) && MOST_OF_IT.contains(&(wait.total_s / operations / base_s))
     };
     let wait = trace.waits.iter().filter(mostly).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let own = &wait.site.as_ref()?.own;
-    Some((own.first().map(at)?, String::new(), wait.total_s / operations))
+    Some((&wait.site.as_ref()?.own, "", wait.total_s / operations))
 }
 
-fn of_threads(joined: &Joined<'_>, base_s: f64) -> Option<Waited> {
+fn of_threads<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
     let (threads, operations) = joined.threads.filter(|_| joined.trace.is_none()).zip(joined.kernel_operations())?;
     let reads = |place: &&WaitPlace| {
         place.cause == WaitCause::Blocked && READS.contains(&place.within.as_str()) && place.own.len() > 1
@@ -59,16 +106,16 @@ fn of_threads(joined: &Joined<'_>, base_s: f64) -> Option<Waited> {
     place(threads.places.iter().filter(reads), operations, base_s)
 }
 
-fn of_goroutines(joined: &Joined<'_>, base_s: f64) -> Option<Waited> {
+fn of_goroutines<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
     let (threads, operations) = goroutine_waits::told(joined)?;
     let asks = |place: &&WaitPlace| place.called_back && !place.asks.is_empty();
     place(threads.waited.iter().filter(asks), operations, base_s)
 }
 
-fn place<'p>(places: impl Iterator<Item = &'p WaitPlace>, operations: f64, base_s: f64) -> Option<Waited> {
+fn place<'p>(places: impl Iterator<Item = &'p WaitPlace>, operations: f64, base_s: f64) -> Option<Place<'p>> {
     let mostly = places.filter(|place| MOST_OF_IT.contains(&(place.total_s / operations / base_s)));
     let place = mostly.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    Some((place.own.first().map(at)?, place.asks.clone(), place.total_s / operations))
+    Some((&place.own, &place.asks, place.total_s / operations))
 }
 
 #[cfg(test)]
@@ -77,7 +124,7 @@ mod tests {
     use crate::findings::Felt;
     use crate::run::{ThreadsRecord, TraceFrame};
 
-    fn told(each_s: f64, p50_s: f64) -> Option<String> {
+    fn of<T>(each_s: f64, p50_s: f64, told: impl Fn(&Joined<'_>) -> T) -> T {
         let frame = |function: &str, line| TraceFrame { function: function.into(), file: "shop/main.go".into(), line };
         let place = WaitPlace {
             within: "select".into(),
@@ -90,8 +137,21 @@ mod tests {
         };
         let threads = ThreadsRecord { waited: vec![place], ..ThreadsRecord::default() };
         let felt = Felt { operations: 1000, p50_s, mean_s: p50_s, base_s: 0.041, ..Felt::default() };
-        waited_for(&Joined { threads: Some(&threads), waited: Some(1000), felt: Some(felt), ..Joined::default() })
-            .map(|told| told.sentence)
+        let mut loops = crate::findings::Loops::default();
+        loops.read("shop/main.go", "const patience = 40 * time.Millisecond\n");
+        let loops = Some(&loops);
+        told(&Joined { threads: Some(&threads), waited: Some(1000), felt: Some(felt), loops, ..Joined::default() })
+    }
+
+    fn told(each_s: f64, p50_s: f64) -> Option<String> {
+        of(each_s, p50_s, |joined| waited_for(joined).map(|told| told.sentence))
+    }
+
+    #[test]
+    fn a_wait_as_long_as_a_timeout_of_its_own_is_ended_by_that() {
+        let place = |each_s| of(each_s, 0.042, |joined| until_timeout(joined).and_then(|cause| cause.culprit));
+        assert_eq!(place(0.0405).map(|at| (at.function, at.line)), Some(("main.file".into(), 77)));
+        assert_eq!(place(0.036), None, "it ends before that");
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! How long a program is ready to wait for others, by its source: durations that stand where a timeout or a deadline is set.
+
+use super::Loops;
+use super::tokens::{is_name, word_at};
+
+/// A duration, and where it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Timeout {
+    pub(super) line: u32,
+    pub(super) seconds: f64,
+}
+
+/// Parts of names by which somebody waits no longer than that.
+const LIMITS: &[&str] = &["timeout", "deadline", "window", "patience", "linger", "grace"];
+/// And by which it is a pace.
+const PACES: &[&str] = &["sleep", "tick", "interval", "every"];
+/// A wait is as long as a timeout up to this part of it: it ends late, and not early.
+const LATER: f64 = 1.15;
+
+impl Loops {
+    /// The timeout that waits of so many seconds end at: its file, and where it is written.
+    pub(super) fn timeout_of(&self, waited_s: f64) -> Option<(&str, &Timeout)> {
+        let all =
+            self.files.iter().flat_map(|(file, lines)| lines.timeouts.iter().map(move |one| (file.as_str(), one)));
+        let ends = |one: &Timeout| (one.seconds..=LATER * one.seconds).contains(&waited_s);
+        let ends = all.filter(|(_, one)| ends(one));
+        ends.max_by(|(_, a), (_, b)| a.seconds.total_cmp(&b.seconds))
+    }
+}
+
+/// All of a source of Rust's or Go's.
+pub(super) fn timeouts(tokens: &[(u32, String)]) -> Vec<Timeout> {
+    let durations = (0..tokens.len()).filter_map(|at| Some((at, duration(tokens, at)?)));
+    let found = durations.filter(|(at, _)| {
+        let line = tokens[*at].0;
+        is_limit(tokens, line)
+            || named(tokens, *at).is_some_and(|name| {
+                let used = tokens.iter().filter(|(other, word)| *other != line && word == name);
+                used.into_iter().any(|(other, _)| is_limit(tokens, *other))
+            })
+    });
+    found.map(|(at, seconds)| Timeout { line: tokens[at].0, seconds }).collect()
+}
+
+/// Whether a line sets a limit to a wait, as its names say.
+fn is_limit(tokens: &[(u32, String)], line: u32) -> bool {
+    let names = || tokens.iter().filter(|(other, _)| *other == line).map(|(_, word)| word.to_lowercase());
+    let has = |parts: &[&str]| names().any(|name| parts.iter().any(|part| name.contains(part)));
+    has(LIMITS) && !has(PACES)
+}
+
+/// The constant that a line gives a name to: `voteWindow` of `const voteWindow = 35 * time.Millisecond`.
+fn named(tokens: &[(u32, String)], at: usize) -> Option<&str> {
+    let line = tokens[at].0;
+    let begins = (0..=at).rev().take_while(|at| tokens[*at].0 == line).last()?;
+    let equals = (begins..at).find(|at| word_at(tokens, *at) == "=")?;
+    let mut names = (begins..equals).map(|at| word_at(tokens, at)).filter(|word| is_name(word));
+    names.find(|word| !matches!(*word, "pub" | "const" | "static" | "let" | "mut" | "var" | "crate"))
+}
+
+/// Seconds of `35 * time.Millisecond`, and of `Duration::from_millis(35)`, which begin there.
+fn duration(tokens: &[(u32, String)], at: usize) -> Option<f64> {
+    let word = |at: usize| word_at(tokens, at);
+    let number = |word: &str| word.replace('_', "").parse::<f64>().ok();
+    let unit = match word(at) {
+        "from_millis" | "Millisecond" => 1e-3,
+        "from_micros" | "Microsecond" => 1e-6,
+        "from_secs" | "Second" => 1.0,
+        _ => return None,
+    };
+    let count = match word(at).starts_with("from") {
+        true => number(word(at + 2)).filter(|_| word(at + 1) == "(" && word(at + 3) == ")"),
+        false if at > 2 && word(at - 1) == "." && word(at - 2) == "time" => match word(at - 3) {
+            "*" => at.checked_sub(4).and_then(|at| number(word(at))),
+            _ => Some(1.0),
+        },
+        false => None,
+    };
+    count.map(|count| count * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_told_from_a_pace_by_its_name_or_its_use() {
+        let mut all = Loops::default();
+        all.read("a.go", "const voteWindow = 35 * time.Millisecond\nconst span = 50 * time.Millisecond\nfunc ask() {\n\tsock.SetReadDeadline(time.Now().Add(span))\n\ttime.Sleep(80 * time.Millisecond)\n\tx := http.Client{Timeout: 5 * time.Second}\n}\n");
+        all.read("b.rs", "const QUIET: Duration = Duration::from_millis(20);\nfn read() {\n    sock.set_read_timeout(Some(QUIET));\n    sleep(Duration::from_millis(90));\n    timeout(Duration::from_millis(1_500), other()).await;\n}\n");
+        let of = |seconds| all.timeout_of(seconds).map(|(file, one)| (file, one.line));
+        assert_eq!([of(0.0355), of(0.051), of(5.1)], [Some(("a.go", 1)), Some(("a.go", 2)), Some(("a.go", 6))]);
+        assert_eq!([of(0.021), of(1.51)], [Some(("b.rs", 1)), Some(("b.rs", 5))]);
+        assert_eq!([of(0.081), of(0.091), of(0.034), of(0.042)], [None; 4]);
+    }
+}
