@@ -19,9 +19,9 @@ pub(super) struct Named {
 impl Loops {
     /// A line of a function that stands in the program of one whose whole name is known.
     pub(super) fn culprit(&self, known: &str, (file, function, line): (&str, &str, u32)) -> Culprit {
-        let all = self.files.get(file).into_iter().flat_map(|lines| &lines.named);
-        let around = all.filter(|one| one.function == function && (one.lines.0..=one.lines.1).contains(&line));
-        let of = around.last().map_or("", |one| &one.of);
+        let mut all = self.files.get(file).into_iter().flat_map(|lines| &lines.named);
+        let around = all.rfind(|one| one.function == function && (one.lines.0..=one.lines.1).contains(&line));
+        let of = around.map_or("", |one| &one.of);
         Culprit { function: beside(known, of, function), file: file.to_owned(), line }
     }
 }

@@ -163,7 +163,7 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
                 Told { name: name.to_owned(), line: *line, function: function.clone(), of: String::new(), select, does }
             })),
             "close" if word(at + 1) == "(" && at > 0 && word(at - 1) != "." => {
-                let name = within(tokens, at + 1).map(word).last().unwrap_or_default().to_owned();
+                let name = within(tokens, at + 1).map(word).next_back().unwrap_or_default().to_owned();
                 let (function, of, does) = (function.clone(), String::new(), Does::Closes);
                 found.push(Told { name, line: *line, function, of, select: None, does });
             }

@@ -61,7 +61,7 @@ pub(crate) enum Written {
     Fifth,
     /// Written by eight more hands, who had not read the rules, on 2026-11-27 in two rounds; each scored as those before.
     Sixth,
-    /// Written by eight more hands, who had not read the rules, in the night to 2026-11-28 in two rounds; each scored as those before.
+    /// Written by nine more hands, who had not read the rules, in the night to 2026-11-28 in three rounds; each scored as those before.
     Seventh,
 }
 

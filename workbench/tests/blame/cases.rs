@@ -264,7 +264,7 @@ pub(crate) const CASES: &[Case] = &[
     in_go_of("quay", sixth("cart-totals", &["unbounded-growth"], 300, 16)),
     in_go_of("quay", sixth("stock-tags", &["never-answered"], 200, 16)),
     in_go_of("quay", sixth("price-feed", &["rare-stall"], 200, 16)),
-    // Of eight more hands. Asynchronous.
+    // Of another nine hands. Asynchronous.
     seventh("tape-board", &["ready-not-polled", "repeated-work"], 200, 16),
     seventh("courier-link", &["never-answered"], 200, 16),
     seventh("weighbridge", &["latency-pinned"], 200, 16),
@@ -303,6 +303,11 @@ pub(crate) const CASES: &[Case] = &[
     in_go_of("payout", seventh("product-cards", &["never-answered"], 100, 16)),
     in_go_of("payout", seventh("scan-vault", &["latency-pinned"], 100, 16)),
     in_go_of("payout", seventh("resume-feed", &["unbounded-growth"], 250, 16)),
+    in_go_of("museum", seventh("stock-mirror", &["waiting-on-owner"], 200, 16)),
+    in_go_of("museum", seventh("museum-labels", &["never-answered"], 200, 16)),
+    in_go_of("museum", seventh("station-clock", &["repeated-work"], 120, 16)),
+    in_go_of("museum", seventh("fx-quorum", &["latency-pinned"], 150, 16)),
+    in_go_of("museum", seventh("parking-gate", &["task-growth"], 200, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

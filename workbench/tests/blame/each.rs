@@ -310,4 +310,9 @@ programs! {
     product_cards: "product-cards",
     scan_vault: "scan-vault",
     resume_feed: "resume-feed",
+    stock_mirror: "stock-mirror",
+    museum_labels: "museum-labels",
+    station_clock: "station-clock",
+    fx_quorum: "fx-quorum",
+    parking_gate: "parking-gate",
 }

@@ -40,7 +40,7 @@ pub(crate) fn table() -> String {
         (Written::Fourth, "of three more hands, written blind"),
         (Written::Fifth, "of nine more hands, written blind"),
         (Written::Sixth, "of eight more hands, written blind"),
-        (Written::Seventh, "of another eight hands, written blind"),
+        (Written::Seventh, "of another nine hands, written blind"),
     ];
     for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);

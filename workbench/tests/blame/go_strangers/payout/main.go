@@ -12,9 +12,9 @@ import (
 
 var programs = map[string]func(broken bool) http.HandlerFunc{
 	"payouts":       payoutsMain,
-	"product_cards": productCardsMain,
-	"scan_vault":    scanVaultMain,
-	"resume_feed":   resumeFeedMain,
+	"product-cards": productCardsMain,
+	"scan-vault":    scanVaultMain,
+	"resume-feed":   resumeFeedMain,
 }
 
 func main() {
