@@ -11,6 +11,12 @@ impl Loops {
         self.files.get(file).map(|lines| lines.branches.sometimes.contains(&line))
     }
 
+    /// Whether a function may be left between two lines of it.
+    pub(super) fn may_be_left_between(&self, file: &str, from: u32, to: u32) -> bool {
+        let lines = self.files.get(file).map(|lines| &lines.branches.ends);
+        from < to && lines.is_some_and(|ends| ends.range(from + 1..to).next().is_some())
+    }
+
     /// Whether a function may be left before it comes to a line of it, also by Rust's `?`.
     pub(super) fn may_be_left_before(&self, file: &str, line: u32) -> bool {
         self.files.get(file).is_some_and(|lines| lines.branches.after_an_end.contains(&line))
@@ -24,6 +30,8 @@ pub(super) struct Branches {
     sometimes: BTreeSet<u32>,
     /// Those before which the function may have been left.
     after_an_end: BTreeSet<u32>,
+    /// Those on which it may be left.
+    ends: BTreeSet<u32>,
 }
 
 /// A bracket that is open.
@@ -86,6 +94,9 @@ pub(super) fn branches(tokens: &[(u32, String)]) -> Branches {
             word => level.into_iter().for_each(|level| {
                 level.words.insert(word.to_owned());
             }),
+        }
+        if token == "?" || token == "return" && (sometimes || failed) {
+            found.ends.insert(*line);
         }
         // What is asked before a block is asked in any case.
         if token != "{" && is_in_branch(&levels) {

@@ -23,6 +23,9 @@ const MOST_WANTED: f64 = 0.9;
 
 /// CPU of traced operations, as a multiple of that of others, up to which tracing is taken for part of the noise.
 const HARDLY_SLOWED: f64 = 3.0;
+/// Mean poll that may be mostly the tracing, seconds, and polls for each operation from which that adds up.
+const SHORT_POLL_S: f64 = 0.000_2;
+const MANY_POLLS: f64 = 25.0;
 
 /// How long the kernel kept a process from its CPUs since its quota was used up.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,11 +94,17 @@ impl Joined<'_> {
     }
 
     /// How many times as much CPU each operation takes where its tasks are traced as in the trial in which only threads were
-    /// watched; 1 where that is no more than [`HARDLY_SLOWED`], or not known. Whoever wakes many tasks is stopped at each of them.
+    /// watched; 1 where that is no more than [`HARDLY_SLOWED`], or not known. Whoever wakes many tasks is stopped at each of them:
+    /// few polls, and such as compute or block for long, are not slowed.
     pub(super) fn slowed_by_tracing(&self) -> f64 {
         let clean_s = self.busy().filter(|_| self.rate > 0.0).map(|busy| busy * self.cpus / self.rate);
-        let busy_s: f64 = self.trace.into_iter().flat_map(|trace| &trace.kinds).map(|kind| kind.busy_s).sum();
-        let traced_s = self.traced_operations().map(|operations| busy_s / operations);
+        #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+        let short = |kind: &&TraceKind| !kind.blocking && kind.busy_s <= SHORT_POLL_S * kind.polls as f64;
+        let short = self.trace.into_iter().flat_map(|trace| &trace.kinds).filter(short);
+        let (busy_s, polls) = short.fold((0.0, 0), |sum, kind| (sum.0 + kind.busy_s, sum.1 + kind.polls));
+        #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
+        let many = |operations: &f64| polls as f64 >= MANY_POLLS * operations;
+        let traced_s = self.traced_operations().filter(many).map(|operations| busy_s / operations);
         let times = traced_s.zip(clean_s.filter(|clean| *clean > 0.0)).map_or(1.0, |(traced, clean)| traced / clean);
         if times > HARDLY_SLOWED { times } else { 1.0 }
     }

@@ -156,9 +156,11 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
 fn only_teller(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<Culprit> {
     let loops = joined.loops?;
     let callers = loops.telling_of(cell).into_iter().flat_map(|tells| loops.call(tells));
-    let many = callers.filter(|(file, left)| loops.around(file, left.line) == Some(true));
-    let mut seen = many.filter(|(file, left)| is_seen(joined, file, left));
+    let mut seen = callers.filter(|(file, left)| is_seen(joined, file, left));
     let (file, left) = seen.next().filter(|_| seen.next().is_none())?;
+    if loops.around(file, left.line) != Some(true) {
+        return None;
+    }
     Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
 }
 

@@ -84,7 +84,20 @@ pub(super) fn let_go(tokens: &[(u32, String)]) -> Vec<LetGo> {
 }
 
 /// What is got thus was not there before: nothing is let go.
-const COMES: &[&str] = &["recv", "try_recv", "recv_timeout", "accept", "incoming", "next"];
+const COMES: &[&str] = &[
+    "recv",
+    "try_recv",
+    "recv_timeout",
+    "accept",
+    "incoming",
+    "next",
+    "lock",
+    "try_lock",
+    "read",
+    "write",
+    "join",
+    "wait",
+];
 
 fn lets_go(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> bool {
     let word = |at: usize| word_at(tokens, at);
@@ -105,10 +118,16 @@ fn lets_go(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> bool
         // `Err(_) => continue,`
         "Err" if word(at + 1) == "(" => {
             let then = within(tokens, at + 1).end + 1;
+            if matched(tokens, at, function).is_none_or(|mut asked| asked.any(comes)) {
+                return false;
+            }
             match (word(then), word(then + 1)) {
                 ("=>", "continue") => true,
                 ("=>", "(") => word(then + 2) == ")",
-                ("=>", "{") => !hands_on(within(tokens, then + 1)),
+                ("=>", "{") => {
+                    let ends = |at: usize| matches!(word(at), "return" | "break" | "?");
+                    !hands_on(within(tokens, then + 1)) && !within(tokens, then + 1).any(ends)
+                }
                 _ => false,
             }
         }
@@ -121,6 +140,21 @@ fn lets_go(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> bool
         }
         _ => false,
     }
+}
+
+/// What a `match` asks in one of whose arms a place is.
+fn matched(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> Option<Range<usize>> {
+    let mut depth = 0_i32;
+    let opens = (function.start..at).rev().find(|at| {
+        match word_at(tokens, *at) {
+            "}" | ")" | "]" => depth += 1,
+            "{" | "(" | "[" => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    })?;
+    let begins = (function.start..opens).rev().find(|at| matches!(word_at(tokens, *at), "match" | ";" | "{" | "}"))?;
+    (word_at(tokens, begins) == "match").then_some(begins..opens)
 }
 
 #[cfg(test)]
@@ -167,6 +201,19 @@ fn careful(inbox: Receiver<Enquiry>) {
         match price(next) {
             Err(e) => next.reply(e),
             Ok(q) => outbox.send(q),
+        }
+        match inbox.recv_timeout(tick) {
+            Err(_) => continue,
+            Ok(q) => outbox.send(q),
+        }
+        match price(next) {
+            Err(e) => {
+                return Err(e);
+            }
+            Ok(q) => outbox.send(q),
+        }
+        if let Ok(mut all) = stats.lock() {
+            all.push(next);
         }
     }
 }

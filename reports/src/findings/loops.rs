@@ -14,6 +14,7 @@ use super::overwriting::{Overwritten, overwritten};
 use super::own_waits::own_waits;
 use super::passing::{Passed, passed};
 use super::signatures::{Signature, signatures};
+use super::skipping::channels;
 use super::telling::{Told, told};
 use super::timeouts::{Timeout, timeouts};
 use super::tokens::tokens;
@@ -45,6 +46,8 @@ pub(super) struct Lines {
     pub(super) left: Vec<Left>,
     /// Where they leave who is to be told under what they got.
     pub(super) overwritten: Vec<Overwritten>,
+    /// Where they make channels.
+    pub(super) channels: BTreeSet<u32>,
     /// Where they let go what they got.
     pub(super) let_go: Vec<LetGo>,
     /// How long they are ready to wait for others.
@@ -223,6 +226,7 @@ fn read(source: &str) -> Lines {
         passed: passed(&tokens),
         left: left(&tokens),
         overwritten: overwritten(&tokens),
+        channels: channels(&tokens),
         let_go: let_go(&tokens),
         timeouts: timeouts(&tokens),
         named: named(&tokens),

@@ -24,6 +24,17 @@ impl Loops {
         let of = around.map_or("", |one| &one.of);
         Culprit { function: beside(known, of, function), file: file.to_owned(), line }
     }
+
+    /// On which line the declaration of the function around a line begins.
+    pub(super) fn declared_on(&self, file: &str, line: u32) -> Option<u32> {
+        let mut all = self.files.get(file)?.named.iter();
+        all.rfind(|one| (one.lines.0..=one.lines.1).contains(&line)).map(|one| one.lines.0)
+    }
+
+    /// How many functions there are of a name.
+    pub(super) fn declared(&self, function: &str) -> usize {
+        self.files.values().flat_map(|lines| &lines.named).filter(|one| one.function == function).count()
+    }
 }
 
 /// What a function is called that stands beside another in its module or package.

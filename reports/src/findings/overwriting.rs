@@ -32,10 +32,7 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
         if let Some(itself) = all.iter().find(|one| one.function == frame.name()) {
             return Some(at(&TraceFrame { line: itself.line, ..frame.clone() }));
         }
-        // A literal of Go's is called after the function that it stands in: `main.pay.func1`.
-        let mut called = all
-            .iter()
-            .filter(|one| frame.function.split(['.', ':']).any(|part| one.named_in.iter().any(|named| named == part)));
+        let mut called = all.iter().filter(|one| one.named_in.iter().any(|named| named == frame.name()));
         let one = called.next().filter(|_| called.next().is_none())?;
         Some(joined.loops?.culprit(&frame.function, (&frame.file, &one.function, one.line)))
     });
@@ -44,18 +41,32 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
 
 /// All of a source of Rust's or Go's.
 pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
-    let all = functions(tokens);
+    let (all, cells) = (functions(tokens), cells(tokens));
     let found = all.iter().filter_map(|one| {
-        let line = Body::of(tokens, one.start, one.end)?.overwrites()?;
+        let line = Body::of(tokens, &cells, one.start, one.end)?.overwrites()?;
         let function = word_at(tokens, one.start).to_owned();
         Some(Overwritten { function, line, named_in: named_in(tokens, &all, one.start) })
     });
     found.collect()
 }
 
+/// Types of Rust's in which somebody waits to be told: they have a condition, or one half of a channel.
+fn cells(tokens: &[(u32, String)]) -> Vec<&str> {
+    let word = |at: usize| word_at(tokens, at);
+    let has = |at: usize| matches!(word(at), "Condvar" | "Notify" | "Sender" | "SyncSender" | "Thread" | "Semaphore");
+    let structs = (0..tokens.len()).filter(|at| word(*at) == "struct");
+    let found = structs.filter(|at| {
+        let opens = (at + 1..tokens.len()).find(|at| matches!(word(*at), "{" | "(" | ";"));
+        opens.is_some_and(|opens| word(opens) != ";" && within(tokens, opens).any(has))
+    });
+    found.map(|at| word(at + 1)).collect()
+}
+
 /// A function, as far as it is read.
 struct Body<'t> {
     tokens: &'t [(u32, String)],
+    /// Types in which somebody waits.
+    cells: &'t [&'t str],
     at: std::ops::Range<usize>,
     /// By whom somebody is told: what the function made to be waited for, or got.
     tells: Vec<&'t str>,
@@ -64,16 +75,17 @@ struct Body<'t> {
 }
 
 impl<'t> Body<'t> {
-    fn of(tokens: &'t [(u32, String)], name: usize, ends: usize) -> Option<Self> {
+    fn of(tokens: &'t [(u32, String)], cells: &'t [&'t str], name: usize, ends: usize) -> Option<Self> {
         let opens = parameters_of(tokens, name)?;
-        let mut body = Body { tokens, at: opens..ends, tells: Vec::new(), got: Vec::new() };
+        let mut body = Body { tokens, cells, at: opens..ends, tells: Vec::new(), got: Vec::new() };
         let parameters = within(tokens, opens);
         body.at.start = parameters.end;
         let starts = |at: &usize| matches!(body.word(at - 1), "(" | "," | "mut") && body.word(at + 1) != "mut";
         let names: Vec<usize> = parameters.clone().filter(starts).filter(|at| is_name(body.word(*at))).collect();
         for (nth, at) in names.iter().enumerate() {
             let to = names.get(nth + 1).copied().unwrap_or(parameters.end);
-            let is_told = (*at..to).any(|at| matches!(body.word(at), "Sender" | "SyncSender" | "chan" | "Arc"));
+            let is_told = |word| matches!(word, "Sender" | "SyncSender" | "chan") || cells.contains(&word);
+            let is_told = (*at..to).any(|at| is_told(body.word(at)));
             match body.word(*at) {
                 "self" => {}
                 name if is_told => body.tells.push(name),
@@ -103,7 +115,7 @@ impl<'t> Body<'t> {
                     self.declare(at - 2, at + 1..self.line_end(at));
                     continue;
                 }
-                "=" if self.word(at - 1) == "]" => {
+                "=" if self.word(at - 1) == "]" && self.word(at + 1) != "=" => {
                     let Some(opens) = opening(self.tokens, at - 1) else { continue };
                     let looked = |other: usize| {
                         other != opens && self.word(other) == "[" && self.word(other - 1) == self.word(opens - 1)
@@ -132,11 +144,15 @@ impl<'t> Body<'t> {
     /// What a name stands for from there on.
     fn declare(&mut self, name: usize, of: std::ops::Range<usize>) {
         let makes = |at: usize| match self.word(at) {
-            "Arc" | "Rc" => self.word(at + 3) == "new",
+            "Arc" | "Rc" => self.word(at + 3) == "new" && self.cells.contains(&self.word(at + 5)),
             "make" => self.word(at + 2) == "chan",
             _ => false,
         };
         let unique = self.word(name);
+        // `let Some(tx) = …`, `let (a, b) = …`.
+        if !is_name(unique) || !matches!(self.word(name + 1), "=" | ":") {
+            return;
+        }
         if of.clone().any(makes) || self.has(&self.tells, of.clone()) {
             self.tells.push(unique);
         } else if self.is_got(of.clone()) && !of.clone().any(|at| is_unique(self.word(at))) {
@@ -217,6 +233,9 @@ mod tests {
     #[test]
     fn who_leaves_it_for_whoever_waits_is_found_by_its_name() {
         let rust = "\
+struct Slip {
+    filled: Condvar,
+}
 fn file_by_sku(desk: &Desk, sku: u32, slip: &Arc<Slip>) -> u64 {
     let reference = sku as u64;
     desk.open.lock().insert(reference, slip.clone());
@@ -234,7 +253,7 @@ fn ask(desk: &Desk, sku: u32) -> u32 {
 }
 fn other(desk: &Desk) {}
 ";
-        assert_eq!(of("a.rs", rust, "shop::ask"), Some(("shop::file_by_sku".into(), 3)));
+        assert_eq!(of("a.rs", rust, "shop::ask"), Some(("shop::file_by_sku".into(), 6)));
         assert_eq!(of("a.rs", rust, "shop::other"), None);
         assert_eq!(of("a.rs", &rust.replace("sku as u64", "desk.hash(sku)"), "shop::ask"), None, "nobody knows");
         let go = "func (s *desk) park(card string) chan int {\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\nfunc pay() {\n\tpark := s.park\n\tfunc() {\n\t\t<-park(card)\n\t}()\n}\n";
@@ -244,6 +263,9 @@ fn other(desk: &Desk) {}
     #[test]
     fn who_looks_for_another_one_before_overwrites_none() {
         let rust = "\
+struct Flight {
+    landed: Notify,
+}
 fn join(&self, route: u64) -> Arc<Flight> {
     if let Some(flight) = self.flights.get(&route) {
         return flight.clone();
@@ -254,9 +276,17 @@ fn join(&self, route: u64) -> Arc<Flight> {
 }
 ";
         assert_eq!(of("a.rs", rust, "shop::Desk::join"), None);
-        assert!(of("a.rs", &rust.replace("get(", "len("), "shop::Desk::join").is_some());
+        let blind = rust.replace("get(", "len(");
+        assert!(of("a.rs", &blind, "shop::Desk::join").is_some());
+        assert_eq!(
+            of("a.rs", &blind.replace("Notify", "u64"), "shop::Desk::join"),
+            None,
+            "nobody waits in it: a cache"
+        );
         let go = "func (s *desk) park(card string) chan int {\n\tif ch, ok := s.waiting[card]; ok {\n\t\treturn ch\n\t}\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\n";
         assert_eq!(of("a.go", go, "main.(*desk).park"), None);
         assert!(of("a.go", &go.replace("s.waiting[card];", "s.left[card];"), "main.(*desk).park").is_some());
+        let compares = "func (d *desk) drop(card string, ch chan int) {\n\tif d.waiting[card] == ch {\n\t\tdelete(d.waiting, card)\n\t}\n}\n";
+        assert_eq!(of("a.go", compares, "main.(*desk).drop"), None);
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn own_waits(tokens: &[(u32, String)]) -> BTreeSet<u32> {
             "let" => {
                 let name = if word(at + 1) == "mut" { at + 2 } else { at + 1 };
                 let ends = (at..tokens.len()).find(|at| matches!(word(*at), ";" | "{")).unwrap_or(at);
+                made.retain(|known| *known != word(name));
                 made.extend((at..ends).any(|at| word(at) == "Notify" && word(at + 3) == "new").then(|| word(name)));
             }
             "notified" if at > 2 && word(at - 3) != "." && made.contains(&word(at - 2)) => {
@@ -44,5 +45,8 @@ mod tests {
         let mut all = Loops::default();
         all.read("a.rs", rust);
         assert_eq!([5, 9, 10].map(|line| all.waits_for_its_own("a.rs", line)), [true, false, false]);
+        let shared = "fn crowd() {\n    let bell = Arc::new(Notify::new());\n    for _ in 0..9 {\n        let bell = bell.clone();\n        tokio::spawn(async move { bell.notified().await });\n    }\n}\n";
+        all.read("b.rs", shared);
+        assert!(!all.waits_for_its_own("b.rs", 5), "all of them wait for one");
     }
 }

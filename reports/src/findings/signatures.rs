@@ -37,7 +37,7 @@ impl Loops {
 }
 
 impl Loops {
-    /// Who calls a method of Go's, by its name alone: file, function and line of each call.
+    /// Who calls a method of Go's as `x.method(`, by its name alone: file, function and line of each such call.
     pub(super) fn calls_of(&self, method: &str) -> Vec<(&str, &str, u32)> {
         let all = self.files.iter().flat_map(|(file, lines)| lines.signatures.iter().map(move |one| (file, one)));
         let calls = all.flat_map(|(file, one)| {

@@ -1,6 +1,9 @@
 //! Who is to close the channel that others of Go's wait for, and may be left before it does, by the source.
 
+use std::collections::BTreeSet;
+
 use super::joined::Joined;
+use super::tokens::word_at;
 use super::{Culprit, Loops, telling};
 use crate::run::TraceFrame;
 
@@ -9,7 +12,8 @@ use crate::run::TraceFrame;
 pub(super) fn skips_closing(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(Culprit, String)> {
     let loops = joined.loops?;
     let mut skip = closing(loops, waits);
-    skip.retain(|(file, _, line)| loops.may_be_left_before(file, *line));
+    skip.retain(|(file, _, line)| is_skipped(loops, file, *line));
+    skip.sort_unstable();
     skip.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
     if skip.len() > 1 {
         skip.retain(|(file, function, _)| telling::seen(joined).any(|frame| telling::is_of(frame, file, function)));
@@ -26,11 +30,26 @@ pub(super) fn skips_closing(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(
 /// Where the channel is closed that is received from on that line: of a method that does so whatever comes, where that is called.
 fn closing<'l>(loops: &'l Loops, waits: &TraceFrame) -> Vec<(&'l str, &'l str, u32)> {
     let closes = loops.close(&waits.file, waits.line).into_iter();
-    let all = closes.flat_map(|(file, told)| match loops.may_be_left_before(file, told.line) {
+    let all = closes.flat_map(|(file, told)| match is_skipped(loops, file, told.line) {
         true => vec![(file, told.function.as_str(), told.line)],
-        false => loops.calls_of(&told.function),
+        // Of several methods of one name nobody says which is called.
+        false if loops.declared(&told.function) == 1 => loops.calls_of(&told.function),
+        false => Vec::new(),
     });
     all.collect()
+}
+
+/// Whether a function may be left before that line, and after it made the channel that others wait for, or got it.
+fn is_skipped(loops: &Loops, file: &str, line: u32) -> bool {
+    let Some(begins) = loops.declared_on(file, line) else { return false };
+    let made = loops.files.get(file).and_then(|lines| lines.channels.range(begins..line).next_back().copied());
+    loops.may_be_left_between(file, made.unwrap_or(begins), line)
+}
+
+/// Lines on which channels of Go's are made.
+pub(super) fn channels(tokens: &[(u32, String)]) -> BTreeSet<u32> {
+    let makes = |at: &usize| word_at(tokens, *at) == "make" && word_at(tokens, at + 2) == "chan";
+    (0..tokens.len()).filter(makes).map(|at| tokens[at].0).collect()
 }
 
 #[cfg(test)]
@@ -81,5 +100,9 @@ func (d *desk) leadAlways(c *call) (card, error) {
             None
         );
         assert_eq!(of(&go.replace("<-c.done", "<-c.other")), None);
+        let checks = "func (d *desk) join(c *call) {\n\t<-c.done\n}\nfunc (d *desk) lead(k string) error {\n\tif err := check(k); err != nil {\n\t\treturn err\n\t}\n\tc := &call{done: make(chan int)}\n\td.calls[k] = c\n\tclose(c.done)\n\treturn nil\n}\n";
+        assert_eq!(of(checks), None, "nobody waits yet");
+        let late = checks.replace("\td.calls[k] = c\n", "\tif d.full {\n\t\treturn nil\n\t}\n");
+        assert_eq!(of(&late).map(|(function, _)| function), Some("main.(*desk).lead".into()));
     }
 }

@@ -264,10 +264,12 @@ fn channel(tokens: &[(u32, String)], at: usize) -> Option<(&str, Does)> {
     while word(last + 1) == "." && is_name(word(last + 2)) {
         last += 2;
     }
+    let called = word(last + 1) == "(";
     // As a timer's is called.
-    let after = word(last) == "After" && word(last - 2) == "time";
+    let after = called && last > 1 && word(last) == "After" && word(last - 2) == "time";
     let name = if after { TIMER } else { word(last) };
-    (is_name(name) && (after || word(last + 1) != "(")).then_some((name, Does::Receives))
+    // What a context's `Done` gives nobody sends to.
+    (is_name(name) && !(called && name == "Done")).then_some((name, Does::Receives))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(super) struct Timeout {
 /// Parts of names by which somebody waits no longer than that.
 const LIMITS: &[&str] = &["timeout", "deadline", "window", "patience", "linger", "grace"];
 /// And by which it is a pace.
-const PACES: &[&str] = &["sleep", "tick", "interval", "every"];
+const PACES: &[&str] = &["sleep", "ticker", "interval", "every"];
 /// A wait is as long as a timeout up to this part of it: it ends late, and not early.
 const LATER: f64 = 1.15;
 
@@ -46,16 +46,21 @@ pub(super) fn timeouts(tokens: &[(u32, String)]) -> Vec<Timeout> {
 fn is_limit(tokens: &[(u32, String)], line: u32) -> bool {
     let names = || tokens.iter().filter(|(other, _)| *other == line).map(|(_, word)| word.to_lowercase());
     let has = |parts: &[&str]| names().any(|name| parts.iter().any(|part| name.contains(part)));
-    has(LIMITS) && !has(PACES)
+    has(LIMITS) && !has(PACES) && names().all(|name| name != "tick")
 }
 
 /// The constant that a line gives a name to: `voteWindow` of `const voteWindow = 35 * time.Millisecond`.
 fn named(tokens: &[(u32, String)], at: usize) -> Option<&str> {
-    let line = tokens[at].0;
+    let (line, word) = (tokens[at].0, |at: usize| word_at(tokens, at));
     let begins = (0..=at).rev().take_while(|at| tokens[*at].0 == line).last()?;
-    let equals = (begins..at).find(|at| word_at(tokens, *at) == "=")?;
-    let mut names = (begins..equals).map(|at| word_at(tokens, at)).filter(|word| is_name(word));
-    names.find(|word| !matches!(*word, "pub" | "const" | "static" | "let" | "mut" | "var" | "crate"))
+    let declares =
+        |at: &usize| matches!(word(*at), "pub" | "(" | "crate" | ")" | "const" | "static" | "let" | "mut" | "var");
+    let name = (begins..at).find(|at| !declares(at)).filter(|name| is_name(word(*name)))?;
+    // With its type between, or Go's `:=`; a block of constants begins with the name.
+    let equals = (name + 1..at).find(|at| word(*at) == "=" && word(at + 1) != "=")?;
+    let is_plain = (name + 1..equals).all(|at| is_name(word(at)) || matches!(word(at), ":" | "."));
+    (is_plain && !matches!(word(name), "if" | "for" | "while" | "return" | "case" | "switch" | "match"))
+        .then(|| word(name))
 }
 
 /// Seconds of `35 * time.Millisecond`, and of `Duration::from_millis(35)`, which begin there.
@@ -68,10 +73,14 @@ fn duration(tokens: &[(u32, String)], at: usize) -> Option<f64> {
         "from_secs" | "Second" => 1.0,
         _ => return None,
     };
+    // Of `2 * 30 * time.Second` and of `2.5 * time.Second` it is not read how much that is.
+    let before = |at: usize| at.checked_sub(1).map_or("", word);
+    let alone = |at: &usize| !matches!(before(*at), "*" | "." | "/");
     let count = match word(at).starts_with("from") {
         true => number(word(at + 2)).filter(|_| word(at + 1) == "(" && word(at + 3) == ")"),
         false if at > 2 && word(at - 1) == "." && word(at - 2) == "time" => match word(at - 3) {
-            "*" => at.checked_sub(4).and_then(|at| number(word(at))),
+            "*" => at.checked_sub(4).filter(alone).and_then(|at| number(word(at))),
+            _ if word(at + 1) == "*" => number(word(at + 2)).filter(|_| !matches!(word(at + 3), "*" | "." | "/")),
             _ => Some(1.0),
         },
         false => None,
@@ -92,5 +101,13 @@ mod tests {
         assert_eq!([of(0.0355), of(0.051), of(5.1)], [Some(("a.go", 1)), Some(("a.go", 2)), Some(("a.go", 6))]);
         assert_eq!([of(0.021), of(1.51)], [Some(("b.rs", 1)), Some(("b.rs", 5))]);
         assert_eq!([of(0.081), of(0.091), of(0.034), of(0.042)], [None; 4]);
+        let seconds = |go: &str| {
+            let all = timeouts(&super::super::tokens::tokens(go));
+            all.first().map(|one| one.seconds)
+        };
+        assert_eq!(seconds("c := http.Client{Timeout: time.Second * 30}"), Some(30.0));
+        assert_eq!(seconds("c := http.Client{Timeout: 2 * 30 * time.Second}"), None, "it is not read how much");
+        assert_eq!(seconds("c := http.Client{Timeout: 2.5 * time.Second}"), None);
+        assert_eq!(seconds("if elapsed >= 2 * time.Second {\n}\nif timeout {\n}\n"), None);
     }
 }

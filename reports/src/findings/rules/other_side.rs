@@ -39,6 +39,11 @@ pub(in crate::findings) fn waited_for(joined: &Joined<'_>) -> Option<Undecided> 
 pub(super) fn until_timeout(joined: &Joined<'_>) -> Option<Cause> {
     let (waited, loops) = (waited(joined)?, joined.loops?);
     let (file, timeout) = loops.timeout_of(waited.each_s)?;
+    // Several short waits are none that it ends; and it is set where it is waited for.
+    let near = waited.own.iter().any(|frame| frame.file == file);
+    if waited.longest_s < timeout.seconds || !near {
+        return None;
+    }
     // Who asks again and again decides for how long.
     let calls = waited.own.get(1).filter(|calls| loops.around(&calls.file, calls.line) == Some(true));
     let culprit = at(calls.or(waited.own.first())?);
@@ -74,19 +79,21 @@ struct Waited<'a> {
     /// The function of a library that it called there.
     asks: &'a str,
     each_s: f64,
+    /// The longest of all.
+    longest_s: f64,
     /// Of what it takes alone.
     part: f64,
 }
 
 fn waited<'a>(joined: &Joined<'a>) -> Option<Waited<'a>> {
     let felt = joined.felt.as_ref().filter(|felt| felt.base_s >= LEAST_S && felt.p50_s <= CONSTANT * felt.base_s)?;
-    let (own, asks, each_s) = of_tasks(joined, felt.base_s)
+    let (own, asks, each_s, longest_s) = of_tasks(joined, felt.base_s)
         .or_else(|| of_threads(joined, felt.base_s))
         .or_else(|| of_goroutines(joined, felt.base_s))?;
-    Some(Waited { own, asks, each_s, part: (each_s / felt.base_s).min(1.0) })
+    Some(Waited { own, asks, each_s, longest_s, part: (each_s / felt.base_s).min(1.0) })
 }
 
-type Place<'a> = (&'a [TraceFrame], &'a str, f64);
+type Place<'a> = (&'a [TraceFrame], &'a str, f64, f64);
 
 fn of_tasks<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
@@ -95,7 +102,7 @@ fn of_tasks<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
         at_socket && joined.serves(&wait.kind) && MOST_OF_IT.contains(&(wait.total_s / operations / base_s))
     };
     let wait = trace.waits.iter().filter(mostly).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    Some((&wait.site.as_ref()?.own, "", wait.total_s / operations))
+    Some((&wait.site.as_ref()?.own, "", wait.total_s / operations, wait.longest_s))
 }
 
 fn of_threads<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
@@ -115,7 +122,7 @@ fn of_goroutines<'a>(joined: &Joined<'a>, base_s: f64) -> Option<Place<'a>> {
 fn place<'p>(places: impl Iterator<Item = &'p WaitPlace>, operations: f64, base_s: f64) -> Option<Place<'p>> {
     let mostly = places.filter(|place| MOST_OF_IT.contains(&(place.total_s / operations / base_s)));
     let place = mostly.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    Some((&place.own, &place.asks, place.total_s / operations))
+    Some((&place.own, &place.asks, place.total_s / operations, place.longest_s))
 }
 
 #[cfg(test)]
@@ -133,6 +140,7 @@ mod tests {
             called_back: true,
             waits: 2000,
             total_s: 1000.0 * each_s,
+            longest_s: if each_s > 0.041 { 0.02 } else { each_s },
             ..WaitPlace::default()
         };
         let threads = ThreadsRecord { waited: vec![place], ..ThreadsRecord::default() };
@@ -152,6 +160,7 @@ mod tests {
         let place = |each_s| of(each_s, 0.042, |joined| until_timeout(joined).and_then(|cause| cause.culprit));
         assert_eq!(place(0.0405).map(|at| (at.function, at.line)), Some(("main.file".into(), 77)));
         assert_eq!(place(0.036), None, "it ends before that");
+        assert_eq!(place(0.0415), None, "none of them is as long");
     }
 
     #[test]

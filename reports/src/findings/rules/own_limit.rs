@@ -20,10 +20,14 @@ const LEAST: f64 = 0.4;
 const LONGER: f64 = 2.0;
 /// Part of its time that the one who serves everybody sleeps.
 const MOST_OF_TIME: f64 = 0.5;
+/// Part of the time that is more than one can sleep in.
+const ALONE: f64 = 1.1;
 /// Go's word for it (`runtime.waitReasonSleep`).
 const SLEEP: &str = "sleep";
 /// Sleeps for each operation.
 const OFTEN: f64 = 0.5;
+/// And beyond which one does not sleep once for each.
+const ONCE: f64 = 1.5;
 
 /// A place where operations sleep.
 struct Sleep<'a> {
@@ -88,13 +92,15 @@ pub(super) fn sleeps_with(phase: &TraceSaturated, lock: &TraceSite) -> bool {
     let here = |own: &[TraceFrame]| own.first().zip(lock.own.first()).is_some_and(|(a, b)| guilty::same(a, b));
     let sleeps =
         |wait: &&TraceWait| wait.site.as_ref().is_some_and(|at| at.cause == TraceCause::Timer && here(&at.own));
-    phase.waits.iter().filter(sleeps).map(|wait| wait.total_s).sum::<f64>() >= MOST_OF_TIME * phase.wall_s
+    let slept_s: f64 = phase.waits.iter().filter(sleeps).map(|wait| wait.total_s).sum();
+    // Where several sleep at once they do not have it then.
+    (MOST_OF_TIME * phase.wall_s..=ALONE * phase.wall_s).contains(&slept_s)
 }
 
 /// One that serves everybody, and sleeps once for each before it goes on. Where operations are seen to wait for it, that is a cause
 /// of its own: what it sleeps for may be its work.
 fn of_one(joined: &Joined<'_>, operations: f64, usual_s: f64) -> Option<Cause> {
-    if wait_for_others(joined) / operations >= LEAST * usual_s {
+    if operations < 1.0 || wait_for_others(joined) / operations >= LEAST * usual_s {
         return None;
     }
     let (sleeps, wall_s) = alone(joined)?;
@@ -103,7 +109,9 @@ fn of_one(joined: &Joined<'_>, operations: f64, usual_s: f64) -> Option<Cause> {
         let count = sleep.count as f64;
         let part = sleep.total_s / wall_s;
         // Of several who sleep by turns each one has its own time; operations that wait for a tick wait once.
-        count >= OFTEN * operations && (MOST_OF_TIME..=1.0).contains(&part) && usual_s >= LONGER * sleep.total_s / count
+        (OFTEN * operations..=ONCE * operations).contains(&count)
+            && (MOST_OF_TIME..=1.0).contains(&part)
+            && usual_s >= LONGER * sleep.total_s / count
     };
     let sleep = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let sleeps = sleep.own.first().map(at)?;

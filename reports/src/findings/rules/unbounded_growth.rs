@@ -44,20 +44,15 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let before = grown_under_load(joined, STEADY);
     let in_both = || rises(STEADY_IN_BOTH) && grown_under_load(joined, STEADY_IN_BOTH).is_some();
     let hidden = !rises(STEADY) && (before.is_some() || in_both());
-    // A garbage collector that had so much to do rests for long.
+    // A garbage collector that had so much to do rests for long; so does who has warmed up.
     let collects = joined.build.is_some_and(|build| build.go);
-    let rests = before.filter(|before| collects && growth < LEAST && before.growth >= VERY_MUCH);
-    let (growth, each, seconds) = match &rests {
-        Some(before) => (before.growth, before.growth / before.operations, before.seconds),
-        None => (growth, each, seconds),
-    };
+    if let Some(before) = before.filter(|before| collects && growth < LEAST && before.growth >= VERY_MUCH) {
+        return rested(joined, &before);
+    }
     if growth < LEAST || each < PER_OPERATION && !joined.attached || !(rises(STEADY) || hidden) {
         return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
     }
-    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
-    let faults = |row: &&CpuRow| row.calls.get("page fault").copied().unwrap_or(0.0) + row.allocator_s;
-    let maker = rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0);
-    let Blamed { culprit, place, because } = maker.map(|maker| blamed(joined, maker)).unwrap_or_default();
+    let Blamed { culprit, place, because } = maker(joined).map(|maker| blamed(joined, maker)).unwrap_or_default();
     let pace = match joined.attached {
         true => format!("{:.1} kB a second", growth / seconds / 1e3),
         false => format!("{:.1} kB with every operation", each / 1e3),
@@ -70,10 +65,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence: std::iter::once(format!(
             "the resident set grew by {:.1} MB in {seconds:.1} s, {}",
             growth / 1e6,
-            match (rests.is_some(), hidden) {
-                (true, _) => "under full load, in every part of that alike",
-                (_, true) => "and under full load before, in every part of that alike",
-                _ => "in every part of them alike",
+            match hidden {
+                true => "and under full load before, in every part of that alike",
+                false => "in every part of them alike",
             }
         ))
         .chain(because)
@@ -84,6 +78,31 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 6,
         foremost: true,
     }])
+}
+
+/// It grew much under full load, and not in the open loop: only more time tells whether it has come to rest.
+fn rested(joined: &Joined<'_>, before: &Grown) -> Answer {
+    let maker = maker(joined).map(|maker| blamed(joined, maker)).unwrap_or_default();
+    Answer::Open {
+        sentence: format!(
+            "the resident set grew by {:.0} MB under full load, {:.1} kB with every operation and in every part of {:.1} s alike{}, \
+             and came to rest in the open loop: either it has warmed up, or its garbage collector hides for a while that it \
+             still grows",
+            before.growth / 1e6,
+            before.growth / before.operations / 1e3,
+            before.seconds,
+            maker.place
+        ),
+        place: maker.culprit,
+        experiment: joined.again("cpu,wait --duration 60s"),
+    }
+}
+
+/// Who touches most of what is new.
+fn maker<'a>(joined: &Joined<'a>) -> Option<&'a CpuRow> {
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
+    let faults = |row: &&CpuRow| row.calls.get("page fault").copied().unwrap_or(0.0) + row.allocator_s;
+    rows.max_by(|a, b| faults(a).total_cmp(&faults(b))).filter(|row| faults(row) > 0.0)
 }
 
 /// Growth under full load.
@@ -101,9 +120,10 @@ struct Grown {
 fn grown_under_load(joined: &Joined<'_>, least: f64) -> Option<Grown> {
     let kernel = joined.kernel?;
     let open = kernel.head.open_at_s?;
-    let before = kernel.samples.iter().filter(|sample| sample.at_s < open);
+    let before = || kernel.samples.iter().filter(|sample| sample.at_s < open);
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory below 2^52")]
-    let resident: Vec<f64> = before.filter_map(|sample| sample.resident.map(|bytes| bytes as f64)).collect();
+    let resident: Vec<f64> = before().filter_map(|sample| sample.resident.map(|bytes| bytes as f64)).collect();
+    let seconds = before().last().zip(before().next()).map_or(0.0, |(last, first)| last.at_s - first.at_s);
     let operations = joined.kernel_operations().unwrap_or(0.0) - joined.rate * (kernel.head.wall_s - open);
     if resident.len() < LEAST_BEFORE || operations < 1.0 {
         return None;
@@ -113,7 +133,7 @@ fn grown_under_load(joined: &Joined<'_>, least: f64) -> Option<Grown> {
     let growth = at(3) - at(0);
     let steady = thirds.iter().all(|part| *part >= least * growth / 3.0);
     let much = growth >= MUCH && growth / operations >= PER_OPERATION;
-    (steady && much).then_some(Grown { growth, operations, seconds: open })
+    (steady && much).then_some(Grown { growth, operations, seconds })
 }
 
 /// Who is held to account for what grows.
