@@ -123,7 +123,7 @@ fn grown_under_load(joined: &Joined<'_>, least: f64) -> Option<Grown> {
     let before = || kernel.samples.iter().filter(|sample| sample.at_s < open);
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory below 2^52")]
     let resident: Vec<f64> = before().filter_map(|sample| sample.resident.map(|bytes| bytes as f64)).collect();
-    let seconds = before().last().zip(before().next()).map_or(0.0, |(last, first)| last.at_s - first.at_s);
+    let seconds = before().next_back().zip(before().next()).map_or(0.0, |(last, first)| last.at_s - first.at_s);
     let operations = joined.kernel_operations().unwrap_or(0.0) - joined.rate * (kernel.head.wall_s - open);
     if resident.len() < LEAST_BEFORE || operations < 1.0 {
         return None;

@@ -11,6 +11,7 @@
     clippy::field_reassign_with_default,
     clippy::format_in_format_args,
     clippy::len_zero,
+    clippy::manual_flatten,
     clippy::manual_is_multiple_of,
     clippy::precedence,
     clippy::while_let_on_iterator,
