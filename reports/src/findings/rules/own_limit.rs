@@ -57,24 +57,30 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     let Some(sleep) = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s)) else {
         return of_one(joined, operations, usual);
     };
+    let share = (sleep.total_s / operations / usual).min(1.0);
+    let told = format!("{} of what operations take; alone they take {}", percent(share), time(felt.base_s));
+    limit(joined, sleep, share, "operations sleep in {} until it is their turn", &told)
+}
+
+/// The cause that such sleeps are, with what else is told of them; `title` has a place for the function.
+fn limit(joined: &Joined<'_>, sleep: &Sleep<'_>, share: f64, title: &str, told: &str) -> Option<Cause> {
     let sleeps = sleep.own.first().map(at)?;
     let culprit = decides(joined, sleep.own)?;
-    let share = (sleep.total_s / operations / usual).min(1.0);
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let each = sleep.total_s / sleep.count as f64;
-    let mut evidence = vec![format!(
-        "{} slept {} times at {}, {} each, {} of what operations take; alone they take {}",
-        sleep.who,
-        sleep.count,
-        sleeps.sentence(),
-        time(each),
-        percent(share),
-        time(felt.base_s)
-    )];
-    told(joined, &mut evidence, &sleeps, &culprit);
+    let each = time(sleep.total_s / sleep.count.max(1) as f64);
+    let mut evidence =
+        vec![format!("{} slept {} times at {}, {each} each, {told}", sleep.who, sleep.count, sleeps.sentence())];
+    evidence.extend((culprit != sleeps).then(|| {
+        format!(
+            "a limit of its own keeps what it is told to; that operations pass it is decided in {}",
+            culprit.sentence()
+        )
+    }));
+    evidence
+        .extend(joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")));
     Some(Cause {
         rule: SLUG,
-        title: format!("operations sleep in {} until it is their turn, {} each", sleeps.function, time(each)),
+        title: format!("{}, {each} each", title.replace("{}", &sleeps.function)),
         share,
         culprit: Some(culprit),
         evidence,
@@ -114,37 +120,9 @@ fn of_one(joined: &Joined<'_>, operations: f64, usual_s: f64) -> Option<Cause> {
             && usual_s >= LONGER * sleep.total_s / count
     };
     let sleep = sleeps.iter().filter(is_limit).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let sleeps = sleep.own.first().map(at)?;
-    let culprit = decides(joined, sleep.own)?;
     let part = sleep.total_s / wall_s;
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let each = sleep.total_s / sleep.count as f64;
-    let mut evidence = vec![format!(
-        "{} slept {} times at {} for {operations:.0} operations, {} each, {} of its time; operations take {}",
-        sleep.who,
-        sleep.count,
-        sleeps.sentence(),
-        time(each),
-        percent(part),
-        time(usual_s)
-    )];
-    told(joined, &mut evidence, &sleeps, &culprit);
-    Some(Cause {
-        rule: SLUG,
-        title: format!(
-            "one that serves everybody sleeps in {} before it goes on, {} each",
-            sleeps.function,
-            time(each)
-        ),
-        share: part,
-        culprit: Some(culprit),
-        evidence,
-        refuted_by: "with a higher limit there, or without, throughput would be the same".into(),
-        next: joined.again("wait,trace"),
-        proof: if joined.trace.is_some() { "trace" } else { "wait" },
-        depth: 5,
-        foremost: false,
-    })
+    let told = format!("{} of its time, for {operations:.0} operations; these take {}", percent(part), time(usual_s));
+    limit(joined, sleep, part, "one that serves everybody sleeps in {} before it goes on", &told)
 }
 
 /// What operations waited for others within the program, seconds.
@@ -202,18 +180,6 @@ fn decides(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<Culprit> {
     let itself = joined.loops.and_then(|loops| loops.gets_an_object(&sleeps.file, sleeps.line)) == Some(true);
     let asks = own.get(1).filter(|asks| !itself && is_of_another(&sleeps.function, &asks.function));
     Some(asks.map_or(sleeps, at))
-}
-
-/// What else tells that it is a limit, and whose.
-fn told(joined: &Joined<'_>, evidence: &mut Vec<String>, sleeps: &Culprit, culprit: &Culprit) {
-    evidence.extend((culprit != sleeps).then(|| {
-        format!(
-            "a limit of its own keeps what it is told to; that operations pass it is decided in {}",
-            culprit.sentence()
-        )
-    }));
-    evidence
-        .extend(joined.ladder().map(|ladder| format!("throughput does not rise: {ladder}, and the CPUs are not busy")));
 }
 
 fn of_tasks<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
