@@ -375,15 +375,17 @@ fn land(flights: &[Arc<Flight>]) {
         let mut all = Loops::default();
         all.read("a.rs", SOURCE);
         let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
-        let of = |at_work: &str| {
-            let path = vec![frame(at_work, 11)];
-            let row = CpuRow { function: at_work.into(), file: "a.rs".into(), path, ..CpuRow::default() };
+        let both = |at_work: &[&str]| {
+            let path = at_work.iter().map(|function| frame(function, 11)).collect();
+            let row = CpuRow { function: at_work[0].into(), file: "a.rs".into(), path, ..CpuRow::default() };
             let cpu = CpuTable { rows: vec![row], ..CpuTable::default() };
             let joined = Joined { loops: Some(&all), cpu: Some(&cpu), ..Joined::default() };
             who_lost_it(&joined, &[frame("shop::Flight::wait", 6), frame("shop::quote", 18)]).map(|(at, _)| at.function)
         };
+        let of = |at_work| both(&[at_work]);
         assert_eq!(of("shop::lead").as_deref(), Some("shop::lead"));
         assert_eq!(of("shop::settle").as_deref(), Some("shop::quote"), "it tells whatever comes");
         assert_eq!(of("shop::land").as_deref(), Some("shop::land"), "whoever waits was none of them");
+        assert_eq!(both(&["shop::land", "shop::settle"]).as_deref(), Some("shop::quote"), "one of two");
     }
 }

@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn who_waits_for_a_timer_alone_is_asleep() {
         let mut loops = Loops::default();
-        loops.read("a.go", "func pace(wait int) {\n\tt := time.NewTimer(wait)\n\tselect {\n\tcase <-t.C:\n\tcase <-ctx.Done():\n\t}\n\t<-time.After(wait)\n\tselect {\n\tcase <-t.C:\n\tcase q := <-quotes:\n\t}\n}\n");
+        loops.read("a.go", "func pace(wait int) {\n\tt := time.NewTimer(wait)\n\tselect {\n\tcase <-t.C:\n\tcase <-ctx.Done():\n\t}\n\t<-time.After(wait)\n\tselect {\n\tcase <-t.C:\n\tcase q := <-quotes:\n\t}\n\tselect {\n\tcase <-t.C:\n\tcase q := <-d.ask(1):\n\t}\n}\n");
         let joined = Joined { loops: Some(&loops), ..Joined::default() };
         let of = |line, within: &str| {
             let own = vec![TraceFrame { function: "main.pace".into(), file: "a.go".into(), line }];
@@ -250,6 +250,7 @@ mod tests {
         };
         assert!(of(3, "select") && of(7, "chan receive") && of(1, "sleep"));
         assert!(!of(8, "select") && !of(9, "chan receive"), "somebody may send");
+        assert!(!of(12, "select"), "whom it asked may answer");
     }
 
     #[test]

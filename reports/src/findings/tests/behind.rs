@@ -193,8 +193,8 @@ fn who_sleeps_longer_the_more_ask_keeps_to_a_limit_of_its_own() {
 #[test]
 fn one_that_sleeps_for_everybody_keeps_a_limit_where_nobody_is_seen_to_wait_for_it() {
     let (levels, kernel) = (levels(), kernel(|_| KernelSample::default()));
-    let of = |asleep_s: f64, waits_s: f64| {
-        let sleeps = in_poll(TraceEndKind::Blocked, "clock_nanosleep", &[("app::reserve", 50)], 1000, asleep_s);
+    let of_many = |asleep_s: f64, waits_s: f64, sleeps: u64| {
+        let sleeps = in_poll(TraceEndKind::Blocked, "clock_nanosleep", &[("app::reserve", 50)], sleeps, asleep_s);
         let reads = in_poll(TraceEndKind::Blocked, "recvfrom", &[("app::reader", 111)], 1000, 90.0);
         let around = [("app::send", 30), ("app::reader", 116), ("app::run", 9)];
         let waits = in_poll(TraceEndKind::Blocked, "futex", &around, 1000, waits_s);
@@ -209,7 +209,9 @@ fn one_that_sleeps_for_everybody_keeps_a_limit_where_nobody_is_seen_to_wait_for_
         let seen = Joined { levels: &levels, metrics: Some(&metrics), kernel: Some(&kernel), ..driven };
         found(&seen).into_iter().filter(|(rule, ..)| rule == "throttled").collect::<Vec<_>>()
     };
+    let of = |asleep_s, waits_s| of_many(asleep_s, waits_s, 1000);
     assert_eq!(of(9.5, 0.0), [is("throttled", "app::reserve", 50)]);
+    assert_eq!(of_many(9.5, 0.0, 4000), [], "it sleeps whether there is something to do or not");
     assert_eq!(of(4.0, 0.0), [], "it has time left");
     assert_eq!(of(9.5, 900.0), [], "they wait for what it does");
 }
