@@ -5,16 +5,14 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Loops;
-use super::naming::{functions, named_in};
-use super::tokens::{within, word_at};
+use super::naming::functions;
+use super::tokens::{around, within, word_at};
 
 /// A function that does so, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LetGo {
     function: String,
     line: u32,
-    /// Functions of the file in which its name stands.
-    named_in: Vec<String>,
 }
 
 /// How far from a function those are looked for that it calls.
@@ -55,12 +53,13 @@ impl Loops {
         let Some(lines) = self.files.get(file) else { return Vec::new() };
         let mut reached: BTreeSet<&str> = from.iter().copied().collect();
         for _ in 0..DEPTH {
-            let calls = |one: &&LetGo| one.named_in.iter().any(|named| reached.contains(named.as_str()));
-            let called: Vec<&str> = lines.let_go.iter().filter(calls).map(|one| one.function.as_str()).collect();
+            let calls = |inside: &BTreeSet<String>| inside.iter().any(|function| reached.contains(function.as_str()));
+            let called = lines.named_in.iter().filter(|(_, inside)| calls(inside)).map(|(name, _)| name.as_str());
+            let called: Vec<&str> = called.collect();
             reached.extend(called);
         }
         let mut found: Vec<(&str, u32)> = Vec::new();
-        for one in lines.let_go.iter().filter(|one| one.line > 0 && reached.contains(one.function.as_str())) {
+        for one in lines.let_go.iter().filter(|one| reached.contains(one.function.as_str())) {
             let known = found.iter().any(|(function, _)| *function == one.function);
             if !known && self.around(file, one.line) == Some(true) {
                 found.push((&one.function, one.line));
@@ -70,17 +69,14 @@ impl Loops {
     }
 }
 
-/// All of a source of Rust's or Go's; of functions that let nothing go, on line 0, who calls them.
+/// All of a source of Rust's or Go's.
 pub(super) fn let_go(tokens: &[(u32, String)]) -> Vec<LetGo> {
-    let all = functions(tokens);
-    let found = all.iter().flat_map(|one| {
-        let named_in = named_in(tokens, &all, one.start);
-        let mut lines: Vec<u32> = one.clone().filter(|at| lets_go(tokens, *at, one)).map(|at| tokens[at].0).collect();
-        lines.push(0);
-        let function = word_at(tokens, one.start).to_owned();
-        lines.into_iter().map(move |line| LetGo { function: function.clone(), line, named_in: named_in.clone() })
-    });
-    found.collect()
+    let mut found = Vec::new();
+    for one in functions(tokens) {
+        let places = one.clone().filter(|at| lets_go(tokens, *at, &one));
+        found.extend(places.map(|at| LetGo { function: word_at(tokens, one.start).to_owned(), line: tokens[at].0 }));
+    }
+    found
 }
 
 /// What is got thus was not there before: nothing is let go.
@@ -144,15 +140,7 @@ fn lets_go(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> bool
 
 /// What a `match` asks in one of whose arms a place is.
 fn matched(tokens: &[(u32, String)], at: usize, function: &Range<usize>) -> Option<Range<usize>> {
-    let mut depth = 0_i32;
-    let opens = (function.start..at).rev().find(|at| {
-        match word_at(tokens, *at) {
-            "}" | ")" | "]" => depth += 1,
-            "{" | "(" | "[" => depth -= 1,
-            _ => {}
-        }
-        depth < 0
-    })?;
+    let opens = around(tokens, at, &["{", "(", "["]).filter(|opens| *opens >= function.start)?;
     let begins = (function.start..opens).rev().find(|at| matches!(word_at(tokens, *at), "match" | ";" | "{" | "}"))?;
     (word_at(tokens, begins) == "match").then_some(begins..opens)
 }

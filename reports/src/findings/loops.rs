@@ -9,7 +9,7 @@ use super::branching::{Branches, branches};
 use super::leaving::{Left, left};
 use super::letting_go::{LetGo, let_go};
 use super::locking::{Taken, taken};
-use super::naming::{Named, named};
+use super::naming::{Named, named, named_in};
 use super::overwriting::{Overwritten, overwritten};
 use super::own_waits::own_waits;
 use super::passing::{Passed, passed};
@@ -52,6 +52,8 @@ pub(super) struct Lines {
     pub(super) let_go: Vec<LetGo>,
     /// How long they are ready to wait for others.
     pub(super) timeouts: Vec<Timeout>,
+    /// In which of its functions the names of others stand.
+    pub(super) named_in: BTreeMap<String, BTreeSet<String>>,
     /// What functions are called.
     pub(super) named: Vec<Named>,
     /// What they get.
@@ -229,6 +231,7 @@ fn read(source: &str) -> Lines {
         channels: channels(&tokens),
         let_go: let_go(&tokens),
         timeouts: timeouts(&tokens),
+        named_in: named_in(&tokens),
         named: named(&tokens),
         signatures: signatures(&tokens),
     }

@@ -1,5 +1,6 @@
 //! What a function is called that the source alone tells of, as symbols call it: `shop::Desk::publish`, `main.(*desk).park`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::telling::declared_at;
@@ -16,9 +17,12 @@ pub(super) struct Named {
     of: String,
 }
 
+/// A line of a function: its file, and what the source calls the function.
+pub(super) type Place<'l> = (&'l str, &'l str, u32);
+
 impl Loops {
     /// A line of a function that stands in the program of one whose whole name is known.
-    pub(super) fn culprit(&self, known: &str, (file, function, line): (&str, &str, u32)) -> Culprit {
+    pub(super) fn culprit(&self, known: &str, (file, function, line): Place<'_>) -> Culprit {
         let mut all = self.files.get(file).into_iter().flat_map(|lines| &lines.named);
         let around = all.rfind(|one| one.function == function && (one.lines.0..=one.lines.1).contains(&line));
         let of = around.map_or("", |one| &one.of);
@@ -48,23 +52,36 @@ fn beside(known: &str, of: &str, name: &str) -> String {
     [package, of, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-/// The functions of a source of Rust's or Go's: from where the name of each stands to the name of the next.
-pub(super) fn functions(tokens: &[(u32, String)]) -> Vec<Range<usize>> {
-    let name_of = |at: usize| match word_at(tokens, at) {
-        "fn" if is_name(word_at(tokens, at + 1)) => Some(at + 1),
+/// Where the name of a function of Rust's or Go's stands whose declaration begins at a place.
+pub(super) fn name_at(tokens: &[(u32, String)], at: usize) -> Option<usize> {
+    match word_at(tokens, at) {
+        "fn" => Some(at + 1).filter(|name| is_name(word_at(tokens, *name))),
         "func" => declared_at(tokens, at),
         _ => None,
-    };
-    let names: Vec<usize> = (0..tokens.len()).filter_map(name_of).collect();
+    }
+}
+
+/// The functions of a source: from where the name of each stands to the name of the next.
+pub(super) fn functions(tokens: &[(u32, String)]) -> Vec<Range<usize>> {
+    let names: Vec<usize> = (0..tokens.len()).filter_map(|at| name_at(tokens, at)).collect();
     let ends = names.iter().skip(1).copied().chain([tokens.len()]);
     names.iter().copied().zip(ends).map(|(name, ends)| name..ends).collect()
 }
 
-/// Of these functions those others in which the name of one stands, which is at a place.
-pub(super) fn named_in(tokens: &[(u32, String)], all: &[Range<usize>], name: usize) -> Vec<String> {
-    let word = |at: usize| word_at(tokens, at);
-    let names = |one: &&Range<usize>| one.start != name && (one.start + 1..one.end).any(|at| word(at) == word(name));
-    all.iter().filter(names).map(|one| word(one.start).to_owned()).collect()
+/// In which functions of a source the names of its functions stand: whom they may call, or hand on.
+pub(super) fn named_in(tokens: &[(u32, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let all = functions(tokens);
+    let word = |at: usize| word_at(tokens, at).to_owned();
+    let mut found: BTreeMap<String, BTreeSet<String>> =
+        all.iter().map(|one| (word(one.start), BTreeSet::new())).collect();
+    for one in &all {
+        for (_, name) in &tokens[one.start + 1..one.end] {
+            if let Some(inside) = found.get_mut(name) {
+                inside.insert(word(one.start));
+            }
+        }
+    }
+    found
 }
 
 /// What functions of a source of Rust's or Go's are called.
@@ -72,10 +89,10 @@ pub(super) fn named(tokens: &[(u32, String)]) -> Vec<Named> {
     let types = implemented(tokens);
     let line = |at: usize| tokens.get(at).or(tokens.last()).map_or(0, |(line, _)| *line);
     let found = (0..tokens.len()).filter_map(|at| {
-        let (name, of) = match word_at(tokens, at) {
-            "fn" if is_name(word_at(tokens, at + 1)) => (at + 1, type_at(&types, at).to_owned()),
-            "func" => (declared_at(tokens, at)?, receiver(tokens, at)),
-            _ => return None,
+        let name = name_at(tokens, at)?;
+        let of = match word_at(tokens, at) {
+            "func" => receiver(tokens, at),
+            _ => type_at(&types, at).to_owned(),
         };
         let ends = within(tokens, parameters_of(tokens, name)?).end;
         let opens = (ends..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | ";"))?;

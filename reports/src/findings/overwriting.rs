@@ -3,7 +3,7 @@
 
 use super::cause::at;
 use super::joined::Joined;
-use super::naming::{functions, named_in};
+use super::naming::functions;
 use super::tokens::{is_name, opening, parameters_of, within, word_at};
 use super::{Culprit, leaving::half_made};
 use crate::run::TraceFrame;
@@ -13,8 +13,6 @@ use crate::run::TraceFrame;
 pub(super) struct Overwritten {
     function: String,
     line: u32,
-    /// Other functions of the file in which its name stands.
-    named_in: Vec<String>,
 }
 
 /// Functions of a stack, from the wait outward, that may have left whom to tell.
@@ -28,11 +26,14 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
     let told = "whom to tell is left under something that the function got, as its source says: of two that got the same at \
                 once the second takes the place of the first, whom nobody tells then";
     let culprit = own.iter().take(NEAR).find_map(|frame| {
-        let all = &joined.loops?.files.get(&frame.file)?.overwritten;
+        let lines = joined.loops?.files.get(&frame.file)?;
+        let all = &lines.overwritten;
         if let Some(itself) = all.iter().find(|one| one.function == frame.name()) {
             return Some(at(&TraceFrame { line: itself.line, ..frame.clone() }));
         }
-        let mut called = all.iter().filter(|one| one.named_in.iter().any(|named| named == frame.name()));
+        let calls =
+            |one: &&Overwritten| lines.named_in.get(&one.function).is_some_and(|inside| inside.contains(frame.name()));
+        let mut called = all.iter().filter(calls);
         let one = called.next().filter(|_| called.next().is_none())?;
         Some(joined.loops?.culprit(&frame.function, (&frame.file, &one.function, one.line)))
     });
@@ -41,11 +42,10 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
 
 /// All of a source of Rust's or Go's.
 pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
-    let (all, cells) = (functions(tokens), cells(tokens));
-    let found = all.iter().filter_map(|one| {
+    let cells = cells(tokens);
+    let found = functions(tokens).into_iter().filter_map(|one| {
         let line = Body::of(tokens, &cells, one.start, one.end)?.overwrites()?;
-        let function = word_at(tokens, one.start).to_owned();
-        Some(Overwritten { function, line, named_in: named_in(tokens, &all, one.start) })
+        Some(Overwritten { function: word_at(tokens, one.start).to_owned(), line })
     });
     found.collect()
 }
@@ -106,7 +106,7 @@ impl<'t> Body<'t> {
                 "let" => {
                     let name = if self.word(at + 1) == "mut" { at + 2 } else { at + 1 };
                     self.tells.extend(half_made(self.tokens, at));
-                    let ends = self.end(at, ";");
+                    let ends = (at..self.at.end).find(|at| self.word(*at) == ";").unwrap_or(at);
                     let value = (name..ends).find(|at| self.word(*at) == "=").map_or(ends, |at| at + 1);
                     self.declare(name, value..ends);
                     continue;
@@ -134,7 +134,7 @@ impl<'t> Body<'t> {
             };
             let is_unique =
                 key.clone().rev().find(|at| is_name(self.word(*at))).is_none_or(|at| is_unique(self.word(at)));
-            if !is_unique && self.is_got(key) && self.has(&self.tells, whom) {
+            if !is_unique && self.is_got(key) && self.has_who_tells(whom) {
                 return Some(self.tokens[at].0);
             }
         }
@@ -148,15 +148,15 @@ impl<'t> Body<'t> {
             "make" => self.word(at + 2) == "chan",
             _ => false,
         };
-        let unique = self.word(name);
+        let declared = self.word(name);
         // `let Some(tx) = …`, `let (a, b) = …`.
-        if !is_name(unique) || !matches!(self.word(name + 1), "=" | ":") {
+        if !is_name(declared) || !matches!(self.word(name + 1), "=" | ":") {
             return;
         }
-        if of.clone().any(makes) || self.has(&self.tells, of.clone()) {
-            self.tells.push(unique);
+        if of.clone().any(makes) || self.has_who_tells(of.clone()) {
+            self.tells.push(declared);
         } else if self.is_got(of.clone()) && !of.clone().any(|at| is_unique(self.word(at))) {
-            self.got.push(unique);
+            self.got.push(declared);
         }
     }
 
@@ -178,8 +178,8 @@ impl<'t> Body<'t> {
         got
     }
 
-    fn has(&self, names: &[&str], mut of: std::ops::Range<usize>) -> bool {
-        of.any(|at| names.contains(&self.word(at)))
+    fn has_who_tells(&self, mut of: std::ops::Range<usize>) -> bool {
+        of.any(|at| self.tells.contains(&self.word(at)))
     }
 
     /// Whether what was there before is looked at: here, where its result is used, or anywhere in the function.
@@ -190,10 +190,6 @@ impl<'t> Body<'t> {
             matches!(self.word(at), "get" | "get_mut" | "contains_key" | "entry" | "remove") && self.word(at - 1) == "."
         };
         used || self.at.clone().any(looks)
-    }
-
-    fn end(&self, at: usize, mark: &str) -> usize {
-        (at..self.at.end).find(|at| self.word(*at) == mark).unwrap_or(at)
     }
 
     fn line_end(&self, at: usize) -> usize {

@@ -1,6 +1,7 @@
 //! Where a function of Go's hands what it had made to another one, by the source: what is kept there it has kept.
 
 use super::Loops;
+use super::naming::Place;
 use super::telling::{Does, Told, declared};
 use super::tokens::{is_name, opening, within, word_at};
 
@@ -23,7 +24,7 @@ const ADDS: &[&str] = &["Store", "LoadOrStore", "PushBack", "PushFront", "Push"]
 impl Loops {
     /// Who keeps what a function of Go's, called by another, made: a third that it is handed to, or who lets a library keep it
     /// with something that it did not make; file, name and line of each that may do so.
-    pub(super) fn keep_for(&self, file: &str, caller: &str, maker: &str) -> Vec<(&str, &str, u32)> {
+    pub(super) fn keep_for(&self, file: &str, caller: &str, maker: &str) -> Vec<Place<'_>> {
         let Some((file, lines)) = self.files.get_key_value(file).filter(|_| file.ends_with(".go")) else {
             return Vec::new();
         };
@@ -33,7 +34,7 @@ impl Loops {
             let mut told = self.all_told().filter(|(file, _)| file.ends_with(".go"));
             told.find(|(_, told)| keeps(told)).map(|(file, told)| (file, told.function.as_str(), told.line))
         });
-        let own: Vec<(&str, &str, u32)> = own.collect();
+        let own: Vec<Place<'_>> = own.collect();
         if !own.is_empty() {
             return own;
         }

@@ -2,7 +2,7 @@
 //! there is, decides on that.
 
 use super::Loops;
-use super::telling::declared_at;
+use super::naming::{Place, name_at};
 use super::tokens::{is_name, parameters_of, within, word_at};
 
 /// A function.
@@ -26,7 +26,7 @@ impl Loops {
     }
 
     /// The only function of Go's that calls one of another package's: its file, name and line.
-    pub(super) fn only_caller(&self, called: &str) -> Option<(&str, &str, u32)> {
+    pub(super) fn only_caller(&self, called: &str) -> Option<Place<'_>> {
         let all = self.files.iter().flat_map(|(file, lines)| lines.signatures.iter().map(move |one| (file, one)));
         let mut callers = all.filter_map(|(file, one)| {
             let (_, line) = one.calls.iter().find(|(name, _)| name == called)?;
@@ -38,7 +38,7 @@ impl Loops {
 
 impl Loops {
     /// Who calls a method of Go's as `x.method(`, by its name alone: file, function and line of each such call.
-    pub(super) fn calls_of(&self, method: &str) -> Vec<(&str, &str, u32)> {
+    pub(super) fn calls_of(&self, method: &str) -> Vec<Place<'_>> {
         let all = self.files.iter().flat_map(|(file, lines)| lines.signatures.iter().map(move |one| (file, one)));
         let calls = all.flat_map(|(file, one)| {
             let here = one.calls.iter().filter(|(name, _)| name.rsplit('.').next() == Some(method));
@@ -73,11 +73,7 @@ pub(super) fn signatures(tokens: &[(u32, String)]) -> Vec<Signature> {
         if of_package && let Some(caller) = found.last_mut().filter(|caller| !caller.name.is_empty()) {
             caller.calls.push((format!("{}.{}", word(at - 3), word(at - 1)), *line));
         }
-        let name = match token.as_str() {
-            "fn" if is_name(word(at + 1)) => Some(at + 1),
-            "func" => declared_at(tokens, at),
-            _ => None,
-        };
+        let name = name_at(tokens, at);
         let Some((name, parameters)) = name.and_then(|name| Some((name, parameters_of(tokens, name)?))) else {
             continue;
         };

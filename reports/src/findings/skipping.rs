@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::joined::Joined;
+use super::naming::Place;
 use super::tokens::word_at;
 use super::{Culprit, Loops, telling};
 use crate::run::TraceFrame;
@@ -15,11 +16,7 @@ pub(super) fn skips_closing(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(
     skip.retain(|(file, _, line)| is_skipped(loops, file, *line));
     skip.sort_unstable();
     skip.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
-    if skip.len() > 1 {
-        skip.retain(|(file, function, _)| telling::seen(joined).any(|frame| telling::is_of(frame, file, function)));
-    }
-    let [one] = skip.as_slice() else { return None };
-    let culprit = loops.culprit(&waits.function, *one);
+    let culprit = loops.culprit(&waits.function, telling::only(joined, &skip)?);
     let told = format!(
         "they wait for what {} closes, which may end before it comes to that, as its source says",
         culprit.sentence()
@@ -28,12 +25,12 @@ pub(super) fn skips_closing(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(
 }
 
 /// Where the channel is closed that is received from on that line: of a method that does so whatever comes, where that is called.
-fn closing<'l>(loops: &'l Loops, waits: &TraceFrame) -> Vec<(&'l str, &'l str, u32)> {
+fn closing<'l>(loops: &'l Loops, waits: &TraceFrame) -> Vec<Place<'l>> {
     let closes = loops.close(&waits.file, waits.line).into_iter();
-    let all = closes.flat_map(|(file, told)| match is_skipped(loops, file, told.line) {
-        true => vec![(file, told.function.as_str(), told.line)],
+    let all = closes.flat_map(|(file, function, line)| match is_skipped(loops, file, line) {
+        true => vec![(file, function, line)],
         // Of several methods of one name nobody says which is called.
-        false if loops.declared(&told.function) == 1 => loops.calls_of(&told.function),
+        false if loops.declared(function) == 1 => loops.calls_of(function),
         false => Vec::new(),
     });
     all.collect()

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::joined::Joined;
-use super::naming::{implemented, type_at};
+use super::naming::{Place, implemented, type_at};
 use super::passing::{adds_to, kept, part_of_another};
-use super::tokens::{is_name, within, word_at};
+use super::tokens::{around, is_name, within, word_at};
 use super::{CpuTable, Loops};
 use crate::run::{ThreadsRecord, TraceFrame};
 
@@ -63,20 +63,20 @@ const METHODS: &[(&str, Does)] = &[
 ];
 
 impl Loops {
-    /// Who wakes one of those that wait for a condition on a line, each function once, and in which file.
-    pub(super) fn tell_one(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+    /// Who wakes one of those that wait for a condition on a line, each function once.
+    pub(super) fn tell_one(&self, file: &str, line: u32) -> Vec<Place<'_>> {
         self.functions(file, line, Does::Waits, Does::TellsOne)
     }
 
     /// Who sends to the channel that is received from on a line, the same: those that may go on without having sent, if there are
     /// any.
-    pub(super) fn send(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+    pub(super) fn send(&self, file: &str, line: u32) -> Vec<Place<'_>> {
         let lossy = self.functions(file, line, Does::Receives, Does::SendsOrNot);
         if lossy.is_empty() { self.functions(file, line, Does::Receives, Does::Sends) } else { lossy }
     }
 
     /// Who closes the channel that is received from on a line, the same.
-    pub(super) fn close(&self, file: &str, line: u32) -> Vec<(&str, &Told)> {
+    pub(super) fn close(&self, file: &str, line: u32) -> Vec<Place<'_>> {
         self.functions(file, line, Does::Receives, Does::Closes)
     }
 
@@ -111,15 +111,15 @@ impl Loops {
     }
 
     /// Functions that do something to what is called as what a line does `here`.
-    fn functions(&self, file: &str, line: u32, here: Does, does: Does) -> Vec<(&str, &Told)> {
+    fn functions(&self, file: &str, line: u32, here: Does, does: Does) -> Vec<Place<'_>> {
         let waits = |told: &&Told| (told.line == line || told.select == Some(line)) && told.does == here;
         let Some(name) = self.files.get(file).and_then(|lines| lines.told.iter().find(waits)).map(|told| &told.name)
         else {
             return Vec::new();
         };
         let all = self.all_told().filter(|(_, told)| told.does == does && told.name == *name);
-        let mut found: Vec<(&str, &Told)> = all.collect();
-        found.dedup_by(|(file, told), (known, first)| file == known && told.function == first.function);
+        let mut found: Vec<Place<'_>> = all.map(|(file, told)| (file, told.function.as_str(), told.line)).collect();
+        found.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
         found
     }
 }
@@ -192,14 +192,14 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
 }
 
 /// The only one of these functions, or the only one of them that was seen at work.
-pub(super) fn only<'a>(joined: &Joined<'_>, all: Vec<(&'a str, &'a Told)>) -> Option<(&'a str, &'a Told)> {
-    if let [one] = all.as_slice() {
+pub(super) fn only<'l>(joined: &Joined<'_>, all: &[Place<'l>]) -> Option<Place<'l>> {
+    if let [one] = all {
         return Some(*one);
     }
     let seen: Vec<&TraceFrame> = seen(joined).collect();
-    let is_seen = |(file, told): &(&str, &Told)| seen.iter().any(|frame| is_of(frame, file, &told.function));
-    let mut all = all.into_iter().filter(is_seen);
-    all.next().filter(|_| all.next().is_none())
+    let is_seen = |(file, function, _): &&Place<'_>| seen.iter().any(|frame| is_of(frame, file, function));
+    let mut all = all.iter().filter(is_seen);
+    all.next().copied().filter(|_| all.next().is_none())
 }
 
 /// Functions of the program that threads, goroutines and samples of the CPU showed at work.
@@ -231,15 +231,7 @@ pub(super) fn declared_at(tokens: &[(u32, String)], at: usize) -> Option<usize> 
 /// The line of Go's `select` that an arrow is in a case of, and whether it goes on where no case is ready.
 fn chosen(tokens: &[(u32, String)], at: usize) -> Option<(u32, bool)> {
     let word = |at: usize| word_at(tokens, at);
-    let mut depth = 0_i32;
-    let opens = (1..at).rev().find(|at| {
-        match word(*at) {
-            "}" => depth += 1,
-            "{" => depth -= 1,
-            _ => {}
-        }
-        depth < 0
-    })?;
+    let opens = around(tokens, at, &["{"]).filter(|opens| *opens > 0)?;
     // What stands behind the colon of a case is done when it was chosen.
     let cases = |from: usize| (from..at).rev().find(|at| matches!(word(*at), "case" | ":"));
     let is_case = cases(opens).is_some_and(|case| word(case) == "case" || word(case + 1) == "=");
@@ -294,8 +286,8 @@ fn hand_out(fetch: &Fetch) {
         let mut all = Loops::default();
         all.read("a.rs", rust);
         let of = |all: &Loops, line| {
-            only(&Joined::default(), all.tell_one("a.rs", line))
-                .map(|(file, told)| (file.to_owned(), told.line, told.function.clone()))
+            only(&Joined::default(), &all.tell_one("a.rs", line))
+                .map(|(file, function, line)| (file.to_owned(), line, function.to_owned()))
         };
         assert_eq!(of(&all, 3), Some(("a.rs".to_owned(), 7, "hand_over".to_owned())));
         assert_eq!(of(&all, 7), None, "nobody waits there");
@@ -305,10 +297,7 @@ fn hand_out(fetch: &Fetch) {
             "c.go",
             "func (b *Board) Join() {\n\tb.cond.Wait()\n}\nfunc (b *Board) Give() {\n\tb.cond.Signal()\n}\n",
         );
-        assert_eq!(
-            only(&Joined::default(), all.tell_one("c.go", 2)).map(|(_, told)| told.function.as_str()),
-            Some("Give")
-        );
+        assert_eq!(only(&Joined::default(), &all.tell_one("c.go", 2)).map(|(_, function, _)| function), Some("Give"));
     }
 
     #[test]
@@ -317,13 +306,13 @@ fn hand_out(fetch: &Fetch) {
         let mut all = Loops::default();
         all.read("a.go", go);
         assert_eq!(
-            only(&Joined::default(), all.send("a.go", 6)).map(|(_, told)| (told.function.as_str(), told.line)),
+            only(&Joined::default(), &all.send("a.go", 6)).map(|(_, function, line)| (function, line)),
             Some(("print", 2))
         );
-        assert_eq!(only(&Joined::default(), all.send("a.go", 5)), None, "it sends itself");
-        assert_eq!(only(&Joined::default(), all.send("a.go", 9)), None);
+        assert_eq!(only(&Joined::default(), &all.send("a.go", 5)), None, "it sends itself");
+        assert_eq!(only(&Joined::default(), &all.send("a.go", 9)), None);
         all.read("b.go", "func again(l *label) {\n\tl.sealed <- 1\n}\n");
-        assert_eq!(only(&Joined::default(), all.send("a.go", 6)), None, "one of two");
+        assert_eq!(only(&Joined::default(), &all.send("a.go", 6)), None, "one of two");
     }
 
     #[test]
@@ -332,8 +321,8 @@ fn hand_out(fetch: &Fetch) {
         let mut all = Loops::default();
         all.read("a.go", go);
         for line in [9, 10] {
-            let sends = only(&Joined::default(), all.send("a.go", line));
-            assert_eq!(sends.map(|(_, told)| (told.function.as_str(), told.line)), Some(("tell", 3)));
+            let sends = only(&Joined::default(), &all.send("a.go", line));
+            assert_eq!(sends.map(|(_, function, line)| (function, line)), Some(("tell", 3)));
         }
     }
 

@@ -104,6 +104,23 @@ pub(super) fn within(tokens: &[(u32, String)], opens: usize) -> Range<usize> {
     opens + 1..balanced(tokens, opens..tokens.len(), word_at(tokens, opens)).unwrap_or(tokens.len())
 }
 
+/// The bracket of these kinds that is open at a place.
+pub(super) fn around(tokens: &[(u32, String)], at: usize, brackets: &[&str]) -> Option<usize> {
+    let mut depth = 0_usize;
+    (0..at).rev().find(|at| {
+        let word = word_at(tokens, *at);
+        if brackets.contains(&other(word)) {
+            depth += 1;
+        } else if brackets.contains(&word) {
+            match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return true,
+            }
+        }
+        false
+    })
+}
+
 /// The bracket of the parameters of a function whose name stands at a place, behind those of its types.
 pub(super) fn parameters_of(tokens: &[(u32, String)], name: usize) -> Option<usize> {
     let mut depth = 0_i32;

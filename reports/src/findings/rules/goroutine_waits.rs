@@ -12,7 +12,12 @@ const LEAST: f64 = 0.4;
 /// A pace from which somebody feels it, seconds.
 const SHORTEST_S: f64 = 0.003;
 /// States of goroutines that another one ends, or a library.
-pub(super) const FOR_OTHERS: &[&str] = &["select", "chan ", "sync."];
+const FOR_OTHERS: &[&str] = &["select", "chan ", "sync."];
+
+/// Whether goroutines wait there for what another one does, or a library.
+pub(super) fn is_for_others(place: &WaitPlace) -> bool {
+    FOR_OTHERS.iter().any(|state| place.within.starts_with(state))
+}
 
 /// Answers that leave at ticks alone.
 pub(super) fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
@@ -69,10 +74,9 @@ pub(super) fn queue(joined: &Joined<'_>) -> Answer {
     };
     let usual = joined.usual_s().unwrap_or(0.0).max(1e-9);
     let is_queue = |place: &&WaitPlace| {
-        let for_others = FOR_OTHERS.iter().any(|state| place.within.starts_with(state));
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let often = place.waits as f64 >= 0.5 * operations;
-        for_others && often && place.total_s / operations >= LEAST * usual
+        is_for_others(place) && often && place.total_s / operations >= LEAST * usual
     };
     let Some(place) = threads.waited.iter().find(is_queue) else {
         return Answer::RuledOut("goroutines of operations do not wait in one place for others".into());

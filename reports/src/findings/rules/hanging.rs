@@ -8,7 +8,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{overwriting, skipping, telling};
 use crate::run::{TraceCause, TracePolls, TraceSite, WaitPlace};
 
-use super::goroutine_waits::FOR_OTHERS;
+use super::goroutine_waits::is_for_others;
 use super::never_answered::{OF_TIMEOUT, SLUG, not_answered};
 
 /// How many must hang.
@@ -55,8 +55,7 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
     let lost = lost.or_else(|| skipping::skips_closing(joined, frame?));
     let sends = frame.filter(|_| lost.is_none()).and_then(|frame| {
         let loops = joined.loops?;
-        let (file, told) = telling::only(joined, loops.send(&frame.file, frame.line))?;
-        Some(loops.culprit(&waits.function, (file, &told.function, told.line)))
+        Some(loops.culprit(&waits.function, telling::only(joined, &loops.send(&frame.file, frame.line))?))
     });
     let culprit = match sends {
         Some(sender) => {
@@ -92,8 +91,10 @@ pub(super) fn look(joined: &Joined<'_>, missing: Option<(u64, f64)>) -> Option<A
 fn given_up(joined: &Joined<'_>) -> Vec<TracePolls> {
     let places = joined.threads.into_iter().flat_map(|threads| &threads.waited);
     let long = places.filter(|place| {
-        let for_others = FOR_OTHERS.iter().any(|state| place.within.starts_with(state));
-        place.called_back && for_others && joined.timeout_s > 0.0 && place.longest_s >= OF_TIMEOUT * joined.timeout_s
+        place.called_back
+            && is_for_others(place)
+            && joined.timeout_s > 0.0
+            && place.longest_s >= OF_TIMEOUT * joined.timeout_s
     });
     let row = |place: &WaitPlace| {
         let cause = if place.within.ends_with("Lock") { TraceCause::Lock } else { TraceCause::Channel };

@@ -5,9 +5,9 @@ use crate::findings::cause::{Answer, Cause, at, percent};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls};
 
-use super::delayed_acks::READS;
 use super::never_answered::{SLUG, not_answered};
 use super::poll_blocked::FUTEX;
+use super::standing;
 
 /// Places that are named.
 const PLACES: usize = 3;
@@ -54,23 +54,20 @@ pub(super) fn look(joined: &Joined<'_>, missing: u64, part: f64) -> Answer {
 /// Stacks of threads that wait to be told of work, and serve no connection themselves.
 fn stages<'a>(joined: &Joined<'a>) -> Vec<&'a [TraceFrame]> {
     let Some((rows, _)) = joined.kept() else { return Vec::new() };
-    let own = |row: &'a TracePolls| row.site.as_ref().map(|site| site.own.as_slice()).filter(|own| !own.is_empty());
-    let call = |row: &TracePolls| row.site.as_ref().map(|site| site.call.clone()).unwrap_or_default();
-    let blocked = || rows.iter().filter(|row| row.doing == TraceEndKind::Blocked);
-    let reads: Vec<&[TraceFrame]> =
-        blocked().filter(|row| READS.contains(&call(row).as_str())).filter_map(own).collect();
-    let is_told = |row: &&TracePolls| {
-        let cause = row.site.as_ref().map(|site| site.cause);
-        call(row) == FUTEX && matches!(cause, Some(TraceCause::Notify | TraceCause::Channel))
+    let reads = standing::reading(rows);
+    let told = |row: &'a TracePolls| {
+        let site = row.site.as_ref().filter(|site| row.doing == TraceEndKind::Blocked && !site.own.is_empty())?;
+        let is_told = site.call == FUTEX && matches!(site.cause, TraceCause::Notify | TraceCause::Channel);
+        is_told.then_some((row.polls, site.own.as_slice()))
     };
     let serves = |own: &[TraceFrame]| {
         let below = &own[..own.len().saturating_sub(1)];
         reads.iter().any(|reads| reads.iter().any(|frame| below.iter().any(|one| one.function == frame.function)))
     };
-    let mut rows: Vec<&TracePolls> = blocked().filter(is_told).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.polls));
+    let mut told: Vec<(u64, &[TraceFrame])> = rows.iter().filter_map(told).filter(|(_, own)| !serves(own)).collect();
+    told.sort_by_key(|(polls, _)| std::cmp::Reverse(*polls));
     let mut found: Vec<&[TraceFrame]> = Vec::new();
-    for own in rows.into_iter().filter_map(own).filter(|own| !serves(own)) {
+    for (_, own) in told {
         if !found.iter().any(|known| known[0].function == own[0].function) {
             found.push(own);
         }

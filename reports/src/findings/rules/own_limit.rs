@@ -5,12 +5,12 @@ use crate::findings::joined::Joined;
 use crate::findings::telling::{Does, TIMER, Told};
 use crate::findings::{Culprit, guilty};
 use crate::run::{
-    ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, TraceSaturated, TraceSite, TraceWait, WaitPlace,
+    ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceSaturated, TraceSite, TraceWait, WaitPlace,
 };
 
-use super::delayed_acks::READS;
 use super::goroutine_waits;
 use super::poll_blocked::{is_for_a_thread, is_lock};
+use super::standing;
 use super::throttled::SLUG;
 use super::throughput_pinned::is_for_others;
 
@@ -41,10 +41,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     // Nothing else keeps it from answering more.
     let felt = joined.felt.as_ref().filter(|_| joined.is_pinned())?;
     let (sleeps, operations) = match joined.trace {
-        Some(_) => (of_tasks(joined), joined.traced_operations()?),
+        Some(_) => (of_tasks(joined, |kind| joined.serves(kind)), joined.traced_operations()?),
         None => match goroutine_waits::told(joined) {
-            Some((threads, operations)) => (of_goroutines(joined, threads), operations),
-            None => (of_threads(joined), joined.kept()?.1?),
+            Some((threads, operations)) => (of_goroutines(joined, threads, true), operations),
+            None => {
+                let (rows, operations) = joined.kept()?;
+                (of_threads(rows, serving(rows)), operations?)
+            }
         },
     };
     let usual = joined.usual_s()?.max(1e-9);
@@ -132,45 +135,28 @@ fn wait_for_others(joined: &Joined<'_>) -> f64 {
         return waits.map(|wait| wait.total_s).sum();
     }
     if let Some((threads, _)) = goroutine_waits::told(joined) {
-        let for_others = |place: &&WaitPlace| {
-            place.called_back && goroutine_waits::FOR_OTHERS.iter().any(|state| place.within.starts_with(state))
-        };
+        let for_others = |place: &&WaitPlace| place.called_back && goroutine_waits::is_for_others(place);
         return threads.waited.iter().filter(for_others).map(|place| place.total_s).sum();
     }
     let Some((rows, _)) = joined.kept() else { return 0.0 };
-    let sites = || rows.iter().filter_map(|row| Some((row, row.site.as_ref()?)));
-    let reads: Vec<_> = sites().filter(|(_, site)| READS.contains(&site.call.as_str())).collect();
-    let serves = |own: &[TraceFrame]| reads.iter().any(|(_, asked)| guilty::common(&asked.own, own).is_some());
-    let for_others = sites().filter(|(row, site)| (is_lock(row) || is_for_a_thread(row)) && serves(&site.own));
-    for_others.map(|(row, _)| row.total_s).sum()
+    let serves = serving(rows);
+    let for_others = |row: &&TracePolls| {
+        (is_lock(row) || is_for_a_thread(row)) && row.site.as_ref().is_some_and(|site| serves(&site.own))
+    };
+    rows.iter().filter(for_others).map(|row| row.total_s).sum()
 }
 
 /// Sleeps of threads, tasks or goroutines of which there may be one, and how long that was looked at.
 fn alone<'a>(joined: &Joined<'a>) -> Option<(Vec<Sleep<'a>>, f64)> {
-    if let Some(trace) = joined.trace {
+    if joined.trace.is_some() {
         let one = |kind: &str| joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
-        let waits = trace.waits.iter().filter(|wait| one(&wait.kind));
-        let asleep = waits.filter_map(|wait| {
-            let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && !site.beside_others)?;
-            Some(Sleep { who: &wait.kind, own: &site.own, count: wait.count, total_s: wait.total_s })
-        });
-        return Some((asleep.collect(), joined.traced_s()));
+        return Some((of_tasks(joined, one), joined.traced_s()));
     }
     if let Some((threads, _)) = goroutine_waits::told(joined) {
-        let asleep = threads.waited.iter().filter(|place| !place.called_back && is_asleep(joined, place));
-        let asleep = asleep.map(|place| Sleep {
-            who: &place.thread,
-            own: &place.own,
-            count: place.waits,
-            total_s: place.total_s,
-        });
-        return Some((asleep.collect(), threads.head.wall_s - threads.head.open_at_s.unwrap_or(0.0)));
+        let wall_s = threads.head.wall_s - threads.head.open_at_s.unwrap_or(0.0);
+        return Some((of_goroutines(joined, threads, false), wall_s));
     }
-    let asleep = joined.kept()?.0.iter().filter(|row| row.doing == TraceEndKind::Blocked).filter_map(|row| {
-        let site = row.site.as_ref().filter(|site| site.call.contains("nanosleep"))?;
-        Some(Sleep { who: &row.kind, own: &site.own, count: row.polls, total_s: row.total_s })
-    });
-    Some((asleep.collect(), joined.kept_s()))
+    Some((of_threads(joined.kept()?.0, |_| true), joined.kept_s()))
 }
 
 /// Who decides that somebody sleeps: who calls what keeps the limit, unless that gets what it is about.
@@ -182,8 +168,8 @@ fn decides(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<Culprit> {
     Some(asks.map_or(sleeps, at))
 }
 
-fn of_tasks<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
-    let waits = joined.trace.into_iter().flat_map(|trace| &trace.waits).filter(|wait| joined.serves(&wait.kind));
+fn of_tasks<'a>(joined: &Joined<'a>, which: impl Fn(&str) -> bool) -> Vec<Sleep<'a>> {
+    let waits = joined.trace.into_iter().flat_map(|trace| &trace.waits).filter(|wait| which(&wait.kind));
     let asleep = waits.filter_map(|wait| {
         let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && !site.beside_others)?;
         Some(Sleep { who: &wait.kind, own: &site.own, count: wait.count, total_s: wait.total_s })
@@ -191,23 +177,23 @@ fn of_tasks<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
     asleep.collect()
 }
 
-/// Threads that read what clients ask, and sleep before they answer.
-fn of_threads<'a>(joined: &Joined<'a>) -> Vec<Sleep<'a>> {
-    let Some((rows, _)) = joined.kept() else { return Vec::new() };
-    let blocked = || rows.iter().filter(|row| row.doing == TraceEndKind::Blocked);
-    let site = |row: &'a crate::run::TracePolls| row.site.as_ref();
-    let reads: Vec<_> = blocked().filter_map(site).filter(|site| READS.contains(&site.call.as_str())).collect();
-    let serves = |own: &[TraceFrame]| reads.iter().any(|asked| guilty::common(&asked.own, own).is_some());
-    let asleep = blocked().filter_map(|row| {
-        let site = row.site.as_ref().filter(|site| site.call.contains("nanosleep") && serves(&site.own))?;
+fn of_threads(rows: &[TracePolls], which: impl Fn(&[TraceFrame]) -> bool) -> Vec<Sleep<'_>> {
+    let asleep = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked).filter_map(|row| {
+        let site = row.site.as_ref().filter(|site| site.call.contains("nanosleep") && which(&site.own))?;
         Some(Sleep { who: &row.kind, own: &site.own, count: row.polls, total_s: row.total_s })
     });
     asleep.collect()
 }
 
-/// Requests of a program of Go that sleep before they are answered.
-fn of_goroutines<'a>(joined: &Joined<'_>, threads: &'a ThreadsRecord) -> Vec<Sleep<'a>> {
-    let asleep = threads.waited.iter().filter(|place| place.called_back && is_asleep(joined, place));
+/// Whether stacks are of threads that read what clients ask.
+fn serving<'a>(rows: &'a [TracePolls]) -> impl Fn(&[TraceFrame]) -> bool + 'a {
+    let reads = standing::reading(rows);
+    move |own| reads.iter().any(|asked| guilty::common(asked, own).is_some())
+}
+
+/// Those of requests of a program of Go's, that it sleeps for before it answers, or of its other goroutines.
+fn of_goroutines<'a>(joined: &Joined<'_>, threads: &'a ThreadsRecord, requests: bool) -> Vec<Sleep<'a>> {
+    let asleep = threads.waited.iter().filter(|place| place.called_back == requests && is_asleep(joined, place));
     asleep
         .map(|place| Sleep { who: &place.thread, own: &place.own, count: place.waits, total_s: place.total_s })
         .collect()

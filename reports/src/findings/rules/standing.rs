@@ -4,7 +4,7 @@
 use crate::findings::cause::{innermost, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, leaving, telling};
-use crate::run::{ThreadsRecord, TraceCause, TraceHolder, TracePolls, TraceSite};
+use crate::run::{ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite};
 
 use super::delayed_acks::READS;
 use super::poll_blocked::{FUTEX, is_lock};
@@ -114,8 +114,7 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
     let waits = site(row).and_then(|site| site.own.first());
     let tells = waits.and_then(|frame| {
         let loops = joined.loops?;
-        let (file, told) = telling::only(joined, loops.tell_one(&frame.file, frame.line))?;
-        Some(loops.culprit(&frame.function, (file, &told.function, told.line)))
+        Some(loops.culprit(&frame.function, telling::only(joined, &loops.tell_one(&frame.file, frame.line))?))
     });
     if let Some(culprit) = tells {
         found.place = format!("{}, of which {} wakes one", found.place, culprit.function);
@@ -129,6 +128,12 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
 fn has_read(threads: &ThreadsRecord, row: &TracePolls) -> bool {
     let Some([_, around @ ..]) = site(row).map(|site| site.own.as_slice()) else { return false };
     asked(threads).any(|asked| asked.own.iter().take(2).any(|reads| around.iter().any(|one| guilty::same(one, reads))))
+}
+
+/// The stacks among these in which threads wait for what their client asks next.
+pub(super) fn reading(rows: &[TracePolls]) -> Vec<&[TraceFrame]> {
+    let blocked = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked).filter_map(site);
+    blocked.filter(|site| READS.contains(&site.call.as_str())).map(|site| site.own.as_slice()).collect()
 }
 
 /// Where threads wait for what their client asks next.

@@ -2,6 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, at};
 use crate::findings::joined::Joined;
+use crate::findings::naming::Place;
 use crate::findings::{CpuRow, Culprit, Keeper, telling};
 use crate::run::TraceFrame;
 
@@ -36,20 +37,23 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     // A trial keeps its connections open: what they hold came before.
     let at = |part: usize| inside[(inside.len() - 1) * part / 4].1;
-    let quarters = [at(1) - at(0), at(2) - at(1), at(3) - at(2), at(4) - at(3)];
-    let growth = at(4) - at(1);
+    let course = [at(1), at(2), at(3), at(4)];
+    let growth = course[3] - course[0];
     let seconds = inside[inside.len() - 1].0 - inside[(inside.len() - 1) / 4].0;
     let each = growth / (joined.rate * seconds).max(1.0);
-    let rises = |least: f64| quarters[1..].iter().all(|part| *part >= least * growth / 3.0);
-    let before = grown_under_load(joined, STEADY);
-    let in_both = || rises(STEADY_IN_BOTH) && grown_under_load(joined, STEADY_IN_BOTH).is_some();
-    let hidden = !rises(STEADY) && (before.is_some() || in_both());
+    let before = grown_under_load(joined);
+    let is_steady = rises(course, STEADY);
+    let hidden = !is_steady
+        && before.as_ref().is_some_and(|Grown { course: before, .. }| {
+            rises(*before, STEADY) || rises(course, STEADY_IN_BOTH) && rises(*before, STEADY_IN_BOTH)
+        });
     // A garbage collector that had so much to do rests for long; so does who has warmed up.
     let collects = joined.build.is_some_and(|build| build.go);
-    if let Some(before) = before.filter(|before| collects && growth < LEAST && before.growth >= VERY_MUCH) {
+    let much = |before: &Grown| rises(before.course, STEADY) && before.growth() >= VERY_MUCH;
+    if let Some(before) = before.filter(|before| collects && growth < LEAST && much(before)) {
         return rested(joined, &before);
     }
-    if growth < LEAST || each < PER_OPERATION && !joined.attached || !(rises(STEADY) || hidden) {
+    if growth < LEAST || each < PER_OPERATION && !joined.attached || !(is_steady || hidden) {
         return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
     }
     let Blamed { culprit, place, because } = maker(joined).map(|maker| blamed(joined, maker)).unwrap_or_default();
@@ -88,8 +92,8 @@ fn rested(joined: &Joined<'_>, before: &Grown) -> Answer {
             "the resident set grew by {:.0} MB under full load, {:.1} kB with every operation and in every part of {:.1} s alike{}, \
              and came to rest in the open loop: either it has warmed up, or its garbage collector hides for a while that it \
              still grows",
-            before.growth / 1e6,
-            before.growth / before.operations / 1e3,
+            before.growth() / 1e6,
+            before.growth() / before.operations / 1e3,
             before.seconds,
             maker.place
         ),
@@ -107,17 +111,30 @@ fn maker<'a>(joined: &Joined<'a>) -> Option<&'a CpuRow> {
 
 /// Growth under full load.
 struct Grown {
-    /// Bytes.
-    growth: f64,
+    /// Its memory at the beginning, after each third and at the end, bytes.
+    course: [f64; 4],
     /// Operations meanwhile.
     operations: f64,
     /// How long that was looked at.
     seconds: f64,
 }
 
-/// How its memory grew with each operation under full load before, in every part of that at least by this part of an even share: what a
-/// garbage collector had freed by then hides for a while that it still does.
-fn grown_under_load(joined: &Joined<'_>, least: f64) -> Option<Grown> {
+impl Grown {
+    /// Bytes.
+    fn growth(&self) -> f64 {
+        self.course[3] - self.course[0]
+    }
+}
+
+/// Whether what has these values after each third of the time grew in each of them at least by this part of an even share.
+fn rises(course: [f64; 4], least: f64) -> bool {
+    let growth = course[3] - course[0];
+    course.windows(2).all(|pair| pair[1] - pair[0] >= least * growth / 3.0)
+}
+
+/// How its memory grew with each operation under full load before, where that is much: what a garbage collector had freed by then hides
+/// for a while that it still does.
+fn grown_under_load(joined: &Joined<'_>) -> Option<Grown> {
     let kernel = joined.kernel?;
     let open = kernel.head.open_at_s?;
     let before = || kernel.samples.iter().filter(|sample| sample.at_s < open);
@@ -129,11 +146,8 @@ fn grown_under_load(joined: &Joined<'_>, least: f64) -> Option<Grown> {
         return None;
     }
     let at = |part: usize| resident[(resident.len() - 1) * part / 3];
-    let thirds = [at(1) - at(0), at(2) - at(1), at(3) - at(2)];
-    let growth = at(3) - at(0);
-    let steady = thirds.iter().all(|part| *part >= least * growth / 3.0);
-    let much = growth >= MUCH && growth / operations >= PER_OPERATION;
-    (steady && much).then_some(Grown { growth, operations, seconds })
+    let grown = Grown { course: [at(0), at(1), at(2), at(3)], operations, seconds };
+    (grown.growth() >= MUCH && grown.growth() / operations >= PER_OPERATION).then_some(grown)
 }
 
 /// Who is held to account for what grows.
@@ -158,9 +172,8 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
         let [made, calls] = pair else { return None };
         let loops = joined.loops?;
         let keep = loops.keep_for(&calls.file, calls.name(), made.name());
-        let is_seen = |(file, function, _): &&(&str, &str, u32)| {
-            telling::seen(joined).any(|frame| telling::is_of(frame, file, function))
-        };
+        let is_seen =
+            |(file, function, _): &&Place<'_>| telling::seen(joined).any(|frame| telling::is_of(frame, file, function));
         // Of several that one name may stand for, the one that ran.
         let &(file, function, line) = keep.iter().find(is_seen).or(keep.first())?;
         // The caller itself, where a library does.
