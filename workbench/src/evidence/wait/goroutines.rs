@@ -11,11 +11,11 @@ use crate::evidence::trace::within_project;
 use crate::subject::outside::Dump;
 
 /// The call in which threads wait for a lock; goroutines do so within the runtime.
-pub(super) const LOCKED: &str = "futex";
+const LOCKED: &str = "futex";
 /// Packages whose functions stand between a goroutine that takes a lock and the program.
 const LOCKING: &[&str] = &["runtime.", "sync.", "internal/sync."];
 /// Holders kept of a place.
-pub(super) const MOST_HOLDERS: usize = 6;
+const MOST_HOLDERS: usize = 6;
 /// Part of the longest from which who takes the lock itself is likelier its keeper than anybody else.
 const TAKES: f64 = 0.1;
 /// Who is no taker of the lock must be there so much more often while somebody waits than otherwise to be its keeper.
@@ -59,15 +59,8 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: usize) -> Vec<TracePolls> {
         *sum = (sum.0 + 1, sum.1 + one.seconds);
     }
     let holders = holders(seen, &waiting, &takers, dumps);
-    let row = |(own, (count, total_s)): (&[TraceFrame], (u64, f64))| TracePolls {
-        kind: GOROUTINES.to_owned(),
-        doing: TraceEndKind::Blocked,
-        site: Some(site(TraceCause::Lock, LOCKED, own)),
-        polls: count,
-        total_s,
-        longest_s: 0.0,
-        holders: holders.clone(),
-        ..TracePolls::default()
+    let row = |(own, (count, total_s)): (&[TraceFrame], (u64, f64))| {
+        waiting_at(TraceCause::Lock, own, (count, total_s), holders.clone())
     };
     let mut rows: Vec<TracePolls> = places.into_iter().map(row).collect();
     rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
@@ -162,7 +155,32 @@ pub(super) fn holder(state: &str, own: &[TraceFrame], total_s: f64) -> TraceHold
     TraceHolder { doing, site: site(TraceCause::Other, call, own), total_s }
 }
 
-pub(super) fn site(cause: TraceCause, call: &str, own: &[TraceFrame]) -> TraceSite {
+/// Goroutines that wait at a place, how often and how long, and who keeps them.
+pub(super) fn waiting_at(
+    cause: TraceCause,
+    own: &[TraceFrame],
+    (polls, total_s): (u64, f64),
+    holders: Vec<TraceHolder>,
+) -> TracePolls {
+    TracePolls {
+        kind: GOROUTINES.to_owned(),
+        doing: TraceEndKind::Blocked,
+        site: Some(site(cause, LOCKED, own)),
+        polls,
+        total_s,
+        holders,
+        ..TracePolls::default()
+    }
+}
+
+/// Those who keep others the longest.
+pub(super) fn foremost(mut holders: Vec<TraceHolder>) -> Vec<TraceHolder> {
+    holders.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
+    holders.truncate(MOST_HOLDERS);
+    holders
+}
+
+fn site(cause: TraceCause, call: &str, own: &[TraceFrame]) -> TraceSite {
     let first = own.first().cloned().unwrap_or_default();
     let TraceFrame { function, file, line } = first;
     TraceSite { cause, call: call.to_owned(), function, file, line, own: own.to_vec(), ..TraceSite::default() }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reports::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TracePolls};
+use reports::run::{TraceCause, TraceFrame, TracePolls};
 
-use super::goroutines::{LOCKED, Seen, site};
+use super::goroutines::{Seen, waiting_at};
 use crate::subject::outside::Dump;
 
 /// How long one must have stood there, seconds.
@@ -50,15 +50,7 @@ pub(super) fn rows(seen: &[Seen<'_>], dumps: &[Dump]) -> Vec<TracePolls> {
     }
     let row = |((own, is_lock), (polls, total_s, longest_s)): ((&[TraceFrame], bool), (u64, f64, f64))| {
         let cause = if is_lock { TraceCause::Lock } else { TraceCause::Channel };
-        TracePolls {
-            kind: GOROUTINES.to_owned(),
-            doing: TraceEndKind::Blocked,
-            site: Some(site(cause, LOCKED, own)),
-            polls,
-            total_s,
-            longest_s,
-            ..TracePolls::default()
-        }
+        TracePolls { longest_s, ..waiting_at(cause, own, (polls, total_s), Vec::new()) }
     };
     let mut rows: Vec<TracePolls> = places.into_iter().map(row).collect();
     rows.sort_by(|a, b| b.polls.cmp(&a.polls).then(b.total_s.total_cmp(&a.total_s)));

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reports::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls};
+use reports::run::{TraceCause, TraceFrame, TraceHolder, TracePolls};
 
-use super::goroutines::{LOCKED, MOST_HOLDERS, Seen, holder, site};
+use super::goroutines::{Seen, foremost, holder, waiting_at};
 
 /// Part of the dumps in which others wait that one must be busy in to be who they wait for.
 const BUSY: f64 = 0.5;
@@ -46,16 +46,7 @@ pub(super) fn rows(seen: &[Seen<'_>], servers: &BTreeSet<&str>) -> Vec<TracePoll
         .into_iter()
         .filter_map(|(own, (count, total_s, within))| {
             let holders = busy(seen, servers, &within);
-            let told = || TracePolls {
-                kind: GOROUTINES.to_owned(),
-                doing: TraceEndKind::Blocked,
-                site: Some(site(TraceCause::Notify, LOCKED, own)),
-                polls: count,
-                total_s,
-                holders: holders.clone(),
-                ..TracePolls::default()
-            };
-            (!holders.is_empty()).then(told)
+            (!holders.is_empty()).then(|| waiting_at(TraceCause::Notify, own, (count, total_s), holders))
         })
         .collect();
     rows.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
@@ -98,10 +89,7 @@ fn busy(seen: &[Seen<'_>], servers: &BTreeSet<&str>, within: &BTreeSet<usize>) -
         stacks.values().map(|(count, ..)| count).sum::<u64>() as f64 >= BUSY * within.len() as f64
     };
     let stacks = sums.into_values().filter(mostly).flatten();
-    let mut holders: Vec<TraceHolder> = stacks.map(|(own, (_, total_s, state))| holder(state, own, total_s)).collect();
-    holders.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
-    holders.truncate(MOST_HOLDERS);
-    holders
+    foremost(stacks.map(|(own, (_, total_s, state))| holder(state, own, total_s)).collect())
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reports::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TracePolls};
+use reports::run::{TraceCause, TraceFrame, TracePolls};
 
-use super::goroutines::{LOCKED, MOST_HOLDERS, Seen, holder, site};
+use super::goroutines::{Seen, foremost, holder, waiting_at};
 
 /// Part of the dumps in which somebody waits that all of the pool must be away in.
 const MOSTLY: f64 = 0.8;
@@ -53,18 +53,8 @@ fn row(seen: &[Seen<'_>], own: &[TraceFrame], waits: &Waits) -> Option<TracePoll
         let sum = sums.entry(&one.own).or_insert((0.0, one.state));
         sum.0 += one.seconds;
     }
-    let mut holders: Vec<_> = sums.into_iter().map(|(own, (total_s, state))| holder(state, own, total_s)).collect();
-    holders.sort_by(|a, b| b.total_s.total_cmp(&a.total_s));
-    holders.truncate(MOST_HOLDERS);
-    Some(TracePolls {
-        kind: GOROUTINES.to_owned(),
-        doing: TraceEndKind::Blocked,
-        site: Some(site(TraceCause::Lock, LOCKED, &own[from..])),
-        polls: waits.count,
-        total_s: waits.seconds,
-        holders,
-        ..TracePolls::default()
-    })
+    let holders = foremost(sums.into_iter().map(|(own, (total_s, state))| holder(state, own, total_s)).collect());
+    Some(waiting_at(TraceCause::Lock, &own[from..], (waits.count, waits.seconds), holders))
 }
 
 /// Goroutines that went on from a wait in the function that `own` begins with, in dumps in which others wait there, where these
