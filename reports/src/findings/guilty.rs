@@ -9,17 +9,16 @@
 //!
 //! A loop in which a task waits for what it is to do next is none of these: each round of it is another operation.
 
+mod spent;
+
 use super::derived::written;
 use super::joined::Joined;
 use crate::run::{TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceWait};
+use spent::Spent;
 
 /// Part of the time within a function that it spends itself, from which what it calls is part of its work: a copy of a
 /// map is the map's, and not that of the function that copies one of its entries.
 const OWN_PART: f64 = 0.3;
-/// The same from which it is seen to go round: what a loop costs beside what it calls. Without a loop a function does not
-/// spend so much on the line of a call, of one poll at least so long, seconds.
-const ROUND_PART: f64 = 0.001;
-const ROUND_S: f64 = 10e-6;
 /// Part of the longest from which somebody who goes through the same function is rather the keeper: who wakes another is often
 /// idle, and has nothing.
 const SHARED_PART: f64 = 0.1;
@@ -125,14 +124,20 @@ fn is_called_back_for(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
 }
 
 /// The function that both who waits and who has it go through, and the row of `holders` that shows it: it took it there, and
-/// goes on while it has it.
+/// goes on while it has it. `wall_s` is how long that was looked at.
 pub(super) fn sharing<'h>(
     waiter: &[TraceFrame],
     holders: &'h [TraceHolder],
+    wall_s: f64,
 ) -> Option<(&'h TraceFrame, &'h TraceHolder)> {
-    let longest = holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max);
+    let longest = longest(holders, wall_s);
     let likely = holders.iter().filter(|holder| holder.total_s >= SHARED_PART * longest);
     likely.into_iter().find_map(|holder| Some((common(waiter, &holder.site.own)?, holder)))
+}
+
+/// The longest that one of them may have had it, seconds: many who idle at one place do so for longer than the time that passed.
+fn longest(holders: &[TraceHolder], wall_s: f64) -> f64 {
+    holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max).min(wall_s)
 }
 
 /// The function that stands in every stack of who has it longest.
@@ -163,8 +168,13 @@ fn taker_of<'f>(joined: &Joined<'_>, waiter: &[TraceFrame], own: &'f [TraceFrame
 
 /// Holders that have the lock by their sources, or one at all, where these are worth it; otherwise all of them: who has it may have
 /// got it from somebody else.
-pub(super) fn takers(joined: &Joined<'_>, waiter: &[TraceFrame], holders: Vec<TraceHolder>) -> Vec<TraceHolder> {
-    let longest = holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max);
+pub(super) fn takers(
+    joined: &Joined<'_>,
+    waiter: &[TraceFrame],
+    holders: Vec<TraceHolder>,
+    wall_s: f64,
+) -> Vec<TraceHolder> {
+    let longest = longest(&holders, wall_s);
     let worth = |which: &dyn Fn(&TraceHolder) -> bool| {
         let takers: Vec<TraceHolder> = holders.iter().filter(|holder| which(holder)).cloned().collect();
         takers.iter().any(|holder| holder.total_s >= SHARED_PART * longest).then_some(takers)
@@ -225,42 +235,6 @@ fn waits_for_work(joined: &Joined<'_>, kind: &str, frame: &TraceFrame) -> bool {
 
 fn saturated(trace: &crate::run::Trace) -> impl Iterator<Item = &TraceWait> {
     trace.saturated.iter().flat_map(|phase| &phase.waits)
-}
-
-/// What long polls spent within a function, seconds.
-#[derive(Default)]
-struct Spent {
-    /// With all that it called.
-    all_s: f64,
-    /// Outside of other functions of the program.
-    itself_s: f64,
-    /// Of that, on the line from which it calls.
-    on_line_s: f64,
-    polls: f64,
-}
-
-impl Spent {
-    fn of(caller: &TraceFrame, alike: &[&TracePolls]) -> Self {
-        let mut spent = Self::default();
-        for row in alike {
-            let own = row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
-            if !own.iter().any(|frame| same(frame, caller)) {
-                continue;
-            }
-            #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
-            let polls = row.polls as f64;
-            (spent.all_s, spent.polls) = (spent.all_s + row.total_s, spent.polls.max(polls));
-            if own.first().is_some_and(|frame| same(frame, caller)) {
-                spent.itself_s += row.total_s;
-                spent.on_line_s += if own[0].line == caller.line { row.total_s } else { 0.0 };
-            }
-        }
-        spent
-    }
-
-    fn goes_round(&self) -> bool {
-        self.on_line_s >= ROUND_PART * self.all_s && self.on_line_s >= ROUND_S * self.polls
-    }
 }
 
 #[cfg(test)]
@@ -360,7 +334,7 @@ async fn serve(socket: Socket) {
     fn a_lock_is_kept_by_whom_all_stacks_of_its_holder_go_through() {
         let waiter = stack(&[("read", 40), ("serve", 18)]);
         let of = |waiter: &[TraceFrame], holders: &[TraceHolder]| {
-            let kept = sharing(waiter, holders).or_else(|| standing(&Joined::default(), &[], holders));
+            let kept = sharing(waiter, holders, 3.0).or_else(|| standing(&Joined::default(), &[], holders));
             kept.map(|(frame, holder)| (frame.function.clone(), holder.total_s))
         };
         let refresh = [
@@ -395,5 +369,8 @@ async fn serve(socket: Socket) {
             Some(("fold".into(), 2.0))
         );
         assert_eq!(of(&waiter, &[]), None);
+        // Many idle elsewhere all the while, longer than time passed.
+        let crowd = [holder(&[("session", 95), ("start", 9)], 40.0), holder(&[("read", 41), ("serve", 18)], 2.8)];
+        assert_eq!(of(&waiter, &crowd), Some(("read".into(), 2.8)));
     }
 }

@@ -18,6 +18,7 @@ use super::skipping::channels;
 use super::telling::{Told, told};
 use super::timeouts::{Timeout, timeouts};
 use super::tokens::tokens;
+use super::unheard::unheard;
 
 /// Lines in loops, by file as stacks name it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +51,8 @@ pub(super) struct Lines {
     pub(super) channels: BTreeSet<u32>,
     /// Where they let go what they got.
     pub(super) let_go: Vec<LetGo>,
+    /// Where they send and do not look whether anybody hears it.
+    pub(super) unheard: BTreeSet<u32>,
     /// How long they are ready to wait for others.
     pub(super) timeouts: Vec<Timeout>,
     /// In which of its functions the names of others stand.
@@ -230,6 +233,7 @@ fn read(source: &str) -> Lines {
         overwritten: overwritten(&tokens),
         channels: channels(&tokens),
         let_go: let_go(&tokens),
+        unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),
         named_in: named_in(&tokens),
         named: named(&tokens),

@@ -30,6 +30,7 @@ mod skipping;
 mod telling;
 mod timeouts;
 mod tokens;
+mod unheard;
 mod usable;
 
 pub use cpu_table::{CalledBack, CpuRow, CpuTable, ENTERING, Keeper};

@@ -1,7 +1,7 @@
 //! What a function is called that the source alone tells of, as symbols call it: `shop::Desk::publish`, `main.(*desk).park`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::telling::declared_at;
 use super::tokens::{is_name, parameters_of, within, word_at};
@@ -31,8 +31,13 @@ impl Loops {
 
     /// On which line the declaration of the function around a line begins.
     pub(super) fn declared_on(&self, file: &str, line: u32) -> Option<u32> {
-        let mut all = self.files.get(file)?.named.iter();
-        all.rfind(|one| (one.lines.0..=one.lines.1).contains(&line)).map(|one| one.lines.0)
+        self.body(file, line).map(|lines| *lines.start())
+    }
+
+    /// The lines of the function around one.
+    pub(super) fn body(&self, file: &str, line: u32) -> Option<RangeInclusive<u32>> {
+        let mut all = self.files.get(file)?.named.iter().map(|one| one.lines.0..=one.lines.1);
+        all.rfind(|lines| lines.contains(&line))
     }
 
     /// How many functions there are of a name.

@@ -97,6 +97,8 @@ func (d *desk) leadAlways(c *call) (card, error) {
             None
         );
         assert_eq!(of(&go.replace("<-c.done", "<-c.other")), None);
+        let other = "func (p *press) settle(c *call) {\n\tp.count++\n}\n";
+        assert_eq!(of(&format!("{go}{other}")), None, "nobody says which of both is called");
         let checks = "func (d *desk) join(c *call) {\n\t<-c.done\n}\nfunc (d *desk) lead(k string) error {\n\tif err := check(k); err != nil {\n\t\treturn err\n\t}\n\tc := &call{done: make(chan int)}\n\td.calls[k] = c\n\tclose(c.done)\n\treturn nil\n}\n";
         assert_eq!(of(checks), None, "nobody waits yet");
         let late = checks.replace("\td.calls[k] = c\n", "\tif d.full {\n\t\treturn nil\n\t}\n");

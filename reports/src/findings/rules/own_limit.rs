@@ -240,6 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn who_sleeps_with_a_lock_does_so_alone() {
+        let own = vec![TraceFrame { function: "desk::pace".into(), file: "a.rs".into(), line: 7 }];
+        let site = |cause| TraceSite { cause, own: own.clone(), ..TraceSite::default() };
+        let asleep =
+            |total_s| TraceWait { site: Some(site(TraceCause::Timer)), total_s, count: 100, ..TraceWait::default() };
+        let sleeps = |all: &[f64]| {
+            let waits = all.iter().map(|total_s| asleep(*total_s)).collect();
+            let phase = TraceSaturated { wall_s: 2.0, waits, ..TraceSaturated::default() };
+            sleeps_with(&phase, &site(TraceCause::Lock))
+        };
+        assert!(sleeps(&[1.0, 0.9]));
+        assert!(!sleeps(&[0.4]), "most of the time it does not");
+        assert!(!sleeps(&[1.5, 1.5]), "two that sleep at once do not have it");
+    }
+
+    #[test]
     fn a_limit_of_its_own_is_a_type_apart() {
         assert!(is_of_another("shop::Quota::take", "shop::Desk::rate_for"));
         assert!(is_of_another("shop::Quota::take", "shop::convert"));

@@ -1,9 +1,9 @@
 //! Tasks that are spawned for operations and do not end.
 
-use crate::findings::Culprit;
-use crate::findings::cause::{Answer, Cause, innermost};
+use crate::findings::cause::{Answer, Cause, at, innermost};
 use crate::findings::joined::Joined;
-use crate::run::{Trace, TraceCause};
+use crate::findings::{Culprit, guilty, telling};
+use crate::run::{Trace, TraceCause, TraceFrame, TraceKind};
 
 use super::{goroutine_growth, thread_growth};
 
@@ -113,9 +113,9 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
     }
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name).max_by_key(|wait| wait.count);
     let waits = waits.and_then(|wait| wait.site.as_ref()).and_then(innermost);
-    // Of the many that were there before it is seen no more who spawned them.
-    let spawned_at = kind.spawned_at.as_ref().or(unpolled.spawned_at.as_ref()).and_then(innermost);
-    let culprit = spawned_at.or_else(|| waits.clone())?;
+    let spawned_at = kind.spawned_at.as_ref().and_then(innermost).or_else(|| spawner(joined, &kind.name, unpolled));
+    let unknown = || Culprit { function: kind.name.clone(), ..Culprit::default() };
+    let culprit = spawned_at.or_else(|| waits.clone()).unwrap_or_else(unknown);
     let mut evidence = vec![
         format!("{} tasks of {} were met, and none of them ended", kind.alive, kind.name),
         format!(
@@ -125,6 +125,25 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
     ];
     evidence.extend(waits.map(|place| format!("they wait at {}", place.sentence())));
     Some(of_growth(joined, format!("tasks of {} do not end", kind.name), culprit, evidence))
+}
+
+/// Who spawned the many tasks of a type that were there before. Of those that nobody polled it is seen who spawned them, and not what
+/// they are, connections among them: the source says in which functions the type is named.
+fn spawner(joined: &Joined<'_>, kind: &str, unpolled: &TraceKind) -> Option<Culprit> {
+    let site = unpolled.spawned_at.as_ref();
+    let task = kind.rsplit("::").next()?;
+    let names = |frame: &&TraceFrame| {
+        let lines = joined.loops.and_then(|loops| loops.files.get(&frame.file));
+        lines.and_then(|lines| lines.named_in.get(task)).is_some_and(|inside| inside.contains(frame.name()))
+    };
+    let known = joined.loops.is_some_and(|loops| loops.files.values().any(|lines| lines.named_in.contains_key(task)));
+    let is_its = |frame: &TraceFrame| frame.name() == task || names(&frame);
+    if !known || site.is_some_and(|site| site.own.iter().any(is_its)) {
+        return site.and_then(innermost);
+    }
+    let mut seen = telling::seen(joined).filter(names);
+    let first = seen.next()?;
+    seen.all(|other| guilty::same(first, other)).then(|| at(first))
 }
 
 /// Tasks that become more and more.

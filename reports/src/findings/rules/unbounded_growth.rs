@@ -159,6 +159,13 @@ struct Blamed {
     because: Vec<String>,
 }
 
+/// Who goes round all that it tells, of a stack in which what grows is made.
+fn unheard(joined: &Joined<'_>, path: &[TraceFrame]) -> Option<Culprit> {
+    let loops = joined.loops?;
+    path.iter()
+        .find_map(|frame| Some(at(&TraceFrame { line: loops.unheard(&frame.file, frame.line)?, ..frame.clone() })))
+}
+
 /// Who touches new pages makes what grows, and who keeps that lets it grow: these need not be the same.
 fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let made = Culprit { function: maker.function.clone(), file: maker.file.clone(), line: maker.line };
@@ -200,6 +207,17 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
             ];
             let place = format!(", made by {} and kept by {}", made.function, keeper.by.function);
             Blamed { culprit: Some(at(&keeper.by)), place, because }
+        }
+        None if unheard(joined, &maker.path).is_some_and(|culprit| !culprit.is_at(&made)) => {
+            let culprit = unheard(joined, &maker.path);
+            let place = culprit.as_ref().map(|culprit| format!(", for all that {} goes round", culprit.function));
+            let because = vec![
+                format!("{touched} in {}, for each of them", made.sentence()),
+                "it tells all of a list and does not look whether anybody hears it, as its source says: who has gone stays \
+                 in it"
+                    .to_owned(),
+            ];
+            Blamed { culprit, place: place.unwrap_or_default(), because }
         }
         kept => {
             let adds = kept.as_ref().filter(|keeper| keeper.followed).map(|keeper| {

@@ -164,7 +164,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let within = is_within_a_call(waiter);
         let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
         let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
-        let holders = if is_lock(row) && !within { guilty::takers(joined, &waiter.own, holders) } else { holders };
+        // Time of each thread by itself; of tasks it is that of all who wait.
+        let most_s = if joined.trace.is_some() { f64::INFINITY } else { joined.kept_s() };
+        let holders =
+            if is_lock(row) && !within { guilty::takers(joined, &waiter.own, holders, most_s) } else { holders };
         // Who waits within a poll is no thread of a pool that waits for work.
         let has = |one: &TraceHolder| guilty::taker(joined, &one.site.own).is_some();
         let works = |one: &TraceHolder| has(one) || !is_lock(row) && works_off_a_queue(joined, one);
@@ -180,11 +183,11 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let awake: Vec<TraceHolder> = holders.iter().filter(|one| !idles(one)).cloned().collect();
         let nearest = if is_lock(row) { None } else { asks_first(joined, &awake) };
         let Some(first) = nearest.or(awake.first()) else { continue };
-        let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders) } else { None };
+        let shared = if is_lock(row) && !within { guilty::sharing(&waiter.own, &holders, most_s) } else { None };
         let all: f64 = holders.iter().map(|holder| holder.total_s).sum();
-        let idle = all - awake.iter().map(|holder| holder.total_s).sum::<f64>();
+        let awake_s: f64 = awake.iter().map(|holder| holder.total_s).sum();
         // Who has it mostly idles: it is the queue of a pool, and nobody waits for an answer in it.
-        if shared.is_none() && idle > 0.5 * all {
+        if shared.is_none() && awake_s < 0.5 * all {
             continue;
         }
         let kept = if lessee.is_some() {
@@ -224,7 +227,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         // seen in it did not keep it at all: the thread waited for a CPU, or to be woken.
         let waited_s = if within { row.total_s.min(all) } else { row.total_s };
         let at_once = if joined.trace.is_some() { 1.0 } else { f64::from(joined.concurrency.max(1)) };
-        let kept_s = (waited_s * (1.0 - idle / all.max(1e-9)).max(0.0)).min(SEEN * at_once * (all - idle));
+        // Who idles at the same time has no part in what one keeps that is known by the function that both go through.
+        let part = if shared.is_some() { awake_s / all.min(most_s) } else { awake_s / all.max(1e-9) };
+        let kept_s = (waited_s * part.min(1.0)).min(SEEN * at_once * awake_s);
         let others = others * waited_s / row.total_s.max(1e-9);
         let each = match operations {
             Some(operations) => kept_s / operations + others,

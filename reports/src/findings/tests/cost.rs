@@ -376,3 +376,21 @@ fn in_go_a_function_that_costs_more_than_most_operations_take_is_a_hog() {
     assert_eq!(of(0.003, 0.9), []);
     assert_eq!(of(0.000_3, 0.0), []);
 }
+
+#[test]
+fn tracing_slows_many_short_polls_and_none_that_wait_for_a_thread() {
+    let kernel = kernel(|at| KernelSample { cpu_s: Some(0.1 * at), ..KernelSample::default() });
+    let times = |polls, busy_s, blocking| {
+        let mut trace = trace();
+        trace.kinds.clear();
+        trace.kinds.push(TraceKind { polls, busy_s, blocking, ..TraceKind::default() });
+        let joined = joined(&trace, felt(0.005, 0.001));
+        let joined = Joined { kernel: Some(&kernel), rate: 100.0, traced: Some((1000, 0.005)), ..joined };
+        joined.slowed_by_tracing()
+    };
+    // 1 ms of CPU an operation where nothing is traced.
+    assert!((times(100_000, 10.0, false) - 10.0).abs() < 1e-6);
+    assert!((times(100_000, 2.0, false) - 1.0).abs() < 1e-6, "no more than noise");
+    assert!((times(10_000, 10.0, false) - 1.0).abs() < 1e-6, "such polls are long without it, too");
+    assert!((times(100_000, 10.0, true) - 1.0).abs() < 1e-6, "jobs of the blocking pool wait");
+}

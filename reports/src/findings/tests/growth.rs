@@ -57,9 +57,32 @@ fn a_crowd_that_keeps_others_from_being_polled_is_growth() {
     let mut ends = trace.clone();
     ends.kinds[crowd].finished = 1;
     assert_eq!(seen(&ends), [], "they end");
-    let mut started = trace;
+    let mut started = trace.clone();
     started.kinds.last_mut().unwrap().spawned = 9;
     assert_eq!(seen(&started), [], "they were there from the beginning");
+
+    // Who spawned those that nobody polled: connections, as the source says, and who else names the type was seen at work.
+    let at = trace.kinds.iter().position(|kind| kind.name == "app::follow").unwrap();
+    let site = site(TraceCause::Other, &[("app::run", 70)]);
+    trace.kinds.last_mut().unwrap().spawned_at = Some(site.clone());
+    trace.kinds[at].spawned_at = None;
+    let mut loops = Loops::default();
+    loops.read(
+        "src/main.rs",
+        "async fn follow() {}\nfn open() {\n    spawn(follow());\n}\nfn run() {\n    spawn(serve());\n}\n",
+    );
+    let row = CpuRow { path: vec![frame("app::open", 3)], ..CpuRow::default() };
+    let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
+    let of = |cpu, loops: Option<&Loops>| {
+        let joined = joined(&trace, felt(0.000_3, 0.000_1));
+        found(&Joined { concurrency: 16, cpu, loops, ..joined })
+    };
+    assert_eq!(of(Some(&cpu), Some(&loops)), [is("task-growth", "app::open", 3)]);
+    assert_eq!(of(None, Some(&loops)), [is("task-growth", "app::follow", 0)], "nobody else was seen");
+    assert_eq!(of(Some(&cpu), None), [is("task-growth", "app::run", 70)]);
+    let mut loops = Loops::default();
+    loops.read("src/main.rs", "async fn follow() {}\nfn run() {\n    spawn(follow());\n}\n");
+    assert_eq!(of(Some(&cpu), Some(&loops)), [is("task-growth", "app::run", 70)]);
 }
 
 #[test]
@@ -196,38 +219,6 @@ fn tasks_that_do_not_end_are_held_against_who_spawns_them() {
     assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), [is("task-growth", "app::subscribe", 52)]);
     trace.kinds[1] = TraceKind { finished: 985, ..leak };
     assert_eq!(found(&joined(&trace, felt(0.000_3, 0.000_1))), []);
-}
-
-#[test]
-fn what_grows_is_held_against_who_keeps_it_and_who_makes_it_is_said() {
-    let trace = trace();
-    let kernel = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
-    let of = |kept_by| {
-        let calls = [("page fault".to_owned(), 0.2)].into();
-        let (function, file) = ("app::render".into(), "src/main.rs".into());
-        let row = CpuRow { function, file, line: 12, calls, kept_by, ..CpuRow::default() };
-        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
-        let grown = Joined { kernel: Some(&kernel), cpu: Some(&cpu), ..joined(&trace, felt(0.000_3, 0.000_1)) };
-        explain(&[grown]).findings.remove(0)
-    };
-    let keeper = |function: &str, followed| Some(Keeper { by: frame(function, 30), call: "insert".into(), followed });
-    let culprit = |finding: &Finding| finding.culprit.clone().map(|culprit| (culprit.function, culprit.line));
-
-    let unknown = of(None);
-    assert_eq!(culprit(&unknown), Some(("app::render".to_owned(), 12)));
-    assert!(unknown.title.ends_with(", asked for by app::render"), "{}", unknown.title);
-
-    let kept = of(keeper("app::Memo::remember", true));
-    assert_eq!(culprit(&kept), Some(("app::Memo::remember".to_owned(), 30)));
-    assert!(kept.title.ends_with(", made by app::render and kept by app::Memo::remember"), "{}", kept.title);
-    assert!(kept.evidence.iter().any(|line| line.contains("touched in app::render (")), "{:?}", kept.evidence);
-
-    let sent = of(keeper("app::Journal::record", false));
-    assert_eq!(culprit(&sent), Some(("app::Journal::record".to_owned(), 30)));
-    assert!(sent.evidence.iter().any(|line| line.contains("is sent away")), "{:?}", sent.evidence);
-
-    let both = of(keeper("app::render", true));
-    assert_eq!(culprit(&both), Some(("app::render".to_owned(), 12)), "who makes it keeps it");
 }
 
 /// A program of threads: its number of threads at every half second of the open loop, and where those stand that wait longest.

@@ -16,6 +16,7 @@ mod crowded;
 mod decided;
 mod goroutines;
 mod growth;
+mod keepers;
 mod polls;
 mod standing;
 mod starting;

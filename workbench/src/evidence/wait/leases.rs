@@ -1,8 +1,8 @@
 //! Goroutines that wait for one of a pool that a channel is, as a semaphore or as free connections, and who has them, from dumps of
 //! all of them.
 //!
-//! Of those that went on from such a wait there are never more than the pool has, and as many whenever somebody waits. Who waits to
-//! be answered, and not for one of a pool, goes on and is done.
+//! Of those that went on from such a wait there are as many as the pool has whenever somebody waits, and hardly ever more: only until
+//! who gave one back has returned. Who waits to be answered, and not for one of a pool, goes on and is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,10 +71,10 @@ fn having<'s>(seen: &'s [Seen<'s>], own: &[TraceFrame], dumps: &BTreeSet<usize>)
     for one in &having {
         *count.entry(one.dump).or_default() += 1;
     }
-    let all = count.values().copied().max()?;
-    let away = dumps.iter().filter(|dump| count.get(dump) == Some(&all)).count();
+    let away = |all: usize| dumps.iter().filter(|dump| count.get(dump) == Some(&all)).count();
+    let all = count.values().copied().max_by_key(|all| away(*all))?;
     #[allow(clippy::cast_precision_loss, reason = "dumps of one recording")]
-    let is_pool = away as f64 >= MOSTLY * dumps.len() as f64;
+    let is_pool = away(all) as f64 >= MOSTLY * dumps.len() as f64;
     // Who waits for somebody else's answer there has none of a pool, but is one of a queue.
     let works = having.iter().filter(|one| !waits_at_channel(one)).count();
     (is_pool && 2 * works > having.len()).then(|| having.into_iter().filter(|one| dumps.contains(&one.dump)).collect())
@@ -128,6 +128,7 @@ mod tests {
     #[test]
     fn who_goes_on_one_by_one_has_none_of_a_pool() {
         assert_eq!(rows(&dumps(|dump| dump % 3, "sleep")), [], "now more and now fewer");
+        assert!(!rows(&dumps(|dump| 2 + usize::from(dump == 7), "sleep")).is_empty(), "one has given it back just now");
         assert_eq!(rows(&dumps(|_| 2, "chan receive")), [], "they wait for an answer");
         assert_eq!(rows(&dumps(|_| 0, "sleep")), []);
     }

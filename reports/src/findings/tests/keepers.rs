@@ -1,0 +1,64 @@
+//! Who is held to account for memory that grows.
+
+use super::*;
+
+#[test]
+fn what_grows_is_held_against_who_keeps_it_and_who_makes_it_is_said() {
+    let trace = trace();
+    let kernel = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
+    let of = |kept_by| {
+        let calls = [("page fault".to_owned(), 0.2)].into();
+        let (function, file) = ("app::render".into(), "src/main.rs".into());
+        let row = CpuRow { function, file, line: 12, calls, kept_by, ..CpuRow::default() };
+        let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
+        let grown = Joined { kernel: Some(&kernel), cpu: Some(&cpu), ..joined(&trace, felt(0.000_3, 0.000_1)) };
+        explain(&[grown]).findings.remove(0)
+    };
+    let keeper = |function: &str, followed| Some(Keeper { by: frame(function, 30), call: "insert".into(), followed });
+    let culprit = |finding: &Finding| finding.culprit.clone().map(|culprit| (culprit.function, culprit.line));
+
+    let unknown = of(None);
+    assert_eq!(culprit(&unknown), Some(("app::render".to_owned(), 12)));
+    assert!(unknown.title.ends_with(", asked for by app::render"), "{}", unknown.title);
+
+    let kept = of(keeper("app::Memo::remember", true));
+    assert_eq!(culprit(&kept), Some(("app::Memo::remember".to_owned(), 30)));
+    assert!(kept.title.ends_with(", made by app::render and kept by app::Memo::remember"), "{}", kept.title);
+    assert!(kept.evidence.iter().any(|line| line.contains("touched in app::render (")), "{:?}", kept.evidence);
+
+    let sent = of(keeper("app::Journal::record", false));
+    assert_eq!(culprit(&sent), Some(("app::Journal::record".to_owned(), 30)));
+    assert!(sent.evidence.iter().any(|line| line.contains("is sent away")), "{:?}", sent.evidence);
+
+    assert!(
+        of_subscribers("let _ = one.send(event.clone());").ends_with(", for all that app::publish goes round"),
+        "who has gone stays"
+    );
+    assert!(of_subscribers("gone |= one.send(event.clone()).is_err();").ends_with(", asked for by app::remember"));
+
+    let both = of(keeper("app::render", true));
+    assert_eq!(culprit(&both), Some(("app::render".to_owned(), 12)), "who makes it keeps it");
+}
+
+/// What is said of memory that grows where each of a list is given something, and is told by that line.
+fn of_subscribers(tells: &str) -> String {
+    let trace = trace();
+    let kernel = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
+    let mut loops = Loops::default();
+    loops.read(
+        "src/main.rs",
+        &format!("fn publish(&self) {{\n    for one in &self.all {{\n        one.remember(event);\n        {tells}\n    }}\n}}\n"),
+    );
+    let row = CpuRow {
+        function: "app::remember".into(),
+        file: "src/main.rs".into(),
+        line: 12,
+        calls: [("page fault".to_owned(), 0.2)].into(),
+        path: vec![frame("app::remember", 12), frame("app::publish", 3), frame("app::serve", 30)],
+        ..CpuRow::default()
+    };
+    let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
+    let grown = joined(&trace, felt(0.000_3, 0.000_1));
+    let grown = Joined { kernel: Some(&kernel), cpu: Some(&cpu), loops: Some(&loops), ..grown };
+    explain(&[grown]).findings.remove(0).title
+}
