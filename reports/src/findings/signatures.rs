@@ -1,5 +1,5 @@
-//! What functions get and whom of other packages they call, by the source: one that gets the thing itself, and not how much of it
-//! there is, decides on that.
+//! What functions get and give and whom of other packages they call, by the source: one that gets the thing itself, and not how much
+//! of it there is, or that gives what is asked for, decides on that.
 
 use super::Loops;
 use super::naming::{Place, name_at};
@@ -10,19 +10,19 @@ use super::tokens::{is_name, parameters_of, within, word_at};
 pub(super) struct Signature {
     /// The line on which it begins.
     line: u32,
-    /// It gets a reference to something else than what it is a method of.
-    gets_an_object: bool,
+    /// It gets a reference to something else than what it is a method of, or gives something.
+    has_an_object: bool,
     /// Of Go's: its name, and what it calls by the name of a package (`runtime.Stack`), with the lines.
     name: String,
     calls: Vec<(String, u32)>,
 }
 
 impl Loops {
-    /// Whether the function around a line gets a reference to something: a page, and not a number of bytes; `None` where its
-    /// source is not known.
-    pub(super) fn gets_an_object(&self, file: &str, line: u32) -> Option<bool> {
+    /// Whether the function around a line gets a reference to something, or gives something: a page, and not a number of bytes;
+    /// `None` where its source is not known.
+    pub(super) fn has_an_object(&self, file: &str, line: u32) -> Option<bool> {
         let before = self.files.get(file)?.signatures.iter().filter(|one| one.line <= line);
-        before.max_by_key(|one| one.line).map(|one| one.gets_an_object)
+        before.max_by_key(|one| one.line).map(|one| one.has_an_object)
     }
 
     /// The only function of Go's that calls one of another package's: its file, name and line.
@@ -78,10 +78,31 @@ pub(super) fn signatures(tokens: &[(u32, String)]) -> Vec<Signature> {
             continue;
         };
         let name = if token == "func" { word(name).to_owned() } else { String::new() };
-        let gets_an_object = within(tokens, parameters).any(refers);
-        found.push(Signature { line: *line, gets_an_object, name, calls: Vec::new() });
+        let has_an_object = within(tokens, parameters).any(refers) || gives(tokens, within(tokens, parameters).end + 1);
+        found.push(Signature { line: *line, has_an_object, name, calls: Vec::new() });
     }
     found
+}
+
+/// What who waits for its turn is given: that it may go on, until when, or what it gives back afterwards.
+const PLAIN: &[&str] = &[
+    "Result", "Option", "Box", "Pin", "Future", "Output", "Send", "Self", "Duration", "Instant", "error", "bool",
+    "int", "int64", "float64", "uint64", "time", "context", "func", "impl", "dyn", "std", "io", "anyhow", "Context",
+];
+const LEASES: &[&str] = &["Permit", "Guard", "Error", "Lease", "Token", "Turn", "Slot"];
+
+/// Whether a function whose parameters end before that place gives something else than leave to go on.
+fn gives(tokens: &[(u32, String)], from: usize) -> bool {
+    let words = (from..tokens.len()).map(|at| word_at(tokens, at));
+    let result = words.take_while(|word| !matches!(*word, "{" | "where" | ";"));
+    let is_lease = |word: &str| LEASES.iter().any(|lease| word.contains(lease));
+    let is_number = |word: &str| {
+        word.len() <= 5 && word.starts_with(['u', 'i', 'f']) && word.ends_with(|c: char| c.is_numeric() || c == 'e')
+    };
+    // `'a`, `'_`.
+    let is_lifetime = |word: &str| word.len() == 1 && !word.starts_with(char::is_uppercase);
+    let mut named = result.filter(|word| is_name(word) && !PLAIN.contains(word) && !is_lifetime(word));
+    named.any(|word| !is_lease(word) && !is_number(word))
 }
 
 #[cfg(test)]
@@ -93,13 +114,30 @@ mod tests {
         let of = |file: &str, source: &str, line| {
             let mut all = Loops::default();
             all.read(file, source);
-            all.gets_an_object(file, line)
+            all.has_an_object(file, line)
         };
         let rust = "impl Quota {\n    async fn take(&'a mut self, n: usize) {\n        nap();\n    }\n    fn send(&self, tile: &Tile) {\n        nap();\n    }\n}\n";
         assert_eq!([of("a.rs", rust, 3), of("a.rs", rust, 6), of("b.rs", "", 6)], [Some(false), Some(true), None]);
         let go = "func (q *quota) take(n int) {\n\tnap()\n}\nfunc (q *quota) send(t *tile) {\n\tnap()\n}\n";
         assert_eq!([of("a.go", go, 2), of("a.go", go, 5)], [Some(false), Some(true)]);
+
+        let gives =
+            |result: &str| of("a.rs", &format!("async fn take(&self, key: &str){result} {{\n    nap();\n}}\n"), 2);
+        for plain in
+            ["", " -> bool", " -> Result<(), QuotaError>", " -> Option<Duration>", " -> OwnedPermit<'_>", " -> usize"]
+        {
+            assert_eq!(gives(plain), Some(false), "{plain}");
+        }
+        for object in [" -> Point", " -> Result<Quote, Error>", " -> io::Result<String>", " -> Vec<u8>"] {
+            assert_eq!(gives(object), Some(true), "{object}");
+        }
+        let gives = |result: &str| of("a.go", &format!("func (d *desk) take(key string){result} {{\n\tnap()\n}}\n"), 2);
+        for plain in ["", " error", " (bool, error)", " func()", " time.Duration"] {
+            assert_eq!(gives(plain), Some(false), "{plain}");
+        }
+        assert_eq!([" string", " (*quote, error)", " ([]byte, error)"].map(gives), [Some(true); 3]);
     }
+
     #[test]
     fn who_calls_another_package_is_found_by_its_name() {
         let mut all = Loops::default();

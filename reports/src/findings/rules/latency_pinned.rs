@@ -26,6 +26,10 @@ pub(super) const ONE_EACH: f64 = 0.5;
 /// A period from which somebody feels that answers leave at ticks alone, seconds; and how many of them an answer may wait for.
 const SHORTEST_S: f64 = 0.003;
 const MOST_TICKS: f64 = 3.0;
+/// What comes at any time waits for half of one on average.
+const LEAST_TICKS: f64 = 0.2;
+/// How many times as often timers of work fire under full load, for one that fires as often as ticks do.
+const KEEPS_PACE: f64 = 1.15;
 /// Causes of waits that somebody within the program ends.
 const TOLD: &[TraceCause] =
     &[TraceCause::Notify, TraceCause::Channel, TraceCause::Lock, TraceCause::Join, TraceCause::Other];
@@ -228,7 +232,32 @@ pub(super) fn is_tick(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool
         return false;
     }
     // Where work is done for each operation the two phases are alike, and neither is small.
-    each_phase(joined, kind, site).is_none_or(|each| each < TICKS) && !works_in_turn(joined, kind, site)
+    each_phase(joined, kind, site).is_none_or(|each| each < TICKS)
+        && !works_in_turn(joined, kind, site)
+        && !is_for_several(joined, kind, site)
+}
+
+/// Whether a timer fires once for so and so many operations, and the more often the more of these there are: that is work for
+/// several of them at once.
+fn is_for_several(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
+    let Some((trace, phase)) = joined.trace.and_then(|trace| Some((trace, trace.saturated.as_ref()?))) else {
+        return false;
+    };
+    #[allow(clippy::cast_precision_loss, reason = "waits and operations of one recording")]
+    let count = |waits: &[TraceWait]| {
+        waits.iter().filter(|wait| wait.kind == kind && wait.is_at(site)).map(|wait| wait.count).sum::<u64>() as f64
+    };
+    #[allow(clippy::cast_precision_loss, reason = "waits and operations of one recording")]
+    let busy = (count(&phase.waits), joined.traced_saturated as f64, phase.wall_s);
+    let open = (count(&trace.waits), joined.traced_operations().unwrap_or(0.0), joined.traced_s());
+    if [open, busy].iter().any(|(count, operations, wall_s)| *count < 1.0 || *operations < 1.0 || *wall_s <= 0.0) {
+        return false;
+    }
+    // How many times as much under full load: for each operation, and in a second.
+    let by_operation = (busy.0 / busy.1) / (open.0 / open.1);
+    let by_second = (busy.0 / busy.2) / (open.0 / open.2);
+    let differ = by_operation.max(by_second) >= KEEPS_PACE * by_operation.min(by_second);
+    differ && by_operation.ln().abs() < by_second.ln().abs()
 }
 
 /// Whether a task waits elsewhere, for a time or the network, for each operation: what it is asked for takes that long, and
@@ -284,8 +313,8 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
         };
         let (total, each) = at_place(trace, &case.kind, site);
         let (_, period) = at_place(trace, &owner.link.kind, owner.site);
-        // Who is told at every tick waits for one or two; who waits for many waits in a queue.
-        if period < SHORTEST_S || each > MOST_TICKS * period {
+        // Who is told at every tick waits for one or two; who waits for many waits in a queue, and who hardly waits is told at others.
+        if period < SHORTEST_S || !(LEAST_TICKS * period..=MOST_TICKS * period).contains(&each) {
             continue;
         }
         let share = (total / operations / mean).min(1.0);

@@ -162,8 +162,8 @@ fn alone<'a>(joined: &Joined<'a>) -> Option<(Vec<Sleep<'a>>, f64)> {
 /// Who decides that somebody sleeps: who calls what keeps the limit, unless that gets what it is about.
 fn decides(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<Culprit> {
     let sleeps = own.first().map(at)?;
-    // Who gets what is to be sent, and not how much that is, decides on that itself.
-    let itself = joined.loops.and_then(|loops| loops.gets_an_object(&sleeps.file, sleeps.line)) == Some(true);
+    // Who gets what is to be sent, and not how much that is, or gives what was asked for, decides on that itself.
+    let itself = joined.loops.and_then(|loops| loops.has_an_object(&sleeps.file, sleeps.line)) == Some(true);
     let asks = own.get(1).filter(|asks| !itself && is_of_another(&sleeps.function, &asks.function));
     Some(asks.map_or(sleeps, at))
 }
