@@ -24,6 +24,29 @@ pub fn is_allocation(function: &str) -> bool {
         || ["operator new", "operator delete"].iter().any(|begin| function.starts_with(begin))
 }
 
+/// Whether a function copies memory and does nothing else: C's `memcpy` and `memmove` with whatever a C library adds to their
+/// names, Go's, and Rust's primitives, which become these.
+pub fn is_copy(function: &str) -> bool {
+    is_primitive(function, &["copy", "copy_nonoverlapping"], &["memcpy", "memmove"])
+}
+
+/// Whether a function fills memory and does nothing else: C's `memset`, Go's, and Rust's primitives, which become that.
+pub fn is_fill(function: &str) -> bool {
+    is_primitive(function, &["write_bytes"], &["memset", "runtime.memclr"])
+}
+
+/// Whether it is one of these functions of Rust's language, or has one of these parts in a name of C's or Go's.
+fn is_primitive(function: &str, rust: &[&str], others: &[&str]) -> bool {
+    // `core::ptr::copy::<u8>`, `core::ptr::copy<u8>`.
+    let plain = function.split('<').next().unwrap_or_default().trim_end_matches("::");
+    if function.contains("::") {
+        let told = plain.rsplit_once("::");
+        return told
+            .is_some_and(|(path, last)| matches!(path, "core::ptr" | "core::intrinsics") && rust.contains(&last));
+    }
+    others.iter().any(|part| function.contains(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +91,38 @@ mod tests {
             "runtime.memmove",
         ] {
             assert!(!is_allocation(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn copies_are_told_from_functions_that_copy_among_other_things() {
+        for name in [
+            "memcpy",
+            "__memmove_avx_unaligned_erms",
+            "runtime.memmove",
+            "core::ptr::copy_nonoverlapping",
+            "core::ptr::copy_nonoverlapping::<u8>",
+            "core::intrinsics::copy",
+            "core::ptr::copy<core::mem::maybe_uninit::MaybeUninit<u8>>",
+        ] {
+            assert!(is_copy(name), "{name}");
+        }
+        for name in ["app::memcpy_report", "app::copy", "<app::Page as core::clone::Clone>::clone", "copy", "memset"] {
+            assert!(!is_copy(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn filling_is_told_from_functions_that_fill_among_other_things() {
+        for name in [
+            "__memset_avx2_unaligned_erms",
+            "runtime.memclrNoHeapPointers",
+            "core::ptr::write_bytes<core::mem::maybe_uninit::MaybeUninit<u8>>",
+        ] {
+            assert!(is_fill(name), "{name}");
+        }
+        for name in ["app::memset", "core::ptr::write<u8>", "<app::Page as app::Fill>::write_bytes", "memcpy"] {
+            assert!(!is_fill(name), "{name}");
         }
     }
 }

@@ -26,11 +26,11 @@ mod task;
 mod task_type;
 mod whose;
 
-pub use allocation::is_allocation;
+pub use allocation::{is_allocation, is_copy, is_fill};
 pub use callers::Callers;
 #[cfg(feature = "capture")]
 pub(crate) use task_type::{TaskType, type_of};
-pub use whose::{Owners, Whose, innermost, is_copy};
+pub use whose::{Owners, Whose, innermost};
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -109,15 +109,6 @@ pub fn innermost(whose: impl Iterator<Item = Option<Whose>> + Clone) -> Option<u
     at(Whose::Program).or_else(|| at(Whose::Dependency))
 }
 
-/// Whether a function copies memory and does nothing else: C's `memcpy` and `memmove` with whatever a C library adds to their
-/// names, Go's, and Rust's primitives, which become these.
-pub fn is_copy(function: &str) -> bool {
-    if let Some((path, last)) = function.trim_end_matches('>').split("::<").next().and_then(|f| f.rsplit_once("::")) {
-        return matches!(path, "core::ptr" | "core::intrinsics") && matches!(last, "copy" | "copy_nonoverlapping");
-    }
-    ["memcpy", "memmove"].iter().any(|part| function.contains(part))
-}
-
 /// What the crate of an executable is called, if it is called as the file is.
 fn stem(executable: &str) -> String {
     let name = executable.trim_end_matches(" (deleted)").rsplit('/').next().unwrap_or_default();
@@ -266,23 +257,6 @@ mod tests {
     fn of(frames: &[(&str, &str)], executable: &str) -> Vec<Whose> {
         let owners = Owners::of(frames.iter().copied(), &[executable]);
         frames.iter().map(|(function, file)| owners.whose(function, file)).collect()
-    }
-
-    #[test]
-    fn copies_are_told_from_functions_that_copy_among_other_things() {
-        for name in [
-            "memcpy",
-            "__memmove_avx_unaligned_erms",
-            "runtime.memmove",
-            "core::ptr::copy_nonoverlapping",
-            "core::ptr::copy_nonoverlapping::<u8>",
-            "core::intrinsics::copy",
-        ] {
-            assert!(is_copy(name), "{name}");
-        }
-        for name in ["app::memcpy_report", "app::copy", "<app::Page as core::clone::Clone>::clone", "copy", "memset"] {
-            assert!(!is_copy(name), "{name}");
-        }
     }
 
     #[test]

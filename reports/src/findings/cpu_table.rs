@@ -63,6 +63,8 @@ pub struct CpuRow {
     pub allocator_s: f64,
     /// Of it, in copies of memory, and nothing but these.
     pub copied_s: f64,
+    /// Of it, in filling memory with one value, and nothing but that.
+    pub filled_s: f64,
     /// Of it, below a library's function that called the program: a server's, which hands it an operation.
     pub served_s: f64,
     /// Functions of the program in the stack with most of it, innermost first.

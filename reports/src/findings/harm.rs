@@ -14,6 +14,9 @@ const UNMEASURED_S: f64 = 0.001;
 const LEAST_OF_ALL: f64 = 0.1;
 /// Part of the clients of a level that their median latency and throughput must show in flight.
 const MOSTLY_IN_FLIGHT: f64 = 0.4;
+/// Part of the answers that may take as long as the slowest in a hundred do, and how many times their mean that may be.
+const FEW: f64 = 0.1;
+const MOST_OF_FEW: f64 = 8.0;
 /// Answers a second beyond which nothing that serves in turn is too slow: they are as many as threads can tell each other.
 const MOST_SERVED: f64 = 20_000.0;
 /// Part of the CPUs that a program must leave, running or waiting for one, for its throughput to be kept down by something
@@ -42,8 +45,14 @@ pub(super) struct Throttling {
 /// for what was asked before them: such levels say nothing.
 pub(super) fn ends_of_ladder(levels: &[LevelSummary]) -> Option<(&LevelSummary, &LevelSummary)> {
     let high = levels.last()?;
-    // Clients that ask as soon as they are answered are always in flight (Little's law).
-    let in_flight = |level: &LevelSummary| level.p50.map_or(0.0, |p50| p50 * level.throughput);
+    // Clients that ask as soon as they are answered are always in flight (Little's law): by how long most answers take, or by
+    // that and how long a few of them do, each time again, and not once.
+    let in_flight = |level: &LevelSummary| {
+        let (p50, p99) = (level.p50.unwrap_or(0.0), level.p99.unwrap_or(0.0));
+        let again = p99 * level.throughput <= MOST_OF_FEW * f64::from(level.concurrency);
+        let few = if again { FEW * (p99 - p50).max(0.0) } else { 0.0 };
+        (p50 + few) * level.throughput
+    };
     let telling = |level: &&LevelSummary| {
         level.p50 <= high.p50 && in_flight(level) >= MOSTLY_IN_FLIGHT * f64::from(level.concurrency)
     };

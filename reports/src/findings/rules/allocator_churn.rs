@@ -35,6 +35,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if mostly && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
         return by_calls(joined, cpu, part);
     }
+    let filled = cpu.rows.iter().map(|row| row.filled_s).sum::<f64>() / cpu.total_s.max(1e-9);
+    if part + filled >= MOSTLY && filled >= part && filled * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) {
+        return by_filling(joined, cpu, filled);
+    }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
         return Answer::RuledOut(format!(
             "{} of the CPU is the allocator's and page faults, {faults:.1} faults for each operation",
@@ -57,6 +61,33 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         proof: "cpu",
         depth: if churn(row) >= MAINLY * row.total_s { 5 } else { 2 },
         foremost: false,
+    }])
+}
+
+/// Memory is taken and, though most pages stay, filled with one value before it is used.
+fn by_filling(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
+    let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
+    let Some(row) = rows.max_by(|a, b| a.filled_s.total_cmp(&b.filled_s)) else { return Answer::Blind("cpu") };
+    let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
+    let of_it = row.filled_s / (part * cpu.total_s).max(1e-9);
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{} has memory filled anew for each operation", row.function),
+        share: part.min(1.0),
+        culprit: Some(row.place()),
+        evidence: vec![
+            format!(
+                "{} of the CPU fills memory with one value, {} for each operation: what it asks for, rather than what it uses",
+                percent(part),
+                time(each)
+            ),
+            format!("{} of that in this function", percent(of_it)),
+        ],
+        refuted_by: "with as much memory as is used, or with what is kept, CPU per operation would stay".into(),
+        next: joined.again("cpu,wait"),
+        proof: "cpu",
+        depth: 5,
+        foremost: true,
     }])
 }
 

@@ -169,6 +169,13 @@ fn few_clients_that_wait_for_what_was_asked_before_say_nothing_of_a_ladder() {
     };
     let after = [level(1, 0.0, 2.0), level(2, 15.0, 0.025), level(4, 205.0, 0.019), level(16, 210.0, 0.076)];
     assert_eq!(of(&after), [is("throughput-pinned", "app::clerk", 37)]);
+    // One of eight operations takes far longer: few clients are in flight by that, and one that did so once says nothing.
+    let few = |p99| LevelSummary { p99: Some(p99), ..level(1, 186.0, 0.002) };
+    let lowest = |p99| {
+        let levels = [few(p99), level(16, 306.0, 0.052)];
+        crate::findings::harm::ends_of_ladder(&levels).map(|(low, _)| low.concurrency)
+    };
+    assert_eq!([lowest(0.028), lowest(0.3)], [Some(1), Some(16)]);
     // Sixty thousand a second are no queue.
     assert_eq!(of(&[level(1, 13_000.0, 0.000_07), level(16, 60_000.0, 0.000_26)]), []);
 }

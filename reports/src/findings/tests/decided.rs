@@ -116,6 +116,20 @@ fn copies_count_where_they_are_most_of_much_cpu() {
 }
 
 #[test]
+fn memory_that_is_filled_for_each_operation_counts_where_that_is_most_of_the_cpu() {
+    let trace = trace();
+    let of = |filled_s, per_op, base_s| {
+        let (mut cpu, metrics) = (copying(0.0), metrics(&[("cpu_per_op", per_op)]));
+        cpu.rows[0].filled_s = filled_s;
+        found(&Joined { cpu: Some(&cpu), metrics: Some(&metrics), ..joined(&trace, felt(base_s, 0.000_1)) })
+    };
+    assert_eq!(of(0.8, 0.004, 0.004), [is("allocator-churn", "app::clone", 40)]);
+    assert_eq!(of(0.4, 0.004, 0.004), [], "less than half of the CPU");
+    assert_eq!(of(0.8, 0.000_4, 0.000_4), [], "a megabyte or two");
+    assert_eq!(of(0.8, 0.004, 0.04), [], "of an operation that takes far longer");
+}
+
+#[test]
 fn a_lock_within_a_call_of_the_runtime_is_held_by_who_stands_in_that_call() {
     let follow = ("app::follow", 88);
     let holder = |own: &[(&str, u32)], total_s| TraceHolder {
