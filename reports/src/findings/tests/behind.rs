@@ -289,3 +289,18 @@ fn push(pool: &Pool) {
     assert_eq!(of(Some(&all)), [is("waiting-on-owner", "app::push", 7)]);
     assert_eq!(of(None), [], "its work may be done for it");
 }
+
+#[test]
+fn a_timer_that_fires_for_so_many_operations_is_no_tick() {
+    let of = |busy: u64, waited_s: f64| {
+        let mut trace = behind_a_task(300);
+        trace.waits[1].total_s = waited_s;
+        let tick = site(TraceCause::Timer, &[("app::bank", 31), ("app::clerk", 37)]);
+        trace.saturated.as_mut().expect("a phase").waits = vec![wait("app::clerk", tick, busy, 1.0, 0.03)];
+        found(&joined(&trace, felt(0.015, 0.001)))
+    };
+    let tick = [is("latency-pinned", "app::bank", 31)];
+    assert_eq!(of(60, 15.0), tick, "as many in a second under full load");
+    assert_eq!(of(300, 15.0), [], "as many for each operation");
+    assert_eq!(of(60, 2.5), [], "who comes at any time would wait for longer");
+}
