@@ -65,7 +65,9 @@ pub use summary::{
     VariantSummary, Verdict,
 };
 pub use tasks::{SiteKind, SiteRecord, Waits};
-pub use threads::{GOROUTINES, LaneShares, LongWait, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace};
+pub use threads::{
+    GOROUTINES, LaneShares, LongWait, POOL, ThreadLane, ThreadsHead, ThreadsRecord, WaitCause, WaitPlace,
+};
 pub use trace::{
     Trace, TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceFrame, TraceHead, TraceHolder,
     TraceInstead, TraceKind, TraceLink, TracePolls, TraceSaturated, TraceSite, TraceSpan, TraceStep, TraceTask,

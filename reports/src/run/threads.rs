@@ -24,6 +24,8 @@ pub enum WaitCause {
 
 /// What rows of [`ThreadsRecord::kept`] are called that goroutines told, and no threads.
 pub const GOROUTINES: &str = "goroutines";
+/// What the resource of such a row is called where they wait for one of a pool that a channel is.
+pub const POOL: &str = "pool";
 
 /// Everything in the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 
 use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::joined::Joined;
-use crate::run::{ThreadsRecord, Ticks, WaitPlace};
+use crate::run::{POOL, ThreadsRecord, Ticks, TracePolls, WaitPlace};
 
 use super::{latency_pinned, throughput_pinned};
 
@@ -78,7 +78,13 @@ pub(super) fn queue(joined: &Joined<'_>) -> Answer {
         let often = place.waits as f64 >= 0.5 * operations;
         is_for_others(place) && often && place.total_s / operations >= LEAST * usual
     };
-    let Some(place) = threads.waited.iter().find(is_queue) else {
+    // Who has one of a pool is known where they wait for that.
+    let is_of_pool = |place: &WaitPlace| {
+        let site =
+            |row: &TracePolls| row.site.as_ref().is_some_and(|at| at.resource == POOL && place.own.ends_with(&at.own));
+        joined.kept().is_some_and(|(rows, _)| rows.iter().any(site))
+    };
+    let Some(place) = threads.waited.iter().filter(is_queue).find(|place| !is_of_pool(place)) else {
         return Answer::RuledOut("goroutines of operations do not wait in one place for others".into());
     };
     let Some(culprit) = place.own.first().map(at) else { return Answer::Blind("trace") };
@@ -119,7 +125,7 @@ pub(super) fn told<'a>(joined: &Joined<'a>) -> Option<(&'a ThreadsRecord, f64)> 
 mod tests {
     use super::*;
     use crate::findings::Felt;
-    use crate::run::{GOROUTINES, LevelSummary, ThreadsHead, TraceFrame, TracePolls};
+    use crate::run::{GOROUTINES, LevelSummary, ThreadsHead, TraceFrame, TraceSite};
 
     fn frame(function: &str) -> TraceFrame {
         TraceFrame { function: function.into(), file: "shop/main.go".into(), line: 9 }
@@ -199,5 +205,11 @@ mod tests {
         assert_eq!(causes[0].culprit.as_ref().map(|at| at.function.as_str()), Some("main.lookUp"));
         assert!(!matches!(queue("select", false), Answer::Found(_)));
         assert!(!matches!(queue("sleep", true), Answer::Found(_)), "it is no queue");
+
+        let site = TraceSite { own: vec![frame("main.lookUp")], resource: POOL.into(), ..TraceSite::default() };
+        let kept = vec![TracePolls { kind: GOROUTINES.into(), site: Some(site), ..TracePolls::default() }];
+        let waited = vec![place("main.lookUp", "chan receive", 1000, 18.0)];
+        let pooled = of(&ThreadsRecord { waited, kept, ..ThreadsRecord::default() }, true).1;
+        assert!(!matches!(pooled, Answer::Found(_)), "who has one of the pool is known");
     }
 }

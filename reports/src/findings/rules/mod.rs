@@ -14,6 +14,7 @@ mod goroutine_waits;
 mod growing;
 mod hanging;
 mod herd;
+mod idling;
 mod in_turn;
 mod latency_pinned;
 mod let_go;

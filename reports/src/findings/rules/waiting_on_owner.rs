@@ -6,11 +6,12 @@ use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, Felt, guilty, owner};
 use crate::run::{
-    GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
+    GOROUTINES, POOL, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
 };
 
 use super::behind_jobs;
 use super::copying;
+use super::idling::{is_fellow, is_idle, is_within_a_call, stands_in_the_call, works_off_a_queue};
 use super::own_limit;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 use super::throughput_pinned;
@@ -132,6 +133,42 @@ fn doing(owner: &owner::Owner<'_>) -> String {
     }
 }
 
+/// What threads or goroutines wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Lock,
+    /// Of a channel that goroutines take something from, and put it back.
+    OneOfAPool,
+    Telling,
+}
+
+impl What {
+    fn of(row: &TracePolls) -> Self {
+        match row.site.as_ref().is_some_and(|site| site.resource == POOL) {
+            true => Self::OneOfAPool,
+            false if is_lock(row) => Self::Lock,
+            false => Self::Telling,
+        }
+    }
+
+    fn waited_for(self) -> &'static str {
+        match self {
+            Self::Lock => "for a lock",
+            Self::OneOfAPool => "for one of a pool",
+            Self::Telling => "to be told",
+        }
+    }
+}
+
+/// Who keeps others waiting.
+struct Kept {
+    culprit: Culprit,
+    /// For each operation.
+    each_s: f64,
+    what: What,
+    evidence: Vec<String>,
+}
+
 /// Waits of threads for each other's mutexes.
 fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     // Within polls where tasks were traced; otherwise of all threads.
@@ -144,7 +181,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     let by_time = joined.attached && operations.is_none();
     let wall_s =
         if joined.trace.is_some() { joined.traced_s() } else { joined.threads.map_or(0.0, |all| all.head.wall_s) };
-    let mut found: Vec<(Culprit, f64, bool, Vec<String>)> = Vec::new();
+    let mut found: Vec<Kept> = Vec::new();
     // Functions whose loops serve everybody, one after the other.
     let mut in_turn_of: Vec<String> = Vec::new();
     // Without tasks a thread that waits to be told waits for an owner where more clients get no more: otherwise it waits for
@@ -217,8 +254,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         }
         // Who tells late because it does its work under a lock that others wait for is late by that lock.
         let stands_in = |known: &Culprit| holder.site.own.iter().any(|frame| frame.function == known.function);
-        let behind = || found.iter().find(|(known, _, lock, _)| *lock && stands_in(known));
-        let behind = if is_lock(row) { None } else { behind().map(|(known, ..)| known.clone()) };
+        let behind = || found.iter().find(|kept| kept.what != What::Telling && stands_in(&kept.culprit));
+        let behind = if is_lock(row) { None } else { behind().map(|kept| kept.culprit.clone()) };
         let culprit = behind.unwrap_or_else(|| at(frame));
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
@@ -243,25 +280,25 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             continue;
         }
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
+        let what = What::of(row);
         let told = format!(
             "{} waited {} in all {} at {place}; meanwhile {} {}",
             row.kind,
             time(row.total_s),
-            if is_lock(row) { "for a lock" } else { "to be told" },
+            what.waited_for(),
             holder.site.own.first().map(|frame| frame.function.clone()).unwrap_or_default(),
             held(holder)
         );
-        match found.iter_mut().find(|(known, ..)| known.function == culprit.function) {
-            Some((_, sum, lock, evidence)) => {
-                // Who waits to be told waits through the same time as who waits for the lock.
-                *sum = if is_lock(row) { *sum + each } else { sum.max(each) };
-                *lock |= is_lock(row);
-                evidence.push(told);
+        match found.iter_mut().find(|kept| kept.culprit.function == culprit.function) {
+            Some(kept) => {
+                // Who waits to be told waits through the same time as who waits for the lock: locks come first.
+                kept.each_s = if is_lock(row) { kept.each_s + each } else { kept.each_s.max(each) };
+                kept.evidence.push(told);
             }
-            None => found.push((culprit, each, is_lock(row), vec![told])),
+            None => found.push(Kept { culprit, each_s: each, what, evidence: vec![told] }),
         }
     }
-    let causes = found.into_iter().filter_map(|(culprit, each, lock, mut evidence)| {
+    let causes = found.into_iter().filter_map(|Kept { culprit, each_s: each, what, mut evidence }| {
         let share = if by_time { each.min(1.0) } else { joined.part(each) };
         if each < LEAST_S || share < if by_time { LEAST_WAITING } else { LEAST_SHARE } {
             return None;
@@ -271,15 +308,16 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             false => (format!("{} an operation", time(each)), format!("{} of the excess latency", percent(share))),
         };
         evidence.push(format!("{cost}, {of_what}"));
-        let serves = !lock && pinned && in_turn_of.contains(&culprit.function);
+        let serves = what == What::Telling && pinned && in_turn_of.contains(&culprit.function);
         Some(Cause {
             rule: if serves { throughput_pinned::SLUG } else { SLUG },
-            title: match lock {
-                true => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
-                false if serves => {
+            title: match what {
+                What::Lock => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
+                What::OneOfAPool => format!("{} keeps one of a pool that others wait for, {cost}", culprit.function),
+                What::Telling if serves => {
                     format!("everybody waits for {}, which serves one after the other, {cost}", culprit.function)
                 }
-                false => format!("{} keeps others waiting, {cost}", culprit.function),
+                What::Telling => format!("{} keeps others waiting, {cost}", culprit.function),
             },
             share,
             culprit: Some(culprit),
@@ -337,45 +375,6 @@ fn asks_first<'h>(joined: &Joined<'_>, awake: &'h [TraceHolder]) -> Option<&'h T
         its.any(|row| row.holders.first().is_some_and(|holder| holder.site.looks_like(&first.site)))
     };
     others.iter().filter(|one| one.total_s >= AS_LONG * first.total_s).find(asks)
-}
-
-/// Calls in which a thread waits for what comes from outside.
-const OUTSIDE: &[&str] =
-    &["recvfrom", "recvmsg", "accept", "accept4", "epoll_wait", "epoll_pwait", "poll", "ppoll", "select"];
-
-/// Whether a thread only waited for somebody to ask: threads of a pool wait for each other in the lock of their queue, until a
-/// request comes. Who has a lock while it waits for the network took it in a function that others come through too.
-fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
-    let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
-    outside && guilty::common(&waiter.own, &holder.site.own).is_none()
-}
-
-/// Whether a thread waits for what its client asks next where the other one waits to be told what to answer to its own.
-fn is_fellow(holder: &TraceHolder, waiter: &TraceSite) -> bool {
-    let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
-    let both = holder.site.own.first().zip(waiter.own.first());
-    outside && both.is_some_and(|(reads, waits)| guilty::same(reads, waits))
-}
-
-/// Whether a thread stands deeper in a function that waits itself to be told of the next thing to do: who asks somebody over the network
-/// there does so for whoever gave it that.
-fn works_off_a_queue(joined: &Joined<'_>, holder: &TraceHolder) -> bool {
-    let rows = joined.threads.into_iter().flat_map(|threads| threads.kept.iter().chain(&threads.kept_open));
-    let queues = rows.filter(|row| is_for_a_thread(row) && !is_lock(row)).filter_map(|row| row.site.as_ref());
-    let around = holder.site.own.get(1..).unwrap_or_default();
-    queues.into_iter().any(|queue| {
-        queue.own.len() > 1 && queue.own.first().is_some_and(|waits| around.iter().any(|one| guilty::same(one, waits)))
-    })
-}
-
-/// Whether a thread waits for a lock of a channel, a socket or a timer of the runtime's: it is let go before that call returns.
-fn is_within_a_call(waiter: &TraceSite) -> bool {
-    matches!(waiter.cause, TraceCause::Channel | TraceCause::Socket | TraceCause::Timer)
-}
-
-/// Whether a thread stands in the very call that the other waits in.
-fn stands_in_the_call(holder: &TraceHolder, waiter: &TraceSite) -> bool {
-    waiter.own.first().is_some_and(|frame| holder.site.own.contains(frame))
 }
 
 fn blocks_in_polls(joined: &Joined<'_>, who: &Culprit, call: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reports::run::{TraceCause, TraceFrame, TracePolls};
+use reports::run::{POOL, TraceCause, TraceFrame, TracePolls};
 
 use super::goroutines::{Seen, foremost, holder, waiting_at};
 
@@ -54,7 +54,9 @@ fn row(seen: &[Seen<'_>], own: &[TraceFrame], waits: &Waits) -> Option<TracePoll
         sum.0 += one.seconds;
     }
     let holders = foremost(sums.into_iter().map(|(own, (total_s, state))| holder(state, own, total_s)).collect());
-    Some(waiting_at(TraceCause::Lock, &own[from..], (waits.count, waits.seconds), holders))
+    let mut row = waiting_at(TraceCause::Lock, &own[from..], (waits.count, waits.seconds), holders);
+    row.site.iter_mut().for_each(|site| site.resource = POOL.to_owned());
+    Some(row)
 }
 
 /// Goroutines that went on from a wait in the function that `own` begins with, in dumps in which others wait there, where these
@@ -120,6 +122,7 @@ mod tests {
         let [row] = found.as_slice() else { panic!("{found:?}") };
         let waits = row.site.as_ref().map(|site| (site.function.as_str(), site.line));
         assert_eq!((waits, row.polls), (Some(("main.book", 94)), 20));
+        assert!(row.site.as_ref().is_some_and(|site| site.resource == POOL));
         let holders: Vec<(&str, u32)> =
             row.holders.iter().map(|one| (one.site.function.as_str(), one.site.line)).collect();
         assert_eq!(holders, [("main.report", 78)]);

@@ -1,0 +1,46 @@
+//! Threads and goroutines that only wait for work, and those that stand in a call of the runtime's, among those that others may wait for.
+
+use crate::findings::guilty;
+use crate::findings::joined::Joined;
+use crate::run::{TraceCause, TraceEndKind, TraceHolder, TraceSite};
+
+use super::poll_blocked::{is_for_a_thread, is_lock};
+
+/// Calls in which a thread waits for what comes from outside.
+const OUTSIDE: &[&str] =
+    &["recvfrom", "recvmsg", "accept", "accept4", "epoll_wait", "epoll_pwait", "poll", "ppoll", "select"];
+
+/// Whether a thread only waited for somebody to ask: threads of a pool wait for each other in the lock of their queue, until a
+/// request comes. Who has a lock while it waits for the network took it in a function that others come through too.
+pub(super) fn is_idle(holder: &TraceHolder, waiter: &TraceSite) -> bool {
+    let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
+    outside && guilty::common(&waiter.own, &holder.site.own).is_none()
+}
+
+/// Whether a thread waits for what its client asks next where the other one waits to be told what to answer to its own.
+pub(super) fn is_fellow(holder: &TraceHolder, waiter: &TraceSite) -> bool {
+    let outside = holder.doing == TraceEndKind::Blocked && OUTSIDE.contains(&holder.site.call.as_str());
+    let both = holder.site.own.first().zip(waiter.own.first());
+    outside && both.is_some_and(|(reads, waits)| guilty::same(reads, waits))
+}
+
+/// Whether a thread stands deeper in a function that waits itself to be told of the next thing to do: who asks somebody over the network
+/// there does so for whoever gave it that.
+pub(super) fn works_off_a_queue(joined: &Joined<'_>, holder: &TraceHolder) -> bool {
+    let rows = joined.threads.into_iter().flat_map(|threads| threads.kept.iter().chain(&threads.kept_open));
+    let queues = rows.filter(|row| is_for_a_thread(row) && !is_lock(row)).filter_map(|row| row.site.as_ref());
+    let around = holder.site.own.get(1..).unwrap_or_default();
+    queues.into_iter().any(|queue| {
+        queue.own.len() > 1 && queue.own.first().is_some_and(|waits| around.iter().any(|one| guilty::same(one, waits)))
+    })
+}
+
+/// Whether a thread waits for a lock of a channel, a socket or a timer of the runtime's: it is let go before that call returns.
+pub(super) fn is_within_a_call(waiter: &TraceSite) -> bool {
+    matches!(waiter.cause, TraceCause::Channel | TraceCause::Socket | TraceCause::Timer)
+}
+
+/// Whether a thread stands in the very call that the other waits in.
+pub(super) fn stands_in_the_call(holder: &TraceHolder, waiter: &TraceSite) -> bool {
+    waiter.own.first().is_some_and(|frame| holder.site.own.contains(frame))
+}
