@@ -13,6 +13,7 @@ use super::naming::{Named, named, named_in};
 use super::overwriting::{Overwritten, overwritten};
 use super::own_waits::own_waits;
 use super::passing::{Passed, passed};
+use super::preferring::preferring;
 use super::signatures::{Signature, signatures};
 use super::skipping::channels;
 use super::telling::{Told, told};
@@ -51,6 +52,8 @@ pub(super) struct Lines {
     pub(super) channels: BTreeSet<u32>,
     /// Where they let go what they got.
     pub(super) let_go: Vec<LetGo>,
+    /// What they do first, whatever else is ready.
+    pub(super) preferring: BTreeSet<u32>,
     /// Where they send and do not look whether anybody hears it.
     pub(super) unheard: BTreeSet<u32>,
     /// How long they are ready to wait for others.
@@ -233,6 +236,7 @@ fn read(source: &str) -> Lines {
         overwritten: overwritten(&tokens),
         channels: channels(&tokens),
         let_go: let_go(&tokens),
+        preferring: preferring(&tokens),
         unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),
         named_in: named_in(&tokens),

@@ -20,6 +20,7 @@ mod own_waits;
 mod owner;
 mod passing;
 mod path;
+mod preferring;
 mod rank;
 mod record;
 mod remaining;

@@ -67,6 +67,8 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         rules: Vec::new(),
     }));
     let ranked = stalls_first(joined, ranked(causes));
+    // Of several rules for one mechanism another may have found it.
+    all.ruled_out.retain(|out| out.variant != joined.variant || ranked.iter().all(|cause| cause.rule != out.rule));
     let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
     all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {

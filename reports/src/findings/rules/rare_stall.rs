@@ -7,6 +7,8 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty};
 use crate::run::{Breach, BreachRow, TraceFrame, WaitCause, WaitPlace};
 
+use super::ready_not_polled;
+
 pub(in crate::findings) const SLUG: &str = "rare-stall";
 /// Windows may be this part of the phase: who is late more often is not stalled seldom.
 const MOST_TIME: f64 = 0.2;
@@ -78,11 +80,26 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let worst = breach.windows.iter().map(|window| window.worst_s).fold(0.0, f64::max);
     let seldom = percent(breach.within_s / breach.phase_s);
+    let preferring = preferring(joined, row);
+    let first = preferring.as_ref().map(|frame| {
+        format!(
+            "{} takes what comes there first as long as something does, and looks at what else is ready after that, as its source says",
+            at(frame).sentence()
+        )
+    });
     Answer::Found(vec![Cause {
-        rule: SLUG,
-        title: match row.own {
-            true => format!("{} runs seldom, and operations are late while it does", row.function),
-            false => format!("{} calls {} seldom, and operations are late meanwhile", culprit.function, row.function),
+        rule: if preferring.is_some() { ready_not_polled::SLUG } else { SLUG },
+        title: match (&preferring, row.own) {
+            (Some(frame), _) => {
+                format!(
+                    "{} takes what {} is for first, and operations that are ready wait",
+                    frame.function, row.function
+                )
+            }
+            (None, true) => format!("{} runs seldom, and operations are late while it does", row.function),
+            (None, false) => {
+                format!("{} calls {} seldom, and operations are late meanwhile", culprit.function, row.function)
+            }
         },
         share,
         evidence: vec![
@@ -99,14 +116,28 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 percent(row.within_share),
                 percent(row.outside_share)
             ),
-        ],
+        ]
+        .into_iter()
+        .chain(first)
+        .collect(),
         refuted_by: "with it switched off, or on a thread of its own, as many operations would be late".into(),
         next: joined.again("cpu,wait,trace"),
         proof: "breach",
         depth: 2,
-        culprit: Some(culprit),
+        culprit: Some(preferring.as_ref().map_or(culprit, at)),
         foremost: false,
     }])
+}
+
+/// Who calls what stalls, directly or not, for what it takes before all else.
+fn preferring(joined: &Joined<'_>, row: &BreachRow) -> Option<TraceFrame> {
+    let loops = joined.loops?;
+    let paths = joined.cpu?.rows.iter().map(|row| &row.path);
+    let outward = paths.filter_map(|path| {
+        let stalls = path.iter().position(|frame| frame.function == row.function)?;
+        path[stalls + 1..].iter().find(|frame| loops.prefers(&frame.file, frame.line))
+    });
+    outward.into_iter().next().cloned()
 }
 
 /// Who decided that the innermost function that stalls is called just then: the first, from there outward, that is called in a branch,

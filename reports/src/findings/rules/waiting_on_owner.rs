@@ -6,7 +6,7 @@ use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, Felt, guilty, owner};
 use crate::run::{
-    GOROUTINES, POOL, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite, TraceStep, TraceWait,
+    GOROUTINES, POOL, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceStep, TraceWait,
 };
 
 use super::behind_jobs;

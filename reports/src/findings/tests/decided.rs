@@ -260,3 +260,23 @@ fn announce(&self) {
     assert_eq!(of(2), [is("waiting-on-owner", "app::announce", 11)]);
     assert_eq!(of(99), [is("waiting-on-owner", "app::deliver", 7)], "what it takes is not known");
 }
+
+#[test]
+fn who_takes_one_thing_first_is_held_against_for_what_it_does_with_it() {
+    let trace = trace();
+    let breach = breach(vec![super::growth::stalling("app::apply", 12)]);
+    let path = vec![frame("app::level", 20), frame("app::apply", 12), frame("app::run", 6)];
+    let row = CpuRow { function: "app::level".into(), line: 20, total_s: 0.5, path, ..CpuRow::default() };
+    let cpu = CpuTable { total_s: 1.0, rows: vec![row], named: 1.0, ..CpuTable::default() };
+    let of = |order: &str| {
+        let mut loops = Loops::default();
+        let source = format!(
+            "async fn run() {{\n    loop {{\n        tokio::select! {{\n            {order}\n            Some(reading) = readings.recv() =>\n                apply(reading),\n            Some(order) = orders.recv() => direct(order),\n        }}\n    }}\n}}\nfn apply(reading: Reading) {{\n    level(reading);\n}}\n"
+        );
+        loops.read("src/main.rs", &source);
+        let joined = joined(&trace, felt(0.000_3, 0.000_5));
+        found(&Joined { breach: Some(&breach), cpu: Some(&cpu), loops: Some(&loops), ..joined })
+    };
+    assert_eq!(of("biased;"), [is("ready-not-polled", "app::run", 6)]);
+    assert_eq!(of("// by lot"), [is("rare-stall", "app::apply", 12)]);
+}

@@ -145,7 +145,7 @@ fn growth_of_a_process_that_nobody_drove_is_told_by_the_second() {
 }
 
 /// A function that runs seldom, and operations are late while it does.
-fn stalling(function: &str, line: u32) -> BreachRow {
+pub(super) fn stalling(function: &str, line: u32) -> BreachRow {
     BreachRow {
         function: function.into(),
         file: "src/main.rs".into(),
