@@ -47,7 +47,7 @@ pub(crate) fn programs() -> &'static PathBuf {
 /// The strangers, built as the programs are.
 fn strangers() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built(&["--release"], "release", "blame-strangers", "strangers"))
+    BUILT.get_or_init(|| built(&["--release", "--features", "all"], "release", "blame-strangers", "strangers"))
 }
 
 fn go_strangers(of: &'static str) -> &'static PathBuf {

@@ -295,6 +295,18 @@ fn at_place(trace: &Trace, kind: &str, site: &TraceSite) -> (f64, f64) {
     (total, total / count)
 }
 
+/// From one time that the timer fires to the next, seconds. Who waits for something else as well, until then, comes back to that place with
+/// each of these.
+fn period(trace: &Trace, kind: &str, site: &TraceSite) -> f64 {
+    let (_, each) = at_place(trace, kind, site);
+    let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|other| other.own == site.own);
+    let fired = |wait: &&TraceWait| here(wait) && wait.is_at(site);
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let count = trace.waits.iter().filter(fired).map(|wait| wait.count).sum::<u64>().max(1) as f64;
+    let all: f64 = trace.waits.iter().filter(here).map(|wait| wait.total_s).sum();
+    if site.beside_others { all / count } else { each }
+}
+
 /// Operations that wait for a task which waits for its tick.
 fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
     let Some((trace, operations)) = joined.trace.zip(joined.traced_operations()) else { return Vec::new() };
@@ -312,7 +324,7 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
             continue;
         };
         let (total, each) = at_place(trace, &case.kind, site);
-        let (_, period) = at_place(trace, &owner.link.kind, owner.site);
+        let period = period(trace, &owner.link.kind, owner.site);
         // Who is told at every tick waits for one or two; who waits for many waits in a queue, and who hardly waits is told at others.
         if period < SHORTEST_S || !(LEAST_TICKS * period..=MOST_TICKS * period).contains(&each) {
             continue;

@@ -14,7 +14,7 @@ pub(super) const SLUG: &str = "throughput-pinned";
 const LEAST: f64 = 0.4;
 
 /// How many times as much as is asked for it can do where its end is far.
-const FAR: f64 = 10.0;
+const FAR: f64 = 4.0;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.levels.len() < 2 {

@@ -304,3 +304,22 @@ fn a_timer_that_fires_for_so_many_operations_is_no_tick() {
     assert_eq!(of(300, 15.0), [], "as many for each operation");
     assert_eq!(of(60, 2.5), [], "who comes at any time would wait for longer");
 }
+
+#[test]
+fn a_timer_that_is_set_for_several_fires_when_all_that_came_until_then_have_waited() {
+    let of = |between_s: f64| {
+        let mut trace = behind_a_task(138);
+        let linger = |cause| {
+            let own = [("app::fill", 61), ("app::clerk", 37)];
+            TraceSite { beside_others: true, ..site(cause, &own) }
+        };
+        trace.waits[2] = wait("app::clerk", linger(TraceCause::Timer), 138, 0.5, 0.022);
+        trace.waits.push(wait("app::clerk", linger(TraceCause::Channel), 842, between_s, 0.025));
+        for link in trace.cases[0].links.iter_mut().skip(1) {
+            link.site = Some(linger(TraceCause::Timer));
+        }
+        found(&joined(&trace, felt(0.015, 0.001)))
+    };
+    assert_eq!(of(3.4), [is("latency-pinned", "app::fill", 61)]);
+    assert_eq!(of(0.0), [], "answers take three times as long as it");
+}
