@@ -181,7 +181,10 @@ impl<'a> Joined<'a> {
             joined.leave_out(kind, because);
         }
         for unread in run.unread.iter().filter(|unread| unread.variant == variant) {
-            joined.leave_out(unread.kind.name(), unread.because.clone());
+            match unread.partly {
+                true => joined.partly.push((unread.kind.name(), unread.because.clone())),
+                false => joined.leave_out(unread.kind.name(), unread.because.clone()),
+            }
         }
         joined
     }

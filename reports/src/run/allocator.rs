@@ -216,8 +216,10 @@ mod tests {
 
         for (damage, line) in [("", 1), ("nonsense\n", 1), (&*format!("{text}{{\"at_s\":\"x\"}}\n"), 4)] {
             std::fs::write(&file, damage).unwrap();
-            let error = load(writer.path()).unwrap_err();
-            assert!(matches!(error, RunError::Damaged { line: Some(at), .. } if at == line), "{damage}: {error}");
+            let read = load(writer.path()).unwrap();
+            let because = &read.unread[0].because;
+            assert!(because.contains(&format!("allocator.jsonl:{line}: ")), "{damage}: {because}");
+            assert!(read.warnings.iter().any(|told| told.ends_with(because)), "everybody is told: {:?}", read.warnings);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::run::RunError;
+use crate::run::{RunError, version};
 
 /// Writes a file so that a reader sees all of it or none: temporary file, fsync, rename, fsync of the directory.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
@@ -59,12 +59,25 @@ pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Vec<
         serde_json::from_slice(line).map_err(|error| RunError::Damaged {
             file: path.to_owned(),
             line: Some(index + 1),
-            problem: error.to_string(),
-            fix: "restore it from a copy of the run, or measure again".to_owned(),
+            problem: version::problem(&error),
+            fix: RESTORE.to_owned(),
         })
     });
     parsed.collect::<Result<_, _>>().map(Some)
 }
+
+/// As [`read_lines`], of a file whose first line says what it is: one without any is damaged.
+pub(crate) fn read_headed_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Vec<T>>, RunError> {
+    let lines = read_lines(path)?;
+    if lines.as_ref().is_some_and(Vec::is_empty) {
+        let problem = "the file is empty".to_owned();
+        return Err(RunError::Damaged { file: path.to_owned(), line: None, problem, fix: RESTORE.to_owned() });
+    }
+    Ok(lines)
+}
+
+/// What to do about a file that nothing can replace.
+const RESTORE: &str = "restore it from a copy of the run, or measure again";
 
 /// Reads a file; `None` where there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, RunError> {

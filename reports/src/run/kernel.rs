@@ -127,7 +127,7 @@ pub(crate) fn write(record: &KernelRecord) -> Result<Vec<u8>, serde_json::Error>
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
 pub(crate) fn read(folder: &Path) -> Result<Option<KernelRecord>, RunError> {
-    let Some(lines) = files::read_lines(&folder.join(paths::KERNEL))? else { return Ok(None) };
+    let Some(lines) = files::read_headed_lines(&folder.join(paths::KERNEL))? else { return Ok(None) };
     let mut record = KernelRecord::default();
     for line in lines {
         match line {
@@ -198,8 +198,12 @@ pub(crate) mod tests {
         let read = load(writer.path()).unwrap();
         assert_eq!(read.waits["b"].kernel.as_ref(), Some(&kernel()));
 
+        std::fs::write(&file, "").unwrap();
+        let read = load(writer.path()).unwrap();
+        assert!(read.unread[0].because.contains("kernel.jsonl: the file is empty"), "{:?}", read.unread);
+        assert!(!read.waits.contains_key("b"), "nothing is there");
         std::fs::write(&file, "{\"head\":7}").unwrap();
-        let error = load(writer.path()).unwrap_err();
-        assert!(matches!(error, RunError::Damaged { line: Some(1), .. }), "{error}");
+        let because = &load(writer.path()).unwrap().unread[0].because;
+        assert!(because.contains("kernel.jsonl:1: "), "{because}");
     }
 }

@@ -122,6 +122,7 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
     let slugs = variant_slugs(&plan);
     let loaded = trials::load(path, &plan, &slugs, &log.events)?;
     let evidence = evidence::load(path, &slugs)?;
+    warnings.extend(evidence.unread.iter().map(|unread| format!("left out: {}", unread.because)));
     let first = slugs.values().next().map(|slug| path.join(paths::EVIDENCE).join(slug));
     let attached = attached::read(path, first.as_deref())?;
     let id = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -253,7 +253,7 @@ pub(crate) fn write(record: &ThreadsRecord) -> Result<Vec<u8>, serde_json::Error
 
 /// What the file in a variant's evidence folder says; `None` where there is none.
 pub(crate) fn read(folder: &Path) -> Result<Option<ThreadsRecord>, RunError> {
-    let Some(lines) = files::read_lines(&folder.join(paths::THREADS))? else { return Ok(None) };
+    let Some(lines) = files::read_headed_lines(&folder.join(paths::THREADS))? else { return Ok(None) };
     let mut record = ThreadsRecord::default();
     for line in lines {
         match line {
@@ -378,7 +378,7 @@ pub(crate) mod tests {
         assert!(!read.waits.contains_key("b"));
 
         std::fs::write(writer.path().join("evidence/a/threads.jsonl"), "{\"head\":7}").unwrap();
-        let error = load(writer.path()).unwrap_err();
-        assert!(matches!(error, RunError::Damaged { line: Some(1), .. }), "{error}");
+        let because = &load(writer.path()).unwrap().unread[0].because;
+        assert!(because.contains("threads.jsonl:1: "), "{because}");
     }
 }

@@ -40,14 +40,16 @@ pub struct HeapFlamegraphs {
     pub peak: String,
 }
 
-/// Evidence of another format than this version reads.
+/// Evidence that is damaged, or of another format than this version reads. One file does not take the others with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     /// Variant.
     pub variant: String,
-    /// Kind.
+    /// Kind of evidence.
     pub kind: EvidenceKind,
-    /// The file, the format found and the one read.
+    /// It is a part of that kind alone.
+    pub partly: bool,
+    /// The file, the line, what is wrong and what to do; or the format found and the one read.
     pub because: String,
 }
 
@@ -71,29 +73,36 @@ pub(super) fn load(run: &Path, slugs: &BTreeMap<String, String>) -> Result<Evide
     let mut loaded = Evidence::default();
     for (variant, slug) in slugs {
         let folder = run.join(paths::EVIDENCE).join(slug);
-        if let Some(records) = tasks::read(&folder)? {
+        let mut unread = Vec::new();
+        if let Some(records) = told(tasks::read(&folder), EvidenceKind::Tasks, false, &mut unread)? {
             loaded.tasks.insert(variant.clone(), records);
         }
-        if let Some(record) = allocator::read(&folder)? {
+        if let Some(record) = told(allocator::read(&folder), EvidenceKind::Allocator, false, &mut unread)? {
             loaded.allocator.insert(variant.clone(), record);
         }
-        if let Some(stalls) = stalls::read(&folder)? {
+        if let Some(stalls) = told(stalls::read(&folder), EvidenceKind::Tasks, true, &mut unread)? {
             loaded.stalls.insert(variant.clone(), stalls);
         }
-        if let Some(traced) = trace::read(&folder)? {
+        if let Some(traced) = told(trace::read(&folder), EvidenceKind::Trace, false, &mut unread)? {
             loaded.traces.insert(variant.clone(), traced);
         }
-        if let Some(mut seen) = wait_evidence(&folder)? {
-            loaded.unread.extend(of_another_format(variant, &mut seen));
+        let flamegraph = picture(&folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
+        let threads = told(threads::read(&folder), EvidenceKind::Wait, false, &mut unread)?;
+        let kernel = told(kernel::read(&folder), EvidenceKind::Wait, false, &mut unread)?;
+        let mut seen = WaitEvidence { flamegraph, threads, kernel };
+        if seen != WaitEvidence::default() {
+            unread.extend(of_another_format(&mut seen));
             loaded.waits.insert(variant.clone(), seen);
         }
-        if let Some(record) = samples::read(&folder)? {
+        if let Some(record) = told(samples::read(&folder), EvidenceKind::Cpu, true, &mut unread)? {
             loaded.samples.insert(variant.clone(), record);
         }
-        if let Some(record) = breach::read(&folder)? {
+        if let Some(record) = told(breach::read(&folder), EvidenceKind::Cpu, true, &mut unread)? {
             let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
             loaded.breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
         }
+        let of_variant = |(kind, partly, because)| Unread { variant: variant.clone(), kind, partly, because };
+        loaded.unread.extend(unread.into_iter().map(of_variant));
         if let Some(svg) = picture(&folder, paths::CPU_FLAMEGRAPH)? {
             loaded.flamegraphs.insert(variant.clone(), svg);
         }
@@ -104,8 +113,24 @@ pub(super) fn load(run: &Path, slugs: &BTreeMap<String, String>) -> Result<Evide
     Ok(loaded)
 }
 
+/// What a file says; of one that is damaged or of another format nothing, and why is kept.
+fn told<T>(
+    read: Result<Option<T>, RunError>,
+    kind: EvidenceKind,
+    partly: bool,
+    unread: &mut Vec<(EvidenceKind, bool, String)>,
+) -> Result<Option<T>, RunError> {
+    match read {
+        Err(error @ (RunError::Damaged { .. } | RunError::OtherFormat { .. })) => {
+            unread.push((kind, partly, error.to_string()));
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
 /// Takes what was written in another format out of what was seen of threads.
-fn of_another_format(variant: &str, seen: &mut WaitEvidence) -> Option<Unread> {
+fn of_another_format(seen: &mut WaitEvidence) -> Option<(EvidenceKind, bool, String)> {
     let other = |format: u32| (format != FORMAT).then_some(format);
     let threads = seen.threads.as_ref().and_then(|record| Some((paths::THREADS, other(record.head.format)?)));
     let kernel = seen.kernel.as_ref().and_then(|record| Some((paths::KERNEL, other(record.head.format)?)));
@@ -115,14 +140,7 @@ fn of_another_format(variant: &str, seen: &mut WaitEvidence) -> Option<Unread> {
     let because = format!(
         "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
     );
-    Some(Unread { variant: variant.to_owned(), kind: EvidenceKind::Wait, because })
-}
-
-/// What was seen from outside in a variant's evidence folder; `None` where there is nothing of it.
-fn wait_evidence(folder: &Path) -> Result<Option<WaitEvidence>, RunError> {
-    let flamegraph = picture(folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
-    let seen = WaitEvidence { flamegraph, threads: threads::read(folder)?, kernel: kernel::read(folder)? };
-    Ok((seen != WaitEvidence::default()).then_some(seen))
+    Some((EvidenceKind::Wait, false, because))
 }
 
 /// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.

@@ -41,7 +41,7 @@ pub(in crate::run) fn write(trace: &Trace) -> serde_json::Result<Vec<u8>> {
 
 /// The trace in a variant's evidence folder; `None` where there is no such file.
 pub(crate) fn read(folder: &Path) -> Result<Option<Trace>, RunError> {
-    let Some(lines) = files::read_lines(&folder.join(paths::TRACE))? else { return Ok(None) };
+    let Some(lines) = files::read_headed_lines(&folder.join(paths::TRACE))? else { return Ok(None) };
     let mut trace = Trace::default();
     for line in lines {
         match line {
