@@ -55,7 +55,10 @@ pub fn derived(operations: &[Operation], phase_ns: u64, quantile: impl Fn(f64) -
         let from = format!("{MEDIANS} times the median latency of this trial, since no limit was given");
         return Limit { ns: least, from };
     }
-    let found = QUANTILES.into_iter().filter(|(at, _)| quantile(*at) > least).find(|(at, _)| tells(quantile(*at)));
+    // Where some are never answered a percentile may be how long they were waited for, which nobody exceeds.
+    let exceeded = |ns: u64| operations.iter().any(|one| one.took_ns > ns && one.at_ns < phase_ns);
+    let fits = |ns: u64| ns > least && exceeded(ns) && tells(ns);
+    let found = QUANTILES.into_iter().find(|(at, _)| fits(quantile(*at)));
     match found {
         Some((at, name)) => Limit {
             ns: quantile(at),
@@ -64,10 +67,17 @@ pub fn derived(operations: &[Operation], phase_ns: u64, quantile: impl Fn(f64) -
                  of the time late"
             ),
         },
-        None => Limit {
+        None if exceeded(quantile(LAST)) => Limit {
             ns: quantile(LAST),
             from: "the 99th percentile of this trial, since no limit was given; it was late nearly all the time"
                 .to_owned(),
+        },
+        None => Limit {
+            ns: least,
+            from: format!(
+                "{MEDIANS} times the median latency of this trial, since no limit was given; somebody waited for longer \
+                 nearly all the time"
+            ),
         },
     }
 }
@@ -167,9 +177,16 @@ mod tests {
         let limit = derived(&all, 1000 * MS, quantile(&all));
         assert!(limit.from.contains("the 90th percentile") && limit.ns == 40 * MS, "{limit:?}");
         assert_eq!(windows(&all, limit.ns, 1000 * MS).len(), 1);
-        // Nothing tells: the highest percentile stands.
+        // Nothing tells, and nobody exceeds the highest percentile.
         let even = operations(&(0..1000).map(|at| (at, 10 + 40 * (at % 2))).collect::<Vec<_>>());
-        assert!(derived(&even, 1000 * MS, quantile(&even)).ns >= 50 * MS);
+        assert_eq!(derived(&even, 1000 * MS, quantile(&even)).ns, 30 * MS);
+        // Nor how long it is waited for those that nobody answers: they are late, whatever else is.
+        for unanswered in [5, 40] {
+            let all = operations(&(0..1000).map(|at| (at, if at < unanswered { 900 } else { 1 })).collect::<Vec<_>>());
+            let limit = derived(&all, 1000 * MS, quantile(&all));
+            let late: u64 = windows(&all, limit.ns, 1000 * MS).iter().map(|window| window.late).sum();
+            assert_eq!(late, unanswered, "{limit:?}");
+        }
     }
 
     proptest::proptest! {

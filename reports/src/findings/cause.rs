@@ -68,5 +68,5 @@ pub(super) fn time(seconds: f64) -> String {
 
 /// A part for a sentence: `37 %`.
 pub(super) fn percent(part: f64) -> String {
-    format!("{:.0} %", 100.0 * part)
+    if part > 0.0 && part < 0.005 { "less than 1 %".to_owned() } else { format!("{:.0} %", 100.0 * part) }
 }

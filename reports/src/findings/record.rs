@@ -14,7 +14,7 @@ pub struct Finding {
     pub rank: u32,
     /// One line.
     pub title: String,
-    /// Part of the excess latency explained, 0 to 1.
+    /// Part of the excess latency explained, 0 to 1; of `allocator-churn`, of the CPU; 1 of what has no part in latency.
     pub share: f64,
     /// Where.
     pub culprit: Option<Culprit>,

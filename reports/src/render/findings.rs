@@ -16,6 +16,7 @@ pub(crate) struct Shown {
     pub(crate) title: String,
     pub(crate) variant: String,
     pub(crate) rule: String,
+    /// How much it is: a part of the excess latency, or of what else it is about.
     pub(crate) share: String,
     /// `function (file:line)`; may be empty.
     pub(crate) place: String,
@@ -44,7 +45,7 @@ fn one(finding: &Finding) -> Shown {
         title: text::sentence(&finding.title),
         variant: text::name(&finding.variant),
         rule: text::name(&finding.rule),
-        share: number::percent(finding.share),
+        share: weight(finding),
         place: finding.culprit.as_ref().map(|culprit| text::sentence(&culprit.sentence())).unwrap_or_default(),
         path: path(finding),
         evidence: finding.evidence.iter().map(|line| text::sentence(line)).collect(),
@@ -52,6 +53,16 @@ fn one(finding: &Finding) -> Shown {
         next: text::sentence(&finding.next),
         proof: finding.proof.clone(),
         section: section(&finding.proof),
+    }
+}
+
+/// What a finding weighs, by its mechanism: growth, and what is never answered, are no part of any latency.
+fn weight(finding: &Finding) -> String {
+    let part = number::percent(finding.share);
+    match finding.rule.as_str() {
+        "unbounded-growth" | "task-growth" | "never-answered" | "wrong-build" => "whatever the latency".to_owned(),
+        "allocator-churn" => format!("{part} of the CPU"),
+        _ => format!("explains {part} of the excess latency"),
     }
 }
 
@@ -123,4 +134,17 @@ pub(crate) fn unused(one: &Unused) -> String {
         rules => format!(", so that nothing is said of {}", rules.join(", ")),
     };
     text::sentence(&format!("{}: {}{silent}", one.evidence, one.because))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_said_to_be_of_what_it_is() {
+        let of = |rule: &str| weight(&Finding { rule: rule.into(), share: 0.88, ..Finding::default() });
+        assert_eq!(of("rare-stall"), "explains 88 % of the excess latency");
+        assert_eq!(of("allocator-churn"), "88 % of the CPU");
+        assert_eq!(of("task-growth"), "whatever the latency");
+    }
 }

@@ -75,8 +75,10 @@ fn draw(between: &[Between], file: &Path) -> anyhow::Result<()> {
     let drawn: Vec<_> = between.iter().filter_map(|one| Some((one, one.picture.as_deref()?))).collect();
     if drawn.is_empty() {
         let refused = between.iter().find_map(|one| one.movers.refused.as_deref());
-        let why =
-            refused.unwrap_or("no variant of both runs has a CPU profile: `workbench run --evidence cpu` gathers one");
+        let why = refused.unwrap_or(
+            "no variant that is called the same in both runs has a CPU profile in both: `workbench run --evidence cpu` \
+                 gathers one, and `--vary-cmd NAME=COMMAND` names variants",
+        );
         return Err(Refusal::usage(format!("`--svg`: there is nothing to draw: {why}")));
     }
     for (one, picture) in &drawn {

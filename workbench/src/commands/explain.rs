@@ -1,5 +1,6 @@
 //! `workbench explain`.
 
+use reports::findings::Finding;
 use reports::render;
 use reports::run::reader;
 
@@ -21,5 +22,29 @@ pub(super) fn explain(flags: &Explain) -> anyhow::Result<Exit> {
         render::terminal::explanation(&summary, ui::color(), ui::width())
     };
     ui::result(&text)?;
+    if run.summary.as_ref().is_some_and(|kept| differs(&kept.findings, &summary.findings)) {
+        ui::remark(
+            "judged anew, by the rules of this build: what the build that made the run found, and `show` prints, is not the same",
+        );
+    }
     Ok(Exit::Done)
+}
+
+/// Whether two builds found other causes, or elsewhere.
+fn differs(kept: &[Finding], now: &[Finding]) -> bool {
+    let cause = |finding: &Finding| (finding.variant.clone(), finding.rule.clone(), finding.culprit.clone());
+    !kept.iter().map(cause).eq(now.iter().map(cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_causes_are_told_from_other_shares() {
+        let finding = |rule: &str, share| Finding { rule: rule.into(), share, ..Finding::default() };
+        assert!(!differs(&[finding("throttled", 0.9)], &[finding("throttled", 0.8)]));
+        assert!(differs(&[finding("throttled", 0.9)], &[finding("rare-stall", 0.9)]));
+        assert!(differs(&[], &[finding("rare-stall", 0.9)]));
+    }
 }

@@ -32,8 +32,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     // What is taken anew is filled with copies, too.
     let copied = cpu.rows.iter().map(|row| row.copied_s).sum::<f64>() / cpu.total_s.max(1e-9);
     let mostly = part + copied >= MOSTLY && part >= TAKING;
+    // What a process that nobody drove spends beside its operations is not known.
+    let busy = if joined.attached { joined.busy().unwrap_or(1.0).min(1.0) } else { 1.0 };
     if mostly && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
-        return by_calls(joined, cpu, part);
+        return by_calls(joined, cpu, part, busy);
     }
     let filled = cpu.rows.iter().map(|row| row.filled_s).sum::<f64>() / cpu.total_s.max(1e-9);
     if part + filled >= MOSTLY && filled >= part && filled * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) {
@@ -98,14 +100,14 @@ fn churn(row: &CpuRow) -> f64 {
 }
 
 /// Most pages stay, and yet most of the CPU goes into taking memory and giving it back.
-fn by_calls(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
+fn by_calls(joined: &Joined<'_>, cpu: &CpuTable, part: f64, busy: f64) -> Answer {
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
     let Some(row) = rows.max_by(|a, b| churn(a).total_cmp(&churn(b))) else { return Answer::Blind("cpu") };
     let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("{} has memory taken and given back again and again for each operation", row.function),
-        share: part.min(1.0),
+        share: (part * busy).min(1.0),
         culprit: Some(row.place()),
         evidence: vec![
             format!(
@@ -119,6 +121,6 @@ fn by_calls(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
         next: joined.again("cpu,wait"),
         proof: "cpu",
         depth: 5,
-        foremost: true,
+        foremost: !joined.attached,
     }])
 }

@@ -119,17 +119,20 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
     vec![Cause {
         rule: SLUG,
         title: format!(
-            "answers written{place} in pieces wait {} for the other side's delayed acknowledgement",
+            "what is written{place} in pieces waits {} for the other side's delayed acknowledgement",
             if times == 1 { time(mode) } else { format!("{times} times {}", time(mode)) }
         ),
         share: (felt.base_s / felt.mean_s.max(1e-9)).min(1.0),
         culprit,
         evidence: vec![
             format!("the latency has its mode at {}: Linux delays acknowledgements by 40 ms", time(felt.base_s)),
-            format!(
-                "the program neither computes nor waits for anything of its own for more than {} of it",
-                time(each)
-            ),
+            match each > 0.0 {
+                true => format!(
+                    "the program neither computes nor waits for anything of its own for more than {} of it",
+                    time(each)
+                ),
+                false => "the program neither computes nor waits for anything of its own meanwhile".to_owned(),
+            },
         ],
         refuted_by: "with TCP_NODELAY, or with head and body in one write, the mode would stay".into(),
         next: joined.again("cpu,wait"),

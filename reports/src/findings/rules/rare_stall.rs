@@ -60,12 +60,22 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let rare = breach.phase_s > 0.0 && breach.within_s <= MOST_TIME * breach.phase_s;
     if breach.window_count < LEAST_WINDOWS || !rare || breach.operations == 0 {
         let (count, part) = (breach.window_count, breach.within_s / breach.phase_s.max(1e-9));
-        return Answer::RuledOut(format!("operations were late in {count} windows, {} of the time", percent(part)));
+        let windows = if count == 1 { "1 window".to_owned() } else { format!("{count} windows") };
+        return Answer::RuledOut(format!("operations were late in {windows}, {} of the time", percent(part)));
     }
     let row = breach.standing_out().filter(|row| stalls(row, breach)).max_by_key(|row| row.within_leaf);
     let seen = row.map(|row| decided(joined, breach, row)).or_else(|| on_another_stack(joined, breach));
     let Some((row, culprit)) = seen else {
-        return Answer::RuledOut("nothing of the program runs mainly while operations are late".into());
+        return Answer::RuledOut(match breach.standing_out().max_by_key(|row| row.within) {
+            Some(row) => format!(
+                "{} stands out while operations are late, in {} of the samples then, but it runs at other times, too, or in few \
+                 of the {} windows, or waits itself for most of them",
+                row.function,
+                percent(row.within_share),
+                breach.window_count
+            ),
+            None => "nothing of the program runs mainly while operations are late".into(),
+        });
     };
     // Who comes while it lasts waits half of the worst on average.
     #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]

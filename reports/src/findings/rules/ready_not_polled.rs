@@ -13,7 +13,10 @@ const CROWD: f64 = 0.3;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(trace) = joined.trace else { return Answer::Blind("trace") };
-    let Some(operations) = joined.traced_operations() else { return Answer::Blind("latency") };
+    let Some(operations) = joined.traced_operations() else {
+        let because = "no operation was answered while its tasks were traced".to_owned();
+        return Answer::Unfit { evidence: "trace", because };
+    };
     let slowed = joined.slowed_by_tracing();
     let mut causes = Vec::new();
     for row in trace.instead.iter().filter(|row| joined.serves(&row.kind) && row.kind != row.instead) {

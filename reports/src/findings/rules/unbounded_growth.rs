@@ -54,7 +54,16 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return rested(joined, &before);
     }
     if growth < LEAST || each < PER_OPERATION && !joined.attached || !(is_steady || hidden) {
-        return Answer::RuledOut(format!("the resident set grew by {:.1} MB in {seconds:.0} s", growth / 1e6));
+        let course = match growth {
+            less if less < 0.0 => format!("shrank by {:.1} MB in {seconds:.0} s", -less / 1e6),
+            _ => format!("grew by {:.1} MB in {seconds:.0} s", growth / 1e6),
+        };
+        let because = match () {
+            () if growth < LEAST => String::new(),
+            () if each < PER_OPERATION => format!(", {each:.0} bytes with every operation"),
+            () => ", and not all the time".to_owned(),
+        };
+        return Answer::RuledOut(format!("the resident set {course}{because}"));
     }
     let Blamed { culprit, place, because } = maker(joined).map(|maker| blamed(joined, maker)).unwrap_or_default();
     let pace = match joined.attached {

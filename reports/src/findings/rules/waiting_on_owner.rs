@@ -289,13 +289,16 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             holder.site.own.first().map(|frame| frame.function.clone()).unwrap_or_default(),
             held(holder)
         );
+        let beside = (others > 0.0)
+            .then(|| format!("who was ready on the workers that this kept waited, too: {} an operation", time(others)));
+        let told = [told].into_iter().chain(beside);
         match found.iter_mut().find(|kept| kept.culprit.function == culprit.function) {
             Some(kept) => {
                 // Who waits to be told waits through the same time as who waits for the lock: locks come first.
                 kept.each_s = if is_lock(row) { kept.each_s + each } else { kept.each_s.max(each) };
-                kept.evidence.push(told);
+                kept.evidence.extend(told);
             }
-            None => found.push(Kept { culprit, each_s: each, what, evidence: vec![told] }),
+            None => found.push(Kept { culprit, each_s: each, what, evidence: told.collect() }),
         }
     }
     let causes = found.into_iter().filter_map(|Kept { culprit, each_s: each, what, mut evidence }| {
@@ -324,7 +327,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             evidence,
             refuted_by: "the waits would be as long if the lock were let go before that work".into(),
             next: joined.again("wait,trace"),
-            proof: if joined.trace.is_some() { "trace" } else { "wait" },
+            // Places where threads wait are in the waits of threads.
+            proof: if joined.threads.is_some() { "wait" } else { "trace" },
             depth: 5,
             foremost: false,
         })

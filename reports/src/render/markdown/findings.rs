@@ -15,7 +15,7 @@ pub(super) fn section(summary: &RunSummary, out: &mut String) {
     for finding in findings {
         let place = if finding.place.is_empty() { String::new() } else { format!(", {}", line(&finding.place)) };
         out.push_str(&format!(
-            "{}. **{}** ({}, {}{place}, explains {} of the excess latency)\n",
+            "{}. **{}** ({}, {}{place}, {})\n",
             finding.rank,
             line(&finding.title),
             line(&finding.variant),

@@ -12,7 +12,7 @@ pub(super) fn brief(summary: &RunSummary, width: usize, ink: Ink) -> String {
     for finding in shown(summary) {
         let head = format!("{}. {}", finding.rank, finding.title);
         out.push_str(&hanging(Look::Bold, &head, 3, width, ink));
-        let of = format!("{}, {}, explains {}", finding.variant, finding.rule, finding.share);
+        let of = format!("{}, {}, {}", finding.variant, finding.rule, finding.share);
         out.push_str(&format!("   {}", hanging(Look::Dim, &of, 3, width, ink)));
         if !finding.place.is_empty() {
             out.push_str(&format!("   at {}", hanging(Look::Plain, &finding.place, 6, width, ink)));
@@ -56,7 +56,7 @@ pub fn explanation(summary: &RunSummary, color: bool, width: usize) -> String {
     out.push_str("\n\n");
     for finding in shown(summary) {
         out.push_str(&hanging(Look::Bold, &format!("{}. {}", finding.rank, finding.title), 3, width, ink));
-        let of = format!("{}, {}, explains {} of the excess latency", finding.variant, finding.rule, finding.share);
+        let of = format!("{}, {}, {}", finding.variant, finding.rule, finding.share);
         out.push_str(&format!("   {}", hanging(Look::Dim, &of, 3, width, ink)));
         if !finding.place.is_empty() {
             out.push_str(&format!("   at {}", hanging(Look::Bad, &finding.place, 6, width, ink)));
