@@ -18,6 +18,11 @@ const PACES: &[&str] = &["sleep", "ticker", "interval", "every"];
 const LATER: f64 = 1.15;
 
 impl Loops {
+    /// Timeouts that a file sets.
+    pub(super) fn timeouts_in(&self, file: &str) -> &[Timeout] {
+        self.files.get(file).map_or(&[], |lines| &lines.timeouts)
+    }
+
     /// The timeout that waits of so many seconds end at: its file, and where it is written.
     pub(super) fn timeout_of(&self, waited_s: f64) -> Option<(&str, &Timeout)> {
         let all =

@@ -52,6 +52,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     } else {
         causes.extend(timed_out::by_threads(joined, mean));
         causes.extend(timed_out::by_reads(joined, mean));
+        causes.extend(timed_out::by_lingering(joined, mean));
         causes.extend(goroutine_waits::ticks(joined, mean));
     }
     if causes.is_empty() {
