@@ -2,8 +2,8 @@
 
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
-    again, beside, blind, case, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, second, seventh, sixth,
-    third,
+    again, beside, blind, case, eighth, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, second,
+    seventh, sixth, third,
 };
 
 /// Threads that wait for ever do so for somebody, or in a call.
@@ -308,6 +308,20 @@ pub(crate) const CASES: &[Case] = &[
     in_go_of("museum", seventh("station-clock", &["repeated-work"], 120, 16)),
     in_go_of("museum", seventh("fx-quorum", &["latency-pinned"], 150, 16)),
     in_go_of("museum", seventh("parking-gate", &["task-growth"], 200, 16)),
+    // Of eight hands, those that a first look had wrong. Asynchronous.
+    eighth("live-scores", &["task-growth", "unbounded-growth"], 250, 16),
+    eighth("quote-engine", &["ready-not-polled"], 200, 16),
+    eighth("courier-desk", &["never-answered"], 100, 16),
+    eighth("ledger-commit", &["latency-pinned"], 200, 16),
+    eighth("yard-dispatch", &["ready-not-polled", "rare-stall"], 200, 16),
+    // Threads.
+    eighth("offer-page", &["waiting-on-owner", "throughput-pinned"], 220, 16),
+    eighth("bid-feed", &["unbounded-growth"], 200, 16),
+    eighth("label-lanes", &["throughput-pinned"], 240, 16),
+    eighth("stock-batch", &["latency-pinned"], 200, 16),
+    // Go.
+    in_go_of("counter", eighth("booth-bookings", &["waiting-on-owner", "throughput-pinned"], 220, 16)),
+    in_go_of("counter", eighth("league-table", &["rare-stall", "repeated-work"], 250, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

@@ -40,6 +40,7 @@ mod audit_trail;
 mod basket_quote;
 mod beacon;
 mod bid_book;
+mod bid_feed;
 mod bird_count;
 mod books_ledger;
 mod box_office;
@@ -54,6 +55,7 @@ mod coin_ledger;
 mod corner_shop;
 mod coupon_search;
 mod courier;
+mod courier_desk;
 mod courier_link;
 mod courier_quotes;
 mod courier_routes;
@@ -82,12 +84,15 @@ mod house_seats;
 mod invoice_tax;
 mod label_counter;
 mod label_deadlines;
+mod label_lanes;
 mod label_press;
 mod label_shelf;
 mod lantern;
 mod lantern_legacy;
+mod ledger_commit;
 mod ledger_feed;
 mod ledgerly;
+mod live_scores;
 mod lot_auction;
 mod loyalty_replay;
 mod lunch_orders;
@@ -102,6 +107,7 @@ mod mosaic;
 mod mosaic_journal;
 mod night_radio;
 mod offer_board;
+mod offer_page;
 mod orchard;
 mod order_book;
 mod page_tally;
@@ -121,6 +127,7 @@ mod quarry;
 mod quay_watch;
 mod quiz_hall;
 mod quote_desk;
+mod quote_engine;
 mod rail_board;
 mod rate_board;
 mod read_counter;
@@ -140,6 +147,7 @@ mod standby_ledger;
 mod standby_seats;
 mod status_page;
 mod stock;
+mod stock_batch;
 mod stock_list;
 mod stockroom;
 mod street_feed;
@@ -165,6 +173,7 @@ mod turnstile;
 mod weigh_bridge;
 mod weighbridge;
 mod willow;
+mod yard_dispatch;
 
 /// How an author starts a program.
 #[derive(Clone, Copy)]
@@ -192,6 +201,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("basket-quote", Broken(basket_quote::run)),
     ("beacon", Tuned(beacon::run)),
     ("bid-book", Broken(bid_book::run)),
+    ("bid-feed", Broken(bid_feed::run)),
     ("bird-count", Broken(|broken, port| finish(bird_count::run(broken, port)))),
     ("books-ledger", Broken(books_ledger::run)),
     ("box-office", Broken(box_office::run)),
@@ -206,6 +216,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("corner-shop", Broken(|broken, port| finish(corner_shop::run(broken, port)))),
     ("coupon-search", Broken(coupon_search::run)),
     ("courier", Tuned(courier::run)),
+    ("courier-desk", Broken(|broken, port| serve(port, courier_desk::app(broken)))),
     ("courier-link", Broken(courier_link::run)),
     ("courier-quotes", Broken(courier_quotes::serve)),
     ("courier-routes", Broken(courier_routes::run)),
@@ -234,12 +245,15 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("invoice-tax", Broken(|broken, port| end(invoice_tax::run(broken, port)))),
     ("label-counter", Broken(label_counter::run)),
     ("label-deadlines", Broken(label_deadlines::run)),
+    ("label-lanes", Broken(label_lanes::run)),
     ("label-press", Broken(label_press::run)),
     ("label-shelf", Broken(|broken, port| finish(label_shelf::run(broken, port)))),
     ("lantern", Tuned(lantern::run)),
     ("lantern-legacy", App(lantern_legacy::app)),
+    ("ledger-commit", Broken(|broken, port| serve(port, async move { ledger_commit::app(broken) }))),
     ("ledger-feed", Broken(ledger_feed::run)),
     ("ledgerly", Tuned(ledgerly::run)),
+    ("live-scores", Broken(|broken, port| end(live_scores::run(port, broken)))),
     ("lot-auction", Broken(lot_auction::run)),
     ("loyalty-replay", Broken(loyalty_replay::run)),
     ("lunch-orders", Broken(lunch_orders::run)),
@@ -254,6 +268,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("mosaic-journal", Broken(mosaic_journal::serve)),
     ("night-radio", Broken(|broken, port| finish(night_radio::run(broken, port)))),
     ("offer-board", Broken(offer_board::run)),
+    ("offer-page", Broken(offer_page::run)),
     ("orchard", Tuned(orchard::run)),
     ("order-book", Broken(order_book::run)),
     ("page-tally", Broken(page_tally::run)),
@@ -273,6 +288,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("quay-watch", Broken(quay_watch::run)),
     ("quiz-hall", Broken(|broken, port| finish(quiz_hall::run(broken, port)))),
     ("quote-desk", Broken(quote_desk::run)),
+    ("quote-engine", Broken(|broken, port| end(quote_engine::run(port, broken)))),
     ("rail-board", Broken(|broken, port| finish(rail_board::run(broken, port)))),
     ("rate-board", Broken(rate_board::run)),
     ("read-counter", Broken(read_counter::run)),
@@ -292,6 +308,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("standby-seats", Broken(standby_seats::run)),
     ("status-page", Broken(|broken, port| status_page::run(broken, port).unwrap())),
     ("stock", Broken(stock::run)),
+    ("stock-batch", Broken(stock_batch::run)),
     ("stock-list", Broken(|broken, port| end(stock_list::run(broken, port)))),
     ("stockroom", Broken(stockroom::run)),
     ("street-feed", Broken(street_feed::run)),
@@ -317,6 +334,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("weigh-bridge", Broken(|broken, port| weigh_bridge::run(broken, port).unwrap())),
     ("weighbridge", Broken(weighbridge::run)),
     ("willow", App(willow::app)),
+    ("yard-dispatch", Broken(yard_dispatch::run)),
 ];
 
 fn main() -> ExitCode {
