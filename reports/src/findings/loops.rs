@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::branching::{Branches, branches};
+use super::dealing::dealt;
 use super::leaving::{Left, left};
 use super::letting_go::{LetGo, let_go};
 use super::locking::{Taken, taken};
@@ -52,6 +53,8 @@ pub(super) struct Lines {
     pub(super) channels: BTreeSet<u32>,
     /// Where they let go what they got.
     pub(super) let_go: Vec<LetGo>,
+    /// Where they give something to one of several.
+    pub(super) dealt: BTreeSet<u32>,
     /// What they do first, whatever else is ready.
     pub(super) preferring: BTreeSet<u32>,
     /// Where they send and do not look whether anybody hears it.
@@ -236,6 +239,7 @@ fn read(source: &str) -> Lines {
         overwritten: overwritten(&tokens),
         channels: channels(&tokens),
         let_go: let_go(&tokens),
+        dealt: dealt(&tokens),
         preferring: preferring(&tokens),
         unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),

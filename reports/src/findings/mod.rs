@@ -6,6 +6,7 @@
 mod branching;
 mod cause;
 mod cpu_table;
+mod dealing;
 mod derived;
 mod guilty;
 mod harm;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 
+use super::loops::Lines;
 use super::telling::declared_at;
 use super::tokens::{is_name, parameters_of, within, word_at};
 use super::{Culprit, Loops};
@@ -43,6 +44,14 @@ impl Loops {
     /// How many functions there are of a name.
     pub(super) fn declared(&self, function: &str) -> usize {
         self.files.values().flat_map(|lines| &lines.named).filter(|one| one.function == function).count()
+    }
+}
+
+impl Lines {
+    /// What the function around a line is called.
+    pub(super) fn named_at(&self, line: u32) -> Option<&str> {
+        let mut all = self.named.iter();
+        all.rfind(|one| (one.lines.0..=one.lines.1).contains(&line)).map(|one| one.function.as_str())
     }
 }
 

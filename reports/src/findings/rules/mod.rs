@@ -16,6 +16,7 @@ mod hanging;
 mod herd;
 mod idling;
 mod in_turn;
+mod kept_waiting;
 mod latency_pinned;
 mod let_go;
 pub(super) mod long_poll_cpu;
@@ -38,6 +39,8 @@ mod timed_out;
 mod unbounded_growth;
 pub(super) mod waiting_on_owner;
 mod wrong_build;
+
+pub(super) use poll_blocked::FUTEX;
 
 use super::cause::Answer;
 use super::joined::Joined;

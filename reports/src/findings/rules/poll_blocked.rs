@@ -15,7 +15,7 @@ const LEAST_S: f64 = 0.001;
 const LEAST_OWN: f64 = 0.3;
 
 /// The system call in which a thread waits for a lock, or for another thread.
-pub(super) const FUTEX: &str = "futex";
+pub(in crate::findings) const FUTEX: &str = "futex";
 
 /// Who a lock's holder was, where it was itself blocked within a poll.
 pub(super) fn holder_of(row: &TracePolls) -> Option<(Culprit, &str)> {

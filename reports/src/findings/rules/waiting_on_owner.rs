@@ -4,14 +4,13 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, Felt, guilty, owner};
-use crate::run::{
-    GOROUTINES, POOL, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceStep, TraceWait,
-};
+use crate::findings::{Culprit, Felt, dealing, guilty, owner};
+use crate::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceStep, TraceWait};
 
 use super::behind_jobs;
 use super::copying;
 use super::idling::{is_fellow, is_idle, is_within_a_call, stands_in_the_call, works_off_a_queue};
+use super::kept_waiting::{Kept, What};
 use super::own_limit;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 use super::throughput_pinned;
@@ -133,42 +132,6 @@ fn doing(owner: &owner::Owner<'_>) -> String {
     }
 }
 
-/// What threads or goroutines wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Lock,
-    /// Of a channel that goroutines take something from, and put it back.
-    OneOfAPool,
-    Telling,
-}
-
-impl What {
-    fn of(row: &TracePolls) -> Self {
-        match row.site.as_ref().is_some_and(|site| site.resource == POOL) {
-            true => Self::OneOfAPool,
-            false if is_lock(row) => Self::Lock,
-            false => Self::Telling,
-        }
-    }
-
-    fn waited_for(self) -> &'static str {
-        match self {
-            Self::Lock => "for a lock",
-            Self::OneOfAPool => "for one of a pool",
-            Self::Telling => "to be told",
-        }
-    }
-}
-
-/// Who keeps others waiting.
-struct Kept {
-    culprit: Culprit,
-    /// For each operation.
-    each_s: f64,
-    what: What,
-    evidence: Vec<String>,
-}
-
 /// Waits of threads for each other's mutexes.
 fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     // Within polls where tasks were traced; otherwise of all threads.
@@ -256,7 +219,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let stands_in = |known: &Culprit| holder.site.own.iter().any(|frame| frame.function == known.function);
         let behind = || found.iter().find(|kept| kept.what != What::Telling && stands_in(&kept.culprit));
         let behind = if is_lock(row) { None } else { behind().map(|kept| kept.culprit.clone()) };
-        let culprit = behind.unwrap_or_else(|| at(frame));
+        let dealt = if turn.is_some() { dealing::dealer(joined, holder) } else { None };
+        in_turn_of.extend(dealt.iter().map(|(dealer, _)| dealer.function.clone()));
+        let (dealer, dealt) = dealt.unzip();
+        let culprit = behind.or(dealer).unwrap_or_else(|| at(frame));
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
@@ -291,7 +257,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         );
         let beside = (others > 0.0)
             .then(|| format!("who was ready on the workers that this kept waited, too: {} an operation", time(others)));
-        let told = [told].into_iter().chain(beside);
+        let told = [told].into_iter().chain(beside).chain(dealt);
         match found.iter_mut().find(|kept| kept.culprit.function == culprit.function) {
             Some(kept) => {
                 // Who waits to be told waits through the same time as who waits for the lock: locks come first.

@@ -1,0 +1,124 @@
+//! Who gives all there is to do to one of several that are alike, while the others stand idle: the source says who deals it out.
+
+use std::collections::BTreeSet;
+
+use super::joined::Joined;
+use super::rules::FUTEX;
+use super::tokens::{opening, word_at};
+use super::{Culprit, guilty, telling};
+use crate::run::{TraceCause, TraceHolder, TracePolls};
+
+/// Calls by which somebody is given something to do.
+const GIVES: &[&str] = &["send", "try_send", "unbounded_send", "blocking_send", "push", "push_back"];
+/// Threads that must have idled all the while.
+const LEAST_IDLE: u64 = 3;
+
+/// The only function, or the only one seen at work, that gives something to one of several, where threads that are like the one that
+/// serves everybody idled all the while; and how one sees it.
+pub(super) fn dealer(joined: &Joined<'_>, serves: &TraceHolder) -> Option<(Culprit, String)> {
+    let (threads, loops) = (joined.threads?, joined.loops?);
+    let idle = threads.standing.iter().filter(|row| row.polls >= LEAST_IDLE);
+    let idle = idle.max_by_key(|row| if is_alike(row, serves) { row.polls } else { 0 })?;
+    let stands = idle.site.as_ref().filter(|_| is_alike(idle, serves))?.own.first()?;
+    let all = loops.files.iter().flat_map(|(file, lines)| {
+        let deals = move |line: &u32| lines.named_at(*line).map(|function| (file.as_str(), function, *line));
+        lines.dealt.iter().filter_map(deals)
+    });
+    let mut all: Vec<_> = all.collect();
+    all.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    let culprit = loops.culprit(&stands.function, telling::only(joined, &all)?);
+    let told = format!(
+        "{} others like it idled in {} all the while: {} gives what there is to do to one of them, as its source says, and not to these",
+        idle.polls,
+        stands.function,
+        culprit.sentence()
+    );
+    Some((culprit, told))
+}
+
+/// Whether threads wait to be told in the function in which that one went on.
+fn is_alike(idle: &TracePolls, serves: &TraceHolder) -> bool {
+    idle.site.as_ref().is_some_and(|site| {
+        let waits = site.call == FUTEX && matches!(site.cause, TraceCause::Notify | TraceCause::Channel);
+        let goes_on = |frame: &crate::run::TraceFrame| {
+            serves.site.own.iter().any(|one| guilty::same(one, frame) && one.line != frame.line)
+        };
+        waits && site.own.first().is_some_and(goes_on)
+    })
+}
+
+/// Lines that give something to what an index chose: `lanes[n].send(job)`, `lanes[n] <- job`.
+pub(super) fn dealt(tokens: &[(u32, String)]) -> BTreeSet<u32> {
+    let word = |at: usize| word_at(tokens, at);
+    let chosen = |at: &usize| {
+        let index = opening(tokens, *at).map(|opens| opens + 1..*at);
+        word(*at) == "]"
+            && index.is_some_and(|mut index| index.any(|at| word(at).starts_with(|c: char| c.is_alphabetic())))
+    };
+    let gives = |at: &usize| {
+        let ends =
+            (at + 1..tokens.len()).find(|at| matches!(word(*at), ";" | "{" | "}" | "=" | "," | "]")).unwrap_or(*at);
+        word(at + 1) == "<-"
+            || word(at + 1) == "." && (at + 1..ends).any(|at| GIVES.contains(&word(at)) && word(at + 1) == "(")
+    };
+    (0..tokens.len()).filter(|at| word(*at) == "]").filter(chosen).filter(gives).map(|at| tokens[at].0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Loops;
+    use crate::run::{ThreadsRecord, TraceFrame, TraceSite};
+
+    const LANES: &str = "\
+impl Lanes {
+    fn by_prefix(&self, p: Parcel) {
+        let _ = self.lanes[n].send(p);
+    }
+    fn lock(&self, p: Parcel) {
+        self.all[slot].lock().unwrap().counts += 1;
+        self.first[0].send(p);
+    }
+}
+fn lane(inbox: Receiver) {
+    while let Ok(p) = inbox.recv() {
+        label(p);
+    }
+}
+";
+
+    #[test]
+    fn who_gives_all_to_one_of_several_that_are_alike_is_named_where_the_others_idle() {
+        let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+        let site = |call: &str, cause, own: Vec<TraceFrame>| TraceSite {
+            call: call.into(),
+            cause,
+            own,
+            ..TraceSite::default()
+        };
+        let of = |idle: u64, waits: &str, source: &str| {
+            let mut loops = Loops::default();
+            loops.read("a.rs", source);
+            let own = vec![frame(waits, 11), frame("shop::start", 70)];
+            let row =
+                TracePolls { polls: idle, site: Some(site(FUTEX, TraceCause::Notify, own)), ..TracePolls::default() };
+            let threads = ThreadsRecord { standing: vec![row], ..ThreadsRecord::default() };
+            let own = vec![frame("shop::label", 49), frame("shop::lane", 12), frame("shop::start", 70)];
+            let serves = TraceHolder { site: site("recvfrom", TraceCause::Socket, own), ..TraceHolder::default() };
+            let joined = Joined { threads: Some(&threads), loops: Some(&loops), ..Joined::default() };
+            dealer(&joined, &serves).map(|(at, _)| (at.function, at.line))
+        };
+        assert_eq!(of(15, "shop::lane", LANES), Some(("shop::Lanes::by_prefix".into(), 3)));
+        assert_eq!(of(2, "shop::lane", LANES), None, "so few may have nothing to do");
+        assert_eq!(of(15, "shop::sweep", LANES), None, "they are not like it");
+        let again = format!("{LANES}fn other(&self, p: Parcel) {{\n    self.lanes[k].send(p);\n}}\n");
+        assert_eq!(of(15, "shop::lane", &again), None, "one of two, and neither was seen");
+    }
+
+    #[test]
+    fn what_an_index_chose_is_given_something() {
+        let of = |source: &str| dealt(&super::super::tokens::tokens(source)).into_iter().collect::<Vec<_>>();
+        assert_eq!(of(LANES), [3]);
+        assert_eq!(of("func (d *desk) deal(j job) {\n\td.lanes[j.key%16] <- j\n}\n"), [2]);
+    }
+}
