@@ -251,7 +251,10 @@ fn is_for_several(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
     #[allow(clippy::cast_precision_loss, reason = "waits and operations of one recording")]
     let busy = (count(&phase.waits), joined.traced_saturated as f64, phase.wall_s);
     let open = (count(&trace.waits), joined.traced_operations().unwrap_or(0.0), joined.traced_s());
-    if [open, busy].iter().any(|(count, operations, wall_s)| *count < 1.0 || *operations < 1.0 || *wall_s <= 0.0) {
+    // Who waits for something else beside it is not at work until then.
+    if is_beside_others(trace, kind, site)
+        || [open, busy].iter().any(|(count, operations, wall_s)| *count < 1.0 || *operations < 1.0 || *wall_s <= 0.0)
+    {
         return false;
     }
     // How many times as much under full load: for each operation, and in a second.
@@ -305,7 +308,13 @@ fn period(trace: &Trace, kind: &str, site: &TraceSite) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let count = trace.waits.iter().filter(fired).map(|wait| wait.count).sum::<u64>().max(1) as f64;
     let all: f64 = trace.waits.iter().filter(here).map(|wait| wait.total_s).sum();
-    if site.beside_others { all / count } else { each }
+    if is_beside_others(trace, kind, site) { all / count } else { each }
+}
+
+/// Whether tasks of a type wait for something else, too, where they wait for that timer.
+fn is_beside_others(trace: &Trace, kind: &str, site: &TraceSite) -> bool {
+    let here = trace.waits.iter().filter(|wait| wait.kind == kind && wait.is_at(site));
+    here.filter_map(|wait| wait.site.as_ref()).any(|site| site.beside_others)
 }
 
 /// Operations that wait for a task which waits for its tick.

@@ -316,8 +316,11 @@ fn a_timer_that_is_set_for_several_fires_when_all_that_came_until_then_have_wait
         trace.waits[2] = wait("app::clerk", linger(TraceCause::Timer), 138, 0.5, 0.022);
         trace.waits.push(wait("app::clerk", linger(TraceCause::Channel), 842, between_s, 0.025));
         for link in trace.cases[0].links.iter_mut().skip(1) {
-            link.site = Some(linger(TraceCause::Timer));
+            // Chains do not say what else was waited for.
+            link.site = Some(TraceSite { beside_others: false, ..linger(TraceCause::Timer) });
         }
+        let busy = wait("app::clerk", linger(TraceCause::Timer), 138, 0.4, 0.03);
+        trace.saturated.as_mut().expect("a phase").waits = vec![busy];
         found(&joined(&trace, felt(0.015, 0.001)))
     };
     assert_eq!(of(3.4), [is("latency-pinned", "app::fill", 61)]);
