@@ -41,7 +41,9 @@ pub struct Build {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Differs {
     /// Others counted, or something else was counted.
-    #[error("one was sampled by {base}, the other by {candidate}: sample both alike (`--cpu-backend`, `--cpu-hz`)")]
+    #[error(
+        "the first was sampled by {base}, the second by {candidate}: sample both alike (`--cpu-backend`, `--cpu-hz`)"
+    )]
     Sampler {
         /// Of the base.
         base: String,
@@ -50,7 +52,7 @@ pub enum Differs {
     },
     /// Names are spelled differently.
     #[error(
-        "symbols of one are mangled as {base}, of the other as {candidate}: build both with the same \
+        "symbols of the first are mangled as {base}, of the second as {candidate}: build both with the same \
              `-C symbol-mangling-version`"
     )]
     Mangling {
@@ -60,7 +62,10 @@ pub enum Differs {
         candidate: Mangling,
     },
     /// Other functions have names.
-    #[error("one was built with {base}, the other with {candidate}: build both with the same `debug`")]
+    #[error(
+        "the first was built with {base}, the second with {candidate}: build both alike, by the same compiler, with the same `debug`, and \
+             strip neither"
+    )]
     Debug {
         /// Of the base.
         base: Debug,
@@ -137,7 +142,7 @@ impl fmt::Display for Mangling {
 impl fmt::Display for Debug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::None => "no debug information (`debug = 0`)",
+            Self::None => "no debug information (`debug = 0`, or stripped)",
             Self::LineTablesOnly => "`debug = \"line-tables-only\"`",
             Self::Full => "names in its debug information (`debug = \"limited\"` or more)",
         })
@@ -182,9 +187,9 @@ mod tests {
         let refused = |pair: [&Profile; 2], samplers| comparable(pair, samplers).unwrap_err().to_string();
         assert!(
             refused([&a, &a], ["perf at 999 Hz", "perf at 99 Hz"])
-                .contains("by perf at 999 Hz, the other by perf at 99")
+                .contains("by perf at 999 Hz, the second by perf at 99")
         );
-        assert!(refused([&a, &b], ["perf"; 2]).contains("mangled as v0, of the other as legacy"));
+        assert!(refused([&a, &b], ["perf"; 2]).contains("mangled as v0, of the second as legacy"));
         let bare = profile(V0, "inner", 3);
         assert!(refused([&a, &bare], ["perf"; 2]).contains("line-tables-only"));
         assert_eq!(

@@ -127,9 +127,9 @@ fn profiles_of_two_runs_are_compared_or_refused_with_the_reason() {
             "pprof at 99 Hz in the process",
             V0,
             7,
-            "one was sampled by perf events at 999 Hz from outside, the other by pprof",
+            "the first was sampled by perf events at 999 Hz from outside, the second by pprof",
         ),
-        (perf, LEGACY, 7, "symbols of one are mangled as v0, of the other as legacy"),
+        (perf, LEGACY, 7, "symbols of the first are mangled as v0, of the second as legacy"),
         (perf, V0, 0, "the other with no debug information (`debug = 0`)"),
     ] {
         let told = told(sampler, symbol, line);

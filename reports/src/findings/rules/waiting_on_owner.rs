@@ -147,6 +147,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     let mut found: Vec<Kept> = Vec::new();
     // Functions whose loops serve everybody, one after the other.
     let mut in_turn_of: Vec<String> = Vec::new();
+    // Functions that give one of several all there is to do.
+    let mut dealers: Vec<String> = Vec::new();
     // Without tasks a thread that waits to be told waits for an owner where more clients get no more: otherwise it waits for
     // work that is done for it.
     let pinned = joined.is_pinned();
@@ -220,7 +222,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let behind = || found.iter().find(|kept| kept.what != What::Telling && stands_in(&kept.culprit));
         let behind = if is_lock(row) { None } else { behind().map(|kept| kept.culprit.clone()) };
         let dealt = if turn.is_some() { dealing::dealer(joined, holder) } else { None };
-        in_turn_of.extend(dealt.iter().map(|(dealer, _)| dealer.function.clone()));
+        dealers.extend(dealt.iter().map(|(dealer, _)| dealer.function.clone()));
         let (dealer, dealt) = dealt.unzip();
         let culprit = behind.or(dealer).unwrap_or_else(|| at(frame));
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
@@ -277,12 +279,19 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             false => (format!("{} an operation", time(each)), format!("{} of the excess latency", percent(share))),
         };
         evidence.push(format!("{cost}, {of_what}"));
-        let serves = what == What::Telling && pinned && in_turn_of.contains(&culprit.function);
+        let serves =
+            what == What::Telling && pinned && in_turn_of.iter().chain(&dealers).any(|of| *of == culprit.function);
         Some(Cause {
             rule: if serves { throughput_pinned::SLUG } else { SLUG },
             title: match what {
                 What::Lock => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
                 What::OneOfAPool => format!("{} keeps one of a pool that others wait for, {cost}", culprit.function),
+                What::Telling if serves && dealers.contains(&culprit.function) => {
+                    format!(
+                        "everybody waits for one of several, to whom {} gives all there is to do, {cost}",
+                        culprit.function
+                    )
+                }
                 What::Telling if serves => {
                     format!("everybody waits for {}, which serves one after the other, {cost}", culprit.function)
                 }

@@ -89,6 +89,6 @@ fn how_often_signals_came_makes_no_other_sampler() {
 #[test]
 fn other_samplers_are_refused() {
     let (movers, picture) = compared(&side("a", "perf", 2, &BASE), &side("b", "pprof", 2, &BASE));
-    assert!(movers.refused.unwrap().contains("one was sampled by perf, the other by pprof"));
+    assert!(movers.refused.unwrap().contains("the first was sampled by perf, the second by pprof"));
     assert!(picture.is_none() && movers.functions.is_empty());
 }
