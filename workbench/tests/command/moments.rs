@@ -130,7 +130,7 @@ fn profiles_of_two_runs_are_compared_or_refused_with_the_reason() {
             "the first was sampled by perf events at 999 Hz from outside, the second by pprof",
         ),
         (perf, LEGACY, 7, "symbols of the first are mangled as v0, of the second as legacy"),
-        (perf, V0, 0, "the other with no debug information (`debug = 0`)"),
+        (perf, V0, 0, "the second with no debug information (`debug = 0`, or stripped)"),
     ] {
         let told = told(sampler, symbol, line);
         assert!(told.contains("Not compared, because") && told.contains(reason), "{told}");
