@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::joined::Joined;
 use super::rules::FUTEX;
-use super::tokens::{opening, word_at};
+use super::tokens::{is_name, opening, word_at};
 use super::{Culprit, guilty, telling};
 use crate::run::{TraceCause, TraceHolder, TracePolls};
 
 /// Calls by which somebody is given something to do.
-const GIVES: &[&str] = &["send", "try_send", "unbounded_send", "blocking_send", "push", "push_back"];
+const GIVES: &[&str] = &["send", "try_send", "unbounded_send", "blocking_send"];
 /// Threads that must have idled all the while.
 const LEAST_IDLE: u64 = 3;
 
@@ -51,7 +51,8 @@ fn is_alike(idle: &TracePolls, serves: &TraceHolder) -> bool {
 pub(super) fn dealt(tokens: &[(u32, String)]) -> BTreeSet<u32> {
     let word = |at: usize| word_at(tokens, at);
     let chosen = |at: &usize| {
-        let index = opening(tokens, *at).map(|opens| opens + 1..*at);
+        let named = |opens: &usize| *opens > 0 && (is_name(word(opens - 1)) || matches!(word(opens - 1), ")" | "]"));
+        let index = opening(tokens, *at).filter(named).map(|opens| opens + 1..*at);
         word(*at) == "]"
             && index.is_some_and(|mut index| index.any(|at| word(at).starts_with(|c: char| c.is_alphabetic())))
     };
@@ -119,6 +120,9 @@ fn lane(inbox: Receiver) {
     fn what_an_index_chose_is_given_something() {
         let of = |source: &str| dealt(&super::super::tokens::tokens(source)).into_iter().collect::<Vec<_>>();
         assert_eq!(of(LANES), [3]);
+        assert!(
+            of("fn f() {\n    buckets[h].push(one);\n    [a, b].iter().for_each(|one| one.send(m));\n}\n").is_empty()
+        );
         assert_eq!(of("func (d *desk) deal(j job) {\n\td.lanes[j.key%16] <- j\n}\n"), [2]);
     }
 }

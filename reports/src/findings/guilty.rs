@@ -22,6 +22,8 @@ const OWN_PART: f64 = 0.3;
 /// Part of the longest from which somebody who goes through the same function is rather the keeper: who wakes another is often
 /// idle, and has nothing.
 const SHARED_PART: f64 = 0.1;
+/// Part of the time.
+const MOST_OF_TIME: f64 = 0.5;
 /// Part of the longest from which a stack of who holds something counts.
 const SEEN_PART: f64 = 0.000_5;
 
@@ -130,14 +132,16 @@ pub(super) fn sharing<'h>(
     holders: &'h [TraceHolder],
     wall_s: f64,
 ) -> Option<(&'h TraceFrame, &'h TraceHolder)> {
-    let longest = longest(holders, wall_s);
-    let likely = holders.iter().filter(|holder| holder.total_s >= SHARED_PART * longest);
+    let least_s = least_s(holders, wall_s);
+    let likely = holders.iter().filter(|holder| holder.total_s >= least_s);
     likely.into_iter().find_map(|holder| Some((common(waiter, &holder.site.own)?, holder)))
 }
 
-/// The longest that one of them may have had it, seconds: many who idle at one place do so for longer than the time that passed.
-fn longest(holders: &[TraceHolder], wall_s: f64) -> f64 {
-    holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max).min(wall_s)
+/// How long who may have it must have been seen, seconds. Many who idle at one place do so for longer than the time that passed: who has
+/// it then for most of that is no less likely.
+fn least_s(holders: &[TraceHolder], wall_s: f64) -> f64 {
+    let longest = holders.iter().map(|holder| holder.total_s).fold(0.0, f64::max);
+    (SHARED_PART * longest).min(MOST_OF_TIME * wall_s)
 }
 
 /// The function that stands in every stack of who has it longest.
@@ -174,10 +178,10 @@ pub(super) fn takers(
     holders: Vec<TraceHolder>,
     wall_s: f64,
 ) -> Vec<TraceHolder> {
-    let longest = longest(&holders, wall_s);
+    let least_s = least_s(&holders, wall_s);
     let worth = |which: &dyn Fn(&TraceHolder) -> bool| {
         let takers: Vec<TraceHolder> = holders.iter().filter(|holder| which(holder)).cloned().collect();
-        takers.iter().any(|holder| holder.total_s >= SHARED_PART * longest).then_some(takers)
+        takers.iter().any(|holder| holder.total_s >= least_s).then_some(takers)
     };
     worth(&|holder| taker_of(joined, waiter, &holder.site.own).is_some())
         .or_else(|| worth(&|holder| taker(joined, &holder.site.own).is_some()))

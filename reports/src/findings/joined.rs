@@ -181,9 +181,11 @@ impl<'a> Joined<'a> {
             joined.leave_out(kind, because);
         }
         for unread in run.unread.iter().filter(|unread| unread.variant == variant) {
-            match unread.partly {
-                true => joined.partly.push((unread.kind.name(), unread.because.clone())),
-                false => joined.leave_out(unread.kind.name(), unread.because.clone()),
+            // What was not read is not there: the other files of that kind are.
+            match (unread.kind, unread.partly) {
+                (EvidenceKind::Trace, _) => joined.leave_out(unread.kind.name(), unread.because.clone()),
+                (_, true) => joined.partly.push((unread.kind.name(), unread.because.clone())),
+                (kind, false) => drop(joined.missing.insert(kind.name(), unread.because.clone())),
             }
         }
         joined

@@ -42,7 +42,8 @@ fn before_the_last(tokens: &[(u32, String)], opens: usize) -> Vec<std::ops::Rang
                     _ => end_of_branch(tokens, at + 1, all.end),
                 };
                 if word(begins) != "else" {
-                    branches.push(tokens[at].0..=tokens[ends.min(tokens.len() - 1)].0);
+                    let lines = tokens[at].0..=tokens[ends.min(tokens.len() - 1)].0;
+                    branches.push((word(begins), lines));
                 }
                 at = if word(ends + 1) == "," { ends + 2 } else { ends + 1 };
                 begins = at;
@@ -51,8 +52,9 @@ fn before_the_last(tokens: &[(u32, String)], opens: usize) -> Vec<std::ops::Rang
             _ => at += 1,
         }
     }
-    branches.pop();
-    branches
+    // What nobody looks at is a tick, or the end, and no operation.
+    let last = branches.pop().filter(|(pattern, _)| *pattern != "_");
+    if last.is_some() { branches.into_iter().map(|(_, lines)| lines).collect() } else { Vec::new() }
 }
 
 /// Where the comma stands that ends what a branch without braces does.
@@ -70,7 +72,12 @@ fn drained_first(tokens: &[(u32, String)], opens: usize) -> Vec<std::ops::RangeI
     let word = |at: usize| word_at(tokens, at);
     let all = within(tokens, opens);
     let goes_on = all.clone().any(|at| word(at) == "default" && word(at + 1) == ":" && at + 2 == all.end);
-    if goes_on && word(all.end + 1) == "select" { vec![tokens[opens].0..=tokens[all.end].0] } else { Vec::new() }
+    let again = all.clone().any(|at| word(at) == "continue");
+    if goes_on && again && word(all.end + 1) == "select" {
+        vec![tokens[opens].0..=tokens[all.end].0]
+    } else {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +112,8 @@ loop {
             "Some(order) = orders.recv() => yard.direct(order),\n",
         );
         assert_eq!(of(&turned), [4]);
+        let ends = source.replace("Some(order) = orders.recv()", "_ = shutdown.recv()");
+        assert_eq!(of(&ends), NONE, "what is last is the end");
         assert_eq!(of("select! { biased; a = b => c }"), NONE, "there is no other");
     }
 
@@ -113,6 +122,7 @@ loop {
         let source = "for {\n\tselect {\n\tcase r := <-s.readings:\n\t\ts.absorb(r)\n\t\tcontinue\n\tdefault:\n\t}\n\tselect {\n\tcase q := <-s.asks:\n\t}\n}\n";
         assert_eq!(of(source), [2, 3, 4, 5, 6, 7]);
         assert_eq!(of(&source.replace("\tdefault:\n", "")), NONE, "it waits");
+        assert_eq!(of(&source.replace("\t\tcontinue\n", "")), NONE, "it takes one, and looks at all");
         assert_eq!(of(&source.replacen("\tselect {\n\tcase q := <-s.asks:\n\t}\n", "\twork()\n", 1)), NONE);
     }
 }

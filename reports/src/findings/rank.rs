@@ -144,7 +144,7 @@ fn stalls_first(joined: &Joined<'_>, mut causes: Vec<Cause>) -> Vec<Cause> {
         let is_called = called.into_iter().any(|frame| frame.function == stalls.function);
         is_called && stall.share >= MOST_OF_IT * keeper.share && !keeper.foremost
     };
-    let Some(stall) = causes.iter().position(|cause| cause.rule == rare_stall::SLUG) else { return causes };
+    let Some(stall) = causes.iter().position(|cause| cause.proof == rare_stall::PROOF) else { return causes };
     let before = |keeper: &Cause| keeper.rule == waiting_on_owner::SLUG && within(keeper, &causes[stall]);
     if let Some(keeper) = causes[..stall].iter().position(before) {
         let stall = causes.remove(stall);

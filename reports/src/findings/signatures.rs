@@ -86,23 +86,67 @@ pub(super) fn signatures(tokens: &[(u32, String)]) -> Vec<Signature> {
 
 /// What who waits for its turn is given: that it may go on, until when, or what it gives back afterwards.
 const PLAIN: &[&str] = &[
-    "Result", "Option", "Box", "Pin", "Future", "Output", "Send", "Self", "Duration", "Instant", "error", "bool",
-    "int", "int64", "float64", "uint64", "time", "context", "func", "impl", "dyn", "std", "io", "anyhow", "Context",
+    "Result",
+    "Option",
+    "Box",
+    "Pin",
+    "Future",
+    "BoxFuture",
+    "Output",
+    "Send",
+    "Self",
+    "Duration",
+    "Instant",
+    "error",
+    "bool",
+    "int",
+    "uint",
+    "func",
+    "impl",
+    "dyn",
+    "chan",
+    "struct",
+    "Context",
 ];
 const LEASES: &[&str] = &["Permit", "Guard", "Error", "Lease", "Token", "Turn", "Slot"];
 
 /// Whether a function whose parameters end before that place gives something else than leave to go on.
 fn gives(tokens: &[(u32, String)], from: usize) -> bool {
-    let words = (from..tokens.len()).map(|at| word_at(tokens, at));
-    let result = words.take_while(|word| !matches!(*word, "{" | "where" | ";"));
-    let is_lease = |word: &str| LEASES.iter().any(|lease| word.contains(lease));
-    let is_number = |word: &str| {
-        word.len() <= 5 && word.starts_with(['u', 'i', 'f']) && word.ends_with(|c: char| c.is_numeric() || c == 'e')
+    let ends = (from..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | "where" | ";")).unwrap_or(from);
+    let word = |at: usize| word_at(tokens, at);
+    let is_rust = word(from) == "-" && word(from + 1) == ">";
+    // Of `Result<(), QuotaError>` the second says why not.
+    let result = (from..ends).find(|at| word(*at) == "Result" && word(at + 1) == "<");
+    let fails = result.and_then(|at| within_angles(tokens, at + 1, ends).into_iter().find(|at| word(*at) == ","));
+    let is_type = |at: &usize| {
+        let is_path = word(at + 1) == ":" || word(at + 1) == "." && !is_rust;
+        let is_lifetime = *at > 0 && word(at - 1) == "'";
+        // Go's results may have names: `(ok bool, err error)`.
+        let names = !is_rust && matches!(word(at - 1), "(" | ",") && is_name(word(at + 1));
+        is_name(word(*at)) && !is_path && !is_lifetime && !names && !PLAIN.contains(&word(*at))
     };
-    // `'a`, `'_`.
-    let is_lifetime = |word: &str| word.len() == 1 && !word.starts_with(char::is_uppercase);
-    let mut named = result.filter(|word| is_name(word) && !PLAIN.contains(word) && !is_lifetime(word));
-    named.any(|word| !is_lease(word) && !is_number(word))
+    let is_number = |word: &str| {
+        let digits = ["uint", "int", "float", "u", "i", "f"].iter().find_map(|kind| word.strip_prefix(kind));
+        digits.is_some_and(|digits| digits == "size" || digits.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let types: Vec<&str> =
+        (from..fails.unwrap_or(ends)).filter(is_type).map(word).filter(|word| !is_number(word)).collect();
+    // What is within a guard is not given.
+    !types.is_empty() && !types.iter().any(|word| LEASES.iter().any(|lease| word.contains(lease)))
+}
+
+/// Places directly between angle brackets, the first of which stands at a place.
+fn within_angles(tokens: &[(u32, String)], opens: usize, to: usize) -> Vec<usize> {
+    let mut depth = 0_i32;
+    let directly = |at: &usize| {
+        match word_at(tokens, *at) {
+            "<" | "(" => depth += 1,
+            ">" | ")" => depth -= 1,
+            _ => {}
+        }
+        depth == 1
+    };
+    (opens..to).filter(directly).collect()
 }
 
 #[cfg(test)]
@@ -123,19 +167,39 @@ mod tests {
 
         let gives =
             |result: &str| of("a.rs", &format!("async fn take(&self, key: &str){result} {{\n    nap();\n}}\n"), 2);
-        for plain in
-            ["", " -> bool", " -> Result<(), QuotaError>", " -> Option<Duration>", " -> OwnedPermit<'_>", " -> usize"]
-        {
+        for plain in [
+            "",
+            " -> bool",
+            " -> Result<(), QuotaError>",
+            " -> Option<Duration>",
+            " -> OwnedPermit<'_>",
+            " -> usize",
+            " -> crate::Result<()>",
+            " -> Result<(), Elapsed>",
+            " -> BoxFuture<'_, ()>",
+            " -> tokio::time::Instant",
+            " -> MutexGuard<'_, Bucket>",
+        ] {
             assert_eq!(gives(plain), Some(false), "{plain}");
         }
         for object in [" -> Point", " -> Result<Quote, Error>", " -> io::Result<String>", " -> Vec<u8>"] {
             assert_eq!(gives(object), Some(true), "{object}");
         }
         let gives = |result: &str| of("a.go", &format!("func (d *desk) take(key string){result} {{\n\tnap()\n}}\n"), 2);
-        for plain in ["", " error", " (bool, error)", " func()", " time.Duration"] {
+        for plain in [
+            "",
+            " error",
+            " (bool, error)",
+            " func()",
+            " time.Duration",
+            " (err error)",
+            " (wait time.Duration, err error)",
+            " <-chan struct{}",
+            " uint32",
+        ] {
             assert_eq!(gives(plain), Some(false), "{plain}");
         }
-        assert_eq!([" string", " (*quote, error)", " ([]byte, error)"].map(gives), [Some(true); 3]);
+        assert_eq!([" string", " (*quote, error)", " ([]byte, error)", " (*frame, error)"].map(gives), [Some(true); 4]);
     }
 
     #[test]

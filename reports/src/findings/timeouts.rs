@@ -8,6 +8,8 @@ use super::tokens::{is_name, word_at};
 pub(super) struct Timeout {
     pub(super) line: u32,
     pub(super) seconds: f64,
+    /// Where it is used by its name.
+    pub(super) used: Vec<u32>,
 }
 
 /// Parts of names by which somebody waits no longer than that.
@@ -36,15 +38,17 @@ impl Loops {
 /// All of a source of Rust's or Go's.
 pub(super) fn timeouts(tokens: &[(u32, String)]) -> Vec<Timeout> {
     let durations = (0..tokens.len()).filter_map(|at| Some((at, duration(tokens, at)?)));
-    let found = durations.filter(|(at, _)| {
-        let line = tokens[*at].0;
-        is_limit(tokens, line)
-            || named(tokens, *at).is_some_and(|name| {
-                let used = tokens.iter().filter(|(other, word)| *other != line && word == name);
-                used.into_iter().any(|(other, _)| is_limit(tokens, *other))
-            })
+    let found = durations.filter_map(|(at, seconds)| {
+        let line = tokens[at].0;
+        let uses = |name: &str| -> Vec<u32> {
+            let used = tokens.iter().filter(|(other, word)| *other != line && word == name);
+            used.map(|(other, _)| *other).collect()
+        };
+        let used = named(tokens, at).map(uses).unwrap_or_default();
+        let is_timeout = is_limit(tokens, line) || used.iter().any(|other| is_limit(tokens, *other));
+        is_timeout.then_some(Timeout { line, seconds, used })
     });
-    found.map(|(at, seconds)| Timeout { line: tokens[at].0, seconds }).collect()
+    found.collect()
 }
 
 /// Whether a line sets a limit to a wait, as its names say.

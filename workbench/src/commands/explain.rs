@@ -24,7 +24,7 @@ pub(super) fn explain(flags: &Explain) -> anyhow::Result<Exit> {
     ui::result(&text)?;
     if run.summary.as_ref().is_some_and(|kept| differs(&kept.findings, &summary.findings)) {
         ui::remark(
-            "judged anew, by the rules of this build: what the build that made the run found, and `show` prints, is not the same",
+            "judged anew, by the rules of this build and the sources as they are now: what was found when the run was made, and `show` prints, is not the same",
         );
     }
     Ok(Exit::Done)

@@ -39,7 +39,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let filled = cpu.rows.iter().map(|row| row.filled_s).sum::<f64>() / cpu.total_s.max(1e-9);
     if part + filled >= MOSTLY && filled >= part && filled * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) {
-        return by_filling(joined, cpu, filled);
+        return by_filling(joined, cpu, filled, busy);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
         return Answer::RuledOut(format!(
@@ -67,7 +67,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 }
 
 /// Memory is taken and, though most pages stay, filled with one value before it is used.
-fn by_filling(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
+fn by_filling(joined: &Joined<'_>, cpu: &CpuTable, part: f64, busy: f64) -> Answer {
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
     let Some(row) = rows.max_by(|a, b| a.filled_s.total_cmp(&b.filled_s)) else { return Answer::Blind("cpu") };
     let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
@@ -75,11 +75,11 @@ fn by_filling(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("{} has memory filled anew for each operation", row.function),
-        share: part.min(1.0),
+        share: (part * busy).min(1.0),
         culprit: Some(row.place()),
         evidence: vec![
             format!(
-                "{} of the CPU fills memory with one value, {} for each operation: what it asks for, rather than what it uses",
+                "{} of the CPU fills memory with one value, {} for each operation, whether that is used or not",
                 percent(part),
                 time(each)
             ),
@@ -89,7 +89,7 @@ fn by_filling(joined: &Joined<'_>, cpu: &CpuTable, part: f64) -> Answer {
         next: joined.again("cpu,wait"),
         proof: "cpu",
         depth: 5,
-        foremost: true,
+        foremost: !joined.attached,
     }])
 }
 

@@ -5,7 +5,8 @@ use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{POOL, ThreadsRecord, Ticks, TracePolls, WaitPlace};
 
-use super::{latency_pinned, throughput_pinned};
+use super::kept_waiting::What;
+use super::{latency_pinned, throughput_pinned, waiting_on_owner};
 
 /// Part of the latency that waits for a tick, or in a queue, must be.
 const LEAST: f64 = 0.4;
@@ -79,10 +80,12 @@ pub(super) fn queue(joined: &Joined<'_>) -> Answer {
         is_for_others(place) && often && place.total_s / operations >= LEAST * usual
     };
     // Who has one of a pool is known where they wait for that.
+    let keeps = |cause: &Cause| cause.evidence.iter().any(|told| told.contains(What::OneOfAPool.waited_for()));
+    let found = matches!(waiting_on_owner::look(joined), Answer::Found(causes) if causes.iter().any(keeps));
     let is_of_pool = |place: &WaitPlace| {
         let site =
             |row: &TracePolls| row.site.as_ref().is_some_and(|at| at.resource == POOL && place.own.ends_with(&at.own));
-        joined.kept().is_some_and(|(rows, _)| rows.iter().any(site))
+        found && joined.kept().is_some_and(|(rows, _)| rows.iter().any(site))
     };
     let Some(place) = threads.waited.iter().filter(is_queue).find(|place| !is_of_pool(place)) else {
         return Answer::RuledOut("goroutines of operations do not wait in one place for others".into());
@@ -125,7 +128,9 @@ pub(super) fn told<'a>(joined: &Joined<'a>) -> Option<(&'a ThreadsRecord, f64)> 
 mod tests {
     use super::*;
     use crate::findings::Felt;
-    use crate::run::{GOROUTINES, LevelSummary, ThreadsHead, TraceFrame, TraceSite};
+    use crate::run::{
+        GOROUTINES, LevelSummary, ThreadsHead, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TraceSite,
+    };
 
     fn frame(function: &str) -> TraceFrame {
         TraceFrame { function: function.into(), file: "shop/main.go".into(), line: 9 }
@@ -207,9 +212,27 @@ mod tests {
         assert!(!matches!(queue("sleep", true), Answer::Found(_)), "it is no queue");
 
         let site = TraceSite { own: vec![frame("main.lookUp")], resource: POOL.into(), ..TraceSite::default() };
-        let kept = vec![TracePolls { kind: GOROUTINES.into(), site: Some(site), ..TracePolls::default() }];
-        let waited = vec![place("main.lookUp", "chan receive", 1000, 18.0)];
-        let pooled = of(&ThreadsRecord { waited, kept, ..ThreadsRecord::default() }, true).1;
-        assert!(!matches!(pooled, Answer::Found(_)), "who has one of the pool is known");
+        let pooled = |holders: Vec<TraceHolder>| {
+            let site = TraceSite { cause: TraceCause::Lock, call: "futex".into(), ..site.clone() };
+            let row = TracePolls {
+                kind: GOROUTINES.into(),
+                doing: TraceEndKind::Blocked,
+                site: Some(site),
+                polls: 1000,
+                total_s: 18.0,
+                holders,
+                ..TracePolls::default()
+            };
+            let waited = vec![place("main.lookUp", "chan receive", 1000, 18.0)];
+            let head = ThreadsHead { wall_s: 10.0, ..ThreadsHead::default() };
+            of(&ThreadsRecord { head, waited, kept_open: vec![row], ..ThreadsRecord::default() }, true).1
+        };
+        let asks = TraceSite {
+            own: vec![frame("main.ask"), frame("main.lookUp"), frame("main.serve")],
+            ..TraceSite::default()
+        };
+        let keeper = TraceHolder { doing: TraceEndKind::Blocked, site: asks, total_s: 9.0 };
+        assert!(!matches!(pooled(vec![keeper]), Answer::Found(_)), "who has one of the pool is known");
+        assert!(matches!(pooled(Vec::new()), Answer::Found(_)), "nobody is");
     }
 }

@@ -10,6 +10,8 @@ use crate::run::{Breach, BreachRow, TraceFrame, WaitCause, WaitPlace};
 use super::ready_not_polled;
 
 pub(in crate::findings) const SLUG: &str = "rare-stall";
+/// Kind of evidence that proves it, whichever mechanism it is.
+pub(in crate::findings) const PROOF: &str = "breach";
 /// Windows may be this part of the phase: who is late more often is not stalled seldom.
 const MOST_TIME: f64 = 0.2;
 /// A stall has this part of the samples within the windows.
@@ -132,7 +134,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         .collect(),
         refuted_by: "with it switched off, or on a thread of its own, as many operations would be late".into(),
         next: joined.again("cpu,wait,trace"),
-        proof: "breach",
+        proof: PROOF,
         depth: 2,
         culprit: Some(preferring.as_ref().map_or(culprit, at)),
         foremost: false,

@@ -136,7 +136,12 @@ fn spawner(joined: &Joined<'_>, kind: &str, unpolled: &TraceKind) -> Option<Culp
         let lines = joined.loops.and_then(|loops| loops.files.get(&frame.file));
         lines.and_then(|lines| lines.named_in.get(task)).is_some_and(|inside| inside.contains(frame.name()))
     };
-    let known = joined.loops.is_some_and(|loops| loops.files.values().any(|lines| lines.named_in.contains_key(task)));
+    // A file tells of the functions that it declares alone.
+    let declares = |file: &str| {
+        let lines = joined.loops.and_then(|loops| loops.files.get(file));
+        lines.is_some_and(|lines| lines.named_in.contains_key(task))
+    };
+    let known = site.and_then(innermost).is_none_or(|place| declares(&place.file));
     let is_its = |frame: &TraceFrame| frame.name() == task || names(&frame);
     if !known || site.is_some_and(|site| site.own.iter().any(is_its)) {
         return site.and_then(innermost);

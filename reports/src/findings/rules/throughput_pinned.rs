@@ -101,7 +101,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             });
         }
     }
-    Answer::of(causes, || format!("{ladder}, but nobody was seen to wait for one who serves them all"))
+    Answer::of(causes, || match is_far {
+        true => format!("{ladder}, which is {:.0} times what is asked for", capacity / joined.rate),
+        false => format!("{ladder}, but nobody was seen to wait for one who serves them all"),
+    })
 }
 
 /// A wait for what another task or thread does.

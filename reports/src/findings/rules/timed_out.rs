@@ -118,6 +118,7 @@ pub(super) fn by_threads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
 
 /// Part of the time for which a thread lingers for more to come, and of its timeout that those wait who came first or last.
 const LINGERS: f64 = 0.5;
+const ONE_THREAD: f64 = 1.05;
 const OF_LINGER: std::ops::Range<f64> = 0.2..1.3;
 /// Waits there are as long as the timeout, at most, and that by little.
 const AS_LINGER: std::ops::Range<f64> = 0.7..1.3;
@@ -136,8 +137,9 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let own = |row: &TracePolls| row.site.as_ref().map(|site| site.own.clone()).unwrap_or_default();
     let tells = |row: &TracePolls| waits.holders.iter().any(|one| guilty::common(&one.site.own, &own(row)).is_some());
     let lingers = |row: &&TracePolls| {
-        let first = &own(row)[0];
-        row.total_s >= LINGERS * joined.kept_s()
+        let Some(first) = own(row).first().cloned() else { return false };
+        // One thread, most of the time.
+        (LINGERS..ONE_THREAD).contains(&(row.total_s / joined.kept_s().max(1e-9)))
             && own(row) != own(waits)
             && loops.around(&first.file, first.line) == Some(true)
             && tells(row)
@@ -147,7 +149,10 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
         let ends = |one: &&Timeout| {
             AS_LINGER.contains(&(row.longest_s / one.seconds)) && OF_LINGER.contains(&(each_s / one.seconds))
         };
-        Some((at(&first), row, loops.timeouts_in(&first.file).iter().find(ends)?))
+        // It is set where it is waited for.
+        let around = loops.body(&first.file, first.line)?;
+        let here = |one: &&Timeout| around.contains(&one.line) || one.used.iter().any(|line| around.contains(line));
+        Some((at(&first), row, loops.timeouts_in(&first.file).iter().filter(here).find(ends)?))
     });
     let (culprit, row, timeout) = found?;
     let share = (each_s / mean.max(1e-9)).min(1.0);
@@ -237,7 +242,7 @@ mod tests {
             ..TracePolls::default()
         };
         let mut loops = crate::findings::Loops::default();
-        loops.read("a.rs", "const LINGER: Duration = Duration::from_millis(20);\nfn fill() {\n    while few() {\n        inbox.recv_deadline(until);\n    }\n}\n");
+        loops.read("a.rs", "const LINGER: Duration = Duration::from_millis(20);\nfn fill() {\n    while few(LINGER) {\n        inbox.recv_deadline(until);\n    }\n}\n");
         let of = |lingers_s, longest_s, each_s: f64, answers: &str| {
             let mut page =
                 row(&[("app::page", 92), ("app::serve", 107), ("app::run", 120)], 1000, 1000.0 * each_s, 0.022);

@@ -167,7 +167,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
         let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
         // Time of each thread by itself; of tasks it is that of all who wait.
-        let most_s = if joined.trace.is_some() { f64::INFINITY } else { joined.kept_s() };
+        let most_s =
+            Some(joined.kept_s()).filter(|kept| joined.trace.is_none() && *kept > 0.0).unwrap_or(f64::INFINITY);
         let holders =
             if is_lock(row) && !within { guilty::takers(joined, &waiter.own, holders, most_s) } else { holders };
         // Who waits within a poll is no thread of a pool that waits for work.
@@ -223,7 +224,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let behind = if is_lock(row) { None } else { behind().map(|kept| kept.culprit.clone()) };
         let dealt = if turn.is_some() { dealing::dealer(joined, holder) } else { None };
         dealers.extend(dealt.iter().map(|(dealer, _)| dealer.function.clone()));
-        let (dealer, dealt) = dealt.unzip();
+        let (dealer, dealt) = dealt.filter(|_| behind.is_none()).unzip();
         let culprit = behind.or(dealer).unwrap_or_else(|| at(frame));
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
@@ -233,7 +234,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let waited_s = if within { row.total_s.min(all) } else { row.total_s };
         let at_once = if joined.trace.is_some() { 1.0 } else { f64::from(joined.concurrency.max(1)) };
         // Who idles at the same time has no part in what one keeps that is known by the function that both go through.
-        let part = if shared.is_some() { awake_s / all.min(most_s) } else { awake_s / all.max(1e-9) };
+        let by_it = shared.map_or(0.0, |(_, holder)| holder.total_s / all.min(most_s).max(1e-9));
+        let part = by_it.max(awake_s / all.max(1e-9));
         let kept_s = (waited_s * part.min(1.0)).min(SEEN * at_once * awake_s);
         let others = others * waited_s / row.total_s.max(1e-9);
         let each = match operations {

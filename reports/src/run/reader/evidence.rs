@@ -97,7 +97,7 @@ pub(super) fn load(run: &Path, slugs: &BTreeMap<String, String>) -> Result<Evide
         if let Some(record) = told(samples::read(&folder), EvidenceKind::Cpu, true, &mut unread)? {
             loaded.samples.insert(variant.clone(), record);
         }
-        if let Some(record) = told(breach::read(&folder), EvidenceKind::Cpu, true, &mut unread)? {
+        if let Some(record) = told(breach::read(&folder), EvidenceKind::Cpu, false, &mut unread)? {
             let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
             loaded.breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
         }
@@ -137,6 +137,10 @@ fn of_another_format(seen: &mut WaitEvidence) -> Option<(EvidenceKind, bool, Str
     seen.threads.take_if(|record| record.head.format != FORMAT);
     seen.kernel.take_if(|record| record.head.format != FORMAT);
     let (file, found) = threads.or(kernel)?;
+    if found == 0 {
+        let because = format!("{file} has lost its first line: restore it from a copy of the run, or measure again");
+        return Some((EvidenceKind::Wait, false, because));
+    }
     let because = format!(
         "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
     );

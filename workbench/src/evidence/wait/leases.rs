@@ -14,6 +14,8 @@ use super::goroutines::{Seen, foremost, holder, waiting_at};
 const MOSTLY: f64 = 0.8;
 /// Dumps from which that can be told.
 const LEAST: usize = 10;
+/// So many more may be seen that have just given it back.
+const GIVING_BACK: usize = 2;
 /// Callers of the function that waits that may be who has it.
 const CALLERS: usize = 3;
 
@@ -76,7 +78,8 @@ fn having<'s>(seen: &'s [Seen<'s>], own: &[TraceFrame], dumps: &BTreeSet<usize>)
     let away = |all: usize| dumps.iter().filter(|dump| count.get(dump) == Some(&all)).count();
     let all = count.values().copied().max_by_key(|all| away(*all))?;
     #[allow(clippy::cast_precision_loss, reason = "dumps of one recording")]
-    let is_pool = away(all) as f64 >= MOSTLY * dumps.len() as f64;
+    let is_pool =
+        away(all) as f64 >= MOSTLY * dumps.len() as f64 && count.values().all(|more| *more <= all + GIVING_BACK);
     // Who waits for somebody else's answer there has none of a pool, but is one of a queue.
     let works = having.iter().filter(|one| !waits_at_channel(one)).count();
     (is_pool && 2 * works > having.len()).then(|| having.into_iter().filter(|one| dumps.contains(&one.dump)).collect())
@@ -132,6 +135,11 @@ mod tests {
     fn who_goes_on_one_by_one_has_none_of_a_pool() {
         assert_eq!(rows(&dumps(|dump| dump % 3, "sleep")), [], "now more and now fewer");
         assert!(!rows(&dumps(|dump| 2 + usize::from(dump == 7), "sleep")).is_empty(), "one has given it back just now");
+        assert_eq!(
+            rows(&dumps(|dump| if dump == 7 { 30 } else { 2 }, "sleep")),
+            [],
+            "as many as came go through at once"
+        );
         assert_eq!(rows(&dumps(|_| 2, "chan receive")), [], "they wait for an answer");
         assert_eq!(rows(&dumps(|_| 0, "sleep")), []);
     }
