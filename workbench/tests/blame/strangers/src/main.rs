@@ -10,6 +10,7 @@
     clippy::print_stderr,
     clippy::field_reassign_with_default,
     clippy::format_in_format_args,
+    clippy::identity_op,
     clippy::len_zero,
     clippy::manual_flatten,
     clippy::manual_is_multiple_of,
