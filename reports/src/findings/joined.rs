@@ -113,6 +113,8 @@ pub struct Joined<'a> {
     pub build: Option<&'a Build>,
     /// Which lines of its sources stand in loops, as far as those are on this machine.
     pub loops: Option<&'a Loops>,
+    /// How the program failed, where no measured trial ended well.
+    pub ended: Option<String>,
     /// Evidence that is missing, or of no use, and why.
     pub missing: BTreeMap<&'static str, String>,
     /// Evidence that is used in part only, and why.
@@ -174,6 +176,7 @@ impl<'a> Joined<'a> {
             stalls: run.stalls.get(variant),
             build,
             loops: None,
+            ended: if measured.is_empty() { of_variant().find_map(ended) } else { None },
             missing: usable::lost(run, variant),
             partly: Vec::new(),
         };
@@ -339,6 +342,13 @@ fn felt_of_records(trials: &[&TrialRecord], base_s: f64) -> Option<Felt> {
         excess_s: mean(&|one| spread(one).iter().map(|(weight, value)| weight * (value - base_s).max(0.0)).sum()),
         doubtful: true,
     })
+}
+
+/// How the program of a trial failed, and what it said last.
+fn ended(trial: &TrialRecord) -> Option<String> {
+    let TrialOutcome::SubjectFailed { reason, stderr } = &trial.outcome else { return None };
+    let last = stderr.lines().rfind(|line| !line.trim().is_empty());
+    Some(last.map_or_else(|| reason.clone(), |last| format!("{reason}; the last that it said: {}", last.trim())))
 }
 
 /// A distribution by its percentiles: parts of the operations and the latency in the middle of each, seconds.

@@ -3,7 +3,7 @@
 use super::cause::{Answer, Cause, percent};
 use super::joined::Joined;
 use super::path;
-use super::remaining::remains;
+use super::remaining::{did_not_last, remains};
 use super::rules::{RULES, long_poll_cpu, other_side, rare_stall, waiting_on_owner};
 use super::usable::usable;
 use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
@@ -46,7 +46,10 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     all.unused.extend(blind.iter().map(|(evidence, rules)| Unused {
         variant: joined.variant.into(),
         evidence: (*evidence).into(),
-        because: joined.missing.get(evidence).cloned().unwrap_or_else(|| "it was not gathered".into()),
+        because: joined.missing.get(evidence).cloned().unwrap_or_else(|| match joined.ended {
+            Some(_) => "no trial ended well".into(),
+            None => "it was not gathered".into(),
+        }),
         rules: rules.clone(),
     }));
     all.unused.extend(joined.felt.as_ref().filter(|felt| felt.doubtful).map(|_| {
@@ -72,7 +75,10 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
     all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {
-        [] => all.undecided.extend(remains(joined, &blind).or_else(|| other_side::waited_for(joined))),
+        [] => {
+            let remains = did_not_last(joined, &blind).or_else(|| remains(joined, &blind));
+            all.undecided.extend(remains.or_else(|| other_side::waited_for(joined)));
+        }
         [first, second, ..] => all.undecided.extend(rivals(joined, first, second)),
         [_] => {}
     }

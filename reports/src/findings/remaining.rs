@@ -49,6 +49,18 @@ pub(super) fn remains(joined: &Joined<'_>, blind: &[(&'static str, Vec<String>)]
     Some(Undecided { variant: joined.variant.into(), rules, sentence, experiment })
 }
 
+/// What can be told of a program that did not last as long as a trial: it may have used up what a gentler load leaves.
+pub(super) fn did_not_last(joined: &Joined<'_>, blind: &[(&'static str, Vec<String>)]) -> Option<Undecided> {
+    let ended = joined.ended.as_ref()?;
+    let rules: Vec<String> = blind.iter().flat_map(|(_, rules)| rules.clone()).collect();
+    let sentence = format!(
+        "no trial ended well: {ended}. Where it ran out of something while all clients asked at once, fewer of them, and no ladder, may \
+         leave enough of that to see what it goes into"
+    );
+    let experiment = joined.again("cpu,wait,trace --ladder off --concurrency 1");
+    Some(Undecided { variant: joined.variant.into(), rules, sentence, experiment })
+}
+
 /// Where threads of the program wait most, except for clients and for connections.
 fn waits(joined: &Joined<'_>) -> Vec<String> {
     let Some((rows, _)) = joined.kept() else { return Vec::new() };

@@ -63,7 +63,7 @@ pub struct LoadedRun {
     pub attached: Option<Attached>,
     /// What tasks did, seen from outside, by variant.
     pub traces: BTreeMap<String, Trace>,
-    /// Evidence that is there and that this version cannot read.
+    /// Evidence that is there and cannot be read.
     pub unread: Vec<Unread>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
@@ -72,7 +72,8 @@ pub struct LoadedRun {
 /// Loads the run at `path`.
 ///
 /// An interrupted run is whole up to its last finished trial: a torn last event is left out with a warning, and the
-/// directory of a trial that never finished is ignored.
+/// directory of a trial that never finished is ignored. So is a file of evidence that is damaged, or of another format: it is
+/// among [`LoadedRun::unread`] and the warnings, and the rest of the run is there.
 ///
 /// # Errors
 /// [`RunError::NotARun`] where there is no plan, [`RunError::OtherFormat`] for another major format,

@@ -57,6 +57,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             None => hanging::look(joined, None).unwrap_or_else(|| given_up::look(joined)),
         };
     }
+    if failed.scheduled == 0 {
+        return Answer::Blind("latency");
+    }
     if missing < LEAST_COUNT || part < LEAST {
         return Answer::RuledOut(format!("{missing} of {} operations were not answered in time", failed.scheduled));
     }

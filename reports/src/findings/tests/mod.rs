@@ -137,7 +137,8 @@ fn is_offered(command: &str) -> bool {
     let kinds = ["cpu", "wait", "trace", "cpu,wait", "cpu,trace", "cpu,tasks", "wait,trace", "cpu,wait,trace"];
     let of_run = ["workbench explain 20260102-030405-app-abcd", "workbench show 20260102-030405-app-abcd --tasks"];
     let asked = command.strip_prefix("workbench run --evidence ").and_then(|rest| rest.split_once(' '));
-    let rest = |rest: &str| rest == SCENARIO || rest == format!("--duration 60s {SCENARIO}");
+    let flags = ["", "--duration 60s ", "--ladder off --concurrency 1 "];
+    let rest = |rest: &str| flags.iter().any(|flags| rest == format!("{flags}{SCENARIO}"));
     asked.is_some_and(|(evidence, after)| kinds.contains(&evidence) && rest(after))
         || of_run.contains(&command)
         || command == "cargo build --release"

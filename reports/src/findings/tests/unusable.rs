@@ -116,3 +116,23 @@ fn a_recording_that_is_too_short_is_told_from_none() {
     let (_, because, _) = told.into_iter().find(|(evidence, ..)| evidence == "wait").expect("it is told");
     assert!(because.starts_with("10 looks at its memory are too few"), "{because}");
 }
+
+#[test]
+fn a_program_that_did_not_last_is_told_with_what_it_said_and_a_gentler_run() {
+    let gone = Joined {
+        ended: Some("`shop` answered none of 1000 operations; the last that it said: too many open files".into()),
+        failed: Failed::default(),
+        felt: None,
+        ..driven(felt(0.001, 0.001))
+    };
+    let told = explain(std::slice::from_ref(&gone));
+    assert_eq!((told.findings.len(), told.undecided.len()), (0, 1));
+    let undecided = &told.undecided[0];
+    assert!(undecided.sentence.contains("too many open files"), "{}", undecided.sentence);
+    assert!(
+        undecided.experiment.contains("--ladder off") && undecided.rules.iter().any(|rule| rule == "never-answered")
+    );
+    assert!(is_offered(&undecided.experiment), "{}", undecided.experiment);
+    assert!(told.ruled_out.iter().all(|out| out.rule != "never-answered"), "nothing was asked");
+    assert!(told.unused.iter().all(|one| one.because == "no trial ended well"), "{:?}", told.unused);
+}
