@@ -5,7 +5,7 @@ use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::guilty;
 use crate::findings::joined::Joined;
 use crate::findings::timeouts::Timeout;
-use crate::run::{TraceCause, TraceEndKind, TracePolls, TraceWait};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
 
 use super::delayed_acks::READS;
 use super::latency_pinned::{self, by_timeout};
@@ -38,7 +38,7 @@ pub(super) fn by_upstream(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> O
     // Where all of them do, what they wait for need not be the network's.
     let some = (OFTEN..EVERY.start).contains(&part);
     let asks = |other: &&TraceWait| {
-        let through = |own: &[crate::run::TraceFrame]| own.len() > site.own.len() && own.ends_with(&site.own);
+        let through = |own: &[TraceFrame]| own.len() > site.own.len() && own.ends_with(&site.own);
         let there = other.site.as_ref().filter(|one| one.cause == TraceCause::Socket);
         other.kind == wait.kind && there.is_some_and(|one| through(&one.own))
     };
@@ -134,10 +134,9 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let waits = rows.iter().filter(told).filter(|row| row.total_s / operations >= LEAST * mean);
     let waits = waits.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let each_s = waits.total_s / operations;
-    let own = |row: &TracePolls| row.site.as_ref().map(|site| site.own.clone()).unwrap_or_default();
-    let tells = |row: &TracePolls| waits.holders.iter().any(|one| guilty::common(&one.site.own, &own(row)).is_some());
+    let tells = |row: &TracePolls| waits.holders.iter().any(|one| guilty::common(&one.site.own, own(row)).is_some());
     let lingers = |row: &&TracePolls| {
-        let Some(first) = own(row).first().cloned() else { return false };
+        let Some(first) = own(row).first() else { return false };
         // One thread, most of the time.
         (LINGERS..ONE_THREAD).contains(&(row.total_s / joined.kept_s().max(1e-9)))
             && own(row) != own(waits)
@@ -145,14 +144,14 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
             && tells(row)
     };
     let found = rows.iter().filter(told).filter(lingers).find_map(|row| {
-        let first = own(row).first().cloned()?;
+        let first = own(row).first()?;
         let ends = |one: &&Timeout| {
             AS_LINGER.contains(&(row.longest_s / one.seconds)) && OF_LINGER.contains(&(each_s / one.seconds))
         };
         // It is set where it is waited for.
         let around = loops.body(&first.file, first.line)?;
         let here = |one: &&Timeout| around.contains(&one.line) || one.used.iter().any(|line| around.contains(line));
-        Some((at(&first), row, loops.timeouts_in(&first.file).iter().filter(here).find(ends)?))
+        Some((at(first), row, loops.timeouts_in(&first.file).iter().filter(here).find(ends)?))
     });
     let (culprit, row, timeout) = found?;
     let share = (each_s / mean.max(1e-9)).min(1.0);
@@ -178,6 +177,10 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
         ),
     ];
     Some(by_timeout(joined, culprit, share, title, evidence))
+}
+
+fn own(row: &TracePolls) -> &[TraceFrame] {
+    row.site.as_ref().map_or(&[], |site| &site.own)
 }
 
 /// A read that waits until nothing more came for so long takes that, and what the kernel's ticks and the others add to it, seconds.
@@ -223,7 +226,7 @@ pub(super) fn by_reads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{KernelHead, KernelRecord, ThreadsRecord, TraceFrame, TraceSite};
+    use crate::run::{KernelHead, KernelRecord, ThreadsRecord, TraceSite};
 
     #[test]
     fn who_lingers_for_more_is_told_by_its_timeout_and_by_those_it_answers() {
