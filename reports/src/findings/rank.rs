@@ -19,11 +19,15 @@ pub fn explain(variants: &[Joined<'_>]) -> Explanation {
 
 fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     let mut causes = Vec::new();
+    let mut saw = Vec::new();
     let mut open: Vec<(Option<Culprit>, Undecided)> = Vec::new();
     let mut blind: Vec<(&'static str, Vec<String>)> = Vec::new();
     for rule in RULES {
         match (rule.look)(joined) {
-            Answer::Found(found) => causes.extend(found),
+            Answer::Found(found) => {
+                saw.push(rule.slug);
+                causes.extend(found);
+            }
             Answer::RuledOut(because) => {
                 all.ruled_out.push(RuledOut { variant: joined.variant.into(), rule: rule.slug.into(), because });
             }
@@ -72,6 +76,12 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
     let ranked = stalls_first(joined, ranked(causes));
     // Of several rules for one mechanism another may have found it.
     all.ruled_out.retain(|out| out.variant != joined.variant || ranked.iter().all(|cause| cause.rule != out.rule));
+    let beside = saw.into_iter().filter(|slug| ranked.iter().all(|cause| cause.rule != *slug));
+    all.ruled_out.extend(beside.map(|slug| RuledOut {
+        variant: joined.variant.into(),
+        rule: slug.into(),
+        because: "what it saw is at the place of a finding above, which lies deeper or explains more: it is no cause of its own".into(),
+    }));
     let is_new = |place: &Option<Culprit>| place.as_ref().is_none_or(|place| !is_said(joined, &ranked, place));
     all.undecided.extend(open.into_iter().filter(|(place, _)| is_new(place)).map(|(_, one)| one));
     match ranked.as_slice() {

@@ -275,7 +275,13 @@ fn who_takes_one_thing_first_is_held_against_for_what_it_does_with_it() {
         );
         loops.read("src/main.rs", &source);
         let joined = joined(&trace, felt(0.000_3, 0.000_5));
-        found(&Joined { breach: Some(&breach), cpu: Some(&cpu), loops: Some(&loops), ..joined })
+        let joined = Joined { breach: Some(&breach), cpu: Some(&cpu), loops: Some(&loops), ..joined };
+        let out = explain(std::slice::from_ref(&joined)).ruled_out;
+        let out = out.into_iter().filter(|out| ["rare-stall", "ready-not-polled"].contains(&out.rule.as_str()));
+        let out: Vec<(String, bool)> = out.map(|out| (out.rule, out.because.contains("no cause of its own"))).collect();
+        assert_eq!(out.len(), 1, "each is found or ruled out, and not both: {out:?}");
+        assert_eq!(out[0].1, out[0].0 == "rare-stall", "whose cause another mechanism is: {out:?}");
+        found(&joined)
     };
     assert_eq!(of("biased;"), [is("ready-not-polled", "app::run", 6)]);
     assert_eq!(of("// by lot"), [is("rare-stall", "app::apply", 12)]);
