@@ -17,9 +17,9 @@ const LEAST_IDLE: u64 = 3;
 /// serves everybody idled all the while; and how one sees it.
 pub(super) fn dealer(joined: &Joined<'_>, serves: &TraceHolder) -> Option<(Culprit, String)> {
     let (threads, loops) = (joined.threads?, joined.loops?);
-    let idle = threads.standing.iter().filter(|row| row.polls >= LEAST_IDLE);
-    let idle = idle.max_by_key(|row| if is_alike(row, serves) { row.polls } else { 0 })?;
-    let stands = idle.site.as_ref().filter(|_| is_alike(idle, serves))?.own.first()?;
+    let idle = threads.standing.iter().filter(|row| row.polls >= LEAST_IDLE && is_alike(row, serves));
+    let idle = idle.max_by_key(|row| row.polls)?;
+    let stands = idle.own().first()?;
     let all = loops.files.iter().flat_map(|(file, lines)| {
         let deals = move |line: &u32| lines.named_at(*line).map(|function| (file.as_str(), function, *line));
         lines.dealt.iter().filter_map(deals)

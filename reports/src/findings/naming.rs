@@ -13,7 +13,7 @@ use super::{Culprit, Loops};
 pub(super) struct Named {
     function: String,
     /// Where its declaration begins, and its last line.
-    lines: (u32, u32),
+    lines: RangeInclusive<u32>,
     /// `Desk`, `(*desk)`; empty of others.
     of: String,
 }
@@ -25,7 +25,7 @@ impl Loops {
     /// A line of a function that stands in the program of one whose whole name is known.
     pub(super) fn culprit(&self, known: &str, (file, function, line): Place<'_>) -> Culprit {
         let mut all = self.files.get(file).into_iter().flat_map(|lines| &lines.named);
-        let around = all.rfind(|one| one.function == function && (one.lines.0..=one.lines.1).contains(&line));
+        let around = all.rfind(|one| one.function == function && one.lines.contains(&line));
         let of = around.map_or("", |one| &one.of);
         Culprit { function: beside(known, of, function), file: file.to_owned(), line }
     }
@@ -37,8 +37,7 @@ impl Loops {
 
     /// The lines of the function around one.
     pub(super) fn body(&self, file: &str, line: u32) -> Option<RangeInclusive<u32>> {
-        let mut all = self.files.get(file)?.named.iter().map(|one| one.lines.0..=one.lines.1);
-        all.rfind(|lines| lines.contains(&line))
+        self.files.get(file)?.around(line).map(|one| one.lines.clone())
     }
 
     /// How many functions there are of a name.
@@ -50,8 +49,12 @@ impl Loops {
 impl Lines {
     /// What the function around a line is called.
     pub(super) fn named_at(&self, line: u32) -> Option<&str> {
-        let mut all = self.named.iter();
-        all.rfind(|one| (one.lines.0..=one.lines.1).contains(&line)).map(|one| one.function.as_str())
+        self.around(line).map(|one| one.function.as_str())
+    }
+
+    /// The function around a line.
+    fn around(&self, line: u32) -> Option<&Named> {
+        self.named.iter().rfind(|one| one.lines.contains(&line))
     }
 }
 
@@ -111,7 +114,7 @@ pub(super) fn named(tokens: &[(u32, String)]) -> Vec<Named> {
         let ends = within(tokens, parameters_of(tokens, name)?).end;
         let opens = (ends..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | ";"))?;
         let last = if word_at(tokens, opens) == "{" { within(tokens, opens).end } else { opens };
-        Some(Named { function: word_at(tokens, name).to_owned(), lines: (line(at), line(last)), of })
+        Some(Named { function: word_at(tokens, name).to_owned(), lines: line(at)..=line(last), of })
     });
     found.collect()
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Loops;
+use super::telling::defaults;
 use super::tokens::{within, word_at};
 
 impl Loops {
@@ -71,7 +72,7 @@ fn end_of_branch(tokens: &[(u32, String)], from: usize, to: usize) -> usize {
 fn drained_first(tokens: &[(u32, String)], opens: usize) -> Vec<std::ops::RangeInclusive<u32>> {
     let word = |at: usize| word_at(tokens, at);
     let all = within(tokens, opens);
-    let goes_on = all.clone().any(|at| word(at) == "default" && word(at + 1) == ":" && at + 2 == all.end);
+    let goes_on = defaults(tokens, all.clone()).any(|does| does == all.end);
     let again = all.clone().any(|at| word(at) == "continue");
     if goes_on && again && word(all.end + 1) == "select" {
         vec![tokens[opens].0..=tokens[all.end].0]

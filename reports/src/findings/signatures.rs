@@ -117,7 +117,12 @@ fn gives(tokens: &[(u32, String)], from: usize) -> bool {
     let is_rust = word(from) == "-" && word(from + 1) == ">";
     // Of `Result<(), QuotaError>` the second says why not.
     let result = (from..ends).find(|at| word(*at) == "Result" && word(at + 1) == "<");
-    let fails = result.and_then(|at| within_angles(tokens, at + 1, ends).into_iter().find(|at| word(*at) == ","));
+    let mut depth = 0_i32;
+    let parts = |at: &usize| {
+        depth += i32::from(matches!(word(*at), "<" | "(")) - i32::from(matches!(word(*at), ">" | ")"));
+        depth == 1 && word(*at) == ","
+    };
+    let fails = result.and_then(|at| (at + 1..ends).find(parts));
     let is_type = |at: &usize| {
         let is_path = word(at + 1) == ":" || word(at + 1) == "." && !is_rust;
         let is_lifetime = *at > 0 && word(at - 1) == "'";
@@ -133,20 +138,6 @@ fn gives(tokens: &[(u32, String)], from: usize) -> bool {
         (from..fails.unwrap_or(ends)).filter(is_type).map(word).filter(|word| !is_number(word)).collect();
     // What is within a guard is not given.
     !types.is_empty() && !types.iter().any(|word| LEASES.iter().any(|lease| word.contains(lease)))
-}
-
-/// Places directly between angle brackets, the first of which stands at a place.
-fn within_angles(tokens: &[(u32, String)], opens: usize, to: usize) -> Vec<usize> {
-    let mut depth = 0_i32;
-    let directly = |at: &usize| {
-        match word_at(tokens, *at) {
-            "<" | "(" => depth += 1,
-            ">" | ")" => depth -= 1,
-            _ => {}
-        }
-        depth == 1
-    };
-    (opens..to).filter(directly).collect()
 }
 
 #[cfg(test)]

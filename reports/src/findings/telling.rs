@@ -2,6 +2,7 @@
 //! told.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::joined::Joined;
 use super::naming::{Place, implemented, type_at};
@@ -238,8 +239,13 @@ fn chosen(tokens: &[(u32, String)], at: usize) -> Option<(u32, bool)> {
     if word(opens - 1) != "select" || !is_case {
         return None;
     }
-    let has_default = within(tokens, opens).any(|at| word(at) == "default" && word(at + 1) == ":");
+    let has_default = defaults(tokens, within(tokens, opens)).next().is_some();
     Some((tokens[opens - 1].0, has_default))
+}
+
+/// Where what Go's `select` does begins that goes on where no case is ready, among these places.
+pub(super) fn defaults(tokens: &[(u32, String)], among: Range<usize>) -> impl Iterator<Item = usize> {
+    among.filter(|at| word_at(tokens, *at) == "default" && word_at(tokens, at + 1) == ":").map(|at| at + 2)
 }
 
 /// What an arrow of Go's is to, or from: `l.sealed <- seal`, `<-l.sealed`; `None` in a type, and of a call's result.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Loops;
+use super::telling::defaults;
 use super::tokens::{around, is_name, within, word_at};
 
 /// Methods that say when nobody is left to hear.
@@ -32,11 +33,11 @@ pub(super) fn unheard(tokens: &[(u32, String)]) -> BTreeSet<u32> {
     // Go's, in a `select` that does nothing where nobody receives: `case ch <- m:`.
     let gives_up = |at: &usize| {
         let opens = around(tokens, *at, &["{"]).filter(|opens| *opens > 0 && word(opens - 1) == "select");
-        let nothing = |mut all: std::ops::Range<usize>| {
-            let end = all.end;
-            all.any(|at| word(at) == "default" && word(at + 1) == ":" && (at + 2 == end || word(at + 2) == "case"))
+        let nothing = |opens: usize| {
+            let all = within(tokens, opens);
+            defaults(tokens, all.clone()).any(|does| does == all.end || word(does) == "case")
         };
-        word(*at) == "<-" && is_name(word(at - 1)) && opens.is_some_and(|opens| nothing(within(tokens, opens)))
+        word(*at) == "<-" && is_name(word(at - 1)) && opens.is_some_and(nothing)
     };
     let rust = (0..tokens.len()).filter(sends).filter(falls).map(|at| (at, root(tokens, at - 2)));
     let go = (1..tokens.len()).filter(gives_up).map(|at| (at, root(tokens, at - 1)));

@@ -166,7 +166,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<AllocatorRecord>, RunError> {
         file: path.clone(),
         line: Some(line),
         problem,
-        fix: "restore it from a copy of the run, or measure again".to_owned(),
+        fix: files::RESTORE.to_owned(),
     };
     let mut lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let (_, first) = lines.next().ok_or_else(|| damaged(1, "the file is empty".to_owned()))?;

@@ -76,8 +76,8 @@ pub(crate) fn read_headed_lines<T: DeserializeOwned>(path: &Path) -> Result<Opti
     Ok(lines)
 }
 
-/// What to do about a file that nothing can replace.
-const RESTORE: &str = "restore it from a copy of the run, or measure again";
+/// What to do about a damaged file that nothing can replace.
+pub(crate) const RESTORE: &str = "restore it from a copy of the run, or measure again";
 
 /// Reads a file; `None` where there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, RunError> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 pub use self::evidence::{BreachEvidence, HeapFlamegraphs, Unread, WaitEvidence};
 pub use self::histograms::VariantHistograms;
 use super::console::{self, Recording};
+use super::files::RESTORE;
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, Samples, SiteRecord, Slo, SloCount,
@@ -153,9 +154,6 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
         warnings,
     })
 }
-
-/// What to do about a damaged file that nothing can replace.
-const RESTORE: &str = "restore it from a copy of the run, or measure again";
 
 fn required(path: &Path) -> Result<Vec<u8>, RunError> {
     files::read(path)?.ok_or_else(|| files::missing(path, RESTORE))

@@ -24,7 +24,7 @@ impl Spent {
     pub(super) fn of(caller: &TraceFrame, alike: &[&TracePolls]) -> Self {
         let mut spent = Self::default();
         for row in alike {
-            let own = row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+            let own = row.own();
             if !own.iter().any(|frame| same(frame, caller)) {
                 continue;
             }

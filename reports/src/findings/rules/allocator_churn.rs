@@ -31,15 +31,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let alone = joined.felt.as_ref().map_or(0.0, |felt| felt.base_s);
     // What is taken anew is filled with copies, too.
     let copied = cpu.rows.iter().map(|row| row.copied_s).sum::<f64>() / cpu.total_s.max(1e-9);
-    let mostly = part + copied >= MOSTLY && part >= TAKING;
-    // What a process that nobody drove spends beside its operations is not known.
-    let busy = if joined.attached { joined.busy().unwrap_or(1.0).min(1.0) } else { 1.0 };
-    if mostly && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
-        return by_calls(joined, cpu, part, busy);
+    let takes = part + copied >= MOSTLY && part >= TAKING;
+    if takes && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
+        return mostly(joined, cpu, churn, part, &CALLS);
     }
     let filled = cpu.rows.iter().map(|row| row.filled_s).sum::<f64>() / cpu.total_s.max(1e-9);
     if part + filled >= MOSTLY && filled >= part && filled * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) {
-        return by_filling(joined, cpu, filled, busy);
+        return mostly(joined, cpu, |row| row.filled_s, filled, &FILLS);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
         return Answer::RuledOut(format!(
@@ -66,58 +64,56 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }])
 }
 
-/// Memory is taken and, though most pages stay, filled with one value before it is used.
-fn by_filling(joined: &Joined<'_>, cpu: &CpuTable, part: f64, busy: f64) -> Answer {
-    let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
-    let Some(row) = rows.max_by(|a, b| a.filled_s.total_cmp(&b.filled_s)) else { return Answer::Blind("cpu") };
-    let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
-    let of_it = row.filled_s / (part * cpu.total_s).max(1e-9);
-    Answer::Found(vec![Cause {
-        rule: SLUG,
-        title: format!("{} has memory filled anew for each operation", row.function),
-        share: (part * busy).min(1.0),
-        culprit: Some(row.place()),
-        evidence: vec![
-            format!(
-                "{} of the CPU fills memory with one value, {} for each operation, whether that is used or not",
-                percent(part),
-                time(each)
-            ),
-            format!("{} of that in this function", percent(of_it)),
-        ],
-        refuted_by: "with as much memory as is used, or with what is kept, CPU per operation would stay".into(),
-        next: joined.again("cpu,wait"),
-        proof: "cpu",
-        depth: 5,
-        foremost: !joined.attached,
-    }])
-}
-
 /// What a function's memory costs: the allocator, and the kernel's pages.
 fn churn(row: &CpuRow) -> f64 {
     let memory = ["page fault", "munmap", "mmap", "madvise", "brk", "mremap"];
     row.allocator_s + memory.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>()
 }
 
-/// Most pages stay, and yet most of the CPU goes into taking memory and giving it back.
-fn by_calls(joined: &Joined<'_>, cpu: &CpuTable, part: f64, busy: f64) -> Answer {
+/// What most of the CPU goes into, though most pages stay, in words.
+struct Words {
+    /// What is said of the function.
+    title: &'static str,
+    /// What the CPU does; and what is added to that.
+    spends: [&'static str; 2],
+    /// Which part is the function's.
+    of_it: &'static str,
+    refuted_by: &'static str,
+}
+
+/// Memory is taken and given back again and again.
+const CALLS: Words = Words {
+    title: "has memory taken and given back again and again for each operation",
+    spends: ["is spent in the allocator and its pages", ""],
+    of_it: "for what this function asks for",
+    refuted_by: "with what it builds kept, shared or lent CPU per operation would stay",
+};
+/// It is filled with one value before it is used.
+const FILLS: Words = Words {
+    title: "has memory filled anew for each operation",
+    spends: ["fills memory with one value", ", whether that is used or not"],
+    of_it: "in this function",
+    refuted_by: "with as much memory as is used, or with what is kept, CPU per operation would stay",
+};
+
+/// This part of the CPU goes into that, most of it in the function that spends most so.
+fn mostly(joined: &Joined<'_>, cpu: &CpuTable, spent: fn(&CpuRow) -> f64, part: f64, words: &Words) -> Answer {
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
-    let Some(row) = rows.max_by(|a, b| churn(a).total_cmp(&churn(b))) else { return Answer::Blind("cpu") };
+    let Some(row) = rows.max_by(|a, b| spent(a).total_cmp(&spent(b))) else { return Answer::Blind("cpu") };
+    // What a process that nobody drove spends beside its operations is not known.
+    let busy = if joined.attached { joined.busy().unwrap_or(1.0).min(1.0) } else { 1.0 };
     let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
+    let [spends, added] = words.spends;
     Answer::Found(vec![Cause {
         rule: SLUG,
-        title: format!("{} has memory taken and given back again and again for each operation", row.function),
+        title: format!("{} {}", row.function, words.title),
         share: (part * busy).min(1.0),
         culprit: Some(row.place()),
         evidence: vec![
-            format!(
-                "{} of the CPU is spent in the allocator and its pages, {} for each operation",
-                percent(part),
-                time(each)
-            ),
-            format!("{} of that for what this function asks for", percent(churn(row) / (part * cpu.total_s).max(1e-9))),
+            format!("{} of the CPU {spends}, {} for each operation{added}", percent(part), time(each)),
+            format!("{} of that {}", percent(spent(row) / (part * cpu.total_s).max(1e-9)), words.of_it),
         ],
-        refuted_by: "with what it builds kept, shared or lent CPU per operation would stay".into(),
+        refuted_by: words.refuted_by.into(),
         next: joined.again("cpu,wait"),
         proof: "cpu",
         depth: 5,

@@ -5,7 +5,6 @@ use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::joined::Joined;
 use crate::run::{POOL, ThreadsRecord, Ticks, TracePolls, WaitPlace};
 
-use super::kept_waiting::What;
 use super::{latency_pinned, throughput_pinned, waiting_on_owner};
 
 /// Part of the latency that waits for a tick, or in a queue, must be.
@@ -80,12 +79,10 @@ pub(super) fn queue(joined: &Joined<'_>) -> Answer {
         is_for_others(place) && often && place.total_s / operations >= LEAST * usual
     };
     // Who has one of a pool is known where they wait for that.
-    let keeps = |cause: &Cause| cause.evidence.iter().any(|told| told.contains(What::OneOfAPool.waited_for()));
-    let found = matches!(waiting_on_owner::look(joined), Answer::Found(causes) if causes.iter().any(keeps));
     let is_of_pool = |place: &WaitPlace| {
         let site =
             |row: &TracePolls| row.site.as_ref().is_some_and(|at| at.resource == POOL && place.own.ends_with(&at.own));
-        found && joined.kept().is_some_and(|(rows, _)| rows.iter().any(site))
+        joined.kept().is_some_and(|(rows, _)| rows.iter().any(site)) && waiting_on_owner::keeps_one_of_a_pool(joined)
     };
     let Some(place) = threads.waited.iter().filter(is_queue).find(|place| !is_of_pool(place)) else {
         return Answer::RuledOut("goroutines of operations do not wait in one place for others".into());

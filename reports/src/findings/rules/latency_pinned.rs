@@ -217,9 +217,8 @@ pub(super) fn each_phase(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> O
     let trace = joined.trace?;
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
     let rate = |waits: &[TraceWait], operations: u64| {
-        let here = |wait: &&TraceWait| wait.kind == kind && wait.is_at(site);
-        let count: u64 = waits.iter().filter(here).map(|wait| wait.count).sum();
-        (operations > 0 && count > 0).then_some(count as f64 / operations as f64)
+        let count = counted(at_place(waits, kind, site));
+        (operations > 0 && count > 0.0).then_some(count / operations as f64)
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "operations of one trial")]
     let open = rate(&trace.waits, joined.traced_operations().unwrap_or(0.0) as u64);
@@ -244,11 +243,8 @@ fn is_for_several(joined: &Joined<'_>, kind: &str, site: &TraceSite) -> bool {
     let Some((trace, phase)) = joined.trace.and_then(|trace| Some((trace, trace.saturated.as_ref()?))) else {
         return false;
     };
-    #[allow(clippy::cast_precision_loss, reason = "waits and operations of one recording")]
-    let count = |waits: &[TraceWait]| {
-        waits.iter().filter(|wait| wait.kind == kind && wait.is_at(site)).map(|wait| wait.count).sum::<u64>() as f64
-    };
-    #[allow(clippy::cast_precision_loss, reason = "waits and operations of one recording")]
+    let count = |waits: &[TraceWait]| counted(at_place(waits, kind, site));
+    #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
     let busy = (count(&phase.waits), joined.traced_saturated as f64, phase.wall_s);
     let open = (count(&trace.waits), joined.traced_operations().unwrap_or(0.0), joined.traced_s());
     // Who waits for something else beside it is not at work until then.
@@ -290,31 +286,36 @@ pub(super) fn belongs_to_operations(joined: &Joined<'_>, kind: &str) -> bool {
     })
 }
 
-/// How long tasks of a type waited in a place, in all and each time, seconds.
-fn at_place(trace: &Trace, kind: &str, site: &TraceSite) -> (f64, f64) {
-    let here = || trace.waits.iter().filter(|wait| wait.kind == kind && wait.is_at(site));
-    let total: f64 = here().map(|wait| wait.total_s).sum();
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let count = here().map(|wait| wait.count).sum::<u64>().max(1) as f64;
-    (total, total / count)
+/// Those among waits that tasks of a type had in a place.
+fn at_place<'w>(waits: &'w [TraceWait], kind: &str, site: &TraceSite) -> impl Iterator<Item = &'w TraceWait> {
+    waits.iter().filter(move |wait| wait.kind == kind && wait.is_at(site))
+}
+
+/// How many waits these are.
+#[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+fn counted<'w>(waits: impl Iterator<Item = &'w TraceWait>) -> f64 {
+    waits.map(|wait| wait.count).sum::<u64>() as f64
+}
+
+/// How long they took in all, seconds.
+fn lasted<'w>(waits: impl Iterator<Item = &'w TraceWait>) -> f64 {
+    waits.map(|wait| wait.total_s).sum()
 }
 
 /// From one time that the timer fires to the next, seconds. Who waits for something else as well, until then, comes back to that place with
 /// each of these.
 fn period(trace: &Trace, kind: &str, site: &TraceSite) -> f64 {
-    let (_, each) = at_place(trace, kind, site);
     let here = |wait: &&TraceWait| wait.kind == kind && wait.site.as_ref().is_some_and(|other| other.own == site.own);
-    let fired = |wait: &&TraceWait| here(wait) && wait.is_at(site);
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let count = trace.waits.iter().filter(fired).map(|wait| wait.count).sum::<u64>().max(1) as f64;
-    let all: f64 = trace.waits.iter().filter(here).map(|wait| wait.total_s).sum();
-    if is_beside_others(trace, kind, site) { all / count } else { each }
+    let all_s = match is_beside_others(trace, kind, site) {
+        true => lasted(trace.waits.iter().filter(here)),
+        false => lasted(at_place(&trace.waits, kind, site)),
+    };
+    all_s / counted(at_place(&trace.waits, kind, site)).max(1.0)
 }
 
 /// Whether tasks of a type wait for something else, too, where they wait for that timer.
 fn is_beside_others(trace: &Trace, kind: &str, site: &TraceSite) -> bool {
-    let here = trace.waits.iter().filter(|wait| wait.kind == kind && wait.is_at(site));
-    here.filter_map(|wait| wait.site.as_ref()).any(|site| site.beside_others)
+    at_place(&trace.waits, kind, site).filter_map(|wait| wait.site.as_ref()).any(|site| site.beside_others)
 }
 
 /// Operations that wait for a task which waits for its tick.
@@ -333,7 +334,8 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
         let Some(owner) = owner::of(case).filter(|owner| is_tick(joined, &owner.link.kind, owner.site)) else {
             continue;
         };
-        let (total, each) = at_place(trace, &case.kind, site);
+        let here = || at_place(&trace.waits, &case.kind, site);
+        let (total, each) = (lasted(here()), lasted(here()) / counted(here()).max(1.0));
         let period = period(trace, &owner.link.kind, owner.site);
         // Who is told at every tick waits for one or two; who waits for many waits in a queue, and who hardly waits is told at others.
         if period < SHORTEST_S || !(LEAST_TICKS * period..=MOST_TICKS * period).contains(&each) {

@@ -100,7 +100,7 @@ fn works<'a>(joined: &Joined<'a>) -> Vec<Work<'a>> {
         .collect();
     let mut works: Vec<(Work<'a>, &TracePolls)> = Vec::new();
     for row in &rows {
-        let own = row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
+        let own = row.own();
         let alike: Vec<&TracePolls> = rows.iter().copied().filter(|other| other.kind == row.kind).collect();
         let guilty = guilty::computing(joined, &row.kind, own, &alike).map(at);
         let Some(culprit) = guilty.or_else(|| row.site.as_ref().and_then(innermost)) else { continue };

@@ -144,12 +144,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
 /// Who calls what stalls, directly or not, for what it takes before all else.
 fn preferring(joined: &Joined<'_>, row: &BreachRow) -> Option<TraceFrame> {
     let loops = joined.loops?;
-    let paths = joined.cpu?.rows.iter().map(|row| &row.path);
-    let outward = paths.filter_map(|path| {
+    let mut paths = joined.cpu?.rows.iter().map(|row| &row.path);
+    let outward = paths.find_map(|path| {
         let stalls = path.iter().position(|frame| frame.function == row.function)?;
         path[stalls + 1..].iter().find(|frame| loops.prefers(&frame.file, frame.line))
     });
-    outward.into_iter().next().cloned()
+    outward.cloned()
 }
 
 /// Who decided that the innermost function that stalls is called just then: the first, from there outward, that is called in a branch,

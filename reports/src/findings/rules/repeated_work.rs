@@ -261,8 +261,7 @@ pub(super) fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
     let operations = joined.traced_operations()?;
     let computes = |row: &&TracePolls| row.doing == TraceEndKind::Cpu && !row.blocking && joined.serves(&row.kind);
     let rows: Vec<&'a TracePolls> = joined.trace?.polls.iter().filter(computes).collect();
-    let all_own = |row: &'a TracePolls| row.site.as_ref().map_or(&[][..], |site| site.own.as_slice());
-    let own = |row: &'a TracePolls| derived::written(joined, all_own(row));
+    let own = |row: &'a TracePolls| derived::written(joined, row.own());
     let placed: f64 = rows.iter().filter(|row| !own(row).is_empty()).map(|row| row.total_s).sum();
     // With all that it calls, by function; the deepest of those that have most of it.
     let mut sums: Vec<(&TraceFrame, f64, usize)> = Vec::new();
@@ -290,7 +289,7 @@ pub(super) fn own_work<'a>(joined: &Joined<'a>) -> Option<Work<'a>> {
         let to = own(row).iter().position(|one| one == looping)?;
         guilty::within_a_round(joined, &own(row)[..=to], &rows).or(Some(looping))
     });
-    let shown = rows.iter().filter(inside).filter(|row| derived::is_for_debugging(joined, all_own(row)));
+    let shown = rows.iter().filter(inside).filter(|row| derived::is_for_debugging(joined, row.own()));
     let for_debugging = shown.map(|row| row.total_s).sum::<f64>() >= DOMINANT * sum;
     let culprit = at(outward.unwrap_or(frame));
     // Polls that no sample fell into did what the others did.

@@ -164,7 +164,7 @@ fn waits_for_work(threads: &ThreadsRecord, row: &TracePolls) -> bool {
         return false;
     };
     let at_work = |other: &TracePolls| {
-        let own = site(other).map_or(&[][..], |site| site.own.as_slice());
+        let own = other.own();
         let deeper = own.len() > around.len() + 1 && other.kind != row.kind;
         deeper && own.iter().rev().zip(around.iter().rev()).all(|(a, b)| a == b)
     };

@@ -132,16 +132,10 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
 fn spawner(joined: &Joined<'_>, kind: &str, unpolled: &TraceKind) -> Option<Culprit> {
     let site = unpolled.spawned_at.as_ref();
     let task = kind.rsplit("::").next()?;
-    let names = |frame: &&TraceFrame| {
-        let lines = joined.loops.and_then(|loops| loops.files.get(&frame.file));
-        lines.and_then(|lines| lines.named_in.get(task)).is_some_and(|inside| inside.contains(frame.name()))
-    };
     // A file tells of the functions that it declares alone.
-    let declares = |file: &str| {
-        let lines = joined.loops.and_then(|loops| loops.files.get(file));
-        lines.is_some_and(|lines| lines.named_in.contains_key(task))
-    };
-    let known = site.and_then(innermost).is_none_or(|place| declares(&place.file));
+    let named_in = |file: &str| joined.loops?.files.get(file)?.named_in.get(task);
+    let names = |frame: &&TraceFrame| named_in(&frame.file).is_some_and(|inside| inside.contains(frame.name()));
+    let known = site.and_then(innermost).is_none_or(|place| named_in(&place.file).is_some());
     let is_its = |frame: &TraceFrame| frame.name() == task || names(&frame);
     if !known || site.is_some_and(|site| site.own.iter().any(is_its)) {
         return site.and_then(innermost);

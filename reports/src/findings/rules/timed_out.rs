@@ -134,17 +134,17 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let waits = rows.iter().filter(told).filter(|row| row.total_s / operations >= LEAST * mean);
     let waits = waits.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let each_s = waits.total_s / operations;
-    let tells = |row: &TracePolls| waits.holders.iter().any(|one| guilty::common(&one.site.own, own(row)).is_some());
+    let tells = |row: &TracePolls| waits.holders.iter().any(|one| guilty::common(&one.site.own, row.own()).is_some());
     let lingers = |row: &&TracePolls| {
-        let Some(first) = own(row).first() else { return false };
+        let Some(first) = row.own().first() else { return false };
         // One thread, most of the time.
         (LINGERS..ONE_THREAD).contains(&(row.total_s / joined.kept_s().max(1e-9)))
-            && own(row) != own(waits)
+            && row.own() != waits.own()
             && loops.around(&first.file, first.line) == Some(true)
             && tells(row)
     };
     let found = rows.iter().filter(told).filter(lingers).find_map(|row| {
-        let first = own(row).first()?;
+        let first = row.own().first()?;
         let ends = |one: &&Timeout| {
             AS_LINGER.contains(&(row.longest_s / one.seconds)) && OF_LINGER.contains(&(each_s / one.seconds))
         };
@@ -177,10 +177,6 @@ pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
         ),
     ];
     Some(by_timeout(joined, culprit, share, title, evidence))
-}
-
-fn own(row: &TracePolls) -> &[TraceFrame] {
-    row.site.as_ref().map_or(&[], |site| &site.own)
 }
 
 /// A read that waits until nothing more came for so long takes that, and what the kernel's ticks and the others add to it, seconds.

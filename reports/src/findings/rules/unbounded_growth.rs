@@ -201,6 +201,15 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     };
     let keeper = maker.kept_by.clone().or_else(|| maker.path.iter().find_map(keeps));
     let keeper = keeper.or_else(|| maker.path.windows(2).find_map(handed));
+    if let Some(culprit) = unheard(joined, &maker.path).filter(|at| keeper.is_none() && !at.is_at(&made)) {
+        let because = vec![
+            format!("{touched} in {}, for each of them", made.sentence()),
+            "it tells all of a list and does not look whether anybody hears it, as its source says: who has gone stays in it"
+                .to_owned(),
+        ];
+        let place = format!(", for all that {} goes round", culprit.function);
+        return Blamed { culprit: Some(culprit), place, because };
+    }
     match &keeper {
         Some(keeper) if keeper.by.function != made.function || keeper.by.file != made.file => {
             let gone = match keeper.followed {
@@ -216,17 +225,6 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
             ];
             let place = format!(", made by {} and kept by {}", made.function, keeper.by.function);
             Blamed { culprit: Some(at(&keeper.by)), place, because }
-        }
-        None if unheard(joined, &maker.path).is_some_and(|culprit| !culprit.is_at(&made)) => {
-            let culprit = unheard(joined, &maker.path);
-            let place = culprit.as_ref().map(|culprit| format!(", for all that {} goes round", culprit.function));
-            let because = vec![
-                format!("{touched} in {}, for each of them", made.sentence()),
-                "it tells all of a list and does not look whether anybody hears it, as its source says: who has gone stays \
-                 in it"
-                    .to_owned(),
-            ];
-            Blamed { culprit, place: place.unwrap_or_default(), because }
         }
         kept => {
             let adds = kept.as_ref().filter(|keeper| keeper.followed).map(|keeper| {

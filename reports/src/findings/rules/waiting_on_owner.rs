@@ -33,7 +33,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return Answer::Blind("trace");
     }
     let mut causes = of_tasks(joined);
-    causes.extend(of_threads(joined));
+    causes.extend(of_threads(joined).into_iter().map(|(_, cause)| cause));
     causes.extend(behind_jobs::of_pool(joined));
     Answer::of(causes, || "nobody waits for a lock, a permit or a thread of the blocking pool for long".into())
 }
@@ -132,8 +132,13 @@ fn doing(owner: &owner::Owner<'_>) -> String {
     }
 }
 
-/// Waits of threads for each other's mutexes.
-fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
+/// Whether somebody is found who keeps one of a pool that others wait for.
+pub(super) fn keeps_one_of_a_pool(joined: &Joined<'_>) -> bool {
+    of_threads(joined).iter().any(|(what, _)| *what == What::OneOfAPool)
+}
+
+/// Waits of threads for each other's mutexes, and of goroutines, with what each is for.
+fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
     // Within polls where tasks were traced; otherwise of all threads.
     let (rows, operations): (Vec<&TracePolls>, Option<f64>) = match (joined.trace, joined.threads) {
         (Some(_), _) => (joined.polls().iter().filter(|row| !row.blocking).collect(), joined.traced_operations()),
@@ -144,6 +149,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
     let by_time = joined.attached && operations.is_none();
     let wall_s =
         if joined.trace.is_some() { joined.traced_s() } else { joined.threads.map_or(0.0, |all| all.head.wall_s) };
+    // Time of each thread by itself; of tasks it is that of all who wait.
+    let most_s = Some(joined.kept_s()).filter(|kept| joined.trace.is_none() && *kept > 0.0).unwrap_or(f64::INFINITY);
     let mut found: Vec<Kept> = Vec::new();
     // Functions whose loops serve everybody, one after the other.
     let mut in_turn_of: Vec<String> = Vec::new();
@@ -166,9 +173,6 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         let within = is_within_a_call(waiter);
         let may_hold = |one: &&TraceHolder| !within || stands_in_the_call(one, waiter);
         let holders: Vec<TraceHolder> = row.holders.iter().filter(may_hold).cloned().collect();
-        // Time of each thread by itself; of tasks it is that of all who wait.
-        let most_s =
-            Some(joined.kept_s()).filter(|kept| joined.trace.is_none() && *kept > 0.0).unwrap_or(f64::INFINITY);
         let holders =
             if is_lock(row) && !within { guilty::takers(joined, &waiter.own, holders, most_s) } else { holders };
         // Who waits within a poll is no thread of a pool that waits for work.
@@ -283,7 +287,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
         evidence.push(format!("{cost}, {of_what}"));
         let serves =
             what == What::Telling && pinned && in_turn_of.iter().chain(&dealers).any(|of| *of == culprit.function);
-        Some(Cause {
+        let cause = Cause {
             rule: if serves { throughput_pinned::SLUG } else { SLUG },
             title: match what {
                 What::Lock => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
@@ -308,7 +312,8 @@ fn of_threads(joined: &Joined<'_>) -> Vec<Cause> {
             proof: if joined.threads.is_some() { "wait" } else { "trace" },
             depth: 5,
             foremost: false,
-        })
+        };
+        Some((what, cause))
     });
     causes.collect()
 }

@@ -138,7 +138,7 @@ fn of_another_format(seen: &mut WaitEvidence) -> Option<(EvidenceKind, bool, Str
     seen.kernel.take_if(|record| record.head.format != FORMAT);
     let (file, found) = threads.or(kernel)?;
     if found == 0 {
-        let because = format!("{file} has lost its first line: restore it from a copy of the run, or measure again");
+        let because = format!("{file} has lost its first line: {}", files::RESTORE);
         return Some((EvidenceKind::Wait, false, because));
     }
     let because = format!(

@@ -1,6 +1,6 @@
 //! Which waits, and which cases, are of one place.
 
-use super::{TraceCase, TraceSite, TraceStep, TraceWait};
+use super::{TraceCase, TraceFrame, TracePolls, TraceSite, TraceStep, TraceWait};
 
 impl TraceSite {
     /// Whether both are the same to a reader, whatever called them.
@@ -17,6 +17,13 @@ impl TraceSite {
             (false, 0) => self.file.clone(),
             (false, line) => format!("{}:{line}", self.file),
         }
+    }
+}
+
+impl TracePolls {
+    /// Functions of the program where that was, innermost first; none where no stack says so.
+    pub fn own(&self) -> &[TraceFrame] {
+        self.site.as_ref().map_or(&[], |site| &site.own)
     }
 }
 
