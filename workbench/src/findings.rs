@@ -100,10 +100,12 @@ fn grew(run: &LoadedRun, variant: &str) -> bool {
 
 /// The CPU profile of a variant; `None` where there is none.
 fn profile(run: &LoadedRun, variant: &str) -> Result<Option<Profile>, String> {
-    let folder = run.evidence_folder(variant);
-    let unreadable =
-        |error: &dyn std::fmt::Display| format!("{folder}/{CPU_PROFILE} cannot be read ({error}): gather it again");
-    match std::fs::read(run.path.join(&folder).join(CPU_PROFILE)) {
+    let file = format!("{}/{CPU_PROFILE}", run.evidence_folder(variant));
+    if run.changed.contains(&file) {
+        return Ok(None);
+    }
+    let unreadable = |error: &dyn std::fmt::Display| format!("{file} cannot be read ({error}): gather it again");
+    match std::fs::read(run.path.join(&file)) {
         Ok(bytes) => flamegraphs::read::pprof(&bytes).map(Some).map_err(|error| unreadable(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(&error)),

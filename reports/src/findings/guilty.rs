@@ -42,9 +42,19 @@ pub(super) fn same(a: &TraceFrame, b: &TraceFrame) -> bool {
 /// The innermost function of a stack that stands in a loop of its own; `None` where none does, or no source is known.
 pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
     let own = written(joined, own);
+    if let Some(frame) = comparing(joined, own) {
+        return Some(frame);
+    }
     let within =
         own.iter().enumerate().take_while(|(depth, frame)| *depth == 0 || !waits_for_work(joined, kind, frame));
     within.map(|(_, frame)| frame).find(|frame| is_in_loop(joined, frame) == Some(true))
+}
+
+/// The function that has something computed for a comparison, of a stack in which somebody sorts: it is computed many times for each of
+/// those that are sorted. One that only compares is no more to blame than who sorts.
+fn comparing<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let loops = joined.loops?;
+    own.iter().skip(1).find(|frame| loops.compares(frame))
 }
 
 /// The function whose loop a stack stands in; where none is known, the innermost.
@@ -79,6 +89,9 @@ pub(super) fn computing<'f>(
     alike: &[&TracePolls],
 ) -> Option<&'f TraceFrame> {
     let own = written(joined, own);
+    if let Some(frame) = comparing(joined, own) {
+        return Some(frame);
+    }
     let at = repeating(joined, kind, own).and_then(|frame| own.iter().position(|one| one == frame)).unwrap_or(0);
     if let Some(frame) = within_a_round(joined, own.get(..=at).unwrap_or_default(), alike) {
         return Some(frame);

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::branching::{Branches, branches};
+use super::comparing::{Compared, compared};
 use super::dealing::dealt;
 use super::leaving::{Left, left};
 use super::letting_go::{LetGo, let_go};
@@ -55,6 +56,8 @@ pub(super) struct Lines {
     pub(super) let_go: Vec<LetGo>,
     /// Where they give something to one of several.
     pub(super) dealt: BTreeSet<u32>,
+    /// Where they compare for those who sort.
+    pub(super) compared: Compared,
     /// What they do first, whatever else is ready.
     pub(super) preferring: BTreeSet<u32>,
     /// Where they send and do not look whether anybody hears it.
@@ -240,6 +243,7 @@ fn read(source: &str) -> Lines {
         channels: channels(&tokens),
         let_go: let_go(&tokens),
         dealt: dealt(&tokens),
+        compared: compared(&tokens),
         preferring: preferring(&tokens),
         unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),

@@ -5,9 +5,11 @@
 
 mod branching;
 mod cause;
+mod comparing;
 mod cpu_table;
 mod dealing;
 mod derived;
+mod experiment;
 mod guilty;
 mod harm;
 mod joined;

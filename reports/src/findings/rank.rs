@@ -1,6 +1,7 @@
 //! All rules over all variants, and which cause stands first.
 
 use super::cause::{Answer, Cause, percent};
+use super::experiment;
 use super::joined::Joined;
 use super::path;
 use super::remaining::{did_not_last, remains};
@@ -73,7 +74,8 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
         because: because.clone(),
         rules: Vec::new(),
     }));
-    let ranked = stalls_first(joined, ranked(causes));
+    let mut ranked = stalls_first(joined, ranked(causes));
+    ranked.iter_mut().for_each(|cause| experiment::offer(joined, cause));
     // Of several rules for one mechanism another may have found it.
     all.ruled_out.retain(|out| out.variant != joined.variant || ranked.iter().all(|cause| cause.rule != out.rule));
     let beside = saw.into_iter().filter(|slug| ranked.iter().all(|cause| cause.rule != *slug));

@@ -29,6 +29,7 @@ mod slug;
 pub(crate) mod stalls;
 pub mod store;
 mod summary;
+mod sums;
 mod tasks;
 pub(crate) mod threads;
 pub(crate) mod trace;

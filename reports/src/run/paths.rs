@@ -31,6 +31,8 @@ pub(crate) const THREADS: &str = "threads.jsonl";
 pub(crate) const SAMPLES: &str = "samples.json.gz";
 pub(crate) const BREACH: &str = "breach.json";
 pub(crate) const BREACH_FLAMEGRAPH: &str = "breach.svg";
+/// Digests of all files of evidence.
+pub(crate) const SUMS: &str = "SHA256SUMS";
 pub(crate) const KERNEL: &str = "kernel.jsonl";
 
 /// Folder that holds every run of a project.

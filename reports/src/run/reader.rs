@@ -4,13 +4,14 @@ mod evidence;
 mod histograms;
 mod trials;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use self::evidence::{BreachEvidence, HeapFlamegraphs, Unread, WaitEvidence};
 pub use self::histograms::VariantHistograms;
 use super::console::{self, Recording};
 use super::files::RESTORE;
+use super::sums::Sums;
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, Samples, SiteRecord, Slo, SloCount,
@@ -64,8 +65,10 @@ pub struct LoadedRun {
     pub attached: Option<Attached>,
     /// What tasks did, seen from outside, by variant.
     pub traces: BTreeMap<String, Trace>,
-    /// Evidence that is there and cannot be read.
+    /// Evidence that is there and cannot be read, or is not what was recorded.
     pub unread: Vec<Unread>,
+    /// Files of evidence, within the run, that hold something else than was recorded.
+    pub changed: BTreeSet<String>,
     /// What the reader should know: warnings of the run itself, then of reading it.
     pub warnings: Vec<String>,
 }
@@ -73,7 +76,7 @@ pub struct LoadedRun {
 /// Loads the run at `path`.
 ///
 /// An interrupted run is whole up to its last finished trial: a torn last event is left out with a warning, and the
-/// directory of a trial that never finished is ignored. So is a file of evidence that is damaged, or of another format: it is
+/// directory of a trial that never finished is ignored. So is a file of evidence that is damaged, of another format, or not what was recorded: it is
 /// among [`LoadedRun::unread`] and the warnings, and the rest of the run is there.
 ///
 /// # Errors
@@ -123,7 +126,8 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
     }
     let slugs = variant_slugs(&plan);
     let loaded = trials::load(path, &plan, &slugs, &log.events)?;
-    let evidence = evidence::load(path, &slugs)?;
+    let changed = Sums::read(path)?.changed(path)?;
+    let evidence = evidence::load(path, &slugs, &changed)?;
     warnings.extend(evidence.unread.iter().map(|unread| format!("left out: {}", unread.because)));
     let first = slugs.values().next().map(|slug| path.join(paths::EVIDENCE).join(slug));
     let attached = attached::read(path, first.as_deref())?;
@@ -151,6 +155,7 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
         traces: evidence.traces,
         waits: evidence.waits,
         unread: evidence.unread,
+        changed,
         warnings,
     })
 }

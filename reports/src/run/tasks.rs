@@ -137,6 +137,8 @@ mod tests {
 
         let older = std::fs::read_to_string(&file).unwrap().replace(r#""latency":"first_poll","waits":2,"#, "");
         std::fs::write(&file, older).unwrap();
+        // Versions that old wrote no sums.
+        std::fs::remove_file(writer.path().join(paths::SUMS)).unwrap();
         let older = load(writer.path()).unwrap().tasks.remove("b").unwrap();
         assert_eq!((older[0].latency, older[0].waits), (Waits::EveryPoll, 0), "every wait was measured then");
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::hlog::{self, Interval};
 use super::journal::{self, Journal};
 use super::slug::slug;
+use super::sums::Sums;
 use super::{
     AllocatorRecord, Attached, Breach, Event, FORMAT, KernelRecord, Machine, Plan, RunError, RunSummary, Samples,
     SiteRecord, Stalls, ThreadsRecord, TimelinePoint, Trace, TrialRecord, allocator, breach, files, kernel, paths,
@@ -48,6 +49,7 @@ pub struct RunWriter {
     path: PathBuf,
     slugs: BTreeMap<String, String>,
     journal: Journal,
+    sums: Sums,
 }
 
 impl RunWriter {
@@ -92,7 +94,7 @@ impl RunWriter {
         let journal = Journal::create(path.join(paths::EVENTS))?;
         // A directory is a run once it has a plan.
         files::json(&path.join(paths::PLAN), &Plan { format: FORMAT, ..plan.clone() })?;
-        Ok(Self { id, path, slugs: variant_slugs(plan), journal })
+        Ok(Self { id, path, slugs: variant_slugs(plan), journal, sums: Sums::default() })
     }
 
     /// Opens an interrupted run to go on with it: cuts off a torn last event and takes back `run.json`, which will be
@@ -116,7 +118,8 @@ impl RunWriter {
             _ => {}
         }
         let id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Self { id, path: path.to_owned(), slugs: variant_slugs(&plan), journal })
+        let sums = Sums::read(path)?;
+        Ok(Self { id, path: path.to_owned(), slugs: variant_slugs(&plan), journal, sums })
     }
 
     /// Run id: `<stamp>-<scenario>-<letters>`.
@@ -193,7 +196,9 @@ impl RunWriter {
         let dir = self.path.join(paths::EVIDENCE).join(slug);
         fs::create_dir_all(&dir).map_err(RunError::io("create", &dir))?;
         files::write(&dir.join(file), bytes)?;
-        Ok(format!("{}/{slug}/{file}", paths::EVIDENCE))
+        let file = format!("{}/{slug}/{file}", paths::EVIDENCE);
+        self.sums.keep(&self.path, &file, bytes)?;
+        Ok(file)
     }
 
     /// An evidence file of a variant that was written before; `None` where there is none.

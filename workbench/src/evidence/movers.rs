@@ -3,7 +3,6 @@
 mod scale;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use flamegraphs::diff::{self, Difference, Mover, Node, Spent, Trial, What, mean};
 use flamegraphs::folded::Folded;
@@ -62,8 +61,9 @@ struct Side {
 
 impl Side {
     fn read(run: &LoadedRun, variant: &str) -> Option<Self> {
-        let file = run.path.join(run.evidence_folder(variant)).join(cpu::CPU_PROFILE);
-        Self::of(variant, flamegraphs::read::pprof(&std::fs::read(Path::new(&file)).ok()?).ok()?)
+        let file = format!("{}/{}", run.evidence_folder(variant), cpu::CPU_PROFILE);
+        let bytes = std::fs::read(run.path.join(&file)).ok().filter(|_| !run.changed.contains(&file))?;
+        Self::of(variant, flamegraphs::read::pprof(&bytes).ok()?)
     }
 
     fn of(variant: &str, profile: Profile) -> Option<Self> {

@@ -140,7 +140,8 @@ fn the_experiments_of_findings_are_commands_that_run() {
                 // What did not last is looked at under less load.
                 "cpu,wait,trace" => &["--ladder", "off", "--concurrency", "1"],
                 _ if evidence.contains("trace") => &["--duration", "60s"],
-                _ => &[],
+                // A gentler load, at which a mechanism shows or does not.
+                _ => &["--rate", "37.5", "--trials", "1"],
             };
             let asked = [&["run", "--evidence", evidence], longer, &[scenario, "--variant", variant, "--dry-run"]];
             let ran = program.run(&asked.concat());

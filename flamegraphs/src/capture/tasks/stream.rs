@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::functions::Role;
 use super::kinds::TypeNames;
-use crate::capture::address_space::{AddressSpace, Images};
+use crate::capture::address_space::{AddressSpace, Images, Walk};
 use crate::capture::perf::uprobe::{Hit, Note};
 use crate::tasks::{Event, KindId, StackId, Tracker, What};
 
@@ -142,7 +142,7 @@ impl Stream {
         let mut stack = None;
         if mark.role.has_stack() {
             self.counts.stackable += 1;
-            stack = self.recognise(hit);
+            stack = self.recognise(hit).map(|print| print.stack).or_else(|| self.learn_from_piece(hit, mark.role));
             self.counts.placed += u64::from(stack.is_some());
         }
         let what = match mark.role {
@@ -198,33 +198,46 @@ impl Stream {
         kind
     }
 
-    /// The stack of a hit with only the beginning of one, if the like was unwound before.
-    fn recognise(&self, hit: &Hit<'_>) -> Option<StackId> {
+    /// What the stack of a hit with only the beginning of one is, if the like was unwound before.
+    fn recognise(&self, hit: &Hit<'_>) -> Option<&Print> {
         let prints = self.prints.get(&(hit.pid, word(hit.stack, 0)?))?;
-        prints.iter().find(|print| print.fits(hit.stack)).map(|print| print.stack)
+        prints.iter().find(|print| print.fits(hit.stack))
     }
 
     /// Unwinds a stack that is not known yet, so that the next of its kind is.
     fn learn(&mut self, hit: &Hit<'_>) {
-        if self.recognise(hit).is_some() {
+        if self.recognise(hit).is_some_and(|print| print.whole) {
             return;
         }
+        self.unwind(hit);
+    }
+
+    /// The same with the piece of stack that a hit brings, where that is long enough: what happens a few times only, as it is where
+    /// everybody stalls, is over before a whole stack of it was asked for.
+    fn learn_from_piece(&mut self, hit: &Hit<'_>, role: Role) -> Option<StackId> {
+        let is_long = matches!(role, Role::Cloned | Role::Spawned);
+        let prints = self.prints.get(&(hit.pid, word(hit.stack, 0)?)).map_or(0, Vec::len);
+        if is_long && prints < MOST_PRINTS { self.unwind(hit) } else { None }
+    }
+
+    fn unwind(&mut self, hit: &Hit<'_>) -> Option<StackId> {
         let mut addresses = Vec::new();
         self.space(hit.pid);
-        let Some((space, returns_to)) = self.spaces.get(&hit.pid).zip(word(hit.stack, 0)) else { return };
-        space.walk_stack(hit.registers, hit.stack, &mut self.images, &mut addresses);
+        let (space, returns_to) = self.spaces.get(&hit.pid).zip(word(hit.stack, 0))?;
+        let walk = space.walk_stack(hit.registers, hit.stack, &mut self.images, &mut addresses);
+        // More of it than this nobody brings.
+        let whole = walk == Walk::Whole || hit.stack.len() > SHORT_STACK as usize;
         addresses.truncate(MOST_FRAMES);
         let words = Print::words(&addresses, hit.stack);
         let next = self.stacks.len();
         if next >= MOST_STACKS {
-            return;
+            return None;
         }
         let new = StackId(u32::try_from(next).unwrap_or(u32::MAX));
         let stack = *self.stacks.entry((hit.pid, addresses)).or_insert(new);
         let prints = self.prints.entry((hit.pid, returns_to)).or_default();
-        if prints.len() < MOST_PRINTS {
-            prints.push(Print { words, stack });
-        }
+        keep(prints, Print { words, stack, whole }, hit.stack);
+        Some(stack)
     }
 
     /// Keeps what comes from `at_ns` on apart from what was before; once, before that moment is handed on.
@@ -270,12 +283,23 @@ impl Stream {
     }
 }
 
+/// Keeps what a stack is recognised by; of one that was known by a piece, the whole takes its place.
+fn keep(prints: &mut Vec<Print>, print: Print, stack: &[u8]) {
+    match prints.iter().position(|known| !known.whole && known.fits(stack)) {
+        Some(at) => prints[at] = print,
+        None if prints.len() < MOST_PRINTS => prints.push(print),
+        None => {}
+    }
+}
+
 /// What a stack is recognised by: its return addresses, and how far above the stack pointer each lies. Calls of one path
 /// lay their frames out alike, so that a look at a few words saves unwinding.
 #[derive(Debug)]
 struct Print {
     words: Vec<(usize, u64)>,
     stack: StackId,
+    /// It was unwound to its end.
+    whole: bool,
 }
 
 impl Print {
@@ -307,12 +331,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_whole_of_a_stack_takes_the_place_of_a_piece() {
+        let bytes = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        let print = |stack, whole| Print { words: vec![(0, 0x101), (8, 0x201)], stack: StackId(stack), whole };
+        let mut prints = Vec::new();
+        keep(&mut prints, print(1, false), &bytes(&[0x101, 0x201]));
+        keep(&mut prints, print(2, true), &bytes(&[0x101, 0x201, 0x301]));
+        assert_eq!(prints.iter().map(|print| print.stack).collect::<Vec<_>>(), [StackId(2)]);
+        // One that is whole stays.
+        keep(&mut prints, print(3, true), &bytes(&[0x101, 0x201, 0x401]));
+        assert_eq!(prints.iter().map(|print| print.stack).collect::<Vec<_>>(), [StackId(2), StackId(3)]);
+    }
+
+    #[test]
     fn a_stack_is_recognised_by_its_return_addresses() {
         let bytes = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
         let learnt = bytes(&[0x101, 7, 0x201, 8, 9, 0x301]);
         let words = Print::words(&[0x50, 0x100, 0x200, 0x300], &learnt);
         assert_eq!(words, [(0, 0x101), (16, 0x201), (40, 0x301)]);
-        let print = Print { words, stack: StackId(1) };
+        let print = Print { words, stack: StackId(1), whole: true };
         // What lies between return addresses differs from call to call.
         assert!(print.fits(&bytes(&[0x101, 70, 0x201, 80, 90, 0x301, 4])));
         assert!(!print.fits(&bytes(&[0x101, 7, 0x202, 8, 9, 0x301])));

@@ -4,7 +4,7 @@ use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{CpuRow, CpuTable};
 
-pub(super) const SLUG: &str = "allocator-churn";
+pub(in crate::findings) const SLUG: &str = "allocator-churn";
 /// Part of the CPU that allocator and page faults must take.
 const LEAST: f64 = 0.3;
 /// Page faults of an operation from which pages are taken anew each time.

@@ -8,7 +8,7 @@ use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSit
 
 use super::{delayed_acks, goroutine_waits, other_side, timed_out};
 
-pub(super) const SLUG: &str = "latency-pinned";
+pub(in crate::findings) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
 const LEAST: f64 = 0.4;
 /// The same of a single sleep, which may as well be what the operation is for.

@@ -14,7 +14,7 @@ use super::latency_pinned::each_phase;
 use super::round_trips;
 use super::starting;
 
-pub(super) const SLUG: &str = "repeated-work";
+pub(in crate::findings) const SLUG: &str = "repeated-work";
 /// System calls of an operation from which they are many: one answer takes three to eight.
 const CALLS: f64 = 60.0;
 /// Attempts that were given up, for each operation: one timer may as well be the time that its work takes.

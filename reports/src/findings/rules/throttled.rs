@@ -8,7 +8,7 @@ use crate::findings::joined::Joined;
 
 use super::own_limit;
 
-pub(super) const SLUG: &str = "throttled";
+pub(in crate::findings) const SLUG: &str = "throttled";
 /// Part of the time that the process must have been stopped.
 const LEAST: f64 = 0.02;
 

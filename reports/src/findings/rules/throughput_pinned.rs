@@ -9,7 +9,7 @@ use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceWait};
 use super::latency_pinned::{belongs_to_operations, is_tick};
 use super::{behind_jobs, goroutine_waits, in_turn};
 
-pub(super) const SLUG: &str = "throughput-pinned";
+pub(in crate::findings) const SLUG: &str = "throughput-pinned";
 /// Part of the latency under full load that waits there must be.
 const LEAST: f64 = 0.4;
 

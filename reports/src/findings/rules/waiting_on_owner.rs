@@ -9,6 +9,7 @@ use crate::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, 
 
 use super::behind_jobs;
 use super::copying;
+use super::file_locks;
 use super::idling::{is_fellow, is_idle, is_within_a_call, stands_in_the_call, works_off_a_queue};
 use super::kept_waiting::{Kept, What};
 use super::own_limit;
@@ -35,6 +36,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let mut causes = of_tasks(joined);
     causes.extend(of_threads(joined).into_iter().map(|(_, cause)| cause));
     causes.extend(behind_jobs::of_pool(joined));
+    causes.extend(file_locks::of(joined));
     Answer::of(causes, || "nobody waits for a lock, a permit or a thread of the blocking pool for long".into())
 }
 

@@ -6,8 +6,9 @@ use super::proof::Targets;
 use super::variants::{Variant, Variants};
 use crate::render::chart::{WIDTHS, chain};
 use crate::render::findings::{self, Shown};
-use crate::render::{Page, text};
-use crate::run::TraceCase;
+use crate::render::trace::place;
+use crate::render::{Page, number, text};
+use crate::run::{Finding, TraceCase, TracePolls, TraceSite};
 
 /// Chains that are drawn.
 const MOST_CHAINS: usize = 6;
@@ -56,12 +57,23 @@ impl Findings {
             *of_variant += 1;
             *of_variant <= MOST_OF_VARIANT
         });
+        let mut chains: Vec<Chain> = telling.take(MOST_CHAINS).map(chain).collect();
+        let of_threads = summary.findings.iter().filter_map(|finding| kept(page, finding));
+        // Two findings may be told by one row.
+        let mut known: Vec<(&str, &TracePolls)> = Vec::new();
+        for (variant, row) in of_threads.take(MOST_CHAINS.saturating_sub(chains.len())) {
+            if !known.contains(&(variant, row)) {
+                known.push((variant, row));
+                let [wide, narrow] = WIDTHS.map(|width| chain::of_threads(row, width));
+                chains.push(Chain { variant: text::name(variant), sentence: sentence(row), wide, narrow });
+            }
+        }
         Self {
             how: findings::HOW,
             shown: findings::shown(summary).into_iter().map(|finding| Told { finding, proof: None }).collect(),
             nothing: findings::nothing(summary),
             undecided: summary.undecided.iter().map(findings::undecided).collect(),
-            chains: telling.take(MOST_CHAINS).map(chain).collect(),
+            chains,
             ruled_out: summary
                 .ruled_out
                 .iter()
@@ -83,5 +95,72 @@ impl Findings {
     /// Nothing is to be said of causes.
     pub(super) fn is_empty(&self) -> bool {
         self.shown.is_empty() && self.nothing.is_none() && self.undecided.is_empty()
+    }
+}
+
+/// The waits of threads that a finding is about: whoever kept them stands in the function that it names, or else they do.
+fn kept<'a>(page: &Page<'a>, finding: &'a Finding) -> Option<(&'a str, &'a TracePolls)> {
+    let culprit = finding.culprit.as_ref().filter(|_| finding.proof == "wait")?;
+    let threads = page.waits.get(&finding.variant)?.threads.as_ref()?;
+    let here = |site: &TraceSite| site.own.iter().any(|frame| frame.function == culprit.function);
+    let rows = || threads.kept_open.iter().chain(&threads.kept).filter(|row| !row.holders.is_empty());
+    let by = rows().find(|row| row.holders.first().is_some_and(|holder| here(&holder.site)));
+    let row = by.or_else(|| rows().find(|row| row.site.as_ref().is_some_and(here)))?;
+    Some((finding.variant.as_str(), row))
+}
+
+/// `handler waited 4.00 s in all at shop::order (src/order.rs:7), mostly while shop::pay (src/pay.rs:7) was blocked in recvfrom`.
+fn sentence(row: &TracePolls) -> String {
+    let at = row.site.as_ref().map(|site| format!(" at {}", place(site))).unwrap_or_default();
+    let first =
+        row.holders.first().map(|first| format!(", mostly while {} {}", place(&first.site), chain::held(first)));
+    format!("{} waited {} in all{at}{}", text::name(&row.kind), number::seconds(row.total_s), first.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture::Fixture;
+    use crate::run::{Culprit, TraceFrame, TraceHolder};
+
+    #[test]
+    fn who_keeps_threads_is_drawn_under_those_who_wait() {
+        let site = |function: &str| TraceSite {
+            function: function.into(),
+            call: "recvfrom".into(),
+            own: vec![TraceFrame { function: function.into(), ..TraceFrame::default() }],
+            ..TraceSite::default()
+        };
+        let holder = |function: &str| TraceHolder { site: site(function), total_s: 3.0, ..TraceHolder::default() };
+        let waits = |function: &str, holders| TracePolls {
+            kind: "handler<b>".into(),
+            site: Some(site(function)),
+            polls: 400,
+            total_s: 4.0,
+            holders,
+            ..TracePolls::default()
+        };
+        let mut fixture = Fixture::two_variants().with_waits();
+        let variant = fixture.waits.iter().find(|(_, seen)| seen.threads.is_some()).map(|(name, _)| name.clone());
+        let variant = variant.expect("a variant whose threads were seen");
+        let threads = fixture.waits.get_mut(&variant).and_then(|seen| seen.threads.as_mut()).expect("its threads");
+        threads.kept_open =
+            vec![waits("shop::idle", vec![holder("shop::main")]), waits("shop::order", vec![holder("shop::pay")])];
+        let culprit = |function: &str| Some(Culprit { function: function.into(), ..Culprit::default() });
+        let finding = |function: &str, proof: &str| Finding {
+            variant: variant.clone(),
+            culprit: culprit(function),
+            proof: proof.into(),
+            ..Finding::default()
+        };
+        // Two that one row tells, one that is proved elsewhere.
+        let all = [("shop::pay", "wait"), ("shop::order", "wait"), ("shop::main", "cpu"), ("shop::other", "wait")];
+        fixture.summary.findings = all.map(|(function, proof)| finding(function, proof)).to_vec();
+        let told = Findings::new(&fixture.page()).chains;
+        assert_eq!(
+            told.iter().map(|chain| chain.sentence.as_str()).collect::<Vec<_>>(),
+            ["handler<b> waited 4.00 s in all at shop::order, mostly while shop::pay was blocked in recvfrom"]
+        );
+        assert!(!told[0].wide.contains("<b>") && told[0].wide.contains("shop::pay"), "{}", told[0].wide);
     }
 }

@@ -1,9 +1,10 @@
 //! Loads what evidence trials left, by variant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::text;
+use crate::run::sums::CHANGED;
 use crate::run::{
     AllocatorRecord, Breach, EvidenceKind, FORMAT, KernelRecord, RunError, Samples, SiteRecord, Stalls, ThreadsRecord,
     Trace, allocator, breach, files, kernel, paths, samples, stalls, tasks, threads, trace,
@@ -40,7 +41,7 @@ pub struct HeapFlamegraphs {
     pub peak: String,
 }
 
-/// Evidence that is damaged, or of another format than this version reads. One file does not take the others with it.
+/// Evidence that is damaged, of another format than this version reads, or not what was recorded. One file does not take the others with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     /// Variant.
@@ -68,69 +69,120 @@ pub(super) struct Evidence {
     pub(super) unread: Vec<Unread>,
 }
 
-/// Loads the evidence of every variant, whose folders are named by `slugs`.
-pub(super) fn load(run: &Path, slugs: &BTreeMap<String, String>) -> Result<Evidence, RunError> {
+/// Loads the evidence of every variant, whose folders are named by `slugs`, without files that `changed` since.
+pub(super) fn load(
+    run: &Path,
+    slugs: &BTreeMap<String, String>,
+    changed: &BTreeSet<String>,
+) -> Result<Evidence, RunError> {
+    use EvidenceKind::{Allocator, Cpu, Tasks, Wait};
     let mut loaded = Evidence::default();
     for (variant, slug) in slugs {
-        let folder = run.join(paths::EVIDENCE).join(slug);
-        let mut unread = Vec::new();
-        if let Some(records) = told(tasks::read(&folder), EvidenceKind::Tasks, false, &mut unread)? {
+        let within = format!("{}/{slug}/", paths::EVIDENCE);
+        let folder = run.join(&within);
+        let mut of = OfVariant { variant, within, changed, unread: Vec::new() };
+        if let Some(records) = of.told(tasks::read(&folder), paths::TASKS, Tasks, false)? {
             loaded.tasks.insert(variant.clone(), records);
         }
-        if let Some(record) = told(allocator::read(&folder), EvidenceKind::Allocator, false, &mut unread)? {
+        if let Some(record) = of.told(allocator::read(&folder), paths::ALLOCATOR, Allocator, false)? {
             loaded.allocator.insert(variant.clone(), record);
         }
-        if let Some(stalls) = told(stalls::read(&folder), EvidenceKind::Tasks, true, &mut unread)? {
+        if let Some(stalls) = of.told(stalls::read(&folder), paths::STALLS, Tasks, true)? {
             loaded.stalls.insert(variant.clone(), stalls);
         }
-        if let Some(traced) = told(trace::read(&folder), EvidenceKind::Trace, false, &mut unread)? {
+        if let Some(traced) = of.told(trace::read(&folder), paths::TRACE, EvidenceKind::Trace, false)? {
             loaded.traces.insert(variant.clone(), traced);
         }
         let flamegraph = picture(&folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
-        let threads = told(threads::read(&folder), EvidenceKind::Wait, false, &mut unread)?;
-        let kernel = told(kernel::read(&folder), EvidenceKind::Wait, false, &mut unread)?;
+        let threads = of.told(threads::read(&folder), paths::THREADS, Wait, false)?;
+        let kernel = of.told(kernel::read(&folder), paths::KERNEL, Wait, false)?;
         let mut seen = WaitEvidence { flamegraph, threads, kernel };
         if seen != WaitEvidence::default() {
-            unread.extend(of_another_format(&mut seen));
+            if let Some(because) = of_another_format(&mut seen) {
+                of.leave_out(Wait, false, because);
+            }
             loaded.waits.insert(variant.clone(), seen);
         }
-        if let Some(record) = told(samples::read(&folder), EvidenceKind::Cpu, true, &mut unread)? {
+        if let Some(record) = of.told(samples::read(&folder), paths::SAMPLES, Cpu, true)? {
             loaded.samples.insert(variant.clone(), record);
         }
-        if let Some(record) = told(breach::read(&folder), EvidenceKind::Cpu, false, &mut unread)? {
+        if let Some(record) = of.told(breach::read(&folder), paths::BREACH, Cpu, false)? {
             let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
             loaded.breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
         }
-        let of_variant = |(kind, partly, because)| Unread { variant: variant.clone(), kind, partly, because };
-        loaded.unread.extend(unread.into_iter().map(of_variant));
         if let Some(svg) = picture(&folder, paths::CPU_FLAMEGRAPH)? {
             loaded.flamegraphs.insert(variant.clone(), svg);
         }
         if let Some(pictures) = heap_flamegraphs(&folder)? {
             loaded.heap.insert(variant.clone(), pictures);
         }
+        of.others();
+        loaded.unread.extend(of.unread);
     }
     Ok(loaded)
 }
 
-/// What a file says; of one that is damaged or of another format nothing, and why is kept.
-fn told<T>(
-    read: Result<Option<T>, RunError>,
-    kind: EvidenceKind,
-    partly: bool,
-    unread: &mut Vec<(EvidenceKind, bool, String)>,
-) -> Result<Option<T>, RunError> {
-    match read {
-        Err(error @ (RunError::Damaged { .. } | RunError::OtherFormat { .. })) => {
-            unread.push((kind, partly, error.to_string()));
-            Ok(None)
+/// Evidence of one variant while it is read.
+struct OfVariant<'a> {
+    variant: &'a str,
+    /// Its folder within the run, with a slash behind it.
+    within: String,
+    changed: &'a BTreeSet<String>,
+    unread: Vec<Unread>,
+}
+
+impl OfVariant<'_> {
+    /// What a file says; of one that is damaged, of another format or not what was recorded nothing, and why is kept.
+    fn told<T>(
+        &mut self,
+        read: Result<Option<T>, RunError>,
+        file: &str,
+        kind: EvidenceKind,
+        partly: bool,
+    ) -> Result<Option<T>, RunError> {
+        let because = match read {
+            Err(error @ (RunError::Damaged { .. } | RunError::OtherFormat { .. })) => error.to_string(),
+            Ok(Some(_)) if self.changed.contains(&self.path(file)) => format!("{} {CHANGED}", self.path(file)),
+            read => return read,
+        };
+        self.leave_out(kind, partly, because);
+        Ok(None)
+    }
+
+    fn path(&self, file: &str) -> String {
+        format!("{}{file}", self.within)
+    }
+
+    fn leave_out(&mut self, kind: EvidenceKind, partly: bool, because: String) {
+        self.unread.push(Unread { variant: self.variant.to_owned(), kind, partly, because });
+    }
+
+    /// Profiles and pictures that changed, which are read elsewhere or shown as they are.
+    fn others(&mut self) {
+        let others = self.changed.iter().filter_map(|file| file.strip_prefix(&self.within));
+        let told: Vec<(EvidenceKind, bool, String)> = others
+            .filter(|file| PICTURES.iter().any(|end| file.ends_with(end)))
+            .map(|file| {
+                let kinds = [EvidenceKind::Heap, EvidenceKind::Wait];
+                let kind = kinds.into_iter().find(|kind| file.starts_with(kind.name())).unwrap_or(EvidenceKind::Cpu);
+                // Findings read that one themselves.
+                let partly = file != CPU_PROFILE;
+                (kind, partly, format!("{} {CHANGED}", self.path(file)))
+            })
+            .collect();
+        for (kind, partly, because) in told {
+            self.leave_out(kind, partly, because);
         }
-        read => read,
     }
 }
 
+/// Ends of names of profiles and pictures.
+const PICTURES: &[&str] = &[".pb.gz", ".svg"];
+/// The profile of CPU time, which is written elsewhere.
+const CPU_PROFILE: &str = "cpu.pb.gz";
+
 /// Takes what was written in another format out of what was seen of threads.
-fn of_another_format(seen: &mut WaitEvidence) -> Option<(EvidenceKind, bool, String)> {
+fn of_another_format(seen: &mut WaitEvidence) -> Option<String> {
     let other = |format: u32| (format != FORMAT).then_some(format);
     let threads = seen.threads.as_ref().and_then(|record| Some((paths::THREADS, other(record.head.format)?)));
     let kernel = seen.kernel.as_ref().and_then(|record| Some((paths::KERNEL, other(record.head.format)?)));
@@ -138,13 +190,11 @@ fn of_another_format(seen: &mut WaitEvidence) -> Option<(EvidenceKind, bool, Str
     seen.kernel.take_if(|record| record.head.format != FORMAT);
     let (file, found) = threads.or(kernel)?;
     if found == 0 {
-        let because = format!("{file} has lost its first line: {}", files::RESTORE);
-        return Some((EvidenceKind::Wait, false, because));
+        return Some(format!("{file} has lost its first line: {}", files::RESTORE));
     }
-    let because = format!(
+    Some(format!(
         "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
-    );
-    Some((EvidenceKind::Wait, false, because))
+    ))
 }
 
 /// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.

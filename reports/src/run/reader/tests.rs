@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::compare::fixture::{plan, run, trial};
 use crate::run::hlog::Interval;
+use crate::run::sums::CHANGED;
 use crate::run::writer::{RunName, RunWriter};
-use crate::run::{EvidenceKind, PlannedTrial, TrialKind};
+use crate::run::{EvidenceKind, FORMAT, PlannedTrial, ThreadsHead, ThreadsRecord, TrialKind};
 
 fn interval(tag: &str, millis: &[u64]) -> Interval {
     let mut histogram = Histogram::new_with_bounds(1_000, 60_000_000_000, 3).unwrap();
@@ -303,4 +304,40 @@ proptest! {
             let _ = (run.curves(), run.merged_metrics(), crate::compare::compare(&run.plan, &run.trials));
         }
     }
+}
+
+#[test]
+fn evidence_of_another_run_is_left_out_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = run("", Vec::new()).host;
+    let written = |letters, threads: &ThreadsRecord, profile: &[u8]| {
+        let name = RunName { stamp: "20260102-030405", letters };
+        let mut writer = RunWriter::create(folder.path(), name, &plan(&["a"], 1), "name = \"x\"\n", &host).unwrap();
+        writer.threads("a", threads).unwrap();
+        writer.evidence("a", "cpu.pb.gz", profile).unwrap();
+        writer.evidence("a", "wait.svg", profile).unwrap();
+        writer.path().to_owned()
+    };
+    let lane = |name: &str| ThreadsRecord {
+        head: ThreadsHead { format: FORMAT, source: name.into(), ..ThreadsHead::default() },
+        ..ThreadsRecord::default()
+    };
+    let (one, other) = (written("aaaa", &lane("one"), b"one"), written("bbbb", &lane("other"), b"other"));
+    let read = load(&one).unwrap();
+    assert!(read.unread.is_empty() && read.changed.is_empty() && read.waits["a"].threads.is_some());
+    for file in ["threads.jsonl", "cpu.pb.gz", "wait.svg"] {
+        fs::copy(other.join("evidence/a").join(file), one.join("evidence/a").join(file)).unwrap();
+    }
+    let read = load(&one).unwrap();
+    assert!(read.waits["a"].threads.is_none(), "they are of other threads");
+    let told: Vec<_> = read.unread.iter().map(|unread| (unread.kind, unread.partly, unread.because.as_str())).collect();
+    let changed = |file: &str| format!("evidence/a/{file} {CHANGED}");
+    let [threads, profile, picture] = ["threads.jsonl", "cpu.pb.gz", "wait.svg"].map(changed);
+    let (wait, cpu) = (EvidenceKind::Wait, EvidenceKind::Cpu);
+    assert_eq!(told, [(wait, false, &*threads), (cpu, false, &*profile), (wait, true, &*picture)]);
+    assert!(read.warnings.iter().any(|warning| warning.contains(&threads)), "{:?}", read.warnings);
+    // What the run writes itself later is its own.
+    let mut writer = RunWriter::reopen(&one).unwrap();
+    writer.threads("a", &lane("again")).unwrap();
+    assert!(load(&one).unwrap().waits["a"].threads.is_some());
 }

@@ -1,0 +1,69 @@
+//! What to run next without touching the program: another load under which a mechanism shows, or does not, where it would if it were
+//! what it is taken for.
+
+use super::cause::Cause;
+use super::joined::Joined;
+use super::rules::{allocator_churn, latency_pinned, repeated_work, throttled, throughput_pinned};
+
+/// The part of the rate that is asked for then.
+const PART: f64 = 0.25;
+/// What is offered where a change has to be made first.
+const AGAIN: &str = "workbench run --evidence ";
+
+/// What would be seen at that part of the rate if a mechanism were something else.
+fn otherwise(slug: &str) -> Option<&'static str> {
+    Some(match slug {
+        // A timer fires when it fires.
+        latency_pinned::SLUG => "operations would hardly wait there",
+        // Who comes rarely finds nobody before it.
+        throughput_pinned::SLUG => "operations would wait there as long as now",
+        // What is not used up holds nobody.
+        throttled::SLUG => "operations would be held there as long as now",
+        // What each operation costs does not depend on how many there are.
+        repeated_work::SLUG | allocator_churn::SLUG => {
+            "an operation would cost about four times as much there: it would be done by the clock, and not for operations"
+        }
+        _ => return None,
+    })
+}
+
+/// Gives a cause such a load as what to run next, where nothing but the same load again is offered.
+pub(super) fn offer(joined: &Joined<'_>, cause: &mut Cause) {
+    let asked = cause.next.strip_prefix(AGAIN).and_then(|rest| rest.split_once(' '));
+    let Some(((evidence, rest), otherwise)) = asked.zip(otherwise(cause.rule)) else { return };
+    if joined.rate <= 0.0 || rest.starts_with("--") {
+        return;
+    }
+    let rate = joined.rate * PART;
+    cause.refuted_by.push_str(&format!("; or, as it is, at a quarter of the rate (next) {otherwise}"));
+    cause.next = format!("{AGAIN}{evidence} --rate {rate} --trials 1 {rest}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gentler_load_is_offered_where_it_tells_something() {
+        let joined = Joined { rate: 150.0, ..Joined::default() };
+        let of = |joined: &Joined<'_>, rule, next: &str| {
+            let mut cause = Cause { rule, next: next.into(), refuted_by: "it would not".into(), ..Cause::default() };
+            offer(joined, &mut cause);
+            (cause.next, cause.refuted_by)
+        };
+        let again = "workbench run --evidence trace shop.toml --variant a";
+        insta::assert_debug_snapshot!(of(&joined, latency_pinned::SLUG, again), @r#"
+        (
+            "workbench run --evidence trace --rate 37.5 --trials 1 shop.toml --variant a",
+            "it would not; or, as it is, at a quarter of the rate (next) operations would hardly wait there",
+        )
+        "#);
+        let as_it_was = |next: &str| (next.to_owned(), "it would not".to_owned());
+        assert_eq!(of(&joined, "rare-stall", again), as_it_was(again), "it may come by the clock");
+        assert_eq!(of(&Joined::default(), latency_pinned::SLUG, again), as_it_was(again), "no open loop");
+        let longer = "workbench run --evidence trace --duration 60s shop.toml --variant a";
+        assert_eq!(of(&joined, latency_pinned::SLUG, longer), as_it_was(longer), "it says what to do already");
+        let attached = "workbench attach 17 --for 30s --tasks";
+        assert_eq!(of(&joined, latency_pinned::SLUG, attached), as_it_was(attached));
+    }
+}
