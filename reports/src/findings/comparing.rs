@@ -2,6 +2,7 @@
 //! that are sorted.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::Loops;
 use super::tokens::{is_name, within, word_at};
@@ -52,13 +53,25 @@ pub(super) fn compared(tokens: &[(u32, String)]) -> Compared {
     for at in (0..tokens.len()).filter(sorts) {
         let given = within(tokens, at + 1);
         let is_closure = given.clone().any(|at| matches!(word(at), "|" | "||" | "func"));
-        match given.clone().next_back().map(word) {
-            Some(name) if !is_closure && is_name(name) => drop(compared.by.insert(name.to_owned())),
-            _ => {}
-        }
+        let by = match given.clone().next_back() {
+            Some(last) if !is_closure => Some(last),
+            // `|a, b| by_title(a, b)`: a closure that does nothing but that. What gives a key compares nothing.
+            Some(_) if !word(at).ends_with("_key") => called_by(tokens, given.clone()),
+            _ => None,
+        };
+        compared.by.extend(by.map(word).filter(|name| is_name(name)).map(str::to_owned));
         compared.lines.extend(given.map(|at| tokens[at].0));
     }
     compared
+}
+
+/// The name of the only function that a closure of Rust's calls, and that with its own parameters.
+fn called_by(tokens: &[(u32, String)], closure: Range<usize>) -> Option<usize> {
+    let bars: Vec<usize> = closure.clone().filter(|at| word_at(tokens, *at) == "|").collect();
+    let [_, bar] = bars.as_slice() else { return None };
+    let opens = (bar + 1..closure.end).find(|at| matches!(word_at(tokens, *at), "(" | "{" | "[" | "."))?;
+    let ends = within(tokens, opens).end + 1 == closure.end;
+    (word_at(tokens, opens) == "(" && ends).then(|| opens - 1)
 }
 
 #[cfg(test)]
@@ -90,6 +103,12 @@ fn shelf(books: &mut Vec<Book>) {
 ";
         let of = |function: &str, line| compares("a.rs", rust, function, line);
         assert!(of("shop::by_title", 2) && of("shop::shelf", 8) && of("shop::shelf", 6));
+        let closure = |of: &str| {
+            let source = format!("fn shelf(books: &mut Vec<Book>) {{\n    books.{of};\n}}\n");
+            compares("a.rs", &source, "shop::by_title", 9)
+        };
+        assert!(closure("sort_by(|a, b| Self::by_title(a, b))"));
+        assert!(!closure("sort_by(|a, b| by_title(a, b).reverse())") && !closure("sort_by_key(|a| by_title(a))"));
         assert!(!of("shop::shelf", 5) && !of("shop::shelf", 10) && !of("shop::form", 20));
         let go = "func shelf(books []Book) {\n\tsort.Slice(books, func(i, j int) bool {\n\t\treturn form(books[i]) < form(books[j])\n\t})\n\tslices.SortFunc(books, byTitle)\n\tall.Slice(form(books[0]))\n}\n";
         let of = |function: &str, line| compares("a.go", go, function, line);

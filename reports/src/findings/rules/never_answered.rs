@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
 use crate::findings::{Culprit, leaving};
-use crate::run::{TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
+use crate::run::{Trace, TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
 use super::dropped;
 use super::given_up;
@@ -46,6 +46,18 @@ fn beside_a_connection<'a>(joined: &Joined<'a>) -> Option<&'a TraceSite> {
     usual.next().filter(|_| usual.next().is_none())
 }
 
+/// The longest wait of tasks that serve for something within the program, where one lasted until the client gave up.
+fn waits_too_long<'a>(joined: &Joined<'_>, trace: &'a Trace) -> Option<&'a TraceWait> {
+    let inside = |wait: &&TraceWait| {
+        let cause = wait.site.as_ref().map(|site| site.cause);
+        let within = [TraceCause::Lock, TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::Other];
+        wait.longest_s >= OF_TIMEOUT * joined.timeout_s && cause.is_some_and(|cause| within.contains(&cause))
+    };
+    let waits = trace.waits.iter().chain(trace.saturated.iter().flat_map(|phase| &phase.waits));
+    let waits = waits.filter(inside).filter(|wait| joined.serves(&wait.kind));
+    waits.max_by(|a, b| a.longest_s.total_cmp(&b.longest_s))
+}
+
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let failed = joined.failed;
     let missing = failed.timeouts + failed.unanswered;
@@ -60,7 +72,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if failed.scheduled == 0 {
         return Answer::Blind("latency");
     }
-    if missing < LEAST_COUNT || part < LEAST {
+    // One alone may be anything, unless another was seen to wait as long within the program.
+    let is_seen = || joined.trace.is_some_and(|trace| waits_too_long(joined, trace).is_some());
+    if missing == 0 || part < LEAST || missing < LEAST_COUNT && !is_seen() {
         return Answer::RuledOut(format!("{missing} of {} operations were not answered in time", failed.scheduled));
     }
     // Whatever tasks wait for, a lock that no thread lets go comes before it.
@@ -75,16 +89,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(trace) = joined.trace else {
         return elsewhere().map_or_else(|| let_go::look(joined, missing, part), of_threads);
     };
-    let inside = |wait: &&TraceWait| {
-        let cause = wait.site.as_ref().map(|site| site.cause);
-        let within = [TraceCause::Lock, TraceCause::Channel, TraceCause::Notify, TraceCause::Join, TraceCause::Other];
-        wait.longest_s >= OF_TIMEOUT * joined.timeout_s && cause.is_some_and(|cause| within.contains(&cause))
-    };
-    let waits = trace.waits.iter().chain(trace.saturated.iter().flat_map(|phase| &phase.waits));
-    let stuck = waits
-        .filter(inside)
-        .filter(|wait| joined.serves(&wait.kind))
-        .max_by(|a, b| a.longest_s.total_cmp(&b.longest_s));
+    let stuck = waits_too_long(joined, trace);
     let idle =
         trace.tasks.iter().filter(|task| task.idle_now_s.is_some_and(|idle| idle >= OF_TIMEOUT * joined.timeout_s));
     let idle = idle.filter(|task| joined.serves(&task.kind)).find(|task| {

@@ -42,6 +42,9 @@ const MOST_OF_TIME: f64 = 0.5;
 const DENSER: f64 = 10.0;
 const LEAST_OF_ITS: f64 = 0.4;
 
+/// CPUs that it keeps busy on average within the windows, from which several do the same at once.
+const AT_ONCE: f64 = 1.4;
+
 /// Whether a function runs while operations are late and hardly else: most of its samples lie in the windows, which are a small part
 /// of the time, and it was there in half of them or has most of their samples.
 fn stalls(row: &BreachRow, breach: &Breach) -> bool {
@@ -93,6 +96,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let worst = breach.windows.iter().map(|window| window.worst_s).fold(0.0, f64::max);
     let seldom = percent(breach.within_s / breach.phase_s);
     let preferring = preferring(joined, row);
+    let lets_all = if preferring.is_none() { lets_all(joined, breach, row) } else { None };
+    let at_once = lets_all.as_ref().map(|(_, cpus)| {
+        format!(
+            "{cpus:.1} CPUs are in it at once then: whoever comes meanwhile does the same for itself, while one could do it for all"
+        )
+    });
     let first = preferring.as_ref().map(|frame| {
         format!(
             "{} takes what comes there first as long as something does, and looks at what else is ready after that, as its source says",
@@ -102,6 +111,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     Answer::Found(vec![Cause {
         rule: if preferring.is_some() { ready_not_polled::SLUG } else { SLUG },
         title: match (&preferring, row.own) {
+            _ if lets_all.is_some() => {
+                format!("{} is done by several operations at once, and all are late meanwhile", row.function)
+            }
             (Some(frame), _) => {
                 format!(
                     "{} takes what {} is for first, and operations that are ready wait",
@@ -131,14 +143,33 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         ]
         .into_iter()
         .chain(first)
+        .chain(at_once)
         .collect(),
         refuted_by: "with it switched off, or on a thread of its own, as many operations would be late".into(),
         next: joined.again("cpu,wait,trace"),
         proof: PROOF,
         depth: 2,
-        culprit: Some(preferring.as_ref().map_or(culprit, at)),
+        culprit: Some(match (lets_all, &preferring) {
+            (Some((lets, _)), _) => lets,
+            (_, Some(frame)) => at(frame),
+            _ => culprit,
+        }),
         foremost: false,
     }])
+}
+
+/// Who has each of those that come meanwhile do what stalls, where several do so at once, and the CPUs that this takes: it is done where
+/// something ran out, by the source, and nobody is kept from doing it again until it is there.
+fn lets_all(joined: &Joined<'_>, breach: &Breach, row: &BreachRow) -> Option<(Culprit, f64)> {
+    #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
+    let cpus = row.within as f64 * breach.period_s / breach.within_s.max(1e-9);
+    let loops = joined.loops.filter(|_| cpus >= AT_ONCE && row.own)?;
+    let mut paths = joined.cpu?.rows.iter().map(|row| &row.path);
+    let caller = paths.find_map(|path| {
+        let stalls = path.iter().position(|frame| frame.function == row.function)?;
+        path.get(stalls + 1)
+    })?;
+    (loops.is_in_branch(&caller.file, caller.line) == Some(true)).then(|| (at(caller), cpus))
 }
 
 /// Who calls what stalls, directly or not, for what it takes before all else.

@@ -191,6 +191,19 @@ fn an_answer_that_is_dropped_half_way_is_held_against_who_drops_it() {
 }
 
 #[test]
+fn one_that_is_missing_alone_counts_where_another_was_seen_to_wait_as_long() {
+    let of = |longest_s, timeouts| {
+        let mut trace = trace();
+        trace.waits.push(wait(SERVER, site(TraceCause::Lock, &[("app::total", 104)]), 1, longest_s, longest_s));
+        let failed = Failed { scheduled: 500, timeouts, unanswered: 0 };
+        found(&Joined { failed, ..joined(&trace, felt(0.005, 0.000_1)) })
+    };
+    assert_eq!(of(2.0, 1), [is("never-answered", "app::total", 104)]);
+    assert_eq!(of(0.1, 1), [], "one alone may be anything");
+    assert_eq!(of(2.0, 0), [], "all were answered");
+}
+
+#[test]
 fn what_a_timeout_cuts_off_is_done_by_nobody() {
     let (fetch, lead, board) = (("app::fetch_for_all", 51), ("app::lead", 77), ("app::board", 90));
     let of = |timer: &[(&str, u32)], beside_others| {

@@ -331,14 +331,14 @@ fn what_runs_mainly_while_operations_are_late_is_a_rare_stall() {
 
 #[test]
 fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
-    let breach = breach(vec![
+    let once = breach(vec![
         row("app::checksum", 160, 0, 160),
         row("app::merge", 230, 0, 70),
         row("app::flush", 230, 0, 0),
         row("app::record", 231, 20, 1),
         row("app::serve", 240, 900, 20),
     ]);
-    let of_source = |path: &[(&str, u32)], loops: Option<&Loops>| {
+    let of_cpus = |breach: &Breach, path: &[(&str, u32)], loops: Option<&Loops>| {
         let frame = |(function, line): &(&str, u32)| TraceFrame {
             function: (*function).into(),
             file: "src/main.rs".into(),
@@ -355,9 +355,10 @@ fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
         let threads = ThreadsRecord { places: vec![place], ..ThreadsRecord::default() };
         let threads = Some(&threads);
         let seen =
-            Joined { breach: Some(&breach), cpu: Some(&cpu), loops, threads, ..joined(&trace, felt(0.000_3, 0.000_5)) };
+            Joined { breach: Some(breach), cpu: Some(&cpu), loops, threads, ..joined(&trace, felt(0.000_3, 0.000_5)) };
         found(&seen)
     };
+    let of_source = |path: &[(&str, u32)], loops| of_cpus(&once, path, loops);
     let of = |path: &[(&str, u32)]| of_source(path, None);
     let (checksum, merge, flush) = (("app::checksum", 9), ("app::merge", 49), ("app::flush", 89));
     let (record, serve) = (("app::record", 79), ("app::serve", 132));
@@ -374,4 +375,8 @@ fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
         of_source(&[checksum, ("app::merge", 7), append, serve], Some(&all)),
         [is("rare-stall", "app::merge", 7)]
     );
+    // On two CPUs at once: nobody keeps the second from doing what the first does for all.
+    let twice = Breach { period_s: 0.002, ..once.clone() };
+    let path = [checksum, ("app::merge", 7), append, serve];
+    assert_eq!(of_cpus(&twice, &path, Some(&all)), [is("rare-stall", "app::flush", 3)]);
 }

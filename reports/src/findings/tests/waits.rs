@@ -308,7 +308,7 @@ fn operations_that_are_late_are_told_from_those_that_nobody_answers() {
     };
     let stuck = [is("never-answered", "app::wait", 82)];
     assert_eq!(of(TraceCause::Notify, 2.0, 20, 1000), stuck);
-    assert_eq!(of(TraceCause::Notify, 2.0, 1, 1000), [], "one");
+    assert_eq!(of(TraceCause::Notify, 1.5, 1, 1000), [], "one");
     assert_eq!(of(TraceCause::Notify, 2.0, 2, 3000), [], "fewer than one of a thousand");
     assert_eq!(of(TraceCause::Notify, 1.5, 20, 1000), [], "nobody waited as long as operations may take");
     assert_eq!(of(TraceCause::Socket, 2.0, 20, 1000), [], "somebody else does not answer");
