@@ -26,7 +26,6 @@ const SHARED_PART: f64 = 0.1;
 const MOST_OF_TIME: f64 = 0.5;
 /// Part of the longest from which a stack of who holds something counts.
 const SEEN_PART: f64 = 0.000_5;
-
 /// Part of what a function called by a loop costs, from which a library that it calls, and what that calls back, are seen to
 /// take turns: a call that is made once costs next to nothing beside what it makes, or the other way round.
 const TURNS_PART: f64 = 0.2;
@@ -50,8 +49,8 @@ pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFram
     within.map(|(_, frame)| frame).find(|frame| is_in_loop(joined, frame) == Some(true))
 }
 
-/// The function that has something computed for a comparison, of a stack in which somebody sorts: it is computed many times for each of
-/// those that are sorted. One that only compares is no more to blame than who sorts.
+/// The function that has something computed for a comparison, many times for each of those that are sorted. One that only compares is
+/// no more to blame than who sorts.
 fn comparing<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
     let loops = joined.loops?;
     own.iter().skip(1).find(|frame| loops.compares(frame))
@@ -93,6 +92,10 @@ pub(super) fn computing<'f>(
         return Some(frame);
     }
     let at = repeating(joined, kind, own).and_then(|frame| own.iter().position(|one| one == frame)).unwrap_or(0);
+    // What goes on and on within itself is its own work, whoever calls it how often.
+    if let Some(frame) = own.get(at).filter(|frame| joined.loops.is_some_and(|loops| loops.calls_itself(frame))) {
+        return Some(frame);
+    }
     if let Some(frame) = within_a_round(joined, own.get(..=at).unwrap_or_default(), alike) {
         return Some(frame);
     }
@@ -176,7 +179,11 @@ pub(super) fn taker<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'
 
 /// The innermost function of a stack that has a lock there which is called as what the innermost of the other takes: of several
 /// locks that it has at once the one that is waited for.
-fn taker_of<'f>(joined: &Joined<'_>, waiter: &[TraceFrame], own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+pub(super) fn taker_of<'f>(
+    joined: &Joined<'_>,
+    waiter: &[TraceFrame],
+    own: &'f [TraceFrame],
+) -> Option<&'f TraceFrame> {
     let loops = joined.loops?;
     let takes = waiter.first()?;
     let lock = loops.lock_at(&takes.file, takes.line)?;

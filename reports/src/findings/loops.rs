@@ -16,6 +16,7 @@ use super::overwriting::{Overwritten, overwritten};
 use super::own_waits::own_waits;
 use super::passing::{Passed, passed};
 use super::preferring::preferring;
+use super::recursing::recursing;
 use super::signatures::{Signature, signatures};
 use super::skipping::channels;
 use super::telling::{Told, told};
@@ -34,6 +35,8 @@ pub struct Loops {
 pub(super) struct Lines {
     /// Those in a loop.
     pub(super) looped: BTreeSet<u32>,
+    /// Those of functions that call themselves.
+    pub(super) recursing: BTreeSet<u32>,
     /// Those that run only sometimes when their function does.
     pub(super) branches: Branches,
     /// Those in a function that somebody wrote.
@@ -230,8 +233,11 @@ fn read(source: &str) -> Lines {
             written.insert(*line);
         }
     }
+    let recursing = recursing(&tokens);
+    lines.extend(&recursing);
     Lines {
         looped: lines,
+        recursing,
         branches: branches(&tokens),
         written,
         taken: taken(&tokens),

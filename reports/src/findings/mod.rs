@@ -26,6 +26,7 @@ mod path;
 mod preferring;
 mod rank;
 mod record;
+mod recursing;
 mod remaining;
 mod rules;
 mod served;

@@ -2,7 +2,7 @@
 
 use super::Culprit;
 use super::cause::{at, innermost};
-use super::guilty::{common, same};
+use super::guilty::{common, same, taker_of};
 use super::joined::Joined;
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceLink, TraceSite, TraceStep, TraceWait};
 
@@ -70,6 +70,10 @@ pub(super) fn keeper(joined: &Joined<'_>, waiter: &TraceSite, by: &Owner<'_>) ->
     // Who wakes the next one lets go: it went on from where it stood to there within one function, which had it all the while.
     let let_go = by.link.woke.iter().flat_map(|woke| &woke.own);
     if let Some(frame) = let_go.into_iter().find_map(|frame| owner.own.iter().find(|one| same(one, frame))) {
+        return Some(at(frame));
+    }
+    // It has, by its source, what is called as what the other waits for.
+    if let Some(frame) = taker_of(joined, &waiter.own, &owner.own) {
         return Some(at(frame));
     }
     // Where tasks of the owner's own type wait for a lock is where they take it.

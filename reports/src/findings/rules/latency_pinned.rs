@@ -127,6 +127,18 @@ fn given_up(joined: &Joined<'_>, wait: &TraceWait, mean: f64) -> Option<Cause> {
     let always =
         EVERY.contains(&count) && each_phase(joined, &wait.kind, site).is_none_or(|each| EVERY.contains(&each));
     (always && share >= LEAST).then(|| {
+        if let Some(reader) = other_side::reads_to_the_end(joined, wait) {
+            let title = format!("{} reads on for {} until the other side hangs up", reader.function, time(each));
+            let told = format!(
+                "{count:.1} connections for each operation end with the timeout of {}, {} after it was asked nothing more: {} of the mean \
+                 latency of {}",
+                culprit.sentence(),
+                time(each),
+                percent(share),
+                time(mean)
+            );
+            return by_timeout(joined, reader, share, title, vec![told]);
+        }
         let title = format!("{} waits {} for what never comes before it goes on", culprit.function, time(each));
         let evidence = vec![
             format!(

@@ -1,9 +1,9 @@
 //! What operations take where nothing of the program explains it: they wait for another side, and from here it cannot be told
 //! whether that takes so long, or a timeout of their own ends the wait.
 
-use crate::findings::Undecided;
-use crate::findings::cause::{Cause, at, percent, time};
+use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
+use crate::findings::{Culprit, Undecided};
 use crate::run::{TraceCause, TraceFrame, TraceWait, WaitCause, WaitPlace};
 
 use super::delayed_acks::READS;
@@ -33,6 +33,27 @@ pub(in crate::findings) fn waited_for(joined: &Joined<'_>) -> Option<Undecided> 
         ),
         experiment: "workbench attach PID --for 10s".into(),
     })
+}
+
+/// How much the wait of one side for the end of a connection may differ from the other's timeout, as a part of it.
+const SAME_TIME: f64 = 0.15;
+/// Connections for each operation from which each has its own.
+const OWN_CONNECTION: f64 = 0.5;
+
+/// Of a wait of connections that a timeout ends, one for each operation: who reads from the other end for all that time, where that is
+/// in the program, too. What it asked for was there long before.
+pub(super) fn reads_to_the_end(joined: &Joined<'_>, timed_out: &TraceWait) -> Option<Culprit> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
+    let connections = joined.kind(&timed_out.kind)?.spawned as f64;
+    let reads = |wait: &&TraceWait| {
+        let at_socket = wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket && site.own.len() > 1);
+        wait.kind != timed_out.kind
+            && at_socket
+            && (wait.total_s - timed_out.total_s).abs() <= SAME_TIME * timed_out.total_s
+    };
+    let reader = trace.waits.iter().filter(|_| connections >= OWN_CONNECTION * operations).find(reads)?;
+    reader.site.as_ref().and_then(innermost)
 }
 
 /// The same where the program sets a timeout, by its source, which is as long as that wait always is.
@@ -129,7 +150,8 @@ fn place<'p>(places: impl Iterator<Item = &'p WaitPlace>, operations: f64, base_
 mod tests {
     use super::*;
     use crate::findings::Felt;
-    use crate::run::{ThreadsRecord, TraceFrame};
+    use crate::findings::cause::Answer;
+    use crate::run::{ThreadsRecord, Trace, TraceKind, TraceSite};
 
     fn of<T>(each_s: f64, p50_s: f64, told: impl Fn(&Joined<'_>) -> T) -> T {
         let frame = |function: &str, line| TraceFrame { function: function.into(), file: "shop/main.go".into(), line };
@@ -171,5 +193,54 @@ mod tests {
         assert_eq!(told(0.02, 0.042), None, "half of it");
         assert_eq!(told(0.16, 0.042), None, "it waits for the next one");
         assert_eq!(told(0.04, 0.09), None, "something else keeps them");
+    }
+
+    #[test]
+    fn who_reads_until_the_other_side_hangs_up_is_told_from_who_hangs_up() {
+        let wait = |kind: &str, cause, own: &[(&str, u32)], beside_others, total_s| TraceWait {
+            kind: kind.into(),
+            site: Some(TraceSite {
+                cause,
+                own: own
+                    .iter()
+                    .map(|(name, line)| TraceFrame { function: (*name).into(), file: "a.rs".into(), line: *line })
+                    .collect(),
+                beside_others,
+                ..TraceSite::default()
+            }),
+            count: 500,
+            total_s,
+            longest_s: 0.037,
+        };
+        let of = |read_s, spawned| {
+            let kind = |name: &str, spawned| TraceKind { name: name.into(), spawned, ..TraceKind::default() };
+            let trace = Trace {
+                kinds: vec![kind("office", spawned), kind("serve", 16)],
+                waits: vec![
+                    wait(
+                        "serve",
+                        TraceCause::Socket,
+                        &[("whole_reply", 60), ("page", 104), ("serve", 121)],
+                        false,
+                        read_s,
+                    ),
+                    wait("office", TraceCause::Timer, &[("office", 25)], true, 18.0),
+                    wait("office", TraceCause::Socket, &[("office", 25)], true, 0.1),
+                ],
+                ..Trace::default()
+            };
+            let felt = Felt { base_s: 0.036, p50_s: 0.036, mean_s: 0.0364, ..Felt::default() };
+            let joined =
+                Joined { trace: Some(&trace), traced: Some((500, 0.0364)), felt: Some(felt), ..Joined::default() };
+            match latency_pinned::look(&joined) {
+                Answer::Found(causes) => {
+                    causes.into_iter().filter_map(|cause| cause.culprit).map(|at| at.function).collect()
+                }
+                _ => Vec::new(),
+            }
+        };
+        assert_eq!(of(18.1, 500), ["whole_reply"]);
+        assert_eq!(of(2.0, 500), ["office"], "it waits for something else");
+        assert_eq!(of(18.1, 16), ["office"], "its connections last");
     }
 }
