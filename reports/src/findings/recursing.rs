@@ -23,7 +23,8 @@ pub(super) fn recursing(tokens: &[(u32, String)]) -> BTreeSet<u32> {
         let Some(body) = body(tokens, one.start).filter(|body| calls_itself(tokens, &types, one.start, body)) else {
             continue;
         };
-        lines.extend(body.map(|at| tokens[at].0));
+        // With the lines on which it begins and ends: registers are saved there.
+        lines.extend((one.start..=body.end).filter_map(|at| tokens.get(at)).map(|(line, _)| *line));
     }
     lines
 }
@@ -97,9 +98,9 @@ impl Tree {
     }
 }
 ";
-        assert_eq!(of(rust), [2, 3, 10, 19]);
+        assert_eq!(of(rust), [1, 2, 3, 4, 9, 10, 11, 18, 19, 20]);
         let go = "func (t *tree) walk(n int) int {\n\treturn t.walk(n - 1)\n}\nfunc (t *tree) read() int {\n\treturn t.conn.read() + read()\n}\nfunc fib(n int) int {\n\treturn fib(n-1) + fib(n-2)\n}\nfunc once(n int) int {\n\treturn other.once(n)\n}\n";
-        assert_eq!(of(go), [2, 8]);
+        assert_eq!(of(go), [1, 2, 3, 7, 8, 9]);
     }
 
     #[test]
