@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::branching::{Branches, branches};
 use super::comparing::{Compared, compared};
 use super::dealing::dealt;
+use super::iterating::{ITERATES, MAY_ITERATE, SINKS, SOURCES};
 use super::leaving::{Left, left};
 use super::letting_go::{LetGo, let_go};
 use super::locking::{Taken, taken};
@@ -108,58 +109,6 @@ enum Opened {
     Body,
 }
 
-/// Methods that only iterators and collections have, and that call what they are given again and again.
-const ITERATES: &[&str] = &[
-    "for_each",
-    "try_for_each",
-    "fold",
-    "try_fold",
-    "scan",
-    "flat_map",
-    "take_while",
-    "skip_while",
-    "map_while",
-    "retain",
-    "sort_by",
-    "sort_by_key",
-    "sort_unstable_by",
-    "sort_unstable_by_key",
-    "max_by_key",
-    "min_by_key",
-    "partition",
-    "position",
-    "par_for_each",
-];
-/// Methods that options have, too.
-const MAY_ITERATE: &[&str] = &["map", "filter", "filter_map", "any", "all", "inspect", "find", "find_map", "count"];
-/// Words before such a method, or after it, that make it an iterator's.
-const SOURCES: &[&str] = &[
-    "iter",
-    "iter_mut",
-    "into_iter",
-    "enumerate",
-    "zip",
-    "rev",
-    "chunks",
-    "chunks_exact",
-    "windows",
-    "lines",
-    "chars",
-    "bytes",
-    "split",
-    "drain",
-    "keys",
-    "values",
-    "repeat_with",
-    "step_by",
-    "par_iter",
-    "into_par_iter",
-    "..",
-    "..=",
-];
-const SINKS: &[&str] =
-    &["collect", "sum", "product", "count", "last", "for_each", "fold", "max", "min", "reduce", "enumerate", "rev"];
-
 /// A bracket that is open.
 struct Level {
     opened: Opened,
@@ -167,13 +116,15 @@ struct Level {
     line: u32,
     /// It stands in a function.
     in_function: bool,
+    /// Line of the last `fn` or `func` as it stands directly within.
+    function: u32,
     /// Words of the statement so far, as it stands directly within.
     words: Vec<String>,
 }
 
 fn read(source: &str) -> Lines {
     let tokens = tokens(source);
-    let mut levels = vec![Level { opened: Opened::Body, line: 0, in_function: false, words: Vec::new() }];
+    let mut levels = vec![Level { opened: Opened::Body, line: 0, in_function: false, function: 0, words: Vec::new() }];
     let mut lines = BTreeSet::new();
     let mut written = BTreeSet::new();
     for (at, (line, token)) in tokens.iter().enumerate() {
@@ -189,10 +140,14 @@ fn read(source: &str) -> Lines {
                 }
                 let begins = |level: &Level| level.words.iter().any(|word| word == "fn" || word == "func");
                 let in_function = levels.last().is_some_and(|level| level.in_function || token == "{" && begins(level));
-                levels.push(Level { opened, line: *line, in_function, words: Vec::new() });
+                // Where a function begins and ends registers are saved and restored.
+                let function = levels.last().filter(|level| token == "{" && begins(level)).map(|level| level.function);
+                written.extend(function.into_iter().flat_map(|from| from..=*line));
+                levels.push(Level { opened, line: *line, in_function, function: 0, words: Vec::new() });
             }
             "}" | ")" | "]" => {
                 if let Some(closed) = levels.pop_if(|level| level.line > 0) {
+                    written.extend(closed.in_function.then_some(*line));
                     // Whatever was given to an iterator is called for each item, which its end may tell.
                     let then = |skip: usize| tokens.get(at + skip).map(|(_, token)| token.as_str());
                     if closed.opened == Opened::Perhaps
@@ -224,6 +179,9 @@ fn read(source: &str) -> Lines {
                     let is_first = level.words.last().is_none_or(|last| last == "move" || last == "async");
                     if matches!(word, "|" | "||") && is_first && level.opened == Opened::Plain && level.line > 0 {
                         level.opened = Opened::Body;
+                    }
+                    if matches!(word, "fn" | "func") {
+                        level.function = *line;
                     }
                     level.words.push(word.to_owned());
                 }
@@ -377,9 +335,11 @@ func (s *Shop) serve(w http.ResponseWriter, r *http.Request) {
         );
         let derived: Vec<u32> = (1..=8).filter(|line| loops.is_derived("a.rs", *line)).collect();
         assert_eq!(derived, [1, 2, 3, 4]);
-        assert!(!loops.is_derived("a.rs", 0));
         loops.read("b.c", "int f(void) {\n    return 1;\n}\n");
-        assert!(!loops.is_derived("b.c", 2) && !loops.is_derived("not-read.rs", 1));
+        loops.read("d.rs", "#[derive(Clone)]\nfn matches(\n    text: &[u8],\n) -> bool {\n    true\n}\n");
+        let derived: Vec<u32> = (1..=6).filter(|line| loops.is_derived("d.rs", *line)).collect();
+        assert_eq!(derived, [1], "where it begins and ends it is somebody's");
+        assert!(!loops.is_derived("a.rs", 0) && !loops.is_derived("b.c", 2) && !loops.is_derived("not-read.rs", 1));
     }
 
     #[test]

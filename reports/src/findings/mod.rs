@@ -12,6 +12,7 @@ mod derived;
 mod experiment;
 mod guilty;
 mod harm;
+mod iterating;
 mod joined;
 mod leaving;
 mod letting_go;
