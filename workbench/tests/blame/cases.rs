@@ -2,7 +2,7 @@
 
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
-    again, beside, blind, case, eighth, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, second,
+    again, beside, blind, case, eighth, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, ninth, second,
     seventh, sixth, third,
 };
 
@@ -322,6 +322,17 @@ pub(crate) const CASES: &[Case] = &[
     // Go.
     in_go_of("counter", eighth("booth-bookings", &["waiting-on-owner", "throughput-pinned"], 220, 16)),
     in_go_of("counter", eighth("league-table", &["rare-stall", "repeated-work"], 250, 16)),
+    // Of seven hands, those that a first look had wrong. Asynchronous.
+    ninth("courier-quote", &["rare-stall", "waiting-on-owner"], 200, 16),
+    ninth("order-view", &["never-answered"], 100, 16),
+    ninth("log-alerts", &["long-poll-cpu"], 120, 16),
+    ninth("menu-board", &["waiting-on-owner"], 200, 16),
+    ninth("ferry-times", &["latency-pinned"], 100, 16),
+    // Threads.
+    ninth("sms-relay", &["throttled"], 120, 16),
+    ninth("club-card", &["repeated-work"], 100, 16),
+    // Go.
+    in_go_of("album", ninth("album-links", &["repeated-work", "long-poll-cpu"], 100, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

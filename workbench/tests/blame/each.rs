@@ -326,4 +326,12 @@ programs! {
     stock_batch: "stock-batch",
     league_table: "league-table",
     yard_dispatch: "yard-dispatch",
+    courier_quote: "courier-quote",
+    sms_relay: "sms-relay",
+    album_links: "album-links",
+    order_view: "order-view",
+    log_alerts: "log-alerts",
+    menu_board: "menu-board",
+    ferry_times: "ferry-times",
+    club_card: "club-card",
 }

@@ -49,6 +49,7 @@ mod carrier_quotes;
 mod cart_hold;
 mod checkout_lane;
 mod clearing_ledger;
+mod club_card;
 mod club_door;
 mod coin_audit;
 mod coin_frames;
@@ -58,6 +59,7 @@ mod coupon_search;
 mod courier;
 mod courier_desk;
 mod courier_link;
+mod courier_quote;
 mod courier_quotes;
 mod courier_routes;
 mod customs_desk;
@@ -69,6 +71,7 @@ mod ember;
 mod fare_enquiries;
 mod fares;
 mod ferry_routes;
+mod ferry_times;
 mod film_lab;
 mod fjord;
 mod freight_papers;
@@ -94,12 +97,14 @@ mod ledger_commit;
 mod ledger_feed;
 mod ledgerly;
 mod live_scores;
+mod log_alerts;
 mod lot_auction;
 mod loyalty_replay;
 mod lunch_orders;
 mod mailed_receipts;
 mod mailout;
 mod meadow;
+mod menu_board;
 mod meter_intake;
 mod meter_ledger;
 mod metered_tiles;
@@ -111,6 +116,7 @@ mod offer_board;
 mod offer_page;
 mod orchard;
 mod order_book;
+mod order_view;
 mod page_tally;
 mod parcel;
 mod parcel_desk;
@@ -142,6 +148,7 @@ mod seat_holds;
 mod seat_renewals;
 mod seat_renewers;
 mod shuttle_desk;
+mod sms_relay;
 mod spot_prices;
 mod stage_tickets;
 mod standby_ledger;
@@ -210,6 +217,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("cart-hold", Broken(cart_hold::run)),
     ("checkout-lane", Broken(checkout_lane::run)),
     ("clearing-ledger", Broken(clearing_ledger::run)),
+    ("club-card", Broken(club_card::run)),
     ("club-door", Broken(club_door::run)),
     ("coin-audit", Broken(coin_audit::run)),
     ("coin-frames", Broken(coin_frames::run)),
@@ -219,6 +227,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("courier", Tuned(courier::run)),
     ("courier-desk", Broken(|broken, port| serve(port, courier_desk::app(broken)))),
     ("courier-link", Broken(courier_link::run)),
+    ("courier-quote", Broken(courier_quote::run)),
     ("courier-quotes", Broken(courier_quotes::serve)),
     ("courier-routes", Broken(courier_routes::run)),
     ("customs-desk", Broken(customs_desk::run)),
@@ -230,6 +239,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("fare-enquiries", Broken(fare_enquiries::run)),
     ("fares", Broken(fares::run)),
     ("ferry-routes", Broken(ferry_routes::run)),
+    ("ferry-times", Broken(ferry_times::run)),
     ("film-lab", Broken(film_lab::run)),
     ("fjord", App(fjord::app)),
     ("freight-papers", Broken(freight_papers::run)),
@@ -255,12 +265,14 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("ledger-feed", Broken(ledger_feed::run)),
     ("ledgerly", Tuned(ledgerly::run)),
     ("live-scores", Broken(|broken, port| end(live_scores::run(port, broken)))),
+    ("log-alerts", Broken(log_alerts::run)),
     ("lot-auction", Broken(lot_auction::run)),
     ("loyalty-replay", Broken(loyalty_replay::run)),
     ("lunch-orders", Broken(lunch_orders::run)),
     ("mailed-receipts", Broken(|broken, port| end(mailed_receipts::run(broken, port)))),
     ("mailout", Broken(mailout::run)),
     ("meadow", App(meadow::app)),
+    ("menu-board", Broken(menu_board::run)),
     ("meter-intake", Broken(meter_intake::run)),
     ("meter-ledger", Broken(|broken, port| end(meter_ledger::run(broken, port)))),
     ("metered-tiles", Broken(|broken, port| end(metered_tiles::run(broken, port)))),
@@ -272,6 +284,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("offer-page", Broken(offer_page::run)),
     ("orchard", Tuned(orchard::run)),
     ("order-book", Broken(order_book::run)),
+    ("order-view", Broken(|broken, port| end(order_view::run(broken, port)))),
     ("page-tally", Broken(page_tally::run)),
     ("parcel", Tuned(parcel::run)),
     ("parcel-desk", Broken(|broken, port| finish(parcel_desk::run(broken, port)))),
@@ -303,6 +316,7 @@ const PROGRAMS: &[(&str, Start)] = &[
     ("seat-renewals", Broken(|broken, port| end(seat_renewals::run(broken, port)))),
     ("seat-renewers", Broken(|broken, port| end(seat_renewers::run(broken, port)))),
     ("shuttle-desk", Broken(shuttle_desk::run)),
+    ("sms-relay", Broken(sms_relay::run)),
     ("spot-prices", Broken(spot_prices::run)),
     ("stage-tickets", Broken(|broken, port| finish(stage_tickets::run(broken, port)))),
     ("standby-ledger", Broken(standby_ledger::run)),
