@@ -188,7 +188,11 @@ impl<'a> Joined<'a> {
             match (unread.kind, unread.partly) {
                 (EvidenceKind::Trace, _) => joined.leave_out(unread.kind.name(), unread.because.clone()),
                 (_, true) => joined.partly.push((unread.kind.name(), unread.because.clone())),
-                (kind, false) => drop(joined.missing.insert(kind.name(), unread.because.clone())),
+                // Rules that would look at it may miss something else first: it is said all the same.
+                (kind, false) => {
+                    joined.missing.insert(kind.name(), unread.because.clone());
+                    joined.partly.push((kind.name(), unread.because.clone()));
+                }
             }
         }
         joined

@@ -68,12 +68,18 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
             rules: vec![rare_stall::SLUG.into()],
         }
     }));
-    all.unused.extend(joined.partly.iter().map(|(evidence, because)| Unused {
+    let partly = joined.partly.iter().map(|(evidence, because)| Unused {
         variant: joined.variant.into(),
         evidence: (*evidence).into(),
         because: because.clone(),
         rules: Vec::new(),
-    }));
+    });
+    for one in partly {
+        let is_same = |known: &Unused| known.variant == one.variant && known.because == one.because;
+        if !all.unused.iter().any(is_same) {
+            all.unused.push(one);
+        }
+    }
     let mut ranked = stalls_first(joined, ranked(causes));
     ranked.iter_mut().for_each(|cause| experiment::offer(joined, cause));
     // Of several rules for one mechanism another may have found it.

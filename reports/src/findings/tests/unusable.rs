@@ -61,6 +61,20 @@ fn what_is_left_out_blames_nobody() {
 }
 
 #[test]
+fn what_cannot_be_read_is_said_once_whatever_rules_miss_first() {
+    let trace = trace();
+    let changed = || ("wait", "threads.jsonl is of another run".to_owned());
+    let of = |trace| {
+        let mut other = Joined { trace, partly: vec![changed()], ..driven(felt(0.000_3, 0.003)) };
+        other.missing.extend([changed(), ("trace", "no tokio in it".to_owned())]);
+        let told = unused(&other);
+        told.into_iter().filter(|(_, because, _)| *because == changed().1).collect::<Vec<_>>()
+    };
+    assert_eq!(of(Some(&trace)).len(), 1);
+    assert_eq!(of(None).len(), 1, "rules that would look at both miss the other");
+}
+
+#[test]
 fn a_profile_without_names_is_not_used_and_one_with_some_is_told() {
     let trace = trace();
     let of = |named| {
