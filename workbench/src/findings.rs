@@ -27,6 +27,7 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
         .map(|(variant, evidence)| {
             let mut joined = Joined::new(run, variant, evidence.cpu.as_ref(), evidence.build.as_ref());
             joined.command = command(run, &variant.name);
+            joined.shaped = is_shaped(run);
             joined.loops = Some(&evidence.loops);
             for (kind, because) in missing(profiles, &variant.name).into_iter().chain(evidence.unusable.clone()) {
                 joined.missing.entry(kind).or_insert(because);
@@ -39,6 +40,11 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
         })
         .collect();
     reports::findings::explain(&joined)
+}
+
+/// Whether the rate of a run follows from more than one number. What cannot be read is not run again at all.
+fn is_shaped(run: &LoadedRun) -> bool {
+    scenarios::file::parse("scenario.toml", &run.scenario_toml).is_ok_and(|scenario| scenario.load.is_shaped())
 }
 
 /// What only this crate can read of a variant's evidence.

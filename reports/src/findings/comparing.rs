@@ -32,13 +32,17 @@ pub(super) struct Compared {
 }
 
 impl Loops {
-    /// Whether a function is at a comparison for those who sort: as that, or as what it gave them does.
-    pub(super) fn compares(&self, frame: &TraceFrame) -> bool {
-        let here = self.files.get(&frame.file);
+    /// Whether a function is at a comparison for those who sort: as that, or as what it gave them does, `called_by` whom.
+    pub(super) fn compares(&self, frame: &TraceFrame, called_by: Option<&TraceFrame>) -> bool {
+        let sorts = |frame: &TraceFrame| {
+            self.files.get(&frame.file).is_some_and(|lines| lines.compared.lines.contains(&frame.line))
+        };
+        let given = |by: &TraceFrame| {
+            let by_name = self.files.get(&by.file).is_some_and(|lines| lines.compared.by.contains(frame.name()));
+            by_name && sorts(by)
+        };
         let is_less = frame.file.ends_with(".go") && frame.name() == LESS;
-        is_less
-            || here.is_some_and(|lines| lines.compared.lines.contains(&frame.line))
-            || here.is_some() && self.files.values().any(|lines| lines.compared.by.contains(frame.name()))
+        is_less || sorts(frame) || called_by.is_some_and(given)
     }
 }
 
@@ -65,7 +69,7 @@ pub(super) fn compared(tokens: &[(u32, String)]) -> Compared {
     compared
 }
 
-/// The name of the only function that a closure of Rust's calls, and that with its own parameters.
+/// The name of the only function that a closure of Rust's calls, and that without doing anything else.
 fn called_by(tokens: &[(u32, String)], closure: Range<usize>) -> Option<usize> {
     let bars: Vec<usize> = closure.clone().filter(|at| word_at(tokens, *at) == "|").collect();
     let [_, bar] = bars.as_slice() else { return None };
@@ -80,10 +84,12 @@ mod tests {
     use crate::findings::guilty;
     use crate::findings::joined::Joined;
 
-    fn compares(file: &str, source: &str, function: &str, line: u32) -> bool {
+    /// Called on line `by`.
+    fn compares(file: &str, source: &str, function: &str, line: u32, by: u32) -> bool {
         let mut loops = Loops::default();
         loops.read(file, source);
-        loops.compares(&TraceFrame { function: function.into(), file: file.into(), line })
+        let by = TraceFrame { function: "shelf".into(), file: file.into(), line: by };
+        loops.compares(&TraceFrame { function: function.into(), file: file.into(), line }, Some(&by))
     }
 
     #[test]
@@ -101,17 +107,18 @@ fn shelf(books: &mut Vec<Book>) {
     books.sort();
 }
 ";
-        let of = |function: &str, line| compares("a.rs", rust, function, line);
+        let of = |function: &str, line| compares("a.rs", rust, function, line, 6);
         assert!(of("shop::by_title", 2) && of("shop::shelf", 8) && of("shop::shelf", 6));
         let closure = |of: &str| {
             let source = format!("fn shelf(books: &mut Vec<Book>) {{\n    books.{of};\n}}\n");
-            compares("a.rs", &source, "shop::by_title", 9)
+            compares("a.rs", &source, "shop::by_title", 9, 2)
         };
+        assert!(!compares("a.rs", rust, "shop::by_title", 2, 5), "nobody sorts there");
         assert!(closure("sort_by(|a, b| Self::by_title(a, b))"));
         assert!(!closure("sort_by(|a, b| by_title(a, b).reverse())") && !closure("sort_by_key(|a| by_title(a))"));
         assert!(!of("shop::shelf", 5) && !of("shop::shelf", 10) && !of("shop::form", 20));
         let go = "func shelf(books []Book) {\n\tsort.Slice(books, func(i, j int) bool {\n\t\treturn form(books[i]) < form(books[j])\n\t})\n\tslices.SortFunc(books, byTitle)\n\tall.Slice(form(books[0]))\n}\n";
-        let of = |function: &str, line| compares("a.go", go, function, line);
+        let of = |function: &str, line| compares("a.go", go, function, line, 5);
         assert!(of("main.shelf.func1", 3) && of("main.byTitle", 9) && of("main.byYear.Less", 12));
         assert!(!of("main.shelf", 6) && !of("main.books", 9));
     }

@@ -3,7 +3,7 @@
 
 use super::cause::Cause;
 use super::joined::Joined;
-use super::rules::{allocator_churn, latency_pinned, repeated_work, throttled, throughput_pinned};
+use super::rules::{allocator_churn, computing, latency_pinned, repeated_work, throttled, throughput_pinned};
 
 /// The part of the rate that is asked for then.
 const PART: f64 = 0.25;
@@ -11,8 +11,8 @@ const PART: f64 = 0.25;
 const AGAIN: &str = "workbench run --evidence ";
 
 /// What would be seen at that part of the rate if a mechanism were something else.
-fn otherwise(slug: &str) -> Option<&'static str> {
-    Some(match slug {
+fn otherwise(cause: &Cause) -> Option<&'static str> {
+    Some(match cause.rule {
         // A timer fires when it fires.
         latency_pinned::SLUG => "operations would hardly wait there",
         // Who comes rarely finds nobody before it.
@@ -20,6 +20,8 @@ fn otherwise(slug: &str) -> Option<&'static str> {
         // What is not used up holds nobody.
         throttled::SLUG => "operations would be held there as long as now",
         // What each operation costs does not depend on how many there are.
+        // Where nobody knows whether it is what operations are for, that is the question, and not how often it is done.
+        repeated_work::SLUG if cause.depth == computing::DEPTH => return None,
         repeated_work::SLUG | allocator_churn::SLUG => {
             "an operation would cost about four times as much there: it would be done by the clock, and not for operations"
         }
@@ -30,11 +32,11 @@ fn otherwise(slug: &str) -> Option<&'static str> {
 /// Gives a cause such a load as what to run next, where nothing but the same load again is offered.
 pub(super) fn offer(joined: &Joined<'_>, cause: &mut Cause) {
     let asked = cause.next.strip_prefix(AGAIN).and_then(|rest| rest.split_once(' '));
-    let Some(((evidence, rest), otherwise)) = asked.zip(otherwise(cause.rule)) else { return };
-    if joined.rate <= 0.0 || rest.starts_with("--") {
+    let Some(((evidence, rest), otherwise)) = asked.zip(otherwise(cause)) else { return };
+    if joined.rate <= 0.0 || joined.shaped || rest.starts_with("--") {
         return;
     }
-    let rate = joined.rate * PART;
+    let rate = (100.0 * joined.rate * PART).round() / 100.0;
     cause.refuted_by.push_str(&format!("; or, as it is, at a quarter of the rate (next) {otherwise}"));
     cause.next = format!("{AGAIN}{evidence} --rate {rate} --trials 1 {rest}");
 }
@@ -61,6 +63,8 @@ mod tests {
         let as_it_was = |next: &str| (next.to_owned(), "it would not".to_owned());
         assert_eq!(of(&joined, "rare-stall", again), as_it_was(again), "it may come by the clock");
         assert_eq!(of(&Joined::default(), latency_pinned::SLUG, again), as_it_was(again), "no open loop");
+        let shaped = Joined { shaped: true, ..joined.clone() };
+        assert_eq!(of(&shaped, latency_pinned::SLUG, again), as_it_was(again), "its rate follows from its stages");
         let longer = "workbench run --evidence trace --duration 60s shop.toml --variant a";
         assert_eq!(of(&joined, latency_pinned::SLUG, longer), as_it_was(longer), "it says what to do already");
         let attached = "workbench attach 17 --for 30s --tasks";

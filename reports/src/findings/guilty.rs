@@ -53,7 +53,8 @@ pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFram
 /// no more to blame than who sorts.
 fn comparing<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
     let loops = joined.loops?;
-    own.iter().skip(1).find(|frame| loops.compares(frame))
+    let mut at = own.iter().enumerate().skip(1);
+    at.find(|(depth, frame)| loops.compares(frame, own.get(depth + 1))).map(|(_, frame)| frame)
 }
 
 /// The function whose loop a stack stands in; where none is known, the innermost.

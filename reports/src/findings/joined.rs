@@ -79,8 +79,10 @@ pub struct Joined<'a> {
     pub timeout_s: f64,
     /// Clients of the saturated phase.
     pub concurrency: u32,
-    /// Operations per second asked for.
+    /// Operations per second asked for; of stages or recorded arrivals on average.
     pub rate: f64,
+    /// That follows from stages, bursts or recorded arrivals.
+    pub shaped: bool,
     /// Closed loops of rising concurrency.
     pub levels: &'a [LevelSummary],
     /// Metrics of the measured trials.
@@ -160,6 +162,7 @@ impl<'a> Joined<'a> {
             timeout_s: run.plan.phases.timeout_s,
             concurrency: run.plan.phases.concurrency,
             rate: run.plan.phases.rate,
+            shaped: false,
             levels: &summary.levels,
             metrics: Some(&summary.metrics),
             cpus: run.machine.cpu_quota.unwrap_or(f64::INFINITY).min(f64::from(run.machine.cpus.max(1))),

@@ -34,7 +34,7 @@ pub struct Loops {
 /// Lines of a source.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Lines {
-    /// Those in a loop.
+    /// Those in a loop, or in a function that calls itself.
     pub(super) looped: BTreeSet<u32>,
     /// Those of functions that call themselves.
     pub(super) recursing: BTreeSet<u32>,

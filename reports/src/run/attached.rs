@@ -1,5 +1,6 @@
 //! `attached.json`: what was seen of a process that ran already. Such a run has no trials: nothing of it was measured.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -201,7 +202,11 @@ pub struct Figure {
 }
 
 /// The document of a run; `None` where there is none. Flamegraphs are read from the evidence folder beside it.
-pub(crate) fn read(run: &Path, evidence: Option<&Path>) -> Result<Option<Attached>, RunError> {
+pub(crate) fn read(
+    run: &Path,
+    evidence: Option<&Path>,
+    changed: &BTreeSet<String>,
+) -> Result<Option<Attached>, RunError> {
     let path = run.join(paths::ATTACHED);
     let Some(bytes) = files::read(&path)? else { return Ok(None) };
     let mut attached: Attached =
@@ -209,7 +214,9 @@ pub(crate) fn read(run: &Path, evidence: Option<&Path>) -> Result<Option<Attache
     for picture in attached.profiles.iter_mut().flat_map(|profile| &mut profile.pictures) {
         // The name comes from a file: it must not lead out of the folder.
         let inside = !picture.file.is_empty() && super::slug::slug(&picture.file) == picture.file;
-        if let Some(folder) = evidence.filter(|_| inside) {
+        let within = evidence.and_then(|folder| folder.strip_prefix(run).ok()).map(|folder| folder.join(&picture.file));
+        let is_ours = within.is_none_or(|file| !changed.contains(file.to_string_lossy().as_ref()));
+        if let Some(folder) = evidence.filter(|_| inside && is_ours) {
             let svg = files::read(&folder.join(&picture.file))?.unwrap_or_default();
             picture.svg = String::from_utf8_lossy(&svg).into_owned();
         }

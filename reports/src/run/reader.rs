@@ -130,7 +130,7 @@ fn load_with(path: &Path, slo: Option<Slo>) -> Result<LoadedRun, RunError> {
     let evidence = evidence::load(path, &slugs, &changed)?;
     warnings.extend(evidence.unread.iter().map(|unread| format!("left out: {}", unread.because)));
     let first = slugs.values().next().map(|slug| path.join(paths::EVIDENCE).join(slug));
-    let attached = attached::read(path, first.as_deref())?;
+    let attached = attached::read(path, first.as_deref(), &changed)?;
     let id = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Ok(LoadedRun {
         id: id.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -238,13 +238,17 @@ impl LoadedRun {
         format!("{}/{slug}", paths::EVIDENCE)
     }
 
-    /// The recording of tokio-console of a variant; `None` where there is none. Read when asked for: it may be large, and
+    /// The recording of tokio-console of a variant; `None` where there is none, or another one. Read when asked for: it may be large, and
     /// nothing else of the run needs it.
     ///
     /// # Errors
     /// [`RunError::Damaged`], naming the file and the line.
     pub fn console(&self, variant: &str) -> Result<Option<Recording>, RunError> {
-        let file = self.path.join(self.console_path(variant));
+        let within = self.console_path(variant);
+        if self.changed.contains(&within) {
+            return Ok(None);
+        }
+        let file = self.path.join(within);
         files::read(&file)?.map(|bytes| console::parse(&bytes, &file)).transpose()
     }
 

@@ -36,11 +36,19 @@ impl Sums {
         files::write(&run.join(paths::SUMS), text.as_bytes())
     }
 
+    /// Whether these bytes are what a file held, as far as that was kept.
+    pub(crate) fn is(&self, file: &str, bytes: &[u8]) -> bool {
+        self.0.get(file).is_none_or(|sum| digest(bytes) == *sum)
+    }
+
     /// Files that are there and hold something else.
     pub(crate) fn changed(&self, run: &Path) -> Result<BTreeSet<String>, RunError> {
         let mut changed = BTreeSet::new();
         for (file, sum) in &self.0 {
-            if files::read(&run.join(file))?.is_some_and(|bytes| digest(&bytes) != *sum) {
+            // A line of somebody else's must not lead out of the evidence.
+            let inside = file.strip_prefix(paths::EVIDENCE).is_some_and(|rest| !rest.contains(".."));
+            let path = run.join(file);
+            if inside && path.is_file() && files::read(&path)?.is_some_and(|bytes| digest(&bytes) != *sum) {
                 changed.insert(file.clone());
             }
         }
@@ -65,19 +73,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let run = folder.path();
         let mut sums = Sums::default();
-        for file in ["a", "b", "c"] {
+        std::fs::create_dir(run.join("evidence")).expect("a folder");
+        for file in ["evidence/a", "evidence/b", "evidence/c"] {
             std::fs::write(run.join(file), "abc").expect("written");
             sums.keep(run, file, b"abc").expect("kept");
         }
         // FIPS 180-2, appendix B.1.
-        let line = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a\n";
+        let line = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  evidence/a\n";
         let text = std::fs::read_to_string(run.join(paths::SUMS)).expect("sums");
         assert!(text.starts_with(line), "{text}");
-        std::fs::write(run.join("b"), "abd").expect("written");
-        std::fs::remove_file(run.join("c")).expect("removed");
+        std::fs::write(run.join("evidence/b"), "abd").expect("written");
+        std::fs::remove_file(run.join("evidence/c")).expect("removed");
         let read = Sums::read(run).expect("read");
         assert_eq!(read, sums);
-        assert_eq!(read.changed(run).expect("looked at"), BTreeSet::from(["b".to_owned()]));
+        assert_eq!(read.changed(run).expect("looked at"), BTreeSet::from(["evidence/b".to_owned()]));
+        assert!(read.is("evidence/a", b"abc") && !read.is("evidence/a", b"abd") && read.is("evidence/new", b""));
+        let outside = Sums(
+            [("/dev/zero", "x"), ("evidence", "x"), ("evidence/../a", "x")]
+                .map(|(file, sum)| (file.into(), sum.into()))
+                .into(),
+        );
+        assert_eq!(outside.changed(run).expect("looked at"), BTreeSet::new());
         std::fs::write(run.join(paths::SUMS), "torn").expect("written");
         assert_eq!(Sums::read(run).expect("read"), Sums::default());
     }

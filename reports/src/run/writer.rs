@@ -201,12 +201,14 @@ impl RunWriter {
         Ok(file)
     }
 
-    /// An evidence file of a variant that was written before; `None` where there is none.
+    /// An evidence file of a variant that was written before; `None` where there is none, or another one.
     ///
     /// # Errors
     /// [`RunError::Name`] for a variant that is not planned, [`RunError::Io`].
     pub fn read_evidence(&self, variant: &str, file: &str) -> Result<Option<Vec<u8>>, RunError> {
-        files::read(&self.path.join(paths::EVIDENCE).join(self.slug(variant)?).join(file))
+        let within = format!("{}/{}/{file}", paths::EVIDENCE, self.slug(variant)?);
+        let bytes = files::read(&self.path.join(&within))?;
+        Ok(bytes.filter(|bytes| self.sums.is(&within, bytes)))
     }
 
     /// Writes what tasks did in a variant's evidence trial, a line a site; returns the path within the run.

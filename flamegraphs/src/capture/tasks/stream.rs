@@ -57,6 +57,8 @@ pub(super) struct Stream {
     spaces: HashMap<u32, AddressSpace>,
     stacks: HashMap<(u32, Vec<u64>), StackId>,
     prints: HashMap<(u32, u64), Vec<Print>>,
+    /// Stacks known by a piece, and the wholes that took their places.
+    pieces: Vec<(StackId, StackId)>,
     kinds: HashMap<(u32, u64), Option<KindId>>,
     /// Hits that wait for older ones of other CPUs.
     waiting: Vec<Event>,
@@ -94,6 +96,7 @@ impl Stream {
             spaces,
             stacks: HashMap::new(),
             prints: HashMap::new(),
+            pieces: Vec::new(),
             kinds: HashMap::new(),
             waiting: Vec::new(),
             gaps: Vec::new(),
@@ -229,6 +232,10 @@ impl Stream {
         let whole = walk == Walk::Whole || hit.stack.len() > SHORT_STACK as usize;
         addresses.truncate(MOST_FRAMES);
         let words = Print::words(&addresses, hit.stack);
+        if words.is_empty() {
+            // It broke off at once: that would fit everything.
+            return None;
+        }
         let next = self.stacks.len();
         if next >= MOST_STACKS {
             return None;
@@ -236,7 +243,9 @@ impl Stream {
         let new = StackId(u32::try_from(next).unwrap_or(u32::MAX));
         let stack = *self.stacks.entry((hit.pid, addresses)).or_insert(new);
         let prints = self.prints.entry((hit.pid, returns_to)).or_default();
-        keep(prints, Print { words, stack, whole }, hit.stack);
+        if let Some(piece) = keep(prints, Print { words, stack, whole }, hit.stack).filter(|piece| *piece != stack) {
+            self.pieces.push((piece, stack));
+        }
         Some(stack)
     }
 
@@ -272,6 +281,10 @@ impl Stream {
         for (stack, id) in self.stacks {
             stacks[id.0 as usize] = stack;
         }
+        // What was known by a piece first is the same place.
+        for (piece, whole) in self.pieces {
+            stacks[piece.0 as usize] = stacks[whole.0 as usize].clone();
+        }
         Finished {
             outcome: self.tracker.finish(now),
             counts: self.counts,
@@ -283,13 +296,18 @@ impl Stream {
     }
 }
 
-/// Keeps what a stack is recognised by; of one that was known by a piece, the whole takes its place.
-fn keep(prints: &mut Vec<Print>, print: Print, stack: &[u8]) {
-    match prints.iter().position(|known| !known.whole && known.fits(stack)) {
-        Some(at) => prints[at] = print,
-        None if prints.len() < MOST_PRINTS => prints.push(print),
-        None => {}
+/// Keeps what a stack is recognised by; of one that was known by a piece, which is returned, the whole takes its place. Where there are
+/// too many it takes that of another's piece.
+fn keep(prints: &mut Vec<Print>, print: Print, stack: &[u8]) -> Option<StackId> {
+    if let Some(known) = prints.iter_mut().find(|known| !known.whole && known.fits(stack)) {
+        return Some(std::mem::replace(known, print).stack);
     }
+    if prints.len() < MOST_PRINTS {
+        prints.push(print);
+    } else if let Some(piece) = prints.iter_mut().find(|known| !known.whole && print.whole) {
+        *piece = print;
+    }
+    None
 }
 
 /// What a stack is recognised by: its return addresses, and how far above the stack pointer each lies. Calls of one path
@@ -335,12 +353,21 @@ mod tests {
         let bytes = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
         let print = |stack, whole| Print { words: vec![(0, 0x101), (8, 0x201)], stack: StackId(stack), whole };
         let mut prints = Vec::new();
-        keep(&mut prints, print(1, false), &bytes(&[0x101, 0x201]));
-        keep(&mut prints, print(2, true), &bytes(&[0x101, 0x201, 0x301]));
+        assert_eq!(keep(&mut prints, print(1, false), &bytes(&[0x101, 0x201])), None);
+        assert_eq!(keep(&mut prints, print(2, true), &bytes(&[0x101, 0x201, 0x301])), Some(StackId(1)));
         assert_eq!(prints.iter().map(|print| print.stack).collect::<Vec<_>>(), [StackId(2)]);
         // One that is whole stays.
         keep(&mut prints, print(3, true), &bytes(&[0x101, 0x201, 0x401]));
         assert_eq!(prints.iter().map(|print| print.stack).collect::<Vec<_>>(), [StackId(2), StackId(3)]);
+        // Of too many a whole takes the place of a piece of another, and a piece that of none.
+        let other = |stack, whole| Print { words: vec![(0, 0x101), (8, 0x999)], stack: StackId(stack), whole };
+        prints.resize_with(MOST_PRINTS - 1, || other(4, true));
+        prints.push(other(5, false));
+        let last = |prints: &[Print]| prints.last().map(|print| print.stack);
+        keep(&mut prints, print(6, false), &bytes(&[0x101, 0x201]));
+        assert_eq!((prints.len(), last(&prints)), (MOST_PRINTS, Some(StackId(5))));
+        keep(&mut prints, print(7, true), &bytes(&[0x101, 0x201]));
+        assert_eq!((prints.len(), last(&prints)), (MOST_PRINTS, Some(StackId(7))));
     }
 
     #[test]

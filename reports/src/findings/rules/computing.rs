@@ -12,6 +12,8 @@ const COMPUTES_S: f64 = 0.002_5;
 const COMPUTES: f64 = 0.5;
 /// Part of what an operation takes alone from which it is hardly anything else.
 const MOSTLY: f64 = 0.7;
+/// How deep such a cause lies: whatever else is found says more.
+pub(in crate::findings) const DEPTH: u8 = 2;
 /// Polls of each operation from which it is the work of every one.
 const EVERY: f64 = 0.5;
 /// Callers that are named.
@@ -41,6 +43,9 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Answer> {
 /// is said: of 84 services in pairs, by people who did not know this rule, three with a fault computed so, and none without.
 fn mostly(joined: &Joined<'_>, row: &CpuRow, each_s: f64, part: f64) -> Option<Answer> {
     let felt = joined.felt.as_ref().filter(|felt| part >= MOSTLY && each_s >= COMPUTES * felt.mean_s)?;
+    // What calls it most.
+    let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|one| one.function == row.function);
+    let row = rows.max_by(|a, b| a.total_s.total_cmp(&b.total_s)).unwrap_or(row);
     let culprit = guilty::asking(joined, "", &row.path).map_or_else(|| row.place(), at);
     Some(Answer::Found(vec![Cause {
         rule: SLUG,
@@ -62,7 +67,7 @@ fn mostly(joined: &Joined<'_>, row: &CpuRow, each_s: f64, part: f64) -> Option<A
                 .into(),
         next: joined.again("cpu,wait"),
         proof: "cpu",
-        depth: 2,
+        depth: DEPTH,
         foremost: false,
     }]))
 }

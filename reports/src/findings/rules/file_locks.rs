@@ -19,15 +19,20 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
         let call = row.site.as_ref().map_or("", |site| site.call.as_str());
         row.doing == TraceEndKind::Blocked && CALLS.contains(&call)
     };
-    let rows: Vec<&TracePolls> = threads.kept_open.iter().filter(waits).collect();
+    let at_lock = |place: &&WaitPlace| place.cause == WaitCause::Blocked && CALLS.contains(&place.within.as_str());
+    let place = threads.places.iter().filter(at_lock).find(|place| !place.own.is_empty())?;
+    // Go's rows do not say where.
+    let here = |row: &&TracePolls| {
+        let own = row.site.as_ref().and_then(|site| site.own.first());
+        row.kind == place.thread && own.is_none_or(|first| guilty::same(first, &place.own[0]))
+    };
+    let rows: Vec<&TracePolls> = threads.kept_open.iter().filter(waits).filter(here).collect();
     #[allow(clippy::cast_precision_loss, reason = "operations of one recording")]
     let each_s = rows.iter().map(|row| row.total_s).sum::<f64>() / operations as f64;
     let share = joined.part(each_s);
     if each_s < LEAST_S || share < LEAST_SHARE {
         return None;
     }
-    let at_lock = |place: &&WaitPlace| place.cause == WaitCause::Blocked && CALLS.contains(&place.within.as_str());
-    let place = threads.places.iter().filter(at_lock).find(|place| !place.own.is_empty())?;
     let has = keeps(threads, place)?;
     let culprit = at(has);
     let count: u64 = rows.iter().map(|row| row.polls).sum();
@@ -55,19 +60,20 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
-/// The innermost function through which somebody goes who waits for that lock, and who is seen to do something else for the longest:
-/// it goes on with it there. Where nobody is seen so, who takes it.
+/// The innermost function through which somebody goes who waits for that lock, and who is seen to be further on in it, for the longest: it
+/// goes on with it there. Where nobody is seen so, who takes it.
 fn keeps<'p>(threads: &'p ThreadsRecord, place: &'p WaitPlace) -> Option<&'p TraceFrame> {
     let sites = threads.kept_open.iter().filter_map(|row| Some((row.site.as_ref()?.own.as_slice(), row.total_s)));
     let places = threads.waited.iter().chain(&threads.places).map(|other| (other.own.as_slice(), other.total_s));
-    let mut others: Vec<(&[TraceFrame], f64)> =
-        places.chain(sites).filter(|(own, _)| own.first().is_some_and(|first| !is_in(place, first))).collect();
-    others.sort_by(|a, b| b.1.total_cmp(&a.1));
-    others.into_iter().find_map(|(own, _)| guilty::common(&place.own, own)).or_else(|| place.own.first())
-}
-
-fn is_in(place: &WaitPlace, frame: &TraceFrame) -> bool {
-    place.own.first().is_some_and(|first| guilty::same(first, frame))
+    let further = |(own, total_s): (&'p [TraceFrame], f64)| {
+        let frame = guilty::common(&place.own, own)?;
+        let depth = place.own.iter().position(|waits| guilty::same(waits, frame))?;
+        // Who stands before that line comes yet: it reads what it is asked.
+        (frame.line > place.own[depth].line).then_some((depth, total_s, frame))
+    };
+    let mut all: Vec<(usize, f64, &TraceFrame)> = places.chain(sites).filter_map(further).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    all.first().map(|(.., frame)| *frame).or_else(|| place.own.first())
 }
 
 #[cfg(test)]
@@ -103,9 +109,9 @@ mod tests {
         ThreadsRecord {
             kept_open: vec![row],
             places: vec![
-                place(call, &[("lock", 7), ("consult", 20), ("answer", 40), ("main", 90)], 20.0),
+                place(call, &[("lock", 7), ("consult", 20), ("answer", 40), ("serve", 82), ("main", 90)], 20.0),
                 place("recvfrom", &[("serve", 80), ("main", 90)], 50.0),
-                place("recvfrom", &[("fetch", 30), ("consult", 24), ("answer", 40), ("main", 90)], 5.0),
+                place("recvfrom", &[("fetch", 30), ("consult", 24), ("answer", 40), ("serve", 82), ("main", 90)], 5.0),
                 place("fsync", &[("enter", 60), ("main", 90)], 1.0),
             ],
             ..ThreadsRecord::default()

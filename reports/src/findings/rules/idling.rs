@@ -32,7 +32,9 @@ pub(super) fn works_off_a_queue(joined: &Joined<'_>, holder: &TraceHolder) -> bo
     let Some((first, around)) = holder.site.own.split_first() else { return false };
     queues.into_iter().any(|queue| {
         let goes_on = |waits: &TraceFrame| {
-            around.iter().any(|one| guilty::same(one, waits)) || guilty::same(first, waits) && waits.line < first.line
+            let again = joined.loops.and_then(|loops| loops.around(&waits.file, waits.line)) != Some(false);
+            let after = guilty::same(first, waits) && waits.line < first.line && again;
+            after || around.iter().any(|one| guilty::same(one, waits))
         };
         queue.own.len() > 1 && queue.own.first().is_some_and(goes_on)
     })

@@ -3,7 +3,7 @@
 pub(super) mod allocator_churn;
 mod behind_jobs;
 mod building;
-mod computing;
+pub(super) mod computing;
 mod connecting;
 mod copying;
 pub(super) mod delayed_acks;

@@ -46,11 +46,22 @@ pub(super) fn reads_to_the_end(joined: &Joined<'_>, timed_out: &TraceWait) -> Op
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     #[allow(clippy::cast_precision_loss, reason = "tasks of one recording")]
     let connections = joined.kind(&timed_out.kind)?.spawned as f64;
+    let hangs_up = timed_out.site.as_ref().and_then(innermost)?;
+    let is_there = |wait: &TraceWait| {
+        let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Socket);
+        wait.kind == timed_out.kind && site.and_then(innermost).is_some_and(|at| at.function == hangs_up.function)
+    };
+    // What times out is a wait for its connection.
+    if !trace.waits.iter().any(is_there) {
+        return None;
+    }
+    let alike = |one: f64, other: f64| (one - other).abs() <= SAME_TIME * other;
     let reads = |wait: &&TraceWait| {
         let at_socket = wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket && site.own.len() > 1);
-        wait.kind != timed_out.kind
-            && at_socket
-            && (wait.total_s - timed_out.total_s).abs() <= SAME_TIME * timed_out.total_s
+        // It may wait twice: for what it asked for, and for the end.
+        let each = (timed_out.count..=2 * timed_out.count).contains(&wait.count);
+        let lasts = alike(wait.total_s, timed_out.total_s) && alike(wait.longest_s, timed_out.longest_s);
+        wait.kind != timed_out.kind && at_socket && each && lasts
     };
     let reader = trace.waits.iter().filter(|_| connections >= OWN_CONNECTION * operations).find(reads)?;
     reader.site.as_ref().and_then(innermost)

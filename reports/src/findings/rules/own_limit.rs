@@ -186,7 +186,7 @@ fn of_threads(rows: &[TracePolls], which: impl Fn(&[TraceFrame]) -> bool) -> Vec
 }
 
 /// Whether stacks are of threads that read what clients ask.
-fn serving<'a>(rows: &'a [TracePolls]) -> impl Fn(&[TraceFrame]) -> bool + 'a {
+pub(super) fn serving<'a>(rows: &'a [TracePolls]) -> impl Fn(&[TraceFrame]) -> bool + 'a {
     let reads = standing::reading(rows);
     move |own| reads.iter().any(|asked| guilty::common(asked, own).is_some())
 }

@@ -4,10 +4,10 @@
 use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty};
+use crate::findings::{CpuRow, Culprit, guilty};
 use crate::run::{Breach, BreachRow, TraceFrame, WaitCause, WaitPlace};
 
-use super::ready_not_polled;
+use super::{own_limit, ready_not_polled};
 
 pub(in crate::findings) const SLUG: &str = "rare-stall";
 /// Kind of evidence that proves it, whichever mechanism it is.
@@ -97,6 +97,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let seldom = percent(breach.within_s / breach.phase_s);
     let preferring = preferring(joined, row);
     let lets_all = if preferring.is_none() { lets_all(joined, breach, row) } else { None };
+    let several = lets_all.is_some();
     let at_once = lets_all.as_ref().map(|(_, cpus)| {
         format!(
             "{cpus:.1} CPUs are in it at once then: whoever comes meanwhile does the same for itself, while one could do it for all"
@@ -145,7 +146,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         .chain(first)
         .chain(at_once)
         .collect(),
-        refuted_by: "with it switched off, or on a thread of its own, as many operations would be late".into(),
+        refuted_by: match several {
+            true => "with one that does it while the others wait for that, or go on without, as many operations would be late",
+            false => "with it switched off, or on a thread of its own, as many operations would be late",
+        }
+        .into(),
         next: joined.again("cpu,wait,trace"),
         proof: PROOF,
         depth: 2,
@@ -164,12 +169,22 @@ fn lets_all(joined: &Joined<'_>, breach: &Breach, row: &BreachRow) -> Option<(Cu
     #[allow(clippy::cast_precision_loss, reason = "samples of one recording")]
     let cpus = row.within as f64 * breach.period_s / breach.within_s.max(1e-9);
     let loops = joined.loops.filter(|_| cpus >= AT_ONCE && row.own)?;
-    let mut paths = joined.cpu?.rows.iter().map(|row| &row.path);
-    let caller = paths.find_map(|path| {
-        let stalls = path.iter().position(|frame| frame.function == row.function)?;
-        path.get(stalls + 1)
-    })?;
-    (loops.is_in_branch(&caller.file, caller.line) == Some(true)).then(|| (at(caller), cpus))
+    let decides = |stack: &CpuRow| {
+        // The outermost, of one that calls itself.
+        let stalls = stack.path.iter().rposition(|frame| frame.function == row.function)?;
+        let caller = stack.path.get(stalls + 1)?;
+        let seldom = loops.is_in_branch(&caller.file, caller.line) == Some(true);
+        (seldom && is_of_operations(joined, stack, caller)).then(|| at(caller))
+    };
+    joined.cpu?.rows.iter().find_map(decides).map(|caller| (caller, cpus))
+}
+
+/// Whether a stack is one of those that serve operations: one job may keep several CPUs busy just as well.
+fn is_of_operations(joined: &Joined<'_>, stack: &CpuRow, caller: &TraceFrame) -> bool {
+    let through = |own: &[TraceFrame]| own.iter().any(|frame| guilty::same(frame, caller));
+    let in_polls = joined.polls().iter().any(|row| joined.serves(&row.kind) && through(row.own()));
+    let in_threads = || joined.kept().is_some_and(|(rows, _)| own_limit::serving(rows)(&stack.path));
+    stack.served_s > 0.5 * stack.total_s || in_polls || joined.trace.is_none() && in_threads()
 }
 
 /// Who calls what stalls, directly or not, for what it takes before all else.

@@ -346,7 +346,7 @@ fn a_stall_is_of_who_decided_on_it_and_not_of_who_goes_round() {
         };
         let path: Vec<TraceFrame> = path.iter().map(frame).collect();
         let TraceFrame { function, file, line } = path[0].clone();
-        let row = CpuRow { function, file, line, total_s: 1.0, path, ..CpuRow::default() };
+        let row = CpuRow { function, file, line, total_s: 1.0, served_s: 1.0, path, ..CpuRow::default() };
         let cpu = CpuTable { total_s: 1.5, rows: vec![row], named: 1.0, ..CpuTable::default() };
         let trace = trace();
         // Who is kept from its CPU does not wait.

@@ -61,8 +61,8 @@ impl Findings {
         let of_threads = summary.findings.iter().filter_map(|finding| kept(page, finding));
         // Two findings may be told by one row.
         let mut known: Vec<(&str, &TracePolls)> = Vec::new();
-        for (variant, row) in of_threads.take(MOST_CHAINS.saturating_sub(chains.len())) {
-            if !known.contains(&(variant, row)) {
+        for (variant, row) in of_threads {
+            if chains.len() < MOST_CHAINS && !known.contains(&(variant, row)) {
                 known.push((variant, row));
                 let [wide, narrow] = WIDTHS.map(|width| chain::of_threads(row, width));
                 chains.push(Chain { variant: text::name(variant), sentence: sentence(row), wide, narrow });
@@ -102,7 +102,9 @@ impl Findings {
 fn kept<'a>(page: &Page<'a>, finding: &'a Finding) -> Option<(&'a str, &'a TracePolls)> {
     let culprit = finding.culprit.as_ref().filter(|_| finding.proof == "wait")?;
     let threads = page.waits.get(&finding.variant)?.threads.as_ref()?;
-    let here = |site: &TraceSite| site.own.iter().any(|frame| frame.function == culprit.function);
+    let here = |site: &TraceSite| {
+        site.own.iter().any(|frame| frame.function == culprit.function && frame.file == culprit.file)
+    };
     let rows = || threads.kept_open.iter().chain(&threads.kept).filter(|row| !row.holders.is_empty());
     let by = rows().find(|row| row.holders.first().is_some_and(|holder| here(&holder.site)));
     let row = by.or_else(|| rows().find(|row| row.site.as_ref().is_some_and(here)))?;
@@ -112,8 +114,10 @@ fn kept<'a>(page: &Page<'a>, finding: &'a Finding) -> Option<(&'a str, &'a Trace
 /// `handler waited 4.00 s in all at shop::order (src/order.rs:7), mostly while shop::pay (src/pay.rs:7) was blocked in recvfrom`.
 fn sentence(row: &TracePolls) -> String {
     let at = row.site.as_ref().map(|site| format!(" at {}", place(site))).unwrap_or_default();
-    let first =
-        row.holders.first().map(|first| format!(", mostly while {} {}", place(&first.site), chain::held(first)));
+    let first = row.holders.first().map(|first| {
+        let part = if 2.0 * first.total_s >= row.total_s { "mostly" } else { "partly" };
+        format!(", {part} while {} {}", place(&first.site), chain::held(first))
+    });
     format!("{} waited {} in all{at}{}", text::name(&row.kind), number::seconds(row.total_s), first.unwrap_or_default())
 }
 

@@ -93,7 +93,7 @@ pub(super) fn load(
         if let Some(traced) = of.told(trace::read(&folder), paths::TRACE, EvidenceKind::Trace, false)? {
             loaded.traces.insert(variant.clone(), traced);
         }
-        let flamegraph = picture(&folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
+        let flamegraph = of.picture(&folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
         let threads = of.told(threads::read(&folder), paths::THREADS, Wait, false)?;
         let kernel = of.told(kernel::read(&folder), paths::KERNEL, Wait, false)?;
         let mut seen = WaitEvidence { flamegraph, threads, kernel };
@@ -107,13 +107,13 @@ pub(super) fn load(
             loaded.samples.insert(variant.clone(), record);
         }
         if let Some(record) = of.told(breach::read(&folder), paths::BREACH, Cpu, false)? {
-            let flamegraph = picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
+            let flamegraph = of.picture(&folder, paths::BREACH_FLAMEGRAPH)?.unwrap_or_default();
             loaded.breaches.insert(variant.clone(), BreachEvidence { record, flamegraph });
         }
-        if let Some(svg) = picture(&folder, paths::CPU_FLAMEGRAPH)? {
+        if let Some(svg) = of.picture(&folder, paths::CPU_FLAMEGRAPH)? {
             loaded.flamegraphs.insert(variant.clone(), svg);
         }
-        if let Some(pictures) = heap_flamegraphs(&folder)? {
+        if let Some(pictures) = of.heap_flamegraphs(&folder)? {
             loaded.heap.insert(variant.clone(), pictures);
         }
         of.others();
@@ -157,27 +157,44 @@ impl OfVariant<'_> {
         self.unread.push(Unread { variant: self.variant.to_owned(), kind, partly, because });
     }
 
-    /// Profiles and pictures that changed, which are read elsewhere or shown as they are.
+    /// The heap flamegraphs; `None` without the one by bytes.
+    fn heap_flamegraphs(&self, folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> {
+        let Some(bytes) = self.picture(folder, paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
+        let other = |name: &str| Ok::<_, RunError>(self.picture(folder, name)?.unwrap_or_default());
+        let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
+        Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
+    }
+
+    /// A picture as text; `None` where there is none, or another one.
+    fn picture(&self, folder: &Path, name: &str) -> Result<Option<String>, RunError> {
+        if self.changed.contains(&self.path(name)) {
+            return Ok(None);
+        }
+        let svg = folder.join(name);
+        files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
+    }
+
+    /// What else changed: pictures, and what is read elsewhere, which asks whether it did.
     fn others(&mut self) {
-        let others = self.changed.iter().filter_map(|file| file.strip_prefix(&self.within));
-        let told: Vec<(EvidenceKind, bool, String)> = others
-            .filter(|file| PICTURES.iter().any(|end| file.ends_with(end)))
-            .map(|file| {
-                let kinds = [EvidenceKind::Heap, EvidenceKind::Wait];
-                let kind = kinds.into_iter().find(|kind| file.starts_with(kind.name())).unwrap_or(EvidenceKind::Cpu);
-                // Findings read that one themselves.
-                let partly = file != CPU_PROFILE;
-                (kind, partly, format!("{} {CHANGED}", self.path(file)))
-            })
-            .collect();
-        for (kind, partly, because) in told {
-            self.leave_out(kind, partly, because);
+        let told = |unread: &[Unread], path: &str| unread.iter().any(|one| one.because.contains(path));
+        for path in self.changed.iter().filter(|path| path.starts_with(&self.within)) {
+            if told(&self.unread, path) {
+                continue;
+            }
+            let file = &path[self.within.len()..];
+            let kind =
+                KINDS.iter().find(|(begins, _)| file.starts_with(begins)).map_or(EvidenceKind::Cpu, |(_, kind)| *kind);
+            // Findings are of the profile of CPU time; of the rest they are not, or not alone.
+            let partly = file != CPU_PROFILE;
+            let because = format!("{path} {CHANGED}");
+            self.unread.push(Unread { variant: self.variant.to_owned(), kind, partly, because });
         }
     }
 }
 
-/// Ends of names of profiles and pictures.
-const PICTURES: &[&str] = &[".pb.gz", ".svg"];
+/// Of what kind of evidence files are, by how their names begin; others are of CPU time.
+const KINDS: &[(&str, EvidenceKind)] =
+    &[("heap", EvidenceKind::Heap), ("wait", EvidenceKind::Wait), ("console", EvidenceKind::Console)];
 /// The profile of CPU time, which is written elsewhere.
 const CPU_PROFILE: &str = "cpu.pb.gz";
 
@@ -195,18 +212,4 @@ fn of_another_format(seen: &mut WaitEvidence) -> Option<String> {
     Some(format!(
         "{file} was written in format {found}, and this workbench reads format {FORMAT}: use the workbench that wrote it"
     ))
-}
-
-/// The heap flamegraphs in a variant's evidence folder; `None` without the one by bytes.
-fn heap_flamegraphs(folder: &Path) -> Result<Option<HeapFlamegraphs>, RunError> {
-    let Some(bytes) = picture(folder, paths::HEAP_FLAMEGRAPH)? else { return Ok(None) };
-    let other = |name: &str| Ok::<_, RunError>(picture(folder, name)?.unwrap_or_default());
-    let (objects, peak) = (other(paths::HEAP_OBJECTS_FLAMEGRAPH)?, other(paths::HEAP_PEAK_FLAMEGRAPH)?);
-    Ok(Some(HeapFlamegraphs { bytes, objects, peak }))
-}
-
-/// A picture of an evidence folder as text; `None` where there is none.
-fn picture(folder: &Path, name: &str) -> Result<Option<String>, RunError> {
-    let svg = folder.join(name);
-    files::read(&svg)?.map(|bytes| text(bytes, &svg)).transpose()
 }
