@@ -191,8 +191,7 @@ pub(super) fn taker_of<'f>(
     own.iter().find(|frame| loops.takes_as(&frame.file, frame.line, lock))
 }
 
-/// Holders that have the lock by their sources, or one at all, where these are worth it; otherwise all of them: who has it may have
-/// got it from somebody else.
+/// Holders that have the lock by their sources, or one at all, where these are worth it; otherwise all of them: it may be handed on.
 pub(super) fn takers(
     joined: &Joined<'_>,
     waiter: &[TraceFrame],

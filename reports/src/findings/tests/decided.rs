@@ -191,6 +191,22 @@ fn an_answer_that_is_dropped_half_way_is_held_against_who_drops_it() {
 }
 
 #[test]
+fn operations_that_are_late_are_told_from_those_that_nobody_answers() {
+    let of = |cause, longest_s, timeouts, scheduled| {
+        let mut trace = trace();
+        trace.waits.push(wait(SERVER, site(cause, &[("app::wait", 82)]), 20, 0.4, longest_s));
+        found(&Joined { failed: Failed { scheduled, timeouts, unanswered: 0 }, ..joined(&trace, felt(0.005, 0.04)) })
+    };
+    let stuck = [is("never-answered", "app::wait", 82)];
+    assert_eq!(of(TraceCause::Notify, 2.0, 20, 1000), stuck);
+    assert_eq!(of(TraceCause::Notify, 1.5, 1, 1000), [], "one");
+    assert_eq!(of(TraceCause::Notify, 2.0, 2, 3000), [], "fewer than one of a thousand");
+    assert_eq!(of(TraceCause::Notify, 1.5, 20, 1000), [], "nobody waited as long as operations may take");
+    assert_eq!(of(TraceCause::Socket, 2.0, 20, 1000), [], "somebody else does not answer");
+    assert_eq!(of(TraceCause::Timer, 2.0, 20, 1000), [], "it means to wait");
+}
+
+#[test]
 fn one_that_is_missing_alone_counts_where_another_was_seen_to_wait_as_long() {
     let of = |longest_s, timeouts| {
         let mut trace = trace();

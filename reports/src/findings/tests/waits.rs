@@ -300,22 +300,6 @@ fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_
 }
 
 #[test]
-fn operations_that_are_late_are_told_from_those_that_nobody_answers() {
-    let of = |cause, longest_s, timeouts, scheduled| {
-        let mut trace = trace();
-        trace.waits.push(wait(SERVER, site(cause, &[("app::wait", 82)]), 20, 0.4, longest_s));
-        found(&Joined { failed: Failed { scheduled, timeouts, unanswered: 0 }, ..joined(&trace, felt(0.005, 0.04)) })
-    };
-    let stuck = [is("never-answered", "app::wait", 82)];
-    assert_eq!(of(TraceCause::Notify, 2.0, 20, 1000), stuck);
-    assert_eq!(of(TraceCause::Notify, 1.5, 1, 1000), [], "one");
-    assert_eq!(of(TraceCause::Notify, 2.0, 2, 3000), [], "fewer than one of a thousand");
-    assert_eq!(of(TraceCause::Notify, 1.5, 20, 1000), [], "nobody waited as long as operations may take");
-    assert_eq!(of(TraceCause::Socket, 2.0, 20, 1000), [], "somebody else does not answer");
-    assert_eq!(of(TraceCause::Timer, 2.0, 20, 1000), [], "it means to wait");
-}
-
-#[test]
 fn who_watches_its_connection_too_is_held_against_where_it_otherwise_waits() {
     let stuck = |usual: &[&str]| {
         let mut trace = trace();
