@@ -16,6 +16,7 @@
     clippy::manual_is_multiple_of,
     clippy::precedence,
     clippy::while_let_on_iterator,
+    clippy::wrong_self_convention,
     clippy::write_with_newline,
     reason = "strangers to our style on purpose: what they are looked at for is how other people write"
 )]
@@ -195,6 +196,8 @@ enum Start {
     /// With whether it is broken, within tokio's default runtime.
     App(fn(bool) -> Router),
 }
+
+use Start::{App, Broken, Tuned};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,5 @@
 //! Every program by its name, and how it is started.
 
-use super::Start::{App, Broken, Tuned};
 use super::*;
 
 pub(crate) const PROGRAMS: &[(&str, Start)] = &[
