@@ -238,18 +238,25 @@ impl LoadedRun {
         format!("{}/{slug}", paths::EVIDENCE)
     }
 
-    /// The recording of tokio-console of a variant; `None` where there is none, or another one. Read when asked for: it may be large, and
+    /// The recording of tokio-console of a variant; `None` where there is none. Read when asked for: it may be large, and
     /// nothing else of the run needs it.
     ///
     /// # Errors
     /// [`RunError::Damaged`], naming the file and the line.
     pub fn console(&self, variant: &str) -> Result<Option<Recording>, RunError> {
         let within = self.console_path(variant);
-        if self.changed.contains(&within) {
-            return Ok(None);
+        let file = self.path.join(&within);
+        let read = files::read(&file)?.map(|bytes| console::parse(&bytes, &file)).transpose()?;
+        // One that was cut off says so itself.
+        if read.as_ref().is_some_and(|recording| recording.end().is_some()) && self.changed.contains(&within) {
+            return Err(RunError::Damaged {
+                file,
+                line: None,
+                problem: "not what this run recorded: it was changed since, or is of another run".to_owned(),
+                fix: "delete it, or restore it from a copy of this run".to_owned(),
+            });
         }
-        let file = self.path.join(within);
-        files::read(&file)?.map(|bytes| console::parse(&bytes, &file)).transpose()
+        Ok(read)
     }
 
     /// The scenario as it was resolved: what can be run again.

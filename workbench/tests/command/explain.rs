@@ -72,9 +72,10 @@ fn a_cause_is_told_with_its_evidence_its_refutation_and_the_next_command() {
         "1. the CPU quota is used up: the kernel stopped the process in 20 periods\n",
         "   jemalloc, throttled, explains 50 % of the excess latency\n",
         "   - `cpu.stat`: stopped in 20 periods for",
-        "   If this were wrong: the latency would be the same with a larger quota.\n",
+        "   If this were wrong: the latency would be the same with a larger quota; or, as it is, at a quarter of the rate",
         "   Proof: section “Threads” of report.html.\n",
-        "   next: workbench run --evidence cpu,wait allocator-lab --variant jemalloc\n",
+        "   next: workbench run --evidence cpu,wait --rate ",
+        " --trials 1 allocator-lab --variant jemalloc\n",
         "Ruled out\n",
         "Not used\n",
     ];

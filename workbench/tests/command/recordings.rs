@@ -59,6 +59,10 @@ fn what_a_run_recorded_is_shown_at_any_moment_replayed_and_named_when_damaged() 
     let torn = program.run(&["show", "--resources"]);
     assert_eq!(torn.code, Some(0), "{}", torn.stderr);
     assert!(torn.stdout.contains("the recording has no end"), "{}", torn.stdout);
+    fs::write(&file, [&bytes[..], b"\n"].concat()).expect("written");
+    let other = program.run(&["show", "--resources"]);
+    assert_eq!(other.code, Some(2), "{}", other.stdout);
+    assert!(other.stderr.contains("console.jsonl: not what this run recorded"), "{}", other.stderr);
     let mut damaged = bytes;
     let second = damaged.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
     damaged[second] = b'?';

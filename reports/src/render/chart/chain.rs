@@ -5,7 +5,7 @@ use super::scale::Scale;
 use super::task::{cut, slug_of};
 use crate::render::trace::{cause, place};
 use crate::render::{number, text};
-use crate::run::{TraceCase, TraceEndKind, TraceHolder, TraceLink, TracePolls, TraceStep};
+use crate::run::{TraceCase, TraceEndKind, TraceHolder, TraceLink, TracePolls, TraceSite, TraceStep};
 
 /// Height of a row, its text included.
 const ROW: f64 = 44.0;
@@ -130,8 +130,11 @@ fn ending(case: &TraceCase) -> String {
     let at = at.map(|place| format!(" in {place}")).unwrap_or_default();
     let what = match case.end.kind {
         TraceEndKind::Cpu => "which computed",
-        TraceEndKind::Blocked => "which blocked its thread",
-        TraceEndKind::Preempted => "while the kernel gave its CPU to others",
+        TraceEndKind::Blocked => match case.end.site.as_ref().and_then(TraceSite::waits_for) {
+            Some(whom) => return format!("… which blocked its thread for {whom}{at}"),
+            None => "which blocked its thread",
+        },
+        TraceEndKind::Preempted => "while the kernel gave its CPU to others, or to nobody for its quota",
         TraceEndKind::Poll => "within that poll",
         TraceEndKind::IdleWorker => "though no task had its worker",
         TraceEndKind::Timer => "until a timer fired",
@@ -149,7 +152,6 @@ fn ending(case: &TraceCase) -> String {
 mod tests {
     use super::*;
     use crate::render::fixture::Fixture;
-    use crate::run::TraceSite;
 
     #[test]
     fn every_link_has_a_row_and_the_end_a_line() {

@@ -94,13 +94,16 @@ pub(super) fn load(
             loaded.traces.insert(variant.clone(), traced);
         }
         let flamegraph = of.picture(&folder, paths::WAIT_FLAMEGRAPH)?.unwrap_or_default();
-        let threads = of.told(threads::read(&folder), paths::THREADS, Wait, false)?;
-        let kernel = of.told(kernel::read(&folder), paths::KERNEL, Wait, false)?;
+        let threads = of.readable(threads::read(&folder), Wait, false)?;
+        let kernel = of.readable(kernel::read(&folder), Wait, false)?;
         let mut seen = WaitEvidence { flamegraph, threads, kernel };
+        // Another version's file says so itself.
+        if let Some(because) = of_another_format(&mut seen) {
+            of.leave_out(Wait, false, because);
+        }
+        seen.threads = of.recorded(seen.threads, paths::THREADS, Wait, false);
+        seen.kernel = of.recorded(seen.kernel, paths::KERNEL, Wait, false);
         if seen != WaitEvidence::default() {
-            if let Some(because) = of_another_format(&mut seen) {
-                of.leave_out(Wait, false, because);
-            }
             loaded.waits.insert(variant.clone(), seen);
         }
         if let Some(record) = of.told(samples::read(&folder), paths::SAMPLES, Cpu, true)? {
@@ -140,13 +143,34 @@ impl OfVariant<'_> {
         kind: EvidenceKind,
         partly: bool,
     ) -> Result<Option<T>, RunError> {
-        let because = match read {
-            Err(error @ (RunError::Damaged { .. } | RunError::OtherFormat { .. })) => error.to_string(),
-            Ok(Some(_)) if self.changed.contains(&self.path(file)) => format!("{} {CHANGED}", self.path(file)),
-            read => return read,
-        };
-        self.leave_out(kind, partly, because);
-        Ok(None)
+        let read = self.readable(read, kind, partly)?;
+        Ok(self.recorded(read, file, kind, partly))
+    }
+
+    /// What a file says; of one that is damaged or of another format nothing.
+    fn readable<T>(
+        &mut self,
+        read: Result<Option<T>, RunError>,
+        kind: EvidenceKind,
+        partly: bool,
+    ) -> Result<Option<T>, RunError> {
+        match read {
+            Err(error @ (RunError::Damaged { .. } | RunError::OtherFormat { .. })) => {
+                self.leave_out(kind, partly, error.to_string());
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// What a file says that is what was recorded.
+    fn recorded<T>(&mut self, read: Option<T>, file: &str, kind: EvidenceKind, partly: bool) -> Option<T> {
+        let path = self.path(file);
+        if read.is_some() && self.changed.contains(&path) {
+            self.leave_out(kind, partly, format!("{path} {CHANGED}"));
+            return None;
+        }
+        read
     }
 
     fn path(&self, file: &str) -> String {
@@ -193,8 +217,7 @@ impl OfVariant<'_> {
 }
 
 /// Of what kind of evidence files are, by how their names begin; others are of CPU time.
-const KINDS: &[(&str, EvidenceKind)] =
-    &[("heap", EvidenceKind::Heap), ("wait", EvidenceKind::Wait), ("console", EvidenceKind::Console)];
+const KINDS: &[(&str, EvidenceKind)] = &[("heap", EvidenceKind::Heap), ("wait", EvidenceKind::Wait)];
 /// The profile of CPU time, which is written elsewhere.
 const CPU_PROFILE: &str = "cpu.pb.gz";
 

@@ -119,8 +119,14 @@ fn end(end: &TraceEnd, last: Option<TraceStep>) -> String {
     };
     match end.kind {
         TraceEndKind::Cpu => format!(", computing{in_place}"),
-        TraceEndKind::Blocked => format!(", blocking its thread{in_place}"),
-        TraceEndKind::Preempted => ", most of which the kernel gave its CPU to others".into(),
+        TraceEndKind::Blocked => {
+            let whom = end.site.as_ref().and_then(TraceSite::waits_for);
+            let whom = whom.map(|whom| format!(" for {whom}")).unwrap_or_default();
+            format!(", blocking its thread{whom}{in_place}")
+        }
+        TraceEndKind::Preempted => {
+            ", most of which the kernel gave its CPU to others, or to nobody for its quota (`throttled`, found or ruled out, tells which)".into()
+        },
         TraceEndKind::Poll => in_place,
         TraceEndKind::IdleWorker => ", though no task had its worker: it slept, or the kernel did not run it".into(),
         TraceEndKind::Timer => ", until a timer fired".into(),

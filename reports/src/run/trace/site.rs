@@ -78,3 +78,19 @@ impl TraceFrame {
         self.function.rsplit(['.', ':']).find(|part| !is_literal(part)).unwrap_or_default()
     }
 }
+
+impl TraceSite {
+    /// What a thread in that system call waits for, as far as the call alone tells.
+    pub fn waits_for(&self) -> Option<&'static str> {
+        Some(match self.call.as_str() {
+            "fsync" | "fdatasync" | "sync_file_range" | "syncfs" | "msync" | "page fault" => "the disk",
+            "read" | "pread64" | "preadv" | "readv" | "write" | "pwrite64" | "pwritev" | "writev" => "a file or a pipe",
+            "recvfrom" | "recvmsg" | "sendto" | "sendmsg" | "connect" | "accept" | "accept4" => "the network",
+            "nanosleep" | "clock_nanosleep" => "a timer",
+            "futex" => "another thread",
+            "flock" | "fcntl" => "the lock of a file",
+            "wait4" | "waitid" => "a process",
+            _ => return None,
+        })
+    }
+}

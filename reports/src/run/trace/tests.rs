@@ -204,6 +204,13 @@ fn chains_are_sentences() {
          first of them, waited 25.0 ms for a timer at src/pay.rs:8, until a timer fired."
     );
     assert_eq!(TraceCase::default().sentence(), "what happened was not seen.");
+    let ends = |call: &str| {
+        let site = TraceSite { call: call.into(), ..site(TraceCause::Other, 30) };
+        let end = TraceEnd { kind: TraceEndKind::Blocked, site: Some(site), ..TraceEnd::default() };
+        TraceCase { end, ..many.clone() }.sentence()
+    };
+    assert!(ends("fsync").contains(", blocking its thread for the disk in "), "{}", ends("fsync"));
+    assert!(ends("futex").contains(" for another thread in ") && ends("").contains(", blocking its thread in "));
 }
 
 #[test]
