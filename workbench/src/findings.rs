@@ -22,12 +22,13 @@ pub(crate) fn explain(run: &LoadedRun, variants: &[VariantSummary], profiles: &[
     };
     let read: Vec<(&VariantSummary, Evidence)> =
         watched.iter().map(|variant| (variant, Evidence::of(run, &variant.name))).collect();
+    let shaped = is_shaped(run);
     let joined: Vec<Joined<'_>> = read
         .iter()
         .map(|(variant, evidence)| {
             let mut joined = Joined::new(run, variant, evidence.cpu.as_ref(), evidence.build.as_ref());
             joined.command = command(run, &variant.name);
-            joined.shaped = is_shaped(run);
+            joined.shaped = shaped;
             joined.loops = Some(&evidence.loops);
             for (kind, because) in missing(profiles, &variant.name).into_iter().chain(evidence.unusable.clone()) {
                 joined.missing.entry(kind).or_insert(because);

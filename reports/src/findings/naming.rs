@@ -111,12 +111,17 @@ pub(super) fn named(tokens: &[(u32, String)]) -> Vec<Named> {
             "func" => receiver(tokens, at),
             _ => type_at(&types, at).to_owned(),
         };
-        let ends = within(tokens, parameters_of(tokens, name)?).end;
-        let opens = (ends..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | ";"))?;
+        let opens = behind_parameters(tokens, name)?;
         let last = if word_at(tokens, opens) == "{" { within(tokens, opens).end } else { opens };
         Some(Named { function: word_at(tokens, name).to_owned(), lines: line(at)..=line(last), of })
     });
     found.collect()
+}
+
+/// Where what a function does begins, or its declaration ends, by where its name stands.
+pub(super) fn behind_parameters(tokens: &[(u32, String)], name: usize) -> Option<usize> {
+    let ends = within(tokens, parameters_of(tokens, name)?).end;
+    (ends..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | ";"))
 }
 
 /// Of what a function of Go's is a method: `(*desk)` of `func (d *desk) park() {`.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Loops;
-use super::naming::{functions, implemented, type_at};
-use super::tokens::{parameters_of, within, word_at};
+use super::naming::{behind_parameters, functions, implemented, type_at};
+use super::tokens::{within, word_at};
 use crate::run::TraceFrame;
 
 impl Loops {
@@ -46,8 +46,7 @@ fn methods(tokens: &[(u32, String)]) -> Vec<(Range<usize>, String)> {
 
 /// What a function does, by where its name stands.
 fn body(tokens: &[(u32, String)], name: usize) -> Option<Range<usize>> {
-    let ends = within(tokens, parameters_of(tokens, name)?).end;
-    let opens = (ends..tokens.len()).find(|at| matches!(word_at(tokens, *at), "{" | ";"))?;
+    let opens = behind_parameters(tokens, name)?;
     (word_at(tokens, opens) == "{").then(|| within(tokens, opens))
 }
 

@@ -52,6 +52,7 @@ pub use host::{BuildInfo, Machine};
 pub use kernel::{KernelHead, KernelRecord, KernelSample};
 pub use levels::{LevelRecord, LevelSummary};
 pub use movers::{MoveKind, Moved, MoverRow, Movers};
+pub use paths::CPU_PROFILE;
 pub use planned::{
     BackgroundLoad, CpuBackend, CpuSampling, HeapBackend, LadderPlan, Late, Phases, Plan, PlannedTrial, PlannedVariant,
 };

@@ -17,6 +17,8 @@ pub(crate) const TIMELINE: &str = "timeline.jsonl";
 pub(crate) const LOG: &str = "log.txt";
 pub(crate) const REPORT_HTML: &str = "report.html";
 pub(crate) const REPORT_MD: &str = "report.md";
+/// CPU time of a variant, as a profile for other tools.
+pub const CPU_PROFILE: &str = "cpu.pb.gz";
 pub(crate) const CPU_FLAMEGRAPH: &str = "cpu.svg";
 pub(crate) const HEAP_FLAMEGRAPH: &str = "heap.svg";
 pub(crate) const HEAP_OBJECTS_FLAMEGRAPH: &str = "heap-objects.svg";

@@ -11,7 +11,7 @@ pub use self::evidence::{BreachEvidence, HeapFlamegraphs, Unread, WaitEvidence};
 pub use self::histograms::VariantHistograms;
 use super::console::{self, Recording};
 use super::files::RESTORE;
-use super::sums::Sums;
+use super::sums::{ANOTHER, Sums};
 use super::writer::variant_slugs;
 use super::{
     AllocatorRecord, Attached, Event, Machine, Metrics, Plan, RunError, RunSummary, Samples, SiteRecord, Slo, SloCount,
@@ -252,7 +252,7 @@ impl LoadedRun {
             return Err(RunError::Damaged {
                 file,
                 line: None,
-                problem: "not what this run recorded: it was changed since, or is of another run".to_owned(),
+                problem: ANOTHER.to_owned(),
                 fix: "delete it, or restore it from a copy of this run".to_owned(),
             });
         }

@@ -9,8 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::{RunError, files, paths};
 
-/// What to do about such a file.
-pub(crate) const CHANGED: &str = "is not what this run recorded: it was changed since, or is of another run; restore it from a copy of this run, or measure again";
+/// What is wrong with a file whose sum is another one.
+pub(crate) const ANOTHER: &str = "not what this run recorded: it was changed since, or is of another run";
+
+/// What is said of such a file, and what to do about it.
+pub(crate) fn not_recorded(file: &str) -> String {
+    format!("{file} is {ANOTHER}; restore it from a copy of this run, or measure again")
+}
 
 /// Digests (SHA-256, hex) by path within the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use flamegraphs::profile::{Builder, Label, Profile, ValueType};
 use flamegraphs::{Coverage, names, svg};
 use hdrhistogram::Histogram;
 use probe::cpu::CpuProfile;
+pub(crate) use reports::run::CPU_PROFILE;
 use reports::run::ProfileSummary;
 use reports::run::writer::RunWriter;
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,6 @@ use serde::{Deserialize, Serialize};
 use super::{Gathered, breach, frames, kept, samples};
 use crate::load::{EachOperation, PhaseOutcome};
 
-/// Raw profile, within the evidence folder of a variant.
-pub(crate) const CPU_PROFILE: &str = "cpu.pb.gz";
 /// Label of the trial that a sample is of.
 pub(super) const TRIAL: &str = "trial";
 /// Flamegraph of the same.

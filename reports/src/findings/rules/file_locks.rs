@@ -71,9 +71,9 @@ fn keeps<'p>(threads: &'p ThreadsRecord, place: &'p WaitPlace) -> Option<&'p Tra
         // Who stands before that line comes yet: it reads what it is asked.
         (frame.line > place.own[depth].line).then_some((depth, total_s, frame))
     };
-    let mut all: Vec<(usize, f64, &TraceFrame)> = places.chain(sites).filter_map(further).collect();
-    all.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    all.first().map(|(.., frame)| *frame).or_else(|| place.own.first())
+    let all = places.chain(sites).filter_map(further);
+    let nearest = all.min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    nearest.map(|(.., frame)| frame).or_else(|| place.own.first())
 }
 
 #[cfg(test)]

@@ -97,7 +97,6 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let seldom = percent(breach.within_s / breach.phase_s);
     let preferring = preferring(joined, row);
     let lets_all = if preferring.is_none() { lets_all(joined, breach, row) } else { None };
-    let several = lets_all.is_some();
     let at_once = lets_all.as_ref().map(|(_, cpus)| {
         format!(
             "{cpus:.1} CPUs are in it at once then: whoever comes meanwhile does the same for itself, while one could do it for all"
@@ -146,9 +145,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         .chain(first)
         .chain(at_once)
         .collect(),
-        refuted_by: match several {
-            true => "with one that does it while the others wait for that, or go on without, as many operations would be late",
-            false => "with it switched off, or on a thread of its own, as many operations would be late",
+        refuted_by: match lets_all {
+            Some(_) => "with one that does it while the others wait for that, or go on without, as many operations would be late",
+            None => "with it switched off, or on a thread of its own, as many operations would be late",
         }
         .into(),
         next: joined.again("cpu,wait,trace"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::text;
-use crate::run::sums::CHANGED;
+use crate::run::sums::not_recorded;
 use crate::run::{
     AllocatorRecord, Breach, EvidenceKind, FORMAT, KernelRecord, RunError, Samples, SiteRecord, Stalls, ThreadsRecord,
     Trace, allocator, breach, files, kernel, paths, samples, stalls, tasks, threads, trace,
@@ -167,7 +167,7 @@ impl OfVariant<'_> {
     fn recorded<T>(&mut self, read: Option<T>, file: &str, kind: EvidenceKind, partly: bool) -> Option<T> {
         let path = self.path(file);
         if read.is_some() && self.changed.contains(&path) {
-            self.leave_out(kind, partly, format!("{path} {CHANGED}"));
+            self.leave_out(kind, partly, not_recorded(&path));
             return None;
         }
         read
@@ -209,8 +209,8 @@ impl OfVariant<'_> {
             let kind =
                 KINDS.iter().find(|(begins, _)| file.starts_with(begins)).map_or(EvidenceKind::Cpu, |(_, kind)| *kind);
             // Findings are of the profile of CPU time; of the rest they are not, or not alone.
-            let partly = file != CPU_PROFILE;
-            let because = format!("{path} {CHANGED}");
+            let partly = file != paths::CPU_PROFILE;
+            let because = not_recorded(path);
             self.unread.push(Unread { variant: self.variant.to_owned(), kind, partly, because });
         }
     }
@@ -218,8 +218,6 @@ impl OfVariant<'_> {
 
 /// Of what kind of evidence files are, by how their names begin; others are of CPU time.
 const KINDS: &[(&str, EvidenceKind)] = &[("heap", EvidenceKind::Heap), ("wait", EvidenceKind::Wait)];
-/// The profile of CPU time, which is written elsewhere.
-const CPU_PROFILE: &str = "cpu.pb.gz";
 
 /// Takes what was written in another format out of what was seen of threads.
 fn of_another_format(seen: &mut WaitEvidence) -> Option<String> {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::compare::fixture::{plan, run, trial};
 use crate::run::hlog::Interval;
-use crate::run::sums::CHANGED;
+use crate::run::sums::not_recorded;
 use crate::run::writer::{RunName, RunWriter};
 use crate::run::{EvidenceKind, FORMAT, PlannedTrial, ThreadsHead, ThreadsRecord, TrialKind};
 
@@ -331,7 +331,7 @@ fn evidence_of_another_run_is_left_out_and_named() {
     let read = load(&one).unwrap();
     assert!(read.waits.is_empty(), "they are of other threads, and so is the picture");
     let told: Vec<_> = read.unread.iter().map(|unread| (unread.kind, unread.partly, unread.because.as_str())).collect();
-    let changed = |file: &str| format!("evidence/a/{file} {CHANGED}");
+    let changed = |file: &str| not_recorded(&format!("evidence/a/{file}"));
     let [threads, profile, picture] = ["threads.jsonl", "cpu.pb.gz", "wait.svg"].map(changed);
     let (wait, cpu) = (EvidenceKind::Wait, EvidenceKind::Cpu);
     assert_eq!(told, [(wait, false, &*threads), (cpu, false, &*profile), (wait, true, &*picture)]);
