@@ -40,6 +40,8 @@ pub struct Felt {
     pub max_s: f64,
     /// Median at the lowest closed-loop level, or of the open loop where that is less: what an operation takes alone.
     pub base_s: f64,
+    /// Median at the lowest closed-loop level, 0 without one: what one client gets that asks again at once.
+    pub alone_s: f64,
     /// Mean of what is beyond it: Σ max(0, latency − base) ÷ operations (design 01).
     pub excess_s: f64,
     /// The driver was late itself, so that these are an upper bound.
@@ -136,7 +138,7 @@ impl<'a> Joined<'a> {
         let measured: Vec<&TrialRecord> =
             of_variant().filter(|t| t.kind == TrialKind::Measure && t.outcome == TrialOutcome::Ok).collect();
         let alone = harm::ends_of_ladder(&summary.levels).map(|(low, _)| low).or(summary.levels.first());
-        let base_s = alone.and_then(|level| level.p50).unwrap_or(0.0);
+        let alone_s = alone.and_then(|level| level.p50).unwrap_or(0.0);
         let histogram = run.histograms.get(variant).and_then(|all| all.measured.as_ref());
         let operations = || measured.iter().flat_map(|trial| &trial.operations);
         let evidence = |kind| of_variant().find(move |trial| trial.kind == TrialKind::Evidence(kind));
@@ -152,8 +154,8 @@ impl<'a> Joined<'a> {
             attached: run.plan.attached.is_some(),
             felt: histogram
                 .filter(|histogram| !histogram.is_empty())
-                .map(|histogram| felt(histogram, base_s))
-                .or_else(|| felt_of_records(&measured, base_s)),
+                .map(|histogram| felt(histogram, alone_s))
+                .or_else(|| felt_of_records(&measured, alone_s)),
             failed: Failed {
                 scheduled: operations().map(|one| one.scheduled).sum(),
                 timeouts: operations().map(|one| one.timeouts).sum(),
@@ -305,10 +307,10 @@ pub(super) fn knows_goroutines(threads: &ThreadsRecord) -> bool {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds below 2^52")]
-fn felt(histogram: &Histogram<u64>, base_s: f64) -> Felt {
+fn felt(histogram: &Histogram<u64>, alone_s: f64) -> Felt {
     let at = |quantile| histogram.value_at_quantile(quantile) as f64 * 1e-9;
     // Clients that ask at once are in each other's way: where half of those that come by the clock take less, that is nearer.
-    let base_s = base_s.min(at(0.5));
+    let base_s = alone_s.min(at(0.5));
     let excess: f64 = histogram
         .iter_recorded()
         .map(|step| (step.value_iterated_to() as f64 * 1e-9 - base_s).max(0.0) * step.count_at_value() as f64)
@@ -320,13 +322,14 @@ fn felt(histogram: &Histogram<u64>, base_s: f64) -> Felt {
         p99_s: at(0.99),
         max_s: histogram.max() as f64 * 1e-9,
         base_s,
+        alone_s,
         excess_s: excess / histogram.len() as f64,
         doubtful: false,
     }
 }
 
 /// The same where the driver was too late for latencies to count: what each trial kept all the same, by its percentiles.
-fn felt_of_records(trials: &[&TrialRecord], base_s: f64) -> Option<Felt> {
+fn felt_of_records(trials: &[&TrialRecord], alone_s: f64) -> Option<Felt> {
     let measured: Vec<&OperationRecord> =
         trials.iter().flat_map(|trial| &trial.operations).filter(|one| one.measured && one.answered > 0).collect();
     let operations: u64 = measured.iter().map(|one| one.answered).sum();
@@ -338,7 +341,7 @@ fn felt_of_records(trials: &[&TrialRecord], base_s: f64) -> Option<Felt> {
         measured.iter().map(|one| of(one) * one.answered as f64).sum::<f64>() / operations as f64
     };
     let at = |name: &'static str| mean(&|one| one.latency.get(name).copied().unwrap_or(0.0));
-    let base_s = Some(at("p50")).filter(|p50| *p50 > 0.0).map_or(base_s, |p50| base_s.min(p50));
+    let base_s = Some(at("p50")).filter(|p50| *p50 > 0.0).map_or(alone_s, |p50| alone_s.min(p50));
     Some(Felt {
         operations,
         mean_s: mean(&|one| spread(one).iter().map(|(weight, value)| weight * value).sum()),
@@ -346,6 +349,7 @@ fn felt_of_records(trials: &[&TrialRecord], base_s: f64) -> Option<Felt> {
         p99_s: at("p99"),
         max_s: at("max"),
         base_s,
+        alone_s,
         excess_s: mean(&|one| spread(one).iter().map(|(weight, value)| weight * (value - base_s).max(0.0)).sum()),
         doubtful: true,
     })

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::findings::cause::{Cause, at, time};
-use crate::findings::joined::Joined;
+use crate::findings::joined::{Felt, Joined};
 use crate::findings::{CpuRow, Culprit};
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait, WaitPlace};
 
@@ -33,9 +33,21 @@ fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {
         .any(|(waits, each)| waits >= ONE_EACH * operations && (0.5 * mode..1.1 * mode).contains(&each))
 }
 
-/// How long one acknowledgement is delayed, and how many times an operation waits for one, where that is what it takes alone.
-fn delayed(base_s: f64) -> Option<(f64, u32)> {
-    (1..=MOST_QUESTIONS).map(|times| (base_s / f64::from(times), times)).find(|(one, _)| DELAYED_ACK_S.contains(one))
+/// How long one acknowledgement is delayed, and how many times an operation waits for one, where that is what it takes.
+fn delayed(takes_s: f64) -> Option<(f64, u32)> {
+    (1..=MOST_QUESTIONS).map(|times| (takes_s / f64::from(times), times)).find(|(one, _)| DELAYED_ACK_S.contains(one))
+}
+
+/// What operations take by their acknowledgements, and what part of their latency that is. Acknowledgements are delayed between
+/// those who ask again soon (`tcp_event_data_sent`, net/ipv4/tcp_output.c): where most of those that come by the clock come
+/// later than that, one client that asks again at once waits for each, and of the others the late ones do.
+fn taken(felt: &Felt) -> Option<(f64, f64)> {
+    let of_mean = |part_s: f64| (part_s / felt.mean_s.max(1e-9)).min(1.0);
+    let asks_soon = |felt: &Felt| felt.p99_s >= DELAYED_ACK_S.start && delayed(felt.alone_s).is_some();
+    match delayed(felt.base_s) {
+        Some(_) => Some((felt.base_s, of_mean(felt.base_s))),
+        None => asks_soon(felt).then(|| (felt.alone_s, of_mean(felt.excess_s))),
+    }
 }
 
 /// Who writes within the functions that wait for an answer; who waits for it where nobody is seen to. What began the task or the
@@ -91,7 +103,8 @@ fn goroutines_ask(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> 
 pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
     let Some(felt) = &joined.felt else { return Vec::new() };
     // Under load anything may take as long: what an operation takes alone is telling.
-    let Some((mode, times)) = delayed(felt.base_s) else { return Vec::new() };
+    let Some((takes_s, share)) = taken(felt) else { return Vec::new() };
+    let Some((mode, times)) = delayed(takes_s) else { return Vec::new() };
     // Tasks that wait for a time or for each other so long have another reason.
     let inside: f64 = joined.trace.map_or(0.0, |trace| {
         let waits = trace.waits.iter().filter(|wait| joined.serves(&wait.kind));
@@ -99,7 +112,8 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
         waits.filter(other).map(|wait| wait.total_s).sum()
     });
     let each = joined.traced_operations().map_or(0.0, |operations| inside / operations);
-    if each > 0.3 * felt.base_s || joined.busy().is_some_and(|busy| busy > 0.5) || a_thread_waits(joined, mode) {
+    if each > 0.3 * share * felt.mean_s || joined.busy().is_some_and(|busy| busy > 0.5) || a_thread_waits(joined, mode)
+    {
         return Vec::new();
     }
     let rows = joined.cpu.into_iter().flat_map(|cpu| &cpu.rows).filter(|row| !row.function.is_empty());
@@ -122,10 +136,20 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
             "what is written{place} in pieces waits {} for the other side's delayed acknowledgement",
             if times == 1 { time(mode) } else { format!("{times} times {}", time(mode)) }
         ),
-        share: (felt.base_s / felt.mean_s.max(1e-9)).min(1.0),
+        share,
         culprit,
         evidence: vec![
-            format!("the latency has its mode at {}: Linux delays acknowledgements by 40 ms", time(felt.base_s)),
+            match takes_s > felt.base_s {
+                true => format!(
+                    "one client that asks again at once is answered after {}, half of those that come by the clock after {}: \
+                     Linux delays acknowledgements by 40 ms between those who ask again soon",
+                    time(takes_s),
+                    time(felt.p50_s)
+                ),
+                false => {
+                    format!("the latency has its mode at {}: Linux delays acknowledgements by 40 ms", time(takes_s))
+                }
+            },
             match each > 0.0 {
                 true => format!(
                     "the program neither computes nor waits for anything of its own for more than {} of it",

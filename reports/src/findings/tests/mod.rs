@@ -74,6 +74,7 @@ fn felt(base_s: f64, excess_s: f64) -> Felt {
         p99_s: base_s + 8.0 * excess_s,
         max_s: base_s + 12.0 * excess_s,
         base_s,
+        alone_s: base_s,
         excess_s,
         doubtful: false,
     }

@@ -278,6 +278,17 @@ fn a_mode_at_forty_milliseconds_is_an_acknowledgement_unless_something_waits_as_
     assert_eq!(of(&none, 0.041, &cpu, None), [is("latency-pinned", "app::answer", 12)]);
     assert_eq!(of(&none, 0.037, &cpu, None), []);
     assert_eq!(of(&none, 0.051, &cpu, None), []);
+    let soon = |alone_s, p99_s| {
+        let late = Felt { alone_s, p99_s, ..felt(0.0003, 0.008) };
+        found(&Joined { cpu: Some(&cpu), traced: Some((1000, 0.008)), ..joined(&none, late) })
+    };
+    assert_eq!(
+        soon(0.044, 0.055),
+        [is("latency-pinned", "app::answer", 12)],
+        "who comes later than that does not wait"
+    );
+    assert_eq!(soon(0.044, 0.02), [], "no operation takes as long");
+    assert_eq!(soon(0.03, 0.055), [], "alone it takes another time");
     let mut upstream = trace();
     upstream.waits.push(wait(SERVER, site(TraceCause::Timer, &[("app::ask", 20)]), 1000, 40.0, 0.05));
     assert_eq!(of(&upstream, 0.041, &cpu, None), [], "it means to wait");
