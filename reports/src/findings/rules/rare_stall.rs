@@ -42,6 +42,11 @@ const MOST_OF_TIME: f64 = 0.5;
 const DENSER: f64 = 10.0;
 const LEAST_OF_ITS: f64 = 0.4;
 
+/// Of the operations that come while it lasts this part is late, where at least so many come: who finds it always so alone is late by
+/// what itself does, and what an operation is for is no stall.
+const LEAST_OF_OTHERS: f64 = 0.25;
+const OTHERS: f64 = 10.0;
+
 /// CPUs that it keeps busy on average within the windows, from which several do the same at once.
 const AT_ONCE: f64 = 1.4;
 
@@ -56,6 +61,15 @@ fn stalls(row: &BreachRow, breach: &Breach) -> bool {
     let dense = within * rest_s >= DENSER * outside * breach.within_s && within >= LEAST_OF_ITS * (within + outside);
     let fills = within * breach.period_s >= LEAST_FILLED * breach.within_s;
     (within >= outside || dense) && row.within_share >= LEAST_WITHIN && often && fills
+}
+
+/// Operations that came within the windows beside those that began one, and how many of them were late, where these are too few for
+/// a stall.
+#[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
+fn is_alone(breach: &Breach) -> Option<(f64, u64)> {
+    let came = breach.operations as f64 * breach.within_s / breach.phase_s.max(1e-9);
+    let late = breach.late.saturating_sub(breach.window_count);
+    (came >= OTHERS && (late as f64) < LEAST_OF_OTHERS * came).then_some((came, late))
 }
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
@@ -82,6 +96,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             None => "nothing of the program runs mainly while operations are late".into(),
         });
     };
+    if let Some((came, late)) = is_alone(breach) {
+        return Answer::RuledOut(format!(
+            "{} runs while operations are late, within these alone: of about {came:.0} that came meanwhile {late} were late",
+            row.function
+        ));
+    }
     // Who comes while it lasts waits half of the worst on average.
     #[allow(clippy::cast_precision_loss, reason = "operations of one phase")]
     let waited = breach.windows.iter().map(|window| window.late as f64 * window.worst_s / 2.0).sum::<f64>();

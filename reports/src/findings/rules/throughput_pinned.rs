@@ -20,12 +20,14 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.levels.len() < 2 {
         return if joined.attached { in_turn::look(joined) } else { Answer::Blind("levels") };
     }
-    let ladder = joined.ladder().unwrap_or_default();
     let pinned = joined.is_pinned();
     let Some(trace) = joined.trace else { return goroutine_waits::queue(joined) };
     let latency = f64::from(joined.concurrency) / joined.metric("capacity").unwrap_or(f64::INFINITY);
     let capacity = joined.metric("capacity").unwrap_or(0.0);
     let is_far = joined.rate > 0.0 && capacity >= FAR * joined.rate;
+    // Where some operations take far longer than most, no level tells what one client gets.
+    let ladder =
+        joined.ladder().unwrap_or_else(|| format!("{} clients get {capacity:.0} answers a second", joined.concurrency));
     let phases = [
         trace.saturated.as_deref().map(|phase| (&phase.waits, &phase.cases, joined.traced_saturated, latency)),
         joined.traced.map(|(count, mean)| (&trace.waits, &trace.cases, count, mean)),

@@ -185,7 +185,10 @@ fn a_rare_stall_is_rare_has_windows_and_fills_them() {
     assert_eq!(of(Breach { phase_s: 2.0, ..outside(201) }, 0.000_5), [], "and as often");
     assert_eq!(of(with(BreachRow { low: Some(0.9), ..row.clone() }), 0.000_5), [], "it may be chance");
     assert_eq!(of(with(BreachRow { own: false, ..row }), 0.000_5), [], "no code of the program");
-    assert_eq!(of(breach, 0.004), [], "a thirteenth of the excess");
+    assert_eq!(of(breach.clone(), 0.004), [], "a thirteenth of the excess");
+    let came = |late| Breach { operations: 2000, within_s: 0.3, late, ..breach.clone() };
+    assert_eq!(of(came(25), 0.000_2), stall, "60 came in ten windows, and a quarter of them waited");
+    assert_eq!(of(came(24), 0.000_2), [], "who does it is late itself, and hardly anybody else");
 }
 
 #[test]
