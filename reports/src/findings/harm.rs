@@ -260,10 +260,11 @@ impl Joined<'_> {
         let (low, high) = ends_of_ladder(self.levels)?;
         let clients =
             if low.concurrency == 1 { "1 client gets".into() } else { format!("{} clients get", low.concurrency) };
-        Some(format!(
-            "{clients} {:.0} answers a second, {} get {:.0}",
-            low.throughput, high.concurrency, high.throughput
-        ))
+        let gets = format!("{clients} {:.0} answers a second", low.throughput);
+        Some(match low.concurrency == high.concurrency {
+            true => gets,
+            false => format!("{gets}, {} get {:.0}", high.concurrency, high.throughput),
+        })
     }
 
     /// The command that gathers the same evidence again, to see whether a change helped.

@@ -175,8 +175,10 @@ pub fn metrics(record: &KernelRecord) -> BTreeMap<String, MetricValue> {
         }
     };
     let ends = record.samples.first().zip(record.samples.last()).filter(|(first, last)| last.at_s > first.at_s);
+    // What costs much to read is not in every sample.
     let grown = |pick: fn(&KernelSample) -> Option<f64>| {
-        ends.and_then(|(first, last)| Some((pick(last)? - pick(first)?).max(0.0)))
+        let mut read = ends.and(Some(record.samples.iter().filter_map(pick)))?;
+        read.next().zip(read.next_back()).map(|(first, last)| (last - first).max(0.0))
     };
     let seconds = ends.map_or(1.0, |(first, last)| last.at_s - first.at_s);
     let operations = record.head.operations as f64;

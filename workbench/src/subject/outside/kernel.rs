@@ -20,8 +20,11 @@ use super::{cgroup, process, sockets};
 
 /// Samples a second.
 const HZ: u32 = 10;
-/// Part of a core that reading may take: where there are many threads or sockets samples become rarer.
-const MOST_COST: f64 = 0.02;
+/// Part of a core that reading may take: where there are many threads samples become rarer.
+const MOST_COST: f64 = 0.01;
+/// The same of the tables of sockets, which become rarer by themselves: the kernel goes through all buckets of its hash for them,
+/// however few sockets there are (`tcp_seq_next`, net/ipv4/tcp_ipv4.c), and these are as many as the machine has memory for.
+const MOST_COST_OF_SOCKETS: f64 = 0.01;
 /// Samples kept: beyond, every other one goes and the rest comes half as often. Ten minutes at full rate.
 const MOST_SAMPLES: usize = 6000;
 /// How often processes, their sockets and files are looked for anew.
@@ -56,6 +59,7 @@ impl Sampler {
                 }
             }
             // The end is a moment like any other: totals are of the whole.
+            reader.sockets_due = Duration::ZERO;
             reader.sample(began.elapsed());
             reader.finish(began.elapsed())
         };
@@ -97,6 +101,8 @@ struct Reader {
     own: HashSet<u64>,
     groups: Vec<PathBuf>,
     renewed: Option<Duration>,
+    /// When the tables of sockets are read next.
+    sockets_due: Duration,
     first: bool,
     /// Intervals between two samples.
     stride: f64,
@@ -139,6 +145,7 @@ impl Reader {
             own: HashSet::new(),
             groups: Vec::new(),
             renewed: None,
+            sockets_due: Duration::ZERO,
             first: true,
             stride: 1.0,
             samples: Vec::new(),
@@ -160,7 +167,7 @@ impl Reader {
         }
     }
 
-    /// Takes a sample; says how many CPU seconds that took.
+    /// Takes a sample; says how many CPU seconds that took, but for the tables of sockets.
     fn sample(&mut self, at: Duration) -> f64 {
         let before = thread_cpu_s();
         if !Path::new(&format!("/proc/{}", self.pid)).exists() {
@@ -174,7 +181,7 @@ impl Reader {
         let mut sample = KernelSample { at_s: at.as_secs_f64(), ..KernelSample::default() };
         self.processes(&mut sample);
         self.threads(&mut sample);
-        self.sockets(&mut sample);
+        let of_sockets = if at >= self.sockets_due { self.sockets(&mut sample, at) } else { 0.0 };
         self.cgroup(&mut sample);
         sample.syscalls = self.system_calls.as_mut().and_then(|counter| counter.count().ok());
         self.first = false;
@@ -187,7 +194,7 @@ impl Reader {
             });
             self.stride *= 2.0;
         }
-        thread_cpu_s() - before
+        thread_cpu_s() - before - of_sockets
     }
 
     fn finish(self, wall: Duration) -> KernelFigures {
@@ -302,7 +309,9 @@ impl Reader {
         }
     }
 
-    fn sockets(&mut self, sample: &mut KernelSample) {
+    /// Reads the tables of sockets and says when they may be read next; how many CPU seconds that took.
+    fn sockets(&mut self, sample: &mut KernelSample, at: Duration) -> f64 {
+        let before = thread_cpu_s();
         let net = format!("/proc/{}/net", self.pid);
         let mut queues = sockets::Queues::default();
         let mut there = false;
@@ -326,6 +335,9 @@ impl Reader {
             self.overflows.see(0, count, self.first);
             sample.listen_overflows = Some(self.overflows.sum);
         }
+        let took = thread_cpu_s() - before;
+        self.sockets_due = at + Duration::from_secs_f64(took.max(0.0) / MOST_COST_OF_SOCKETS);
+        took
     }
 
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of one recording")]

@@ -43,6 +43,20 @@ fn a_long_recording_is_bounded() {
 }
 
 #[test]
+fn tables_of_sockets_keep_nothing_else_from_being_read() {
+    let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut reader = Reader::new(std::process::id());
+    reader.sample(Duration::ZERO);
+    let due = reader.sockets_due;
+    assert!(due > Duration::ZERO, "they cost something");
+    reader.sample(due - Duration::from_nanos(1));
+    reader.sample(due);
+    let read = |sample: &KernelSample| (sample.resident.is_some(), sample.backlog.is_some());
+    let all: Vec<_> = reader.samples.iter().map(read).collect();
+    assert_eq!(all, [(true, true), (true, false), (true, true)]);
+}
+
+#[test]
 fn a_process_that_is_not_there_leaves_nothing_amiss() {
     let figures = Sampler::start(0x3fff_fff0).unwrap().stop();
     assert!(figures.samples.is_empty() && figures.missing.is_empty(), "{figures:?}");
