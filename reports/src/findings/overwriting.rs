@@ -72,12 +72,14 @@ struct Body<'t> {
     tells: Vec<&'t str>,
     /// What else it got, and what it made of that alone.
     got: Vec<&'t str>,
+    /// Numbers that come again in turn (`order % TAGS`).
+    turns: Vec<&'t str>,
 }
 
 impl<'t> Body<'t> {
     fn of(tokens: &'t [(u32, String)], cells: &'t [&'t str], name: usize, ends: usize) -> Option<Self> {
         let opens = parameters_of(tokens, name)?;
-        let mut body = Body { tokens, cells, at: opens..ends, tells: Vec::new(), got: Vec::new() };
+        let mut body = Body { tokens, cells, at: opens..ends, tells: Vec::new(), got: Vec::new(), turns: Vec::new() };
         let parameters = within(tokens, opens);
         body.at.start = parameters.end;
         let starts = |at: &usize| matches!(body.word(at - 1), "(" | "," | "mut") && body.word(at + 1) != "mut";
@@ -115,6 +117,11 @@ impl<'t> Body<'t> {
                     self.declare(at - 2, at + 1..self.line_end(at));
                     continue;
                 }
+                // `*self.slots[tag].lock() = …`: what is there is locked, and not looked at.
+                "=" if self.word(at - 1) == ")" && self.word(at + 1) != "=" => {
+                    let Some(key) = self.locked(at).filter(|_| !self.looks_for_room()) else { continue };
+                    (key, at + 1..self.line_end(at))
+                }
                 "=" if self.word(at - 1) == "]" && self.word(at + 1) != "=" => {
                     let Some(opens) = opening(self.tokens, at - 1) else { continue };
                     let looked = |other: usize| {
@@ -132,8 +139,8 @@ impl<'t> Body<'t> {
                 }
                 _ => continue,
             };
-            let is_unique =
-                key.clone().rev().find(|at| is_name(self.word(*at))).is_none_or(|at| is_unique(self.word(at)));
+            let unique = |at: usize| is_unique(self.word(at)) && !self.turns.contains(&self.word(at));
+            let is_unique = key.clone().rev().find(|at| self.is_value(*at)).is_none_or(unique);
             if !is_unique && self.is_got(key) && self.has_who_tells(whom) {
                 return Some(self.tokens[at].0);
             }
@@ -155,6 +162,8 @@ impl<'t> Body<'t> {
         }
         if of.clone().any(makes) || self.has_who_tells(of.clone()) {
             self.tells.push(declared);
+        } else if of.clone().any(|at| self.word(at) == "%" && is_name(self.word(at + 1))) && !self.looks_for_room() {
+            self.turns.push(declared);
         } else if self.is_got(of.clone()) && !of.clone().any(|at| is_unique(self.word(at))) {
             self.got.push(declared);
         }
@@ -169,13 +178,33 @@ impl<'t> Body<'t> {
                 return false;
             }
             if is_name(word) && word != "as" && before != "." && before != "as" && !ALIKE.contains(&word) {
-                if !self.got.contains(&word) {
+                if !self.got.contains(&word) && !self.turns.contains(&word) {
                     return false;
                 }
                 got = true;
             }
         }
         got
+    }
+
+    /// Whether a word is a name for a value, and not for a type that it is made into.
+    fn is_value(&self, at: usize) -> bool {
+        is_name(self.word(at)) && self.word(at) != "as" && self.word(at - 1) != "as"
+    }
+
+    /// Under what the place stands that is locked before a sign of assignment.
+    fn locked(&self, assigns: usize) -> Option<std::ops::Range<usize>> {
+        let opens = opening(self.tokens, assigns - 1).filter(|opens| *opens + 2 == assigns)?;
+        let locks = matches!(self.word(opens - 1), "lock" | "write" | "borrow_mut") && self.word(opens - 3) == "]";
+        let key = opening(self.tokens, opens - 3).filter(|_| locks)?;
+        Some(key + 1..opens - 3)
+    }
+
+    /// Whether it waits for a place that nobody has, or looks whether one is.
+    fn looks_for_room(&self) -> bool {
+        let looks =
+            |at: usize| matches!(self.word(at), "is_some" | "is_none" | "take" | "recv" | "acquire" | "nil" | "None");
+        self.at.clone().any(looks)
     }
 
     fn has_who_tells(&self, mut of: std::ops::Range<usize>) -> bool {
@@ -254,6 +283,37 @@ fn other(desk: &Desk) {}
         assert_eq!(of("a.rs", &rust.replace("sku as u64", "desk.hash(sku)"), "shop::ask"), None, "nobody knows");
         let go = "func (s *desk) park(card string) chan int {\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\nfunc pay() {\n\tpark := s.park\n\tfunc() {\n\t\t<-park(card)\n\t}()\n}\n";
         assert_eq!(of("a.go", go, "main.pay.func1"), Some(("main.(*desk).park".into(), 3)));
+    }
+
+    #[test]
+    fn numbers_that_come_again_in_turn_are_given_to_two_at_once() {
+        let rust = "\
+struct Ticket {
+    called: Condvar,
+}
+fn by_turn(&self, ticket: &Arc<Ticket>, order: u64) -> u8 {
+    let tag = (order % TAGS as u64) as u8;
+    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));
+    tag
+}
+fn from_free(&self, ticket: &Arc<Ticket>) -> u8 {
+    let tag = self.free.recv().unwrap_or(0);
+    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));
+    tag
+}
+fn order(&self, order: u64) {
+    let ticket = Arc::new(Ticket::default());
+    let tag = if self.turns { self.by_turn(&ticket, order) } else { self.from_free(&ticket) };
+    ticket.wait();
+}
+";
+        assert_eq!(of("a.rs", rust, "shop::Line::order"), Some(("shop::by_turn".into(), 6)));
+        let shards = rust.replace("order % TAGS as u64", "self.next()");
+        assert_eq!(of("a.rs", &shards, "shop::Line::order"), None, "nobody knows");
+        let looks = rust.replace("    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));\n    tag\n}\nfn from", "    while self.tickets[tag as usize].lock().is_some() {}\n    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));\n    tag\n}\nfn from");
+        assert_eq!(of("a.rs", &looks, "shop::Line::order"), None, "it looks whether the place is free");
+        let go = "func (l *line) ask(order int) int {\n\tch := make(chan int, 1)\n\ttag := order % tags\n\tl.open[tag] = ch\n\treturn <-ch\n}\n";
+        assert_eq!(of("a.go", go, "main.(*line).ask"), Some(("main.(*line).ask".into(), 4)));
     }
 
     #[test]

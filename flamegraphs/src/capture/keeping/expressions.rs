@@ -165,3 +165,24 @@ impl<'ast> Visit<'ast> for CalledOn<'_> {
         visit::visit_expr_method_call(self, call);
     }
 }
+
+/// Methods of a source that give their caller access to what is within: they return a guard, or a reference to change it by.
+pub(super) fn lending(file: &syn::File) -> BTreeSet<String> {
+    let mut found = Lending::default();
+    found.visit_file(file);
+    found.0
+}
+
+#[derive(Default)]
+struct Lending(BTreeSet<String>);
+
+impl<'ast> Visit<'ast> for Lending {
+    fn visit_signature(&mut self, signature: &'ast syn::Signature) {
+        let syn::ReturnType::Type(_, returned) = &signature.output else { return };
+        let guards = |name: &String| name.ends_with("Guard") || name == "RefMut";
+        let is_changed = matches!(&**returned, syn::Type::Reference(to) if to.mutability.is_some());
+        if signature.receiver().is_some() && (is_changed || named(returned).iter().any(guards)) {
+            self.0.insert(signature.ident.to_string());
+        }
+    }
+}

@@ -75,6 +75,8 @@ pub(super) struct Function {
     pub(super) lines: Lines,
     /// Names of each parameter, `self` first.
     pub(super) parameters: Vec<Vec<String>>,
+    /// Names in the type of what it returns.
+    pub(super) returns: BTreeSet<String>,
     pub(super) facts: Vec<Fact>,
 }
 

@@ -177,8 +177,19 @@ impl Keeping {
     /// Where a function that is given the value keeps it.
     fn given(&self, place: &Place<'_>, depth: usize) -> Option<Added> {
         let all = place.function.facts.iter().filter_map(|fact| self.given_to(place, fact, depth));
-        // Of two ways to keep it, the one that lets nothing go again is likelier to grow.
-        all.min_by_key(|added| self.around(&added.file, added.lines.0).is_some_and(Function::lets_go))
+        // Of two ways to keep it, the one that lets nothing go again is likelier to grow; what is sent somebody takes.
+        all.min_by_key(|added| {
+            let around = self.around(&added.file, added.lines.0);
+            let lets_go = around.is_some_and(|function| function.lets_go() || self.is_let_go_with(&function.returns));
+            (walk::is_sent(&added.call), lets_go)
+        })
+    }
+
+    /// Whether something of these types takes out of what outlives the call when it is dropped.
+    fn is_let_go_with(&self, types: &BTreeSet<String>) -> bool {
+        let drops =
+            |function: &&Function| function.last_name() == "drop" && function.of.iter().any(|of| types.contains(of));
+        self.functions().map(|(_, function)| function).filter(drops).any(Function::lets_go)
     }
 
     /// The same of one call; of an addition, of the call that it is.

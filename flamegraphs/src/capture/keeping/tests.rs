@@ -308,3 +308,49 @@ fn what_is_no_source_tells_nothing() {
     assert_eq!(kept(&[("a.rs", "fn ( // make 0")]), "Unknown");
     assert_eq!(Keeping::default().follow(&[("b.rs", 3)]), Fate::Unknown);
 }
+
+#[test]
+fn what_is_added_behind_a_guard_of_the_programs_own_is_kept_unless_it_is_struck_off_again() {
+    let source = "
+struct Watch<'a> { foreman: &'a Foreman, key: u64 }
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let order = self.foreman.list().remove(&self.key);
+        drop(order);
+    }
+}
+impl Foreman {
+    fn list(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Order>>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn until_done(&self, order: &Arc<Order>) -> Watch<'_> {
+        let mut list = self.list();
+        list.insert(7, Arc::clone(order));
+        Watch { foreman: self, key: 7 }
+    }
+    fn until_due(&self, order: &Arc<Order>) {
+        let mut list = self.list();
+        list.insert(7, Arc::clone(order));
+    }
+}
+struct Desk { foreman: Arc<Foreman>, looms: Sender<Job> }
+impl Desk {
+    fn weave(&self, order: Arc<Order>) {
+        let _ = self.looms.send(Job { order });
+    }
+    fn take(&self) {
+        let order = Arc::new(draft()); // make 1
+        let _watch = self.foreman.until_done(&order);
+        self.foreman.until_due(&order);
+        self.weave(order)
+    }
+}
+fn draft() -> Order {
+    Order { pattern: vec![0; 9000] } // make 0
+}";
+    assert_eq!(kept(&[("a.rs", source)]), "Foreman::until_due insert");
+    let never = source.replace("        self.foreman.until_due(&order);\n", "");
+    assert_eq!(kept(&[("a.rs", &never)]), "Foreman::until_done insert");
+    let sent = never.replace("        let _watch = self.foreman.until_done(&order);\n", "");
+    assert_eq!(kept(&[("a.rs", &sent)]), "Desk::weave send");
+}

@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 
 use super::LETS_GO;
 use super::expressions::{
-    CalledOn, bound, is_static, last, life_of, lines, mentioned, named, qualifier, root, takes, whole, within,
+    CalledOn, bound, is_static, last, lending, life_of, lines, mentioned, named, qualifier, root, takes, whole, within,
 };
 use super::facts::{Argument, Fact, Function, Life, Of, Source};
 
@@ -60,10 +60,16 @@ const REACHES: &[&str] = &[
     "write",
 ];
 
+/// Whether something is added to a queue by that.
+pub(super) fn is_sent(call: &str) -> bool {
+    SENDS.contains(&call)
+}
+
 /// Reads it; of what does not parse nothing.
 pub(super) fn read(source: &str) -> Source {
     let mut walk = Walk::default();
     if let Ok(file) = syn::parse_file(source) {
+        walk.lending = lending(&file);
         walk.visit_file(&file);
     }
     walk.source
@@ -85,6 +91,7 @@ struct Walk {
     awaited: BTreeSet<(usize, usize)>,
     /// Type and trait of the block that is open.
     of: Vec<String>,
+    lending: BTreeSet<String>,
 }
 
 fn begin(of: &syn::Ident) -> (usize, usize) {
@@ -126,7 +133,11 @@ impl Walk {
             None => signature.ident.to_string(),
         };
         let lines = (lines(&signature.fn_token).0, lines(&body.brace_token.span.close()).1);
-        self.open.push((Function { name, of: self.of.clone(), lines, parameters, facts: Vec::new() }, known));
+        let returns = match &signature.output {
+            syn::ReturnType::Type(_, returned) => named(returned),
+            syn::ReturnType::Default => BTreeSet::new(),
+        };
+        self.open.push((Function { name, of: self.of.clone(), lines, parameters, returns, facts: Vec::new() }, known));
         walk(self);
         self.source.functions.extend(self.open.pop().map(|(function, _)| function));
     }
@@ -210,6 +221,7 @@ impl Walk {
                 let locks = ["lock", "write", "borrow_mut"].contains(&call.method.to_string().as_str());
                 if locks && call.args.is_empty() && life == Life::Lent { Life::Shared } else { life }
             }
+            syn::Expr::MethodCall(call) if self.lending.contains(&call.method.to_string()) => self.life(&call.receiver),
             syn::Expr::Call(call) => match &*call.func {
                 // `Arc::clone(&self.all)`, and what a function without arguments gives to all that ask for it.
                 syn::Expr::Path(path) if last(&path.path) == "clone" => {
@@ -334,7 +346,7 @@ impl<'ast> Visit<'ast> for Walk {
         let arguments: Vec<Argument> =
             std::iter::once(&*call.receiver).chain(&call.args).map(|one| self.argument(one)).collect();
         let on = self.of(&call.receiver);
-        let sent = SENDS.contains(&method.as_str());
+        let sent = is_sent(&method);
         if !call.args.is_empty() && (sent || ADDS.contains(&method.as_str())) {
             self.note(Fact::Added {
                 lines,
