@@ -13,6 +13,8 @@ use crate::run::TraceFrame;
 pub(super) struct Overwritten {
     function: String,
     line: u32,
+    /// The function that gives it numbers which come again in turn, and where.
+    by: Option<(String, u32)>,
 }
 
 /// Functions of a stack, from the wait outward, that may have left whom to tell.
@@ -28,8 +30,12 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
     let culprit = own.iter().take(NEAR).find_map(|frame| {
         let lines = joined.loops?.files.get(&frame.file)?;
         let all = &lines.overwritten;
+        let decides = |one: &Overwritten| {
+            let (function, line) = one.by.as_ref()?;
+            Some(joined.loops?.culprit(&frame.function, (&frame.file, function, *line)))
+        };
         if let Some(itself) = all.iter().find(|one| one.function == frame.name()) {
-            return Some(at(&TraceFrame { line: itself.line, ..frame.clone() }));
+            return decides(itself).or_else(|| Some(at(&TraceFrame { line: itself.line, ..frame.clone() })));
         }
         let calls =
             |one: &&Overwritten| lines.named_in.get(&one.function).is_some_and(|inside| inside.contains(frame.name()));
@@ -43,9 +49,26 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
 /// All of a source of Rust's or Go's.
 pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
     let cells = cells(tokens);
+    let turners = turners(tokens);
     let found = functions(tokens).into_iter().filter_map(|one| {
-        let line = Body::of(tokens, &cells, one.start, one.end)?.overwrites()?;
-        Some(Overwritten { function: word_at(tokens, one.start).to_owned(), line })
+        let (line, by) = Body::of(tokens, &cells, &turners, one.start, one.end)?.overwrites()?;
+        let by = by.map(|(name, line)| (name.to_owned(), line));
+        Some(Overwritten { function: word_at(tokens, one.start).to_owned(), line, by })
+    });
+    found.collect()
+}
+
+/// Functions of Go's that return a number which comes again in turn (`return byte(c.seq.Add(1) % tags)`), and where.
+fn turners(tokens: &[(u32, String)]) -> Vec<(&str, u32)> {
+    let word = |at: usize| word_at(tokens, at);
+    let found = functions(tokens).into_iter().filter_map(|one| {
+        let returns = one.clone().filter(|at| word(*at) == "return" && is_name(word(*at + 1)));
+        let line = returns.map(|at| tokens[at].0).find(|line| {
+            let turns = |at: usize| tokens[at].0 == *line && word(at) == "%" && is_name(word(at + 1));
+            let compares = |at: usize| tokens[at].0 == *line && matches!(word(at), "==" | "!=" | "[");
+            one.clone().any(turns) && !one.clone().any(compares)
+        })?;
+        Some((word(one.start), line))
     });
     found.collect()
 }
@@ -67,19 +90,28 @@ struct Body<'t> {
     tokens: &'t [(u32, String)],
     /// Types in which somebody waits.
     cells: &'t [&'t str],
+    /// Functions that number in turn.
+    turners: &'t [(&'t str, u32)],
     at: std::ops::Range<usize>,
     /// By whom somebody is told: what the function made to be waited for, or got.
     tells: Vec<&'t str>,
     /// What else it got, and what it made of that alone.
     got: Vec<&'t str>,
-    /// Numbers that come again in turn (`order % TAGS`).
-    turns: Vec<&'t str>,
+    /// Numbers that come again in turn (`order % TAGS`), and the function that gave them, where that is another.
+    turns: Vec<(&'t str, Option<(&'t str, u32)>)>,
 }
 
 impl<'t> Body<'t> {
-    fn of(tokens: &'t [(u32, String)], cells: &'t [&'t str], name: usize, ends: usize) -> Option<Self> {
+    fn of(
+        tokens: &'t [(u32, String)],
+        cells: &'t [&'t str],
+        turners: &'t [(&'t str, u32)],
+        name: usize,
+        ends: usize,
+    ) -> Option<Self> {
         let opens = parameters_of(tokens, name)?;
-        let mut body = Body { tokens, cells, at: opens..ends, tells: Vec::new(), got: Vec::new(), turns: Vec::new() };
+        let mut body =
+            Body { tokens, cells, turners, at: opens..ends, tells: Vec::new(), got: Vec::new(), turns: Vec::new() };
         let parameters = within(tokens, opens);
         body.at.start = parameters.end;
         let starts = |at: &usize| matches!(body.word(at - 1), "(" | "," | "mut") && body.word(at + 1) != "mut";
@@ -101,8 +133,13 @@ impl<'t> Body<'t> {
         self.tokens.get(at).map_or("", |(_, word)| word.as_str())
     }
 
-    /// The line on which it leaves whom to tell under what it got.
-    fn overwrites(mut self) -> Option<u32> {
+    /// Whether a name stands for a number that comes again in turn.
+    fn turned(&self, name: &str) -> Option<Option<(&'t str, u32)>> {
+        self.turns.iter().find(|(turns, _)| *turns == name).map(|(_, by)| *by)
+    }
+
+    /// The line on which it leaves whom to tell under what it got, and who gave it that.
+    fn overwrites(mut self) -> Option<(u32, Option<(&'t str, u32)>)> {
         for at in self.at.clone() {
             let (key, whom) = match self.word(at) {
                 "let" => {
@@ -115,6 +152,10 @@ impl<'t> Body<'t> {
                 }
                 "=" if self.word(at - 1) == ":" => {
                     self.declare(at - 2, at + 1..self.line_end(at));
+                    // `tag, err := l.next()`.
+                    if at > 4 && self.word(at - 3) == "," {
+                        self.number(self.word(at - 4), &(at + 1..self.line_end(at)));
+                    }
                     continue;
                 }
                 // `*self.slots[tag].lock() = …`: what is there is locked, and not looked at.
@@ -139,10 +180,11 @@ impl<'t> Body<'t> {
                 }
                 _ => continue,
             };
-            let unique = |at: usize| is_unique(self.word(at)) && !self.turns.contains(&self.word(at));
-            let is_unique = key.clone().rev().find(|at| self.is_value(*at)).is_none_or(unique);
+            let named = key.clone().rev().find(|at| self.is_value(*at)).map(|at| self.word(at));
+            let turned = named.and_then(|name| self.turned(name));
+            let is_unique = turned.is_none() && named.is_none_or(is_unique);
             if !is_unique && self.is_got(key) && self.has_who_tells(whom) {
-                return Some(self.tokens[at].0);
+                return Some((self.tokens[at].0, turned.flatten()));
             }
         }
         None
@@ -162,11 +204,26 @@ impl<'t> Body<'t> {
         }
         if of.clone().any(makes) || self.has_who_tells(of.clone()) {
             self.tells.push(declared);
-        } else if of.clone().any(|at| self.word(at) == "%" && is_name(self.word(at + 1))) && !self.looks_for_room() {
-            self.turns.push(declared);
+        } else if self.number(declared, &of) {
         } else if self.is_got(of.clone()) && !of.clone().any(|at| is_unique(self.word(at))) {
             self.got.push(declared);
         }
+    }
+
+    /// Whether a name stands for a number that comes again in turn from there on.
+    fn number(&mut self, name: &'t str, of: &std::ops::Range<usize>) -> bool {
+        let all = || of.clone();
+        let itself = all().any(|at| self.word(at) == "%" && is_name(self.word(at + 1)))
+            && !all().any(|at| matches!(self.word(at), "==" | "!=" | "["));
+        let by = self
+            .turners
+            .iter()
+            .find(|(turner, _)| all().any(|at| self.word(at) == *turner && self.word(at + 1) == "("));
+        let turns = (itself || by.is_some()) && !self.looks_for_room();
+        if turns {
+            self.turns.push((name, by.copied().filter(|_| !itself)));
+        }
+        turns
     }
 
     /// Whether it is made of what the function got alone.
@@ -178,7 +235,7 @@ impl<'t> Body<'t> {
                 return false;
             }
             if is_name(word) && word != "as" && before != "." && before != "as" && !ALIKE.contains(&word) {
-                if !self.got.contains(&word) && !self.turns.contains(&word) {
+                if !self.got.contains(&word) && self.turned(word).is_none() {
                     return false;
                 }
                 got = true;
@@ -202,8 +259,13 @@ impl<'t> Body<'t> {
 
     /// Whether it waits for a place that nobody has, or looks whether one is.
     fn looks_for_room(&self) -> bool {
-        let looks =
-            |at: usize| matches!(self.word(at), "is_some" | "is_none" | "take" | "recv" | "acquire" | "nil" | "None");
+        let looks = |at: usize| match self.word(at) {
+            "is_some" | "is_none" | "recv" | "acquire" => true,
+            "take" => self.word(at + 2) == ")",
+            // `if l.open[tag] != nil`.
+            "nil" => self.word(at - 2) == "]" || self.word(at - 3) == "]",
+            _ => false,
+        };
         self.at.clone().any(looks)
     }
 
@@ -233,116 +295,4 @@ fn is_unique(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::findings::Loops;
-
-    fn of(file: &str, source: &str, function: &str) -> Option<(String, u32)> {
-        let mut all = Loops::default();
-        all.read(file, source);
-        let joined = Joined { loops: Some(&all), ..Joined::default() };
-        let frame = TraceFrame { function: function.into(), file: file.into(), line: 0 };
-        overwriting(&joined, &[frame]).map(|(at, _)| (at.function, at.line))
-    }
-
-    #[test]
-    fn whom_to_tell_is_lost_where_it_is_left_under_what_two_may_get() {
-        let go = "func (c *client) quantity(sku string) int {\n\tch := make(chan int, 1)\n\tc.pending[sku] = ch\n\treturn <-ch\n}\nfunc (c *client) bySeq(sku string) int {\n\tch := make(chan int, 1)\n\ttag := c.next()\n\tc.pending[tag] = ch\n\treturn <-ch\n}\n";
-        let rust = "fn price_of(&self, sku: u64) -> u64 {\n    let (tx, rx) = channel();\n    self.open.lock().insert(sku, tx);\n    rx.recv()\n}\nfn by_tag(&self, sku: u64) -> u64 {\n    let (tx, rx) = channel();\n    self.open.lock().insert(self.next(), tx);\n    rx.recv()\n}\n";
-        assert_eq!(of("a.go", go, "main.(*client).quantity"), Some(("main.(*client).quantity".into(), 3)));
-        assert_eq!(of("a.go", go, "main.(*client).bySeq"), None);
-        assert_eq!(of("a.rs", rust, "shop::Desk::price_of"), Some(("shop::Desk::price_of".into(), 3)));
-        assert_eq!(of("a.rs", rust, "shop::Desk::by_tag"), None);
-    }
-
-    #[test]
-    fn who_leaves_it_for_whoever_waits_is_found_by_its_name() {
-        let rust = "\
-struct Slip {
-    filled: Condvar,
-}
-fn file_by_sku(desk: &Desk, sku: u32, slip: &Arc<Slip>) -> u64 {
-    let reference = sku as u64;
-    desk.open.lock().insert(reference, slip.clone());
-    reference
-}
-fn file_by_sequence(desk: &Desk, slip: &Arc<Slip>) -> u64 {
-    let reference = desk.seq.fetch_add(1);
-    desk.open.lock().insert(reference, slip.clone());
-    reference
-}
-fn ask(desk: &Desk, sku: u32) -> u32 {
-    let slip = Arc::new(Slip::default());
-    if desk.old { file_by_sku(desk, sku, &slip) } else { file_by_sequence(desk, &slip) };
-    slip.wait()
-}
-fn other(desk: &Desk) {}
-";
-        assert_eq!(of("a.rs", rust, "shop::ask"), Some(("shop::file_by_sku".into(), 6)));
-        assert_eq!(of("a.rs", rust, "shop::other"), None);
-        assert_eq!(of("a.rs", &rust.replace("sku as u64", "desk.hash(sku)"), "shop::ask"), None, "nobody knows");
-        let go = "func (s *desk) park(card string) chan int {\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\nfunc pay() {\n\tpark := s.park\n\tfunc() {\n\t\t<-park(card)\n\t}()\n}\n";
-        assert_eq!(of("a.go", go, "main.pay.func1"), Some(("main.(*desk).park".into(), 3)));
-    }
-
-    #[test]
-    fn numbers_that_come_again_in_turn_are_given_to_two_at_once() {
-        let rust = "\
-struct Ticket {
-    called: Condvar,
-}
-fn by_turn(&self, ticket: &Arc<Ticket>, order: u64) -> u8 {
-    let tag = (order % TAGS as u64) as u8;
-    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));
-    tag
-}
-fn from_free(&self, ticket: &Arc<Ticket>) -> u8 {
-    let tag = self.free.recv().unwrap_or(0);
-    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));
-    tag
-}
-fn order(&self, order: u64) {
-    let ticket = Arc::new(Ticket::default());
-    let tag = if self.turns { self.by_turn(&ticket, order) } else { self.from_free(&ticket) };
-    ticket.wait();
-}
-";
-        assert_eq!(of("a.rs", rust, "shop::Line::order"), Some(("shop::by_turn".into(), 6)));
-        let shards = rust.replace("order % TAGS as u64", "self.next()");
-        assert_eq!(of("a.rs", &shards, "shop::Line::order"), None, "nobody knows");
-        let looks = rust.replace("    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));\n    tag\n}\nfn from", "    while self.tickets[tag as usize].lock().is_some() {}\n    *self.tickets[tag as usize].lock() = Some(Arc::clone(ticket));\n    tag\n}\nfn from");
-        assert_eq!(of("a.rs", &looks, "shop::Line::order"), None, "it looks whether the place is free");
-        let go = "func (l *line) ask(order int) int {\n\tch := make(chan int, 1)\n\ttag := order % tags\n\tl.open[tag] = ch\n\treturn <-ch\n}\n";
-        assert_eq!(of("a.go", go, "main.(*line).ask"), Some(("main.(*line).ask".into(), 4)));
-    }
-
-    #[test]
-    fn who_looks_for_another_one_before_overwrites_none() {
-        let rust = "\
-struct Flight {
-    landed: Notify,
-}
-fn join(&self, route: u64) -> Arc<Flight> {
-    if let Some(flight) = self.flights.get(&route) {
-        return flight.clone();
-    }
-    let flight = Arc::new(Flight::default());
-    self.flights.insert(route, flight.clone());
-    flight
-}
-";
-        assert_eq!(of("a.rs", rust, "shop::Desk::join"), None);
-        let blind = rust.replace("get(", "len(");
-        assert!(of("a.rs", &blind, "shop::Desk::join").is_some());
-        assert_eq!(
-            of("a.rs", &blind.replace("Notify", "u64"), "shop::Desk::join"),
-            None,
-            "nobody waits in it: a cache"
-        );
-        let go = "func (s *desk) park(card string) chan int {\n\tif ch, ok := s.waiting[card]; ok {\n\t\treturn ch\n\t}\n\tch := make(chan int, 1)\n\ts.waiting[card] = ch\n\treturn ch\n}\n";
-        assert_eq!(of("a.go", go, "main.(*desk).park"), None);
-        assert!(of("a.go", &go.replace("s.waiting[card];", "s.left[card];"), "main.(*desk).park").is_some());
-        let compares = "func (d *desk) drop(card string, ch chan int) {\n\tif d.waiting[card] == ch {\n\t\tdelete(d.waiting, card)\n\t}\n}\n";
-        assert_eq!(of("a.go", compares, "main.(*desk).drop"), None);
-    }
-}
+mod tests;

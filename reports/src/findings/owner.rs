@@ -67,6 +67,13 @@ fn holder(case: &TraceCase) -> Option<Owner<'_>> {
 /// that is seen; otherwise the innermost.
 pub(super) fn keeper(joined: &Joined<'_>, waiter: &TraceSite, by: &Owner<'_>) -> Option<Culprit> {
     let (kind, owner) = (by.link.kind.as_str(), by.site);
+    // Who has one and waits at the same line for one more, until a timeout, asks for it again: whoever calls that does.
+    if let ([here, calls, _, ..], Some(waits)) = (owner.own.as_slice(), waiter.own.first())
+        && here == waits
+        && owner.cause == TraceCause::Timer
+    {
+        return Some(at(calls));
+    }
     // Who wakes the next one lets go: it went on from where it stood to there within one function, which had it all the while.
     let let_go = by.link.woke.iter().flat_map(|woke| &woke.own);
     if let Some(frame) = let_go.into_iter().find_map(|frame| owner.own.iter().find(|one| same(one, frame))) {

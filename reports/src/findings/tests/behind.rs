@@ -326,3 +326,14 @@ fn a_timer_that_is_set_for_several_fires_when_all_that_came_until_then_have_wait
     assert_eq!(of(3.4), [is("latency-pinned", "app::fill", 61)]);
     assert_eq!(of(0.0), [], "answers take three times as long as it");
 }
+
+#[test]
+fn who_asks_for_one_more_while_it_has_one_is_who_keeps_it() {
+    let at = |line| {
+        let stands = [("app::authorise", line), ("app::by_cursors", 117), ("app::run", 20)];
+        let trace = convoy(SERVER, site(TraceCause::Timer, &stands));
+        found(&joined(&trace, felt(0.004, 0.005)))
+    };
+    assert_eq!(at(38), [is("waiting-on-owner", "app::by_cursors", 117)], "it stands where the others wait");
+    assert_eq!(at(39), [is("waiting-on-owner", "app::authorise", 39)], "it has it there, and waits for something else");
+}
