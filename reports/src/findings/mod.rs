@@ -22,6 +22,7 @@ mod naming;
 mod overwriting;
 mod own_waits;
 mod owner;
+mod parking;
 mod passing;
 mod path;
 mod preferring;

@@ -23,6 +23,7 @@ mod let_go;
 pub(super) mod long_poll_cpu;
 mod never_answered;
 pub(super) mod other_side;
+mod out_of_turn;
 mod own_limit;
 mod poll_blocked;
 pub(super) mod rare_stall;

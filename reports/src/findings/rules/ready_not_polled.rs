@@ -5,6 +5,8 @@ use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 
+use super::out_of_turn;
+
 pub(super) const SLUG: &str = "ready-not-polled";
 /// Polls longer than this have a rule of their own, seconds.
 const SHORT_S: f64 = 0.001;
@@ -12,6 +14,9 @@ const SHORT_S: f64 = 0.001;
 const CROWD: f64 = 0.3;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
+    if let Some(cause) = out_of_turn::of(joined) {
+        return Answer::Found(vec![cause]);
+    }
     let Some(trace) = joined.trace else { return Answer::Blind("trace") };
     let Some(operations) = joined.traced_operations() else {
         let because = "no operation was answered while its tasks were traced".to_owned();
