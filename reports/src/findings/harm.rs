@@ -255,6 +255,13 @@ impl Joined<'_> {
         ends_of_ladder(self.levels).is_some_and(|(low, high)| high.throughput >= 3.0 * low.throughput)
     }
 
+    /// CPU of an operation that comes by the clock, seconds: of all that the program spends then. `None` where it was not looked
+    /// at, or operations come at no one rate.
+    pub(super) fn cpu_per_paced_operation(&self) -> Option<f64> {
+        let each = self.busy()? * self.cpus / self.rate;
+        (self.rate > 0.0 && !self.shaped && each.is_finite()).then_some(each)
+    }
+
     /// The ladder in a sentence.
     pub(super) fn ladder(&self) -> Option<String> {
         let (low, high) = ends_of_ladder(self.levels)?;

@@ -22,12 +22,39 @@ impl Loops {
 pub(super) fn parking(tokens: &[(u32, String)]) -> BTreeMap<String, u32> {
     let word = |at: usize| word_at(tokens, at);
     let found = functions(tokens).into_iter().filter_map(|one| {
+        if let Some(line) = one.clone().find_map(|at| waits_for_each(tokens, at)) {
+            return Some((word(one.start).to_owned(), line));
+        }
         let puts = one.clone().filter_map(|at| Some((at, put_aside(tokens, at)?)));
         let parks = |(at, into): &(usize, &str)| (*at..one.end).any(|at| takes_next(tokens, at, one.end, into));
         let (at, _) = puts.into_iter().find(parks)?;
         Some((word(one.start).to_owned(), tokens[at].0))
     });
     found.collect()
+}
+
+/// The line on which whoever takes from a queue waits for what it took to be ready before it takes the next:
+/// `for p := range o.tray { p.out <- <-p.cleared }`, `while let Some(p) = tray.recv().await { p.out.send(p.cleared.await) }`.
+fn waits_for_each(tokens: &[(u32, String)], at: usize) -> Option<u32> {
+    let word = |at: usize| word_at(tokens, at);
+    let (name, opens) = match (word(at), word(at + 1)) {
+        ("for", name) if word(at + 2) == ":" && word(at + 3) == "=" && word(at + 4) == "range" => {
+            (name, (at + 5..tokens.len()).find(|at| word(*at) == "{")?)
+        }
+        ("while", "let") if word(at + 2) == "Some" && word(at + 5) == ")" => {
+            let opens = (at + 6..tokens.len()).find(|at| word(*at) == "{")?;
+            (word(at + 4), (at..opens).any(|at| word(at) == "recv").then_some(opens)?)
+        }
+        _ => return None,
+    };
+    let waits = |at: usize| {
+        let of = is_name(name) && word(at) == name && word(at - 1) != ".";
+        let received = word(at - 1) == "<-" || word(at - 2) == "<" && word(at - 1) == "-";
+        let ends = if word(at + 1) == "." && word(at + 3) == "." { at + 4 } else { at + 2 };
+        let awaited = word(ends - 1) == "." && word(ends) == "await";
+        of && (received && word(at + 1) == "." || awaited)
+    };
+    within(tokens, opens).find(|at| waits(*at)).map(|at| tokens[at].0)
 }
 
 /// The collection into which something is put there under a number: `self.aside.insert(n, x)`, `p.aside[n] = x`.
@@ -94,5 +121,16 @@ mod tests {
         let go = "func (p *printer) done(n int, l label) {\n\tp.aside[n] = l\n\tfor {\n\t\tnext, ok := p.aside[p.next]\n\t\tif !ok {\n\t\t\treturn\n\t\t}\n\t\tdelete(p.aside, p.next)\n\t\tp.next++\n\t\tnext.reply <- 1\n\t}\n}\nfunc (p *printer) sweep(n int, l label) {\n\tp.seen[n] = l\n\tfor k := range p.seen {\n\t\tdelete(p.seen, k)\n\t}\n}\n";
         assert_eq!(of("a.go", go, "main.(*printer).done"), Some(2));
         assert_eq!(of("a.go", go, "main.(*printer).sweep"), None);
+    }
+
+    #[test]
+    fn who_waits_for_each_of_a_queue_before_it_takes_the_next_keeps_the_others() {
+        let go = "func (o *office) handOut() {\n\tfor p := range o.tray {\n\t\tp.out <- <-p.cleared\n\t}\n}\nfunc (o *office) clerk() {\n\tfor p := range o.intake {\n\t\tp.cleared <- read(p)\n\t}\n}\nfunc gather(all []part) {\n\tfor _, p := range all {\n\t\t<-p.done\n\t}\n}\n";
+        assert_eq!(of("a.go", go, "main.(*office).handOut"), Some(3));
+        assert_eq!(of("a.go", go, "main.(*office).clerk"), None);
+        assert_eq!(of("a.go", go, "main.gather"), None, "one that waits for all of its own");
+        let rust = "async fn hand_out(mut tray: Receiver<Paper>) {\n    while let Some(paper) = tray.recv().await {\n        let read = paper.cleared.await;\n        let _ = paper.out.send(read);\n    }\n}\nasync fn clerk(mut tray: Receiver<Paper>) {\n    while let Some(paper) = tray.recv().await {\n        paper.read().await;\n    }\n}\n";
+        assert_eq!(of("a.rs", rust, "shop::hand_out"), Some(3));
+        assert_eq!(of("a.rs", rust, "shop::clerk"), None, "it does the work itself");
     }
 }

@@ -27,17 +27,18 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let all: f64 = cpu.rows.iter().map(churn).sum();
     let part = all / cpu.total_s.max(1e-9);
     let faults = joined.metric("faults.minor_per_op").unwrap_or(0.0);
-    let per_op = joined.metric("cpu_per_op").unwrap_or(0.0);
+    // Many at once may share what each has to do alone, as a collection of all garbage.
+    let per_op = joined.metric("cpu_per_op").unwrap_or(0.0).max(joined.cpu_per_paced_operation().unwrap_or(0.0));
     let alone = joined.felt.as_ref().map_or(0.0, |felt| felt.base_s);
     // What is taken anew is filled with copies, too.
     let copied = cpu.rows.iter().map(|row| row.copied_s).sum::<f64>() / cpu.total_s.max(1e-9);
     let takes = part + copied >= MOSTLY && part >= TAKING;
     if takes && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
-        return mostly(joined, cpu, churn, part, &CALLS);
+        return mostly(joined, cpu, (churn, part, per_op), &CALLS);
     }
     let filled = cpu.rows.iter().map(|row| row.filled_s).sum::<f64>() / cpu.total_s.max(1e-9);
     if part + filled >= MOSTLY && filled >= part && filled * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) {
-        return mostly(joined, cpu, |row| row.filled_s, filled, &FILLS);
+        return mostly(joined, cpu, (|row| row.filled_s, filled, per_op), &FILLS);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
         return Answer::RuledOut(format!(
@@ -96,13 +97,16 @@ const FILLS: Words = Words {
     refuted_by: "with as much memory as is used, or with what is kept, CPU per operation would stay",
 };
 
+/// What functions spend on something, its part of all CPU, and the CPU of an operation, seconds.
+type Spent = (fn(&CpuRow) -> f64, f64, f64);
+
 /// This part of the CPU goes into that, most of it in the function that spends most so.
-fn mostly(joined: &Joined<'_>, cpu: &CpuTable, spent: fn(&CpuRow) -> f64, part: f64, words: &Words) -> Answer {
+fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, words: &Words) -> Answer {
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
     let Some(row) = rows.max_by(|a, b| spent(a).total_cmp(&spent(b))) else { return Answer::Blind("cpu") };
     // What a process that nobody drove spends beside its operations is not known.
     let busy = if joined.attached { joined.busy().unwrap_or(1.0).min(1.0) } else { 1.0 };
-    let each = joined.metric("cpu_per_op").unwrap_or(0.0) * part;
+    let each = part * per_op;
     let [spends, added] = words.spends;
     Answer::Found(vec![Cause {
         rule: SLUG,
