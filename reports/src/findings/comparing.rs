@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Loops;
+use super::joined::Joined;
 use super::tokens::{is_name, within, word_at};
 use crate::run::TraceFrame;
 
@@ -76,6 +77,14 @@ fn called_by(tokens: &[(u32, String)], closure: Range<usize>) -> Option<usize> {
     let opens = (bar + 1..closure.end).find(|at| matches!(word_at(tokens, *at), "(" | "{" | "[" | "."))?;
     let ends = within(tokens, opens).end + 1 == closure.end;
     (word_at(tokens, opens) == "(" && ends).then(|| opens - 1)
+}
+
+/// The function that has something computed for a comparison, many times for each of those that are sorted. One that only compares is
+/// no more to blame than who sorts.
+pub(super) fn comparing<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+    let loops = joined.loops?;
+    let mut at = own.iter().enumerate().skip(1);
+    at.find(|(depth, frame)| loops.compares(frame, own.get(depth + 1))).map(|(_, frame)| frame)
 }
 
 #[cfg(test)]

@@ -11,8 +11,10 @@
 
 mod spent;
 
+use super::comparing::comparing;
 use super::derived::written;
 use super::joined::Joined;
+use super::naming::is_given_by;
 use crate::run::{TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceWait};
 use spent::Spent;
 
@@ -46,15 +48,10 @@ pub(super) fn repeating<'f>(joined: &Joined<'_>, kind: &str, own: &'f [TraceFram
     }
     let within =
         own.iter().enumerate().take_while(|(depth, frame)| *depth == 0 || !waits_for_work(joined, kind, frame));
-    within.map(|(_, frame)| frame).find(|frame| is_in_loop(joined, frame) == Some(true))
-}
-
-/// The function that has something computed for a comparison, many times for each of those that are sorted. One that only compares is
-/// no more to blame than who sorts.
-fn comparing<'f>(joined: &Joined<'_>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
-    let loops = joined.loops?;
-    let mut at = own.iter().enumerate().skip(1);
-    at.find(|(depth, frame)| loops.compares(frame, own.get(depth + 1))).map(|(_, frame)| frame)
+    let (at, frame) = within.into_iter().find(|(_, frame)| is_in_loop(joined, frame) == Some(true))?;
+    // Who goes round for others, and calls back what they gave it, decides on nothing of that.
+    let given = at.checked_sub(1).zip(own.get(at + 1)).filter(|(inner, by)| is_given_by(&own[*inner], by));
+    Some(given.map_or(frame, |(inner, _)| &own[inner]))
 }
 
 /// The function whose loop a stack stands in; where none is known, the innermost.

@@ -7,6 +7,7 @@ use super::loops::Lines;
 use super::telling::declared_at;
 use super::tokens::{is_name, parameters_of, within, word_at};
 use super::{Culprit, Loops};
+use crate::run::TraceFrame;
 
 /// A function, and of what it is a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +165,12 @@ pub(super) fn implemented(tokens: &[(u32, String)]) -> Vec<(Range<usize>, String
 /// Of which type what stands at a place is a method; empty of others.
 pub(super) fn type_at(types: &[(Range<usize>, String)], at: usize) -> &str {
     types.iter().rfind(|(range, _)| range.contains(&at)).map_or("", |(_, of)| of)
+}
+
+/// Whether a function is a closure of another one's.
+pub(super) fn is_given_by(given: &TraceFrame, by: &TraceFrame) -> bool {
+    let rest = given.function.strip_prefix(&by.function).filter(|_| given.file == by.file);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(".func") || rest.starts_with("::{"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod behind;
 mod cost;
 mod crowded;
 mod decided;
+mod given;
 mod goroutines;
 mod growth;
 mod keepers;
