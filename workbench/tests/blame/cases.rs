@@ -3,7 +3,7 @@
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
     again, beside, blind, case, eighth, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, ninth, second,
-    seventh, sixth, third,
+    seventh, sixth, tenth, third,
 };
 
 /// Threads that wait for ever do so for somebody, or in a call.
@@ -333,6 +333,21 @@ pub(crate) const CASES: &[Case] = &[
     ninth("club-card", &["repeated-work"], 100, 16),
     // Go.
     in_go_of("album", ninth("album-links", &["repeated-work", "long-poll-cpu"], 100, 16)),
+    // Of three hands, those that a first look had wrong. Asynchronous.
+    tenth("stamp-registry", &["long-poll-cpu", "repeated-work"], 150, 16),
+    tenth("weather-feed", &["long-poll-cpu", "ready-not-polled"], 200, 16),
+    tenth("warehouse-count", &["waiting-on-owner", "throughput-pinned"], 170, 16),
+    tenth("yard-scanner", &["unbounded-growth"], 200, 16),
+    // Threads.
+    tenth("harbor-log", &["ready-not-polled"], 200, 16),
+    tenth("juice-press", &["never-answered"], 200, 16),
+    tenth("loom-desk", &["unbounded-growth"], 200, 16),
+    // Go.
+    in_go_of("mint", tenth("mint-register", &["never-answered"], 200, 16)),
+    in_go_of("mint", tenth("ocean-manifest", &["waiting-on-owner", "ready-not-polled"], 200, 16)),
+    in_go_of("mint", tenth("print-labels", &["repeated-work"], 100, 16)),
+    in_go_of("mint", tenth("quote-tariff", &["unbounded-growth", "repeated-work"], 200, 16)),
+    in_go_of("mint", tenth("rail-fares", &["repeated-work", "throughput-pinned"], 150, 16)),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.
