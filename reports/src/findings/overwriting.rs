@@ -204,8 +204,10 @@ impl<'t> Body<'t> {
         }
         if of.clone().any(makes) || self.has_who_tells(of.clone()) {
             self.tells.push(declared);
-        } else if self.number(declared, &of) {
-        } else if self.is_got(of.clone()) && !of.clone().any(|at| is_unique(self.word(at))) {
+        } else if !self.number(declared, &of)
+            && self.is_got(of.clone())
+            && !of.clone().any(|at| is_unique(self.word(at)))
+        {
             self.got.push(declared);
         }
     }

@@ -79,7 +79,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 (Some((_, owner)), _) if owner.link.kind == wait.kind => {
                     guilty::common(&site.own, &owner.site.own).map(at).or_else(|| innermost(site))
                 }
-                (Some((_, owner)), _) => owner::root(owner.site),
+                (Some((_, owner)), _) => {
+                    guilty::serving(joined, &owner.site.own).map(at).or_else(|| owner::root(owner.site))
+                }
                 (None, Some(case)) => case.end.site.as_ref().and_then(innermost).or_else(|| innermost(site)),
                 (None, None) => innermost(site),
             };

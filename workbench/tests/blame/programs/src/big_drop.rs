@@ -26,7 +26,7 @@ async fn read(current: Current) -> String {
 }
 
 fn built(round: u64) -> Catalogue {
-    (0..400_000).map(|key| (key, Box::new([round.to_le_bytes()[0]; 48]))).collect()
+    (0..1_200_000).map(|key| (key, Box::new([round.to_le_bytes()[0]; 48]))).collect()
 }
 
 async fn reload_often(current: Current, twin: Twin) {
