@@ -13,7 +13,9 @@ use crate::run::TraceFrame;
 pub(super) struct Overwritten {
     function: String,
     line: u32,
-    /// The function that gives it numbers which come again in turn, and where.
+    /// It is a number that comes again in turn.
+    turns: bool,
+    /// The function that gives it such numbers, and where.
     by: Option<(String, u32)>,
 }
 
@@ -25,8 +27,6 @@ const ALIKE: &[&str] =
 
 /// Of those who wait, the innermost first: who left whom to tell under something that it got, itself or for one of them.
 pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
-    let told = "whom to tell is left under something that the function got, as its source says: of two that got the same at \
-                once the second takes the place of the first, whom nobody tells then";
     let culprit = own.iter().take(NEAR).find_map(|frame| {
         let lines = joined.loops?.files.get(&frame.file)?;
         let all = &lines.overwritten;
@@ -35,15 +35,23 @@ pub(super) fn overwriting(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
             Some(joined.loops?.culprit(&frame.function, (&frame.file, function, *line)))
         };
         if let Some(itself) = all.iter().find(|one| one.function == frame.name()) {
-            return decides(itself).or_else(|| Some(at(&TraceFrame { line: itself.line, ..frame.clone() })));
+            let culprit = decides(itself).unwrap_or_else(|| at(&TraceFrame { line: itself.line, ..frame.clone() }));
+            return Some((culprit, itself.turns));
         }
         let calls =
             |one: &&Overwritten| lines.named_in.get(&one.function).is_some_and(|inside| inside.contains(frame.name()));
         let mut called = all.iter().filter(calls);
         let one = called.next().filter(|_| called.next().is_none())?;
-        Some(joined.loops?.culprit(&frame.function, (&frame.file, &one.function, one.line)))
+        Some((joined.loops?.culprit(&frame.function, (&frame.file, &one.function, one.line)), one.turns))
     });
-    Some((culprit?, told.to_owned()))
+    culprit.map(|(culprit, turns)| {
+        let under = if turns { "a number that comes again in turn, whether it is still in use or not" } else { "something that the function got" };
+        let told = format!(
+            "whom to tell is left under {under}, as its source says: of two that got the same at once the second takes the place of \
+             the first, whom nobody tells then"
+        );
+        (culprit, told)
+    })
 }
 
 /// All of a source of Rust's or Go's.
@@ -51,9 +59,9 @@ pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
     let cells = cells(tokens);
     let turners = turners(tokens);
     let found = functions(tokens).into_iter().filter_map(|one| {
-        let (line, by) = Body::of(tokens, &cells, &turners, one.start, one.end)?.overwrites()?;
-        let by = by.map(|(name, line)| (name.to_owned(), line));
-        Some(Overwritten { function: word_at(tokens, one.start).to_owned(), line, by })
+        let (line, turned) = Body::of(tokens, &cells, &turners, one.start, one.end)?.overwrites()?;
+        let by = turned.flatten().map(|(name, line)| (name.to_owned(), line));
+        Some(Overwritten { function: word_at(tokens, one.start).to_owned(), line, turns: turned.is_some(), by })
     });
     found.collect()
 }
@@ -139,7 +147,7 @@ impl<'t> Body<'t> {
     }
 
     /// The line on which it leaves whom to tell under what it got, and who gave it that.
-    fn overwrites(mut self) -> Option<(u32, Option<(&'t str, u32)>)> {
+    fn overwrites(mut self) -> Option<(u32, Option<Option<(&'t str, u32)>>)> {
         for at in self.at.clone() {
             let (key, whom) = match self.word(at) {
                 "let" => {
@@ -184,7 +192,7 @@ impl<'t> Body<'t> {
             let turned = named.and_then(|name| self.turned(name));
             let is_unique = turned.is_none() && named.is_none_or(is_unique);
             if !is_unique && self.is_got(key) && self.has_who_tells(whom) {
-                return Some((self.tokens[at].0, turned.flatten()));
+                return Some((self.tokens[at].0, turned));
             }
         }
         None

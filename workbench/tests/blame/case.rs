@@ -67,7 +67,7 @@ pub(crate) enum Written {
     Eighth,
     /// Those that a first look had wrong, of 38 that seven more hands wrote later that day, without having read the rules.
     Ninth,
-    /// Those that a first look had wrong, of 15 that three more hands wrote on the next day, asked for what no round before had.
+    /// Those that a first look had wrong, of 21 that four more hands wrote, asked for what no round before had.
     Tenth,
 }
 

@@ -333,7 +333,10 @@ pub(crate) const CASES: &[Case] = &[
     ninth("club-card", &["repeated-work"], 100, 16),
     // Go.
     in_go_of("album", ninth("album-links", &["repeated-work", "long-poll-cpu"], 100, 16)),
-    // Of three hands, those that a first look had wrong. Asynchronous.
+    // Of four hands, those that a first look had wrong. Asynchronous.
+    tenth("berth-planner", &["ready-not-polled"], 200, 16),
+    tenth("depot-router", &["repeated-work", "long-poll-cpu"], 200, 16),
+    tenth("escrow-desk", &["latency-pinned"], 200, 16),
     tenth("stamp-registry", &["long-poll-cpu", "repeated-work"], 150, 16),
     tenth("weather-feed", &["long-poll-cpu", "ready-not-polled"], 200, 16),
     tenth("warehouse-count", &["waiting-on-owner", "throughput-pinned"], 170, 16),

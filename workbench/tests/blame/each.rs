@@ -346,4 +346,7 @@ programs! {
     print_labels: "print-labels",
     quote_tariff: "quote-tariff",
     rail_fares: "rail-fares",
+    berth_planner: "berth-planner",
+    depot_router: "depot-router",
+    escrow_desk: "escrow-desk",
 }

@@ -107,6 +107,18 @@ fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, wor
     // What a process that nobody drove spends beside its operations is not known.
     let busy = if joined.attached { joined.busy().unwrap_or(1.0).min(1.0) } else { 1.0 };
     let each = part * per_op;
+    // Collecting is done beside those who made the garbage, too.
+    let beside = cpu.rows.iter().filter(|row| row.function.is_empty()).map(spent).sum::<f64>();
+    let all = part * cpu.total_s;
+    let of_it = match beside >= 0.5 * all {
+        true => format!(
+            "{} of that beside the program's own functions, as collecting garbage is; of the rest {} {}",
+            percent(beside / all.max(1e-9)),
+            percent(spent(row) / (all - beside).max(1e-9)),
+            words.of_it
+        ),
+        false => format!("{} of that {}", percent(spent(row) / all.max(1e-9)), words.of_it),
+    };
     let [spends, added] = words.spends;
     Answer::Found(vec![Cause {
         rule: SLUG,
@@ -115,7 +127,7 @@ fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, wor
         culprit: Some(row.place()),
         evidence: vec![
             format!("{} of the CPU {spends}, {} for each operation{added}", percent(part), time(each)),
-            format!("{} of that {}", percent(spent(row) / (part * cpu.total_s).max(1e-9)), words.of_it),
+            of_it,
         ],
         refuted_by: words.refuted_by.into(),
         next: joined.again("cpu,wait"),

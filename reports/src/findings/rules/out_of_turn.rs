@@ -6,6 +6,7 @@ use crate::findings::joined::Joined;
 use crate::run::{TraceEndKind, TraceFrame, TracePolls, WaitPlace};
 
 use super::goroutine_waits;
+use super::poll_blocked::is_for_a_thread;
 use super::ready_not_polled::SLUG;
 use super::throughput_pinned::is_for_others;
 
@@ -28,6 +29,8 @@ fn of_threads(joined: &Joined<'_>) -> Option<Parked> {
     let operations = operations.filter(|_| joined.trace.is_none())?;
     let told = |row: &TracePolls| {
         let waits = row.doing == TraceEndKind::Blocked && row.site.as_ref().is_some_and(|site| !site.own.is_empty());
+        // Who reads waits for the next request.
+        let waits = waits && is_for_a_thread(row);
         // Who puts aside waits for work itself.
         let itself = row.site.as_ref().is_some_and(|site| parks(joined, &site.own).is_some());
         let by = row.holders.iter().find_map(|holder| parks(joined, &holder.site.own)).filter(|_| waits && !itself)?;
@@ -75,7 +78,7 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     let share = joined.part((each_s - felt.base_s).max(0.0));
     (share >= LEAST_SHARE).then(|| Cause {
         rule: SLUG,
-        title: format!("{} puts aside what is ready until all that was asked before is, and operations wait", by.name()),
+        title: format!("{} puts aside what is ready until all that was asked before is, and operations wait", by.function),
         share,
         evidence: vec![
             format!("{who} waited {} for each operation to be told by it; alone an operation takes {}", time(each_s), time(felt.base_s)),
@@ -117,6 +120,8 @@ fn publish(mut self, surveys: Receiver<Survey>) {
     #[test]
     fn who_waits_to_be_told_by_one_that_puts_aside_waits_for_its_turn() {
         let of = |source: &str, each_s: f64, excess_s: f64| {
+            let call = if each_s > 0.0 { "futex" } else { "recvfrom" };
+            let each_s = each_s.abs();
             let mut loops = Loops::default();
             loops.read("a.rs", source);
             let holder =
@@ -124,7 +129,7 @@ fn publish(mut self, surveys: Receiver<Survey>) {
             let row = TracePolls {
                 kind: "clients".into(),
                 doing: TraceEndKind::Blocked,
-                site: Some(site("shop::announce", 20)),
+                site: Some(TraceSite { call: call.into(), ..site("shop::announce", 20) }),
                 polls: 1000,
                 total_s: 1000.0 * each_s,
                 holders: vec![holder],
@@ -144,6 +149,7 @@ fn publish(mut self, surveys: Receiver<Survey>) {
         };
         let parked = Some((SLUG, Some(("shop::ByNumber::publish".to_owned(), 3))));
         assert_eq!(of(SOURCE, 0.011, 0.009), parked);
+        assert_eq!(of(SOURCE, -0.011, 0.009), None, "they read");
         assert_eq!(of(SOURCE, 0.011, 0.001), None, "operations take about what they take alone");
         assert_eq!(of(SOURCE, 0.003, 0.009), None, "they wait there as long as alone");
         assert_eq!(of(&SOURCE.replace("while let", "if let"), 0.011, 0.009), None);
