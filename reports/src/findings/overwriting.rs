@@ -59,15 +59,17 @@ pub(super) fn overwritten(tokens: &[(u32, String)]) -> Vec<Overwritten> {
     let cells = cells(tokens);
     let turners = turners(tokens);
     let found = functions(tokens).into_iter().filter_map(|one| {
-        let (line, turned) = Body::of(tokens, &cells, &turners, one.start, one.end)?.overwrites()?;
-        let by = turned.flatten().map(|(name, line)| (name.to_owned(), line));
-        Some(Overwritten { function: word_at(tokens, one.start).to_owned(), line, turns: turned.is_some(), by })
+        let function = word_at(tokens, one.start);
+        Body::of(tokens, &cells, &turners, one.start, one.end)?.overwrites(function)
     });
     found.collect()
 }
 
+/// A function that gives such numbers, and on which line.
+type Turner<'t> = (&'t str, u32);
+
 /// Functions of Go's that return a number which comes again in turn (`return byte(c.seq.Add(1) % tags)`), and where.
-fn turners(tokens: &[(u32, String)]) -> Vec<(&str, u32)> {
+fn turners(tokens: &[(u32, String)]) -> Vec<Turner<'_>> {
     let word = |at: usize| word_at(tokens, at);
     let found = functions(tokens).into_iter().filter_map(|one| {
         let returns = one.clone().filter(|at| word(*at) == "return" && is_name(word(*at + 1)));
@@ -99,21 +101,21 @@ struct Body<'t> {
     /// Types in which somebody waits.
     cells: &'t [&'t str],
     /// Functions that number in turn.
-    turners: &'t [(&'t str, u32)],
+    turners: &'t [Turner<'t>],
     at: std::ops::Range<usize>,
     /// By whom somebody is told: what the function made to be waited for, or got.
     tells: Vec<&'t str>,
     /// What else it got, and what it made of that alone.
     got: Vec<&'t str>,
     /// Numbers that come again in turn (`order % TAGS`), and the function that gave them, where that is another.
-    turns: Vec<(&'t str, Option<(&'t str, u32)>)>,
+    turns: Vec<(&'t str, Option<Turner<'t>>)>,
 }
 
 impl<'t> Body<'t> {
     fn of(
         tokens: &'t [(u32, String)],
         cells: &'t [&'t str],
-        turners: &'t [(&'t str, u32)],
+        turners: &'t [Turner<'t>],
         name: usize,
         ends: usize,
     ) -> Option<Self> {
@@ -142,12 +144,12 @@ impl<'t> Body<'t> {
     }
 
     /// Whether a name stands for a number that comes again in turn.
-    fn turned(&self, name: &str) -> Option<Option<(&'t str, u32)>> {
+    fn turned(&self, name: &str) -> Option<Option<Turner<'t>>> {
         self.turns.iter().find(|(turns, _)| *turns == name).map(|(_, by)| *by)
     }
 
-    /// The line on which it leaves whom to tell under what it got, and who gave it that.
-    fn overwrites(mut self) -> Option<(u32, Option<Option<(&'t str, u32)>>)> {
+    /// Where it leaves whom to tell under what it got, and who gave it that.
+    fn overwrites(mut self, function: &str) -> Option<Overwritten> {
         for at in self.at.clone() {
             let (key, whom) = match self.word(at) {
                 "let" => {
@@ -192,7 +194,9 @@ impl<'t> Body<'t> {
             let turned = named.and_then(|name| self.turned(name));
             let is_unique = turned.is_none() && named.is_none_or(is_unique);
             if !is_unique && self.is_got(key) && self.has_who_tells(whom) {
-                return Some((self.tokens[at].0, turned));
+                let by = turned.flatten().map(|(name, line)| (name.to_owned(), line));
+                let (function, line) = (function.to_owned(), self.tokens[at].0);
+                return Some(Overwritten { function, line, turns: turned.is_some(), by });
             }
         }
         None

@@ -1,12 +1,19 @@
 //! Where a function puts aside what came before its turn, and takes out what is next alone, by the source: whatever is ready waits
 //! there for all that was asked before it.
 
-use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::Loops;
 use super::naming::functions;
 use super::tokens::{is_name, within, word_at};
 use crate::run::TraceFrame;
+
+/// A function that does so: its lines, and the one on which it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parking {
+    around: RangeInclusive<u32>,
+    line: u32,
+}
 
 /// Methods by which it looks for what is next, by its number.
 const NEXT: &[&str] = &["remove", "get", "contains_key", "remove_entry"];
@@ -14,21 +21,23 @@ const NEXT: &[&str] = &["remove", "get", "contains_key", "remove_entry"];
 impl Loops {
     /// The line on which the function of a frame puts aside what is ready.
     pub(super) fn parks(&self, frame: &TraceFrame) -> Option<u32> {
-        self.files.get(&frame.file)?.parking.get(frame.name()).copied()
+        let mut all = self.files.get(&frame.file)?.parking.iter();
+        all.find(|one| one.around.contains(&frame.line)).map(|one| one.line)
     }
 }
 
 /// Functions of a source that do so, and where.
-pub(super) fn parking(tokens: &[(u32, String)]) -> BTreeMap<String, u32> {
-    let word = |at: usize| word_at(tokens, at);
+pub(super) fn parking(tokens: &[(u32, String)]) -> Vec<Parking> {
     let found = functions(tokens).into_iter().filter_map(|one| {
+        // To where the next one begins.
+        let around = tokens[one.start].0..=tokens[one.end - 1].0;
         if let Some(line) = one.clone().find_map(|at| waits_for_each(tokens, at)) {
-            return Some((word(one.start).to_owned(), line));
+            return Some(Parking { around, line });
         }
         let puts = one.clone().filter_map(|at| Some((at, put_aside(tokens, at)?)));
         let parks = |(at, into): &(usize, &str)| (*at..one.end).any(|at| takes_next(tokens, at, one.end, into));
         let (at, _) = puts.into_iter().find(parks)?;
-        Some((word(one.start).to_owned(), tokens[at].0))
+        Some(Parking { around, line: tokens[at].0 })
     });
     found.collect()
 }
@@ -98,39 +107,41 @@ fn takes_next(tokens: &[(u32, String)], at: usize, end: usize, of: &str) -> bool
 mod tests {
     use super::*;
 
-    fn of(file: &str, source: &str, function: &str) -> Option<u32> {
+    /// Of the function that is declared with these words.
+    fn of(file: &str, source: &str, declared: &str) -> Option<u32> {
         let mut all = Loops::default();
         all.read(file, source);
-        all.parks(&TraceFrame { function: function.into(), file: file.into(), line: 0 })
+        let line = source.lines().zip(1..).find(|(text, _)| text.contains(declared)).expect("it is there").1 + 1;
+        all.parks(&TraceFrame { function: "shop::any".into(), file: file.into(), line })
     }
 
     #[test]
     fn what_is_ready_before_its_turn_is_put_aside() {
         let rust = "fn publish(mut self, surveys: Receiver<Survey>) {\n    for survey in surveys {\n        self.aside.insert(survey.number, survey);\n        while let Some(survey) = self.aside.remove(&self.next) {\n            self.next += 1;\n            confirm(survey);\n        }\n    }\n}\n";
-        assert_eq!(of("a.rs", rust, "shop::ByNumber::publish"), Some(3));
+        assert_eq!(of("a.rs", rust, "fn publish("), Some(3));
         let at_once = rust.replace(
             "while let Some(survey) = self.aside.remove(&self.next)",
             "if let Some(survey) = self.aside.remove(&survey.number)",
         );
-        assert_eq!(of("a.rs", &at_once, "shop::ByNumber::publish"), None);
+        assert_eq!(of("a.rs", &at_once, "fn publish("), None);
         let bounded =
             rust.replace("while let Some(survey) = self.aside.remove(&self.next)", "while self.aside.len() > 64");
-        assert_eq!(of("a.rs", &bounded, "shop::ByNumber::publish"), None, "a cache");
+        assert_eq!(of("a.rs", &bounded, "fn publish("), None, "a cache");
         let other = rust.replace("self.aside.remove", "self.ready.remove");
-        assert_eq!(of("a.rs", &other, "shop::ByNumber::publish"), None);
+        assert_eq!(of("a.rs", &other, "fn publish("), None);
         let go = "func (p *printer) done(n int, l label) {\n\tp.aside[n] = l\n\tfor {\n\t\tnext, ok := p.aside[p.next]\n\t\tif !ok {\n\t\t\treturn\n\t\t}\n\t\tdelete(p.aside, p.next)\n\t\tp.next++\n\t\tnext.reply <- 1\n\t}\n}\nfunc (p *printer) sweep(n int, l label) {\n\tp.seen[n] = l\n\tfor k := range p.seen {\n\t\tdelete(p.seen, k)\n\t}\n}\n";
-        assert_eq!(of("a.go", go, "main.(*printer).done"), Some(2));
-        assert_eq!(of("a.go", go, "main.(*printer).sweep"), None);
+        assert_eq!(of("a.go", go, ") done("), Some(2));
+        assert_eq!(of("a.go", go, ") sweep("), None);
     }
 
     #[test]
     fn who_waits_for_each_of_a_queue_before_it_takes_the_next_keeps_the_others() {
         let go = "func (o *office) handOut() {\n\tfor p := range o.tray {\n\t\tp.out <- <-p.cleared\n\t}\n}\nfunc (o *office) clerk() {\n\tfor p := range o.intake {\n\t\tp.cleared <- read(p)\n\t}\n}\nfunc gather(all []part) {\n\tfor _, p := range all {\n\t\t<-p.done\n\t}\n}\n";
-        assert_eq!(of("a.go", go, "main.(*office).handOut"), Some(3));
-        assert_eq!(of("a.go", go, "main.(*office).clerk"), None);
-        assert_eq!(of("a.go", go, "main.gather"), None, "one that waits for all of its own");
+        assert_eq!(of("a.go", go, ") handOut("), Some(3));
+        assert_eq!(of("a.go", go, ") clerk("), None);
+        assert_eq!(of("a.go", go, "func gather("), None, "one that waits for all of its own");
         let rust = "async fn hand_out(mut tray: Receiver<Paper>) {\n    while let Some(paper) = tray.recv().await {\n        let read = paper.cleared.await;\n        let _ = paper.out.send(read);\n    }\n}\nasync fn clerk(mut tray: Receiver<Paper>) {\n    while let Some(paper) = tray.recv().await {\n        paper.read().await;\n    }\n}\n";
-        assert_eq!(of("a.rs", rust, "shop::hand_out"), Some(3));
-        assert_eq!(of("a.rs", rust, "shop::clerk"), None, "it does the work itself");
+        assert_eq!(of("a.rs", rust, "fn hand_out("), Some(3));
+        assert_eq!(of("a.rs", rust, "fn clerk("), None, "it does the work itself");
     }
 }
