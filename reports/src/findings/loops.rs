@@ -15,7 +15,7 @@ use super::locking::{Taken, taken};
 use super::naming::{Named, named, named_in};
 use super::overwriting::{Overwritten, overwritten};
 use super::own_waits::own_waits;
-use super::parking::{Parking, parking};
+use super::parking::parking;
 use super::passing::{Passed, passed};
 use super::preferring::preferring;
 use super::recursing::recursing;
@@ -65,8 +65,8 @@ pub(super) struct Lines {
     pub(super) compared: Compared,
     /// What they do first, whatever else is ready.
     pub(super) preferring: BTreeSet<u32>,
-    /// Functions that put aside what is ready before its turn.
-    pub(super) parking: Vec<Parking>,
+    /// Where they put aside what is ready before its turn.
+    pub(super) parking: BTreeSet<u32>,
     /// Where they send and do not look whether anybody hears it.
     pub(super) unheard: BTreeSet<u32>,
     /// How long they are ready to wait for others.

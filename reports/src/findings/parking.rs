@@ -1,19 +1,12 @@
 //! Where a function puts aside what came before its turn, and takes out what is next alone, by the source: whatever is ready waits
 //! there for all that was asked before it.
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
 
 use super::Loops;
 use super::naming::functions;
 use super::tokens::{is_name, within, word_at};
 use crate::run::TraceFrame;
-
-/// A function that does so: its lines, and the one on which it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parking {
-    around: RangeInclusive<u32>,
-    line: u32,
-}
 
 /// Methods by which it looks for what is next, by its number.
 const NEXT: &[&str] = &["remove", "get", "contains_key", "remove_entry"];
@@ -21,23 +14,20 @@ const NEXT: &[&str] = &["remove", "get", "contains_key", "remove_entry"];
 impl Loops {
     /// The line on which the function of a frame puts aside what is ready.
     pub(super) fn parks(&self, frame: &TraceFrame) -> Option<u32> {
-        let mut all = self.files.get(&frame.file)?.parking.iter();
-        all.find(|one| one.around.contains(&frame.line)).map(|one| one.line)
+        let body = self.body(&frame.file, frame.line)?;
+        self.files.get(&frame.file)?.parking.range(body).next().copied()
     }
 }
 
-/// Functions of a source that do so, and where.
-pub(super) fn parking(tokens: &[(u32, String)]) -> Vec<Parking> {
+/// Lines of a source on which its functions do so.
+pub(super) fn parking(tokens: &[(u32, String)]) -> BTreeSet<u32> {
     let found = functions(tokens).into_iter().filter_map(|one| {
-        // To where the next one begins.
-        let around = tokens[one.start].0..=tokens[one.end - 1].0;
-        if let Some(line) = one.clone().find_map(|at| waits_for_each(tokens, at)) {
-            return Some(Parking { around, line });
-        }
-        let puts = one.clone().filter_map(|at| Some((at, put_aside(tokens, at)?)));
-        let parks = |(at, into): &(usize, &str)| (*at..one.end).any(|at| takes_next(tokens, at, one.end, into));
-        let (at, _) = puts.into_iter().find(parks)?;
-        Some(Parking { around, line: tokens[at].0 })
+        let waits = one.clone().find_map(|at| waits_for_each(tokens, at));
+        let parks = |at: &usize| {
+            let into = put_aside(tokens, *at);
+            into.is_some_and(|into| (*at..one.end).any(|at| takes_next(tokens, at, one.end, into)))
+        };
+        waits.or_else(|| one.clone().find(parks).map(|at| tokens[at].0))
     });
     found.collect()
 }
@@ -58,7 +48,7 @@ fn waits_for_each(tokens: &[(u32, String)], at: usize) -> Option<u32> {
     };
     let waits = |at: usize| {
         let of = is_name(name) && word(at) == name && word(at - 1) != ".";
-        let received = word(at - 1) == "<-" || word(at - 2) == "<" && word(at - 1) == "-";
+        let received = word(at - 1) == "<-";
         let ends = if word(at + 1) == "." && word(at + 3) == "." { at + 4 } else { at + 2 };
         let awaited = word(ends - 1) == "." && word(ends) == "await";
         of && (received && word(at + 1) == "." || awaited)
@@ -94,10 +84,10 @@ fn takes_next(tokens: &[(u32, String)], at: usize, end: usize, of: &str) -> bool
         }),
         // `for { one, ok := p.aside[p.next]; if !ok { break }; delete(p.aside, p.next) … }`
         "for" => opens(at).is_some_and(|opens| {
-            let all = || within(tokens, opens);
+            let body = within(tokens, opens);
             let deletes = |at: usize| word(at) == "delete" && within(tokens, at + 1).any(|at| word(at) == of);
-            let looks = all().any(|at| word(at) == of && word(at + 1) == "[");
-            (looks || (at..opens).any(|at| word(at) == of && word(at + 1) == "[")) && all().any(deletes)
+            let looks = |at: usize| word(at) == of && word(at + 1) == "[";
+            (at..body.end).any(looks) && body.clone().any(deletes)
         }),
         _ => false,
     }

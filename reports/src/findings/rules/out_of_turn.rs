@@ -28,12 +28,10 @@ fn of_threads(joined: &Joined<'_>) -> Option<Parked> {
     let (rows, operations) = joined.kept()?;
     let operations = operations.filter(|_| joined.trace.is_none())?;
     let told = |row: &TracePolls| {
-        let waits = row.doing == TraceEndKind::Blocked && row.site.as_ref().is_some_and(|site| !site.own.is_empty());
-        // Who reads waits for the next request.
-        let waits = waits && is_for_a_thread(row);
-        // Who puts aside waits for work itself.
-        let itself = row.site.as_ref().is_some_and(|site| parks(joined, &site.own).is_some());
-        let by = row.holders.iter().find_map(|holder| parks(joined, &holder.site.own)).filter(|_| waits && !itself)?;
+        let site = row.site.as_ref().filter(|site| !site.own.is_empty())?;
+        // Who reads waits for the next request, and who puts aside for work itself.
+        let waits = row.doing == TraceEndKind::Blocked && is_for_a_thread(row) && parks(joined, &site.own).is_none();
+        let by = row.holders.iter().find_map(|holder| parks(joined, &holder.site.own)).filter(|_| waits)?;
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let one_each = row.polls as f64 >= 0.5 * operations;
         one_each.then(|| Parked { by, who: row.kind.clone(), each_s: row.total_s / operations })
