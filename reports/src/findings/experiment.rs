@@ -31,9 +31,16 @@ fn otherwise(cause: &Cause) -> Option<&'static str> {
 
 /// Gives a cause such a load as what to run next, where nothing but the same load again is offered.
 pub(super) fn offer(joined: &Joined<'_>, cause: &mut Cause) {
+    if let Some(otherwise) = otherwise(cause) {
+        offer_gentler(joined, cause, otherwise);
+    }
+}
+
+/// The same for what a rule knows to depend on the load, with what would be seen if it did not.
+pub(super) fn offer_gentler(joined: &Joined<'_>, cause: &mut Cause, otherwise: &str) {
     let asked = cause.next.strip_prefix(AGAIN).and_then(|rest| rest.split_once(' '));
-    let Some(((evidence, rest), otherwise)) = asked.zip(otherwise(cause)) else { return };
-    if joined.rate <= 0.0 || joined.shaped || rest.starts_with("--") {
+    let Some((evidence, rest)) = asked.filter(|(_, rest)| !rest.starts_with("--")) else { return };
+    if joined.rate <= 0.0 || joined.shaped {
         return;
     }
     let rate = (100.0 * joined.rate * PART).round() / 100.0;

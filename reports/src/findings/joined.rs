@@ -6,8 +6,8 @@ use hdrhistogram::Histogram;
 
 use super::{CpuTable, Loops, harm, served, usable};
 use crate::run::{
-    Breach, EvidenceKind, GOROUTINES, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Stalls,
-    ThreadsRecord, Trace, TracePolls, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
+    Breach, EvidenceKind, GOROUTINES, KernelRecord, LevelSummary, LoadedRun, MetricValue, OperationRecord, Settings,
+    Stalls, ThreadsRecord, Trace, TracePolls, TrialKind, TrialOutcome, TrialRecord, VariantSummary,
 };
 
 /// What a program's file says.
@@ -89,6 +89,8 @@ pub struct Joined<'a> {
     pub levels: &'a [LevelSummary],
     /// Metrics of the measured trials.
     pub metrics: Option<&'a BTreeMap<String, MetricValue>>,
+    /// Settings in force.
+    pub knobs: Option<&'a Settings>,
     /// CPUs that the program may use.
     pub cpus: f64,
     /// CPU profile.
@@ -150,7 +152,6 @@ impl<'a> Joined<'a> {
         let mut joined = Self {
             variant,
             run: &run.id,
-            command: String::new(),
             attached: run.plan.attached.is_some(),
             felt: histogram
                 .filter(|histogram| !histogram.is_empty())
@@ -164,9 +165,9 @@ impl<'a> Joined<'a> {
             timeout_s: run.plan.phases.timeout_s,
             concurrency: run.plan.phases.concurrency,
             rate: run.plan.phases.rate,
-            shaped: false,
             levels: &summary.levels,
             metrics: Some(&summary.metrics),
+            knobs: Some(&summary.knobs),
             cpus: run.machine.cpu_quota.unwrap_or(f64::INFINITY).min(f64::from(run.machine.cpus.max(1))),
             cpu,
             threads: waits.and_then(|seen| seen.threads.as_ref()),
@@ -175,15 +176,13 @@ impl<'a> Joined<'a> {
             waited: evidence(EvidenceKind::Wait).and_then(answered_of).map(|(count, _)| count),
             traced: traced.and_then(answered_of),
             traced_missing: traced.map_or(0.0, missing_of),
-            hindered_s: 0.0,
             traced_saturated: traced.map_or(0, saturated),
             breach: run.breaches.get(variant).map(|seen| &seen.record),
             stalls: run.stalls.get(variant),
             build,
-            loops: None,
             ended: if measured.is_empty() { of_variant().find_map(ended) } else { None },
             missing: usable::lost(run, variant),
-            partly: Vec::new(),
+            ..Self::default()
         };
         for (kind, because) in usable::of_other_builds(&run.trials, variant) {
             joined.leave_out(kind, because);

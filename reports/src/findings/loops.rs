@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::branching::{Branches, branches};
 use super::comparing::{Compared, compared};
 use super::dealing::dealt;
+use super::hashing::{Hashing, hashing};
 use super::iterating::{ITERATES, MAY_ITERATE, SINKS, SOURCES};
 use super::leaving::{Left, left};
 use super::letting_go::{LetGo, let_go};
@@ -19,6 +20,7 @@ use super::parking::parking;
 use super::passing::{Passed, passed};
 use super::preferring::preferring;
 use super::recursing::recursing;
+use super::setting::sets_workers;
 use super::signatures::{Signature, signatures};
 use super::skipping::channels;
 use super::telling::{Told, told};
@@ -63,10 +65,14 @@ pub(super) struct Lines {
     pub(super) dealt: BTreeSet<u32>,
     /// Where they compare for those who sort.
     pub(super) compared: Compared,
+    /// Whose keys they look up, and who hashes them.
+    pub(super) hashing: Hashing,
     /// What they do first, whatever else is ready.
     pub(super) preferring: BTreeSet<u32>,
     /// Where they put aside what is ready before its turn.
     pub(super) parking: BTreeSet<u32>,
+    /// Where they say how many workers a runtime has.
+    pub(super) sets_workers: Option<u32>,
     /// Where they send and do not look whether anybody hears it.
     pub(super) unheard: BTreeSet<u32>,
     /// How long they are ready to wait for others.
@@ -211,8 +217,10 @@ fn read(source: &str) -> Lines {
         let_go: let_go(&tokens),
         dealt: dealt(&tokens),
         compared: compared(&tokens),
+        hashing: hashing(&tokens),
         preferring: preferring(&tokens),
         parking: parking(&tokens),
+        sets_workers: sets_workers(&tokens),
         unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),
         named_in: named_in(&tokens),

@@ -2,6 +2,7 @@
 
 use super::cause::{Answer, Cause, percent};
 use super::experiment;
+use super::hashing;
 use super::joined::Joined;
 use super::path;
 use super::remaining::{did_not_last, remains};
@@ -80,6 +81,7 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
             all.unused.push(one);
         }
     }
+    causes.iter_mut().for_each(|cause| hashing::decides(joined, cause));
     let mut ranked = stalls_first(joined, ranked(causes));
     ranked.iter_mut().for_each(|cause| experiment::offer(joined, cause));
     // Of several rules for one mechanism another may have found it.

@@ -2,7 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{CpuRow, CpuTable};
+use crate::findings::{CpuRow, CpuTable, setting};
 
 pub(in crate::findings) const SLUG: &str = "allocator-churn";
 /// Part of the CPU that allocator and page faults must take.
@@ -120,7 +120,7 @@ fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, wor
         false => format!("{} of that {}", percent(spent(row) / all.max(1e-9)), words.of_it),
     };
     let [spends, added] = words.spends;
-    Answer::Found(vec![Cause {
+    let mut cause = Cause {
         rule: SLUG,
         title: format!("{} {}", row.function, words.title),
         share: (part * busy).min(1.0),
@@ -134,5 +134,7 @@ fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, wor
         proof: "cpu",
         depth: 5,
         foremost: !joined.attached,
-    }])
+    };
+    setting::offer_rarer_collection(joined, &mut cause);
+    Answer::Found(vec![cause])
 }

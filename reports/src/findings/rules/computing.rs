@@ -93,6 +93,10 @@ fn alone(joined: &Joined<'_>) -> Option<f64> {
 }
 
 fn open(joined: &Joined<'_>, each: f64, part: f64, place: Culprit, callers: &str) -> Answer {
+    // Where somebody's own hash makes keys alike, it is not what operations are for.
+    if joined.loops.is_some_and(|loops| loops.hashes_for(&place).is_some()) {
+        return hashed(joined, each, part, place);
+    }
     Answer::Open {
         sentence: format!(
             "each operation computes {} in {}{callers}: {} of what it takes alone. Where that is what it is for, more \
@@ -105,4 +109,25 @@ fn open(joined: &Joined<'_>, each: f64, part: f64, place: Culprit, callers: &str
         place: Some(place),
         experiment: joined.again("cpu,wait,trace"),
     }
+}
+
+fn hashed(joined: &Joined<'_>, each_s: f64, part: f64, place: Culprit) -> Answer {
+    let mean_s = joined.felt.as_ref().map_or(each_s / part.max(1e-9), |felt| felt.mean_s);
+    Answer::Found(vec![Cause {
+        rule: SLUG,
+        title: format!("{} computes {} for every operation", place.function, time(each_s)),
+        share: (each_s / mean_s.max(1e-9)).min(1.0),
+        evidence: vec![format!(
+            "each operation computes {} in {}: {} of what it takes alone",
+            time(each_s),
+            place.sentence(),
+            percent(part.min(1.0))
+        )],
+        culprit: Some(place),
+        refuted_by: String::new(),
+        next: joined.again("cpu,wait"),
+        proof: "cpu",
+        depth: 4,
+        foremost: false,
+    }])
 }

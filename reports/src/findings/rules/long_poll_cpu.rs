@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::{LEAST_EXCESS_S, LEAST_SHARE};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty};
+use crate::findings::{Culprit, guilty, setting};
 use crate::run::{StallClass, TraceEndKind, TracePolls};
 
 use super::poll_blocked::is_lock;
@@ -163,6 +163,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         if share < LEAST_SHARE || is_slight {
             continue;
         }
+        let keeps_others = joined.others_wait_s(hog.polls, hog.total_s) >= 0.5 * harm_s;
         let taker = under_lock(joined, &hog);
         let Hog { kind, culprit, polls, longest_s, .. } = hog;
         let title = match &taker {
@@ -177,7 +178,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         let locked = taker.as_ref().map(|taker| {
             format!("others wait meanwhile for the lock that is had in {}, as its source says", taker.sentence())
         });
-        causes.push(Cause {
+        let is_locked = taker.is_some();
+        let mut cause = Cause {
             rule: SLUG,
             title,
             share,
@@ -195,7 +197,12 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             depth: 3,
             culprit: taker.or(Some(culprit)),
             foremost: false,
-        });
+        };
+        // Who waits for a lock does so on any worker.
+        if keeps_others && !is_locked {
+            setting::offer_workers(joined, &mut cause);
+        }
+        causes.push(cause);
     }
     Answer::of(causes, || {
         let longest = joined.trace.into_iter().flat_map(|trace| &trace.kinds).filter(|kind| !kind.blocking);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::findings::Culprit;
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
+use crate::findings::{Culprit, setting};
 use crate::run::{StallClass, TraceCause, TraceEndKind, TracePolls};
 
 pub(super) const SLUG: &str = "poll-blocked";
@@ -89,7 +89,8 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         let each = sum.total_s / sum.polls;
         // Where every operation blocks its thread for most of what it takes, what it takes alone is the fault.
         let own = joined.usual_s().map_or(0.0, |usual| (sum.own_s / usual.max(1e-9)).min(1.0));
-        let share = joined.part(sum.harm_s).max(if own >= LEAST_OWN { own } else { 0.0 });
+        let of_others = joined.part(sum.harm_s);
+        let share = of_others.max(if own >= LEAST_OWN { own } else { 0.0 });
         if each < LEAST_S || sum.polls < 2.0 || share < LEAST_SHARE {
             continue;
         }
@@ -105,7 +106,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             evidence.push(format!("others waited {} in all for a lock that was held meanwhile", time(sum.behind_s)));
         }
         evidence.push(format!("{} of the latency that others wait for, or of every operation's own", percent(share)));
-        causes.push(Cause {
+        let mut cause = Cause {
             rule: SLUG,
             title: format!("{} blocks its worker's thread{how} for {} within a poll", culprit.function, time(each)),
             share,
@@ -117,7 +118,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             depth: 4,
             culprit: Some(culprit),
             foremost: false,
-        });
+        };
+        if of_others >= 0.5 * share {
+            setting::offer_workers(joined, &mut cause);
+        }
+        causes.push(cause);
     }
     Answer::of(causes, || "no poll that blocks its thread explains the excess".into())
 }

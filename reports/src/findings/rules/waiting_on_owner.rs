@@ -4,7 +4,7 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, Felt, dealing, guilty, owner};
+use crate::findings::{Culprit, Felt, dealing, experiment, guilty, owner};
 use crate::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceStep, TraceWait};
 
 use super::behind_jobs;
@@ -103,7 +103,7 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
             None => (innermost(site), "it is held".to_owned()),
         };
         let place = culprit.as_ref().map(|culprit| culprit.function.clone()).unwrap_or_default();
-        causes.push(Cause {
+        let mut cause = Cause {
             rule: SLUG,
             title: format!("{} wait for what {place} keeps while {what}", joined_kind(&wait.kind)),
             share,
@@ -114,7 +114,12 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
             proof: "trace",
             depth: 5,
             foremost: false,
-        });
+        };
+        // Operations that come rarely find it free; who comes by the clock has it as often.
+        if owned.first().is_some_and(|(_, owner)| joined.serves(&owner.link.kind)) {
+            experiment::offer_gentler(joined, &mut cause, "operations would wait there as long as now");
+        }
+        causes.push(cause);
     }
     causes
 }
