@@ -59,6 +59,9 @@ pub(super) fn ends_of_ladder(levels: &[LevelSummary]) -> Option<(&LevelSummary, 
     Some((levels.iter().find(telling)?, high))
 }
 
+/// How many times as much as is asked for it can do where its end is far.
+pub(super) const FAR: f64 = 4.0;
+
 impl Joined<'_> {
     /// Throttling in the open loop; of a process that nobody drove, all the time. `None` where nobody counted.
     pub(super) fn throttled(&self) -> Option<Throttling> {
@@ -248,6 +251,14 @@ impl Joined<'_> {
             && self.wanted_saturated().is_none_or(|wanted| wanted < MOST_WANTED)
             // A quota that is used up keeps throughput down, and says so itself.
             && self.throttled_saturated().is_none_or(|throttled| throttled.periods < 3)
+    }
+
+    /// Whether more clients get far more answers than are asked for, and nobody waits for others at what is asked for: where
+    /// that ends, as a pool of several does, is nobody's trouble.
+    pub(super) fn has_room(&self) -> bool {
+        let capacity = self.metric("capacity").unwrap_or(0.0);
+        let queues = self.felt.as_ref().is_none_or(|felt| felt.excess_s >= (0.5 * felt.base_s).max(0.001));
+        self.rate > 0.0 && capacity >= FAR * self.rate && self.rises() && !queues
     }
 
     /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.

@@ -20,6 +20,7 @@ use super::parking::parking;
 use super::passing::{Passed, passed};
 use super::preferring::preferring;
 use super::recursing::recursing;
+use super::remembering::remembering;
 use super::setting::sets_workers;
 use super::signatures::{Signature, signatures};
 use super::skipping::channels;
@@ -71,6 +72,8 @@ pub(super) struct Lines {
     pub(super) preferring: BTreeSet<u32>,
     /// Where they put aside what is ready before its turn.
     pub(super) parking: BTreeSet<u32>,
+    /// Where they look for what they keep.
+    pub(super) remembering: BTreeSet<u32>,
     /// Where they say how many workers a runtime has.
     pub(super) sets_workers: Option<u32>,
     /// Where they send and do not look whether anybody hears it.
@@ -220,6 +223,7 @@ fn read(source: &str) -> Lines {
         hashing: hashing(&tokens),
         preferring: preferring(&tokens),
         parking: parking(&tokens),
+        remembering: remembering(&tokens),
         sets_workers: sets_workers(&tokens),
         unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),

@@ -31,6 +31,7 @@ mod rank;
 mod record;
 mod recursing;
 mod remaining;
+mod remembering;
 mod rules;
 mod served;
 mod setting;

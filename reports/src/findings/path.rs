@@ -9,7 +9,11 @@ use crate::run::{Trace, TraceCase, TraceFrame, TracePolls, TraceSite, TraceStep,
 /// The stack with most of the time that goes through a culprit, innermost first; of those through its very line, where there
 /// are any. Empty where none does.
 pub(super) fn around(joined: &Joined<'_>, cause: &Cause) -> Vec<Culprit> {
-    let Some(culprit) = &cause.culprit else { return Vec::new() };
+    cause.culprit.as_ref().map(|culprit| through(joined, culprit)).unwrap_or_default()
+}
+
+/// The same of a place.
+pub(super) fn through(joined: &Joined<'_>, culprit: &Culprit) -> Vec<Culprit> {
     let frame = TraceFrame { function: culprit.function.clone(), file: culprit.file.clone(), line: culprit.line };
     let through = stacks(joined).into_iter().filter_map(|(own, seconds)| {
         let found = own.iter().filter(|one| same(one, &frame)).map(|one| one.line == frame.line).max()?;

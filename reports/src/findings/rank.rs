@@ -2,13 +2,12 @@
 
 use super::cause::{Answer, Cause, percent};
 use super::experiment;
-use super::hashing;
 use super::joined::Joined;
 use super::path;
 use super::remaining::{did_not_last, remains};
 use super::rules::{RULES, long_poll_cpu, other_side, rare_stall, waiting_on_owner};
 use super::usable::usable;
-use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused};
+use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused, hashing, remembering};
 
 /// What the evidence says of each variant.
 pub fn explain(variants: &[Joined<'_>]) -> Explanation {
@@ -81,7 +80,10 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
             all.unused.push(one);
         }
     }
-    causes.iter_mut().for_each(|cause| hashing::decides(joined, cause));
+    for cause in &mut causes {
+        hashing::decides(joined, cause);
+        remembering::decides(joined, cause);
+    }
     let mut ranked = stalls_first(joined, ranked(causes));
     ranked.iter_mut().for_each(|cause| experiment::offer(joined, cause));
     // Of several rules for one mechanism another may have found it.

@@ -2,6 +2,7 @@
 
 use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::joined::Joined;
+use crate::findings::remembering::remembering_around;
 use crate::findings::{CpuRow, Culprit, guilty};
 
 use super::repeated_work::{BUILDS_S, SLUG, own_work};
@@ -93,9 +94,10 @@ fn alone(joined: &Joined<'_>) -> Option<f64> {
 }
 
 fn open(joined: &Joined<'_>, each: f64, part: f64, place: Culprit, callers: &str) -> Answer {
-    // Where somebody's own hash makes keys alike, it is not what operations are for.
-    if joined.loops.is_some_and(|loops| loops.hashes_for(&place).is_some()) {
-        return hashed(joined, each, part, place);
+    // Where somebody's own hash makes keys alike, or what is kept is never found, it is not what operations are for.
+    let is_alike = || joined.loops.is_some_and(|loops| loops.hashes_for(&place).is_some());
+    if is_alike() || remembering_around(joined, &place).is_some() {
+        return decided(joined, each, part, place);
     }
     Answer::Open {
         sentence: format!(
@@ -111,7 +113,8 @@ fn open(joined: &Joined<'_>, each: f64, part: f64, place: Culprit, callers: &str
     }
 }
 
-fn hashed(joined: &Joined<'_>, each_s: f64, part: f64, place: Culprit) -> Answer {
+/// The same where the source tells, which is said by those who read it.
+fn decided(joined: &Joined<'_>, each_s: f64, part: f64, place: Culprit) -> Answer {
     let mean_s = joined.felt.as_ref().map_or(each_s / part.max(1e-9), |felt| felt.mean_s);
     Answer::Found(vec![Cause {
         rule: SLUG,

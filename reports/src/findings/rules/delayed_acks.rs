@@ -10,6 +10,7 @@ use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait, Wa
 
 use super::goroutine_waits;
 use super::latency_pinned::{CONSTANT, ONE_EACH, SLUG};
+use super::poll_blocked::{is_for_a_thread, is_lock};
 
 /// Linux delays acknowledgements by 40 ms at least (TCP_DELACK_MIN, include/net/tcp.h).
 const DELAYED_ACK_S: Range<f64> = 0.038..0.050;
@@ -30,6 +31,16 @@ fn a_thread_waits(joined: &Joined<'_>, mode: f64) -> bool {
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     places
         .map(|place| (place.waits as f64, place.total_s / place.waits as f64))
+        .any(|(waits, each)| waits >= ONE_EACH * operations && (0.5 * mode..1.1 * mode).contains(&each))
+}
+
+/// Whether threads wait about as long for each operation to be told by another one.
+fn threads_wait_for_each_other(joined: &Joined<'_>, mode: f64) -> bool {
+    let Some((rows, Some(operations))) = joined.kept() else { return false };
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    rows.iter()
+        .filter(|row| row.doing == TraceEndKind::Blocked && is_for_a_thread(row) && !is_lock(row))
+        .map(|row| (row.polls as f64, row.total_s / row.polls.max(1) as f64))
         .any(|(waits, each)| waits >= ONE_EACH * operations && (0.5 * mode..1.1 * mode).contains(&each))
 }
 
@@ -124,6 +135,10 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
     let asked = waits_for_answers(joined, &as_long)
         .or_else(|| asks_in_pieces(joined, &as_long))
         .or_else(|| goroutines_ask(joined, &as_long));
+    // Where nobody asks somebody else, who waits for another thread so long is late by that.
+    if asked.is_none() && joined.trace.is_none() && threads_wait_for_each_other(joined, mode) {
+        return Vec::new();
+    }
     let written = writer.filter(|_| times == 1).map(CpuRow::place);
     let culprit = asked.or(written);
     if culprit.is_none() {

@@ -30,6 +30,7 @@ pub(super) mod rare_stall;
 mod ready_not_polled;
 pub(super) mod repeated_work;
 mod round_trips;
+mod rounds;
 mod runnable_not_scheduled;
 pub(super) mod standing;
 mod starting;

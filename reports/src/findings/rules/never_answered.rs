@@ -55,7 +55,9 @@ fn waits_too_long<'a>(joined: &Joined<'_>, trace: &'a Trace) -> Option<&'a Trace
     };
     let waits = trace.waits.iter().chain(trace.saturated.iter().flat_map(|phase| &phase.waits));
     let waits = waits.filter(inside).filter(|wait| joined.serves(&wait.kind));
-    waits.max_by(|a, b| a.longest_s.total_cmp(&b.longest_s))
+    // A library's task that waits for the next thing to do may do so for longer.
+    let of_the_program = |wait: &TraceWait| wait.site.as_ref().is_some_and(|site| !site.own.is_empty());
+    waits.max_by(|a, b| of_the_program(a).cmp(&of_the_program(b)).then(a.longest_s.total_cmp(&b.longest_s)))
 }
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {

@@ -39,7 +39,7 @@ struct Sleep<'a> {
 
 pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
     // Nothing else keeps it from answering more.
-    let felt = joined.felt.as_ref().filter(|_| joined.is_pinned())?;
+    let felt = joined.felt.as_ref().filter(|_| joined.is_pinned() && !joined.has_room())?;
     let (sleeps, operations) = match joined.trace {
         Some(_) => (of_tasks(joined, |kind| joined.serves(kind)), joined.traced_operations()?),
         None => match goroutine_waits::told(joined) {

@@ -2,6 +2,7 @@
 //! everybody in turn.
 
 use crate::findings::cause::{Answer, Cause, at, innermost, time};
+use crate::findings::harm::FAR;
 use crate::findings::joined::Joined;
 use crate::findings::{guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceWait};
@@ -12,9 +13,6 @@ use super::{behind_jobs, goroutine_waits, in_turn};
 pub(in crate::findings) const SLUG: &str = "throughput-pinned";
 /// Part of the latency under full load that waits there must be.
 const LEAST: f64 = 0.4;
-
-/// How many times as much as is asked for it can do where its end is far.
-const FAR: f64 = 4.0;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if joined.levels.len() < 2 {

@@ -74,7 +74,7 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         let counted: u64 = busy.iter().filter(|one| one.is_at(site)).map(|one| one.count).sum();
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let often_busy = counted as f64 >= LEAST_OFTEN * joined.traced_saturated as f64;
-        let pinned = joined.is_pinned() && under_load >= LEAST_UNDER_LOAD && often_busy;
+        let pinned = joined.is_pinned() && !joined.has_room() && under_load >= LEAST_UNDER_LOAD && often_busy;
         if in_open < LEAST_SHARE && !pinned {
             continue;
         }

@@ -207,6 +207,18 @@ fn operations_that_are_late_are_told_from_those_that_nobody_answers() {
 }
 
 #[test]
+fn a_library_that_idles_for_longer_than_clients_wait_is_not_where_they_do() {
+    const CLIENT: &str = "core::pin::Pin";
+    let mut trace = trace();
+    trace.waits.push(wait(SERVER, site(TraceCause::Notify, &[("app::join", 99)]), 20, 40.0, 1.99));
+    trace.waits.push(wait(CLIENT, site(TraceCause::Channel, &[]), 900, 35.0, 2.85));
+    trace.waits.push(wait(CLIENT, site(TraceCause::Socket, &[]), 900, 2.0, 0.03));
+    let failed = Failed { scheduled: 1000, timeouts: 20, unanswered: 0 };
+    let found = found(&Joined { failed, ..joined(&trace, felt(0.005, 0.04)) });
+    assert_eq!(found, [is("never-answered", "app::join", 99)]);
+}
+
+#[test]
 fn one_that_is_missing_alone_counts_where_another_was_seen_to_wait_as_long() {
     let of = |longest_s, timeouts| {
         let mut trace = trace();

@@ -22,6 +22,7 @@ mod growth;
 mod keepers;
 mod offered;
 mod polls;
+mod rounds;
 mod standing;
 mod starting;
 mod timed_out;

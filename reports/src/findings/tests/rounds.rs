@@ -1,0 +1,63 @@
+//! Who takes what is asked of it in rounds, and who keeps what it never finds again.
+
+use super::cost::spent;
+use super::*;
+use crate::run::TraceWaker;
+
+/// 1,000 operations that wait 60 ms each for one task, which is at work on a round for so long, and otherwise takes the next.
+fn rounds(excess_s: f64, round: TraceSite, takes_s: f64, alive: u64) -> Vec<(String, String, u32)> {
+    const DESK: &str = "app::desk";
+    let mut trace = trace();
+    trace.kinds.push(TraceKind { name: DESK.into(), alive, polls: 500, ..TraceKind::default() });
+    trace.waits.push(wait(SERVER, site(TraceCause::Channel, &[("app::ask", 17)]), 1000, 60.0, 0.16));
+    trace.waits.push(wait(DESK, round, 240, 9.0, 0.16));
+    trace.waits.push(wait(DESK, site(TraceCause::Channel, &[("app::desk", 29)]), 70, takes_s, 0.04));
+    let woken = TraceWaker { kind: SERVER.into(), by: DESK.into(), cause: None, count: 1000 };
+    trace.wakers.push(woken);
+    let level = |concurrency, throughput, p50| LevelSummary {
+        concurrency,
+        throughput,
+        p50: Some(p50),
+        ..LevelSummary::default()
+    };
+    let levels = [level(1, 50.0, 0.02), level(16, 600.0, 0.026)];
+    found(&Joined { levels: &levels, traced: Some((1000, 0.065)), ..joined(&trace, felt(0.004, excess_s)) })
+}
+
+#[test]
+fn who_takes_nothing_new_before_a_round_is_done_keeps_what_came_meanwhile() {
+    let round = || site(TraceCause::Other, &[("app::desk", 38)]);
+    let desk = [is("ready-not-polled", "app::desk", 38)];
+    assert_eq!(rounds(0.06, round(), 0.6, 1), desk);
+    assert_eq!(rounds(0.003, round(), 0.6, 1), [], "a group commit: nobody waits for longer than for one");
+    assert_eq!(rounds(0.06, round(), 4.0, 1), [], "it takes the next most of the time");
+    assert_eq!(rounds(0.06, round(), 0.6, 4), [], "there are others beside it");
+    assert!(!rounds(0.06, site(TraceCause::Timer, &[("app::desk", 38)]), 0.6, 1).contains(&desk[0]), "a tick");
+}
+
+/// Every operation computes within `app::set`, which `app::page` calls, by a source like that.
+fn computing(source: &str) -> Vec<(String, String, u32)> {
+    let trace = Trace {
+        polls: vec![in_poll(TraceEndKind::Cpu, "", &[("app::set", 9), ("app::page", 6)], 1000, 2.5)],
+        ..trace()
+    };
+    let mut cpu = spent(&[], 0.0);
+    cpu.rows.iter_mut().for_each(|row| row.path = vec![frame("app::set", 9), frame("app::page", 6)]);
+    let mut loops = Loops::default();
+    loops.read("src/main.rs", source);
+    found(&Joined { cpu: Some(&cpu), loops: Some(&loops), ..joined(&trace, felt(0.002_6, 0.000_1)) })
+}
+
+#[test]
+fn what_is_kept_and_built_for_every_operation_all_the_same_is_never_found_again() {
+    let keeps = "fn page(&self, key: u64) -> Page {\n    if let Some(page) = self.kept.get(&key) {\n        return page;\n    }\n    //\n    let page = set(key);\n    self.kept.insert(key, page)\n}\nfn set(key: u64) -> Page { typeset(key) }\n";
+    assert_eq!(computing(keeps), [is("repeated-work", "app::page", 2)]);
+    assert_eq!(computing(&keeps.replace("insert(key,", "insert(other,")), [], "whether it could be kept is not known");
+}
+
+#[test]
+fn who_makes_keys_alike_is_why_looking_up_takes_long() {
+    let looks = "impl Hash for Key {\n    fn hash<H: Hasher>(&self, state: &mut H) {\n        self.0.depot.hash(state);\n    }\n}\nfn page(&self, key: u64) -> Page {}\n\nfn set(\n    &self, key: Key) -> Page { self.kept.get(&key) }\n";
+    assert_eq!(computing(looks), [is("repeated-work", "app::Key::hash", 3)]);
+    assert_eq!(computing(&looks.replace("self.0.depot.hash", "self.0.hash")), []);
+}
