@@ -6,7 +6,7 @@ use crate::findings::joined::{Joined, knows_goroutines};
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
-use super::{delayed_acks, goroutine_waits, other_side, timed_out};
+use super::{delayed_acks, goroutine_waits, lingering, other_side, timed_out};
 
 pub(in crate::findings) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
@@ -52,7 +52,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     } else {
         causes.extend(timed_out::by_threads(joined, mean));
         causes.extend(timed_out::by_reads(joined, mean));
-        causes.extend(timed_out::by_lingering(joined, mean));
+        causes.extend(lingering::of(joined, mean));
         causes.extend(goroutine_waits::ticks(joined, mean));
     }
     if causes.is_empty() {

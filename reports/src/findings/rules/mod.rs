@@ -20,6 +20,7 @@ mod in_turn;
 mod kept_waiting;
 pub(super) mod latency_pinned;
 mod let_go;
+mod lingering;
 pub(super) mod long_poll_cpu;
 mod never_answered;
 pub(super) mod other_side;

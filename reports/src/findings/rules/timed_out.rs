@@ -2,14 +2,11 @@
 //! only the end of their timeout lets them go on.
 
 use crate::findings::cause::{Cause, at, innermost, percent, time};
-use crate::findings::guilty;
 use crate::findings::joined::Joined;
-use crate::findings::timeouts::Timeout;
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait};
 
 use super::delayed_acks::READS;
 use super::latency_pinned::{self, by_timeout};
-use super::poll_blocked::{FUTEX, is_lock};
 
 /// Part of the latency that it must be.
 const LEAST: f64 = 0.4;
@@ -116,69 +113,6 @@ pub(super) fn by_threads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     })
 }
 
-/// Part of the time for which a thread lingers for more to come, and of its timeout that those wait who came first or last.
-const LINGERS: f64 = 0.5;
-const ONE_THREAD: f64 = 1.05;
-const OF_LINGER: std::ops::Range<f64> = 0.2..1.3;
-/// Waits there are as long as the timeout, at most, and that by little.
-const AS_LINGER: std::ops::Range<f64> = 0.7..1.3;
-
-/// One thread lingers until its timeout for more to come before it answers those that did: they wait for a part of that.
-pub(super) fn by_lingering(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
-    let (loops, (rows, operations)) = (joined.loops?, joined.kept()?);
-    let operations = operations?;
-    let told = |row: &&TracePolls| {
-        row.doing == TraceEndKind::Blocked
-            && row.site.as_ref().is_some_and(|site| site.call == FUTEX && !is_lock(row) && !site.own.is_empty())
-    };
-    let waits = rows.iter().filter(told).filter(|row| row.total_s / operations >= LEAST * mean);
-    let waits = waits.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let each_s = waits.total_s / operations;
-    let tells = |row: &TracePolls| waits.holders.iter().any(|one| guilty::common(&one.site.own, row.own()).is_some());
-    let lingers = |row: &&TracePolls| {
-        let Some(first) = row.own().first() else { return false };
-        // One thread, most of the time.
-        (LINGERS..ONE_THREAD).contains(&(row.total_s / joined.kept_s().max(1e-9)))
-            && row.own() != waits.own()
-            && loops.around(&first.file, first.line) == Some(true)
-            && tells(row)
-    };
-    let found = rows.iter().filter(told).filter(lingers).find_map(|row| {
-        let first = row.own().first()?;
-        let ends = |one: &&Timeout| {
-            AS_LINGER.contains(&(row.longest_s / one.seconds)) && OF_LINGER.contains(&(each_s / one.seconds))
-        };
-        // It is set where it is waited for.
-        let around = loops.body(&first.file, first.line)?;
-        let here = |one: &&Timeout| around.contains(&one.line) || one.used.iter().any(|line| around.contains(line));
-        Some((at(first), row, loops.timeouts_in(&first.file).iter().filter(here).find(ends)?))
-    });
-    let (culprit, row, timeout) = found?;
-    let share = (each_s / mean.max(1e-9)).min(1.0);
-    let title = format!(
-        "{} waits up to {} for more to come before anybody is answered",
-        culprit.function,
-        time(timeout.seconds)
-    );
-    let evidence = vec![
-        format!(
-            "{} waits in all, {} of the time, and no longer than {}: a timeout of {} is set in {}, as the source says",
-            culprit.sentence(),
-            percent(row.total_s / joined.kept_s().max(1e-9)),
-            time(row.longest_s),
-            time(timeout.seconds),
-            format_args!("{}:{}", culprit.file, timeout.line),
-        ),
-        format!(
-            "operations wait {} each for who does that, {} of the mean latency of {}",
-            time(each_s),
-            percent(share),
-            time(mean)
-        ),
-    ];
-    Some(by_timeout(joined, culprit, share, title, evidence))
-}
-
 /// A read that waits until nothing more came for so long takes that, and what the kernel's ticks and the others add to it, seconds.
 const LATE_S: f64 = 0.008;
 /// Reads of an operation there: some wait for what comes before.
@@ -223,45 +157,6 @@ pub(super) fn by_reads(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
 mod tests {
     use super::*;
     use crate::run::{KernelHead, KernelRecord, ThreadsRecord, TraceSite};
-
-    #[test]
-    fn who_lingers_for_more_is_told_by_its_timeout_and_by_those_it_answers() {
-        let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
-        let row = |own: &[(&str, u32)], polls, total_s, longest_s| TracePolls {
-            doing: TraceEndKind::Blocked,
-            site: Some(TraceSite {
-                call: FUTEX.into(),
-                cause: TraceCause::Notify,
-                own: own.iter().map(|(function, line)| frame(function, *line)).collect(),
-                ..TraceSite::default()
-            }),
-            polls,
-            total_s,
-            longest_s,
-            ..TracePolls::default()
-        };
-        let mut loops = crate::findings::Loops::default();
-        loops.read("a.rs", "const LINGER: Duration = Duration::from_millis(20);\nfn fill() {\n    while few(LINGER) {\n        inbox.recv_deadline(until);\n    }\n}\n");
-        let of = |lingers_s, longest_s, each_s: f64, answers: &str| {
-            let mut page =
-                row(&[("app::page", 92), ("app::serve", 107), ("app::run", 120)], 1000, 1000.0 * each_s, 0.022);
-            let site = TraceSite {
-                own: vec![frame(answers, 63), frame("app::batcher", 76), frame("app::run", 115)],
-                ..TraceSite::default()
-            };
-            page.holders = vec![crate::run::TraceHolder { site, total_s: 0.001, ..Default::default() }];
-            let fill = row(&[("app::fill", 4), ("app::batcher", 72), ("app::run", 115)], 961, lingers_s, longest_s);
-            let head = crate::run::ThreadsHead { wall_s: 5.0, ..Default::default() };
-            let threads = ThreadsRecord { head, kept_open: vec![page, fill], ..ThreadsRecord::default() };
-            let joined =
-                Joined { threads: Some(&threads), waited: Some(1000), loops: Some(&loops), ..Joined::default() };
-            by_lingering(&joined, 0.013).and_then(|cause| cause.culprit).map(|culprit| culprit.line)
-        };
-        assert_eq!(of(3.9, 0.0203, 0.012, "app::answer"), Some(4));
-        assert_eq!(of(1.9, 0.0203, 0.012, "app::answer"), None, "it does something else most of the time");
-        assert_eq!(of(3.9, 0.031, 0.012, "app::answer"), None, "nothing ends its waits");
-        assert_eq!(of(3.9, 0.0203, 0.003, "app::answer"), None, "they wait for something else, and hardly for that");
-    }
 
     #[test]
     fn who_reads_until_the_timeout_of_its_socket_is_told_from_who_waits_for_an_answer() {
