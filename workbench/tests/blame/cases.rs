@@ -2,8 +2,8 @@
 
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
-    again, beside, blind, case, eighth, fifth, fourth, held_out, in_go, in_go_of, in_library, informed, ninth, second,
-    seventh, sixth, tenth, third,
+    again, beside, blind, case, eighth, eleventh, fifth, fourth, held_out, in_go, in_go_of, in_library, informed,
+    ninth, second, seventh, sixth, tenth, third,
 };
 
 /// Threads that wait for ever do so for somebody, or in a call.
@@ -351,6 +351,11 @@ pub(crate) const CASES: &[Case] = &[
     in_go_of("mint", tenth("print-labels", &["repeated-work"], 100, 16)),
     in_go_of("mint", tenth("quote-tariff", &["unbounded-growth", "repeated-work"], 200, 16)),
     in_go_of("mint", tenth("rail-fares", &["repeated-work", "throughput-pinned"], 150, 16)),
+    // Of five hands, those that a first look had wrong.
+    eleventh("parcel-board", &["ready-not-polled", "throughput-pinned"], 120, 16),
+    eleventh("brochure-press", &["repeated-work"], 120, 16),
+    eleventh("fare-broker", &["waiting-on-owner"], 150, 16),
+    eleventh("posting-ledger", &["latency-pinned"], 100, 16),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

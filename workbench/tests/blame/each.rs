@@ -349,4 +349,8 @@ programs! {
     berth_planner: "berth-planner",
     depot_router: "depot-router",
     escrow_desk: "escrow-desk",
+    parcel_board: "parcel-board",
+    brochure_press: "brochure-press",
+    fare_broker: "fare-broker",
+    posting_ledger: "posting-ledger",
 }

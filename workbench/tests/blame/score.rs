@@ -44,6 +44,7 @@ pub(crate) fn table() -> String {
         (Written::Eighth, "of eight more hands, written blind, that a first look had wrong"),
         (Written::Ninth, "of seven more hands, written blind, that a first look had wrong"),
         (Written::Tenth, "of four more hands, written blind, that a first look had wrong"),
+        (Written::Eleventh, "of five more hands, written blind, that a first look had wrong"),
     ];
     for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);
