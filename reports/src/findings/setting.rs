@@ -12,6 +12,9 @@ const MOST: u32 = 1024;
 /// How threads of tokio's runtimes are called, workers and blocking ones alike, cut off by the kernel or not.
 const WORKERS: [&str; 2] = ["tokio-rt-worker", "tokio-runtime-w"];
 const KNOB: &str = "runtime.worker_threads";
+/// Pairs that can show a difference in each of the six metrics that variants are compared in: the smallest p of the signed-rank test
+/// is 2/2⁸ then, and six times that is below 5 % (Holm).
+const PAIRS: u32 = 8;
 /// Go's default, and what collects a quarter as often, `GOGC` in percent.
 const GOGC: [u32; 2] = [100, 400];
 
@@ -64,7 +67,7 @@ fn vary(cause: &mut Cause, values: &str, otherwise: &str) {
     let rest = cause.next.strip_prefix("workbench run --evidence ").and_then(|rest| rest.split_once(' '));
     let Some((evidence, rest)) = rest.filter(|(_, rest)| !rest.starts_with("--")) else { return };
     cause.refuted_by.push_str(&format!("; or, as it is, {otherwise} (next)"));
-    cause.next = format!("workbench run --evidence {evidence} --vary {values} {rest}");
+    cause.next = format!("workbench run --evidence {evidence} --trials {PAIRS} --vary {values} {rest}");
 }
 
 #[cfg(test)]
@@ -93,7 +96,7 @@ mod tests {
         let joined = Joined { cpus: 2.5, cpu: Some(&cpu), ..Joined::default() };
         insta::assert_debug_snapshot!(of(&joined, offer_workers, AGAIN), @r#"
         (
-            "workbench run --evidence wait,trace --vary runtime.worker_threads=2,8 shop.toml --variant a",
+            "workbench run --evidence wait,trace --trials 8 --vary runtime.worker_threads=2,8 shop.toml --variant a",
             "it would not; or, as it is, with 8 workers the others would wait as long (next)",
         )
         "#);
@@ -125,7 +128,7 @@ mod tests {
     fn a_rarer_collection_is_offered_to_go_alone() {
         let go = Build { go: true, ..Build::default() };
         let joined = Joined { build: Some(&go), ..Joined::default() };
-        assert!(of(&joined, offer_rarer_collection, AGAIN).0.contains("--vary go.gogc=100,400 shop.toml"));
+        assert!(of(&joined, offer_rarer_collection, AGAIN).0.contains("--trials 8 --vary go.gogc=100,400 shop.toml"));
         let knobs = BTreeMap::from([("go.gogc".to_owned(), "50".to_owned())]);
         let asked = Joined { knobs: Some(&knobs), ..joined };
         assert!(of(&asked, offer_rarer_collection, AGAIN).0.contains("=50,200 "));
