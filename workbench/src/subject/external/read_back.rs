@@ -22,16 +22,33 @@ pub const BINARY: &str = reports::findings::PROGRAM_FILE;
 /// Path of the setting that names the command line, as it is written in the scenario.
 pub const COMMAND: &str = "program.command";
 
+const TUNABLES: &str = "GLIBC_TUNABLES";
+/// How names of tunables begin.
+const TUNABLE: &str = "glibc.";
+
 /// The variables that a process began with; `None` where they are not ours to read.
 pub(super) fn variables(pid: i32) -> Option<BTreeMap<String, String>> {
     // Who has ended has none.
     let bytes = one_look::read(pid, "environ").ok().filter(|bytes| !bytes.is_empty())?;
-    let pairs = bytes.split(|byte| *byte == 0).filter_map(|pair| {
+    Some(parsed(&bytes))
+}
+
+/// What a `/proc/PID/environ` says. While it starts, glibc ends each of its tunables with a NUL where a colon was, within the
+/// environment itself (`parse_tunables`, elf/dl-tunables.c): what follows is the rest of that variable.
+fn parsed(environ: &[u8]) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let mut of_tunables = false;
+    for pair in environ.split(|byte| *byte == 0) {
         let pair = String::from_utf8_lossy(pair);
-        let (name, value) = pair.split_once('=')?;
-        Some((name.to_owned(), value.to_owned()))
-    });
-    Some(pairs.collect())
+        if let Some(list) = all.get_mut(TUNABLES).filter(|_| of_tunables && pair.starts_with(TUNABLE)) {
+            list.push(':');
+            list.push_str(&pair);
+        } else if let Some((name, value)) = pair.split_once('=') {
+            of_tunables = name == TUNABLES;
+            all.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    all
 }
 
 /// The words that a process began with.
@@ -128,6 +145,29 @@ mod tests {
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn tunables_that_glibc_took_apart_are_one_variable() {
+        let environ = b"A=1\0GLIBC_TUNABLES=glibc.malloc.arena_max=2\0glibc.malloc.top_pad=4096\0B=2\0glibc.x=3\0";
+        let found = parsed(environ);
+        assert_eq!(found["GLIBC_TUNABLES"], "glibc.malloc.arena_max=2:glibc.malloc.top_pad=4096");
+        assert_eq!((found["A"].as_str(), found["B"].as_str(), found["glibc.x"].as_str()), ("1", "2", "3"));
+    }
+
+    #[test]
+    fn two_tunables_of_a_running_program_are_read_back() {
+        let asked = "glibc.malloc.arena_max=2:glibc.malloc.top_pad=4096";
+        let mut child = std::process::Command::new("sleep").arg("60").env("GLIBC_TUNABLES", asked).spawn().unwrap();
+        let pid = child.id().cast_signed();
+        // It is another program first, and then glibc's loader has to begin.
+        while !words(pid).is_some_and(|words| words.first().is_some_and(|word| word.ends_with("sleep"))) {
+            std::thread::yield_now();
+        }
+        let found = variables(pid).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found["GLIBC_TUNABLES"], asked);
     }
 
     #[test]
