@@ -21,6 +21,7 @@ use super::passing::{Passed, passed};
 use super::preferring::preferring;
 use super::recursing::recursing;
 use super::remembering::remembering;
+use super::rules::connecting::connecting;
 use super::setting::sets_workers;
 use super::signatures::{Signature, signatures};
 use super::skipping::channels;
@@ -72,6 +73,8 @@ pub(super) struct Lines {
     pub(super) preferring: BTreeSet<u32>,
     /// Where they put aside what is ready before its turn.
     pub(super) parking: BTreeSet<u32>,
+    /// Where they connect to others.
+    pub(super) connecting: BTreeSet<u32>,
     /// Where they look for what they keep.
     pub(super) remembering: BTreeSet<u32>,
     /// Where they say how many workers a runtime has.
@@ -223,6 +226,7 @@ fn read(source: &str) -> Lines {
         hashing: hashing(&tokens),
         preferring: preferring(&tokens),
         parking: parking(&tokens),
+        connecting: connecting(&tokens),
         remembering: remembering(&tokens),
         sets_workers: sets_workers(&tokens),
         unheard: unheard(&tokens),

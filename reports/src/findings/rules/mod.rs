@@ -4,7 +4,7 @@ pub(super) mod allocator_churn;
 mod behind_jobs;
 mod building;
 pub(super) mod computing;
-mod connecting;
+pub(super) mod connecting;
 mod copying;
 pub(super) mod delayed_acks;
 mod dropped;

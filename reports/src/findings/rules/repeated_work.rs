@@ -43,7 +43,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(round_trips::again(joined));
     causes.extend(round_trips::of_threads(joined));
     causes.extend(round_trips::of_goroutines(joined));
-    causes.extend(connecting::again(joined));
+    causes.extend(connecting::again(joined).or_else(|| connecting::by_a_library(joined)));
     causes.extend(connecting::of_goroutines(joined));
     causes.extend(starting::again(joined));
     causes.extend(same_work(joined));

@@ -1,4 +1,4 @@
-//! Who takes what is asked of it in rounds, and who keeps what it never finds again.
+//! Who takes what is asked of it in rounds, who keeps what it never finds again, and who is kept from keeping connections.
 
 use super::cost::spent;
 use super::*;
@@ -60,4 +60,35 @@ fn who_makes_keys_alike_is_why_looking_up_takes_long() {
     let looks = "impl Hash for Key {\n    fn hash<H: Hasher>(&self, state: &mut H) {\n        self.0.depot.hash(state);\n    }\n}\nfn page(&self, key: u64) -> Page {}\n\nfn set(\n    &self, key: Key) -> Page { self.kept.get(&key) }\n";
     assert_eq!(computing(looks), [is("repeated-work", "app::Key::hash", 3)]);
     assert_eq!(computing(&looks.replace("self.0.depot.hash", "self.0.hash")), []);
+}
+
+#[test]
+fn a_library_that_opens_a_connection_for_every_operation_is_kept_from_keeping_it() {
+    let asks = [("app::rate", 12), ("app::serve", 9)];
+    let of = |spawned, source: &str| {
+        let mut trace = trace();
+        let opens = TraceSite {
+            resource: "tokio::net::tcp::socket::TcpSocket::connect".into(),
+            ..site(TraceCause::Socket, &asks)
+        };
+        trace.waits.push(wait(SERVER, opens, 1000, 60.0, 0.2));
+        trace.waits.push(wait(SERVER, site(TraceCause::Channel, &asks), 1000, 15.0, 0.02));
+        let spawned_at = Some(site(TraceCause::Other, &asks));
+        trace.kinds.push(TraceKind {
+            name: "core::pin::Pin".into(),
+            spawned,
+            finished: spawned,
+            spawned_at,
+            ..TraceKind::default()
+        });
+        let mut loops = Loops::default();
+        loops.read("src/main.rs", source);
+        found(&Joined { loops: Some(&loops), ..joined(&trace, felt(0.016, 0.0)) })
+    };
+    let lines = "\n".repeat(10);
+    let source = format!("{lines}async fn rate(desk: &Desk) -> Rate {{\n    desk.http.get(uri).await\n}}\n");
+    assert_eq!(of(2000, &source), [is("repeated-work", "app::rate", 12)]);
+    assert_eq!(of(20, &source), [], "it keeps them");
+    assert_eq!(of(2000, &source.replace("desk.http.get", "TcpStream::connect")), [], "it means to");
+    assert_eq!(of(2000, ""), [], "its source is not known");
 }
