@@ -25,6 +25,7 @@ use super::rules::connecting::connecting;
 use super::setting::sets_workers;
 use super::signatures::{Signature, signatures};
 use super::skipping::channels;
+use super::slicing::slicing;
 use super::telling::{Told, told};
 use super::timeouts::{Timeout, timeouts};
 use super::tokens::tokens;
@@ -73,6 +74,8 @@ pub(super) struct Lines {
     pub(super) preferring: BTreeSet<u32>,
     /// Where they put aside what is ready before its turn.
     pub(super) parking: BTreeSet<u32>,
+    /// Where they take parts of buffers that keep all of them.
+    pub(super) slicing: BTreeSet<u32>,
     /// Where they connect to others.
     pub(super) connecting: BTreeSet<u32>,
     /// Where they look for what they keep.
@@ -226,6 +229,7 @@ fn read(source: &str) -> Lines {
         hashing: hashing(&tokens),
         preferring: preferring(&tokens),
         parking: parking(&tokens),
+        slicing: slicing(&tokens),
         connecting: connecting(&tokens),
         remembering: remembering(&tokens),
         sets_workers: sets_workers(&tokens),

@@ -37,6 +37,7 @@ mod served;
 mod setting;
 mod signatures;
 mod skipping;
+mod slicing;
 mod telling;
 mod timeouts;
 mod tokens;

@@ -175,6 +175,11 @@ fn unheard(joined: &Joined<'_>, path: &[TraceFrame]) -> Option<Culprit> {
         .find_map(|frame| Some(at(&TraceFrame { line: loops.unheard(&frame.file, frame.line)?, ..frame.clone() })))
 }
 
+/// Who takes a part that keeps a whole buffer, where somebody else makes those.
+fn slices(joined: &Joined<'_>, made: &Culprit) -> Option<Culprit> {
+    joined.loops?.slices(&made.function).filter(|at| !at.is_at(made))
+}
+
 /// Who touches new pages makes what grows, and who keeps that lets it grow: these need not be the same.
 fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
     let made = Culprit { function: maker.function.clone(), file: maker.file.clone(), line: maker.line };
@@ -209,6 +214,14 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
         ];
         let place = format!(", for all that {} goes round", culprit.function);
         return Blamed { culprit: Some(culprit), place, because };
+    }
+    if let Some(part) = slices(joined, &made).filter(|_| keeper.is_none()) {
+        let because = vec![
+            format!("{touched} in {}", made.sentence()),
+            format!("a part that {} takes keeps the whole of what was made, as its source says", part.sentence()),
+        ];
+        let place = format!(", made by {} and kept by the part that {} takes", made.function, part.function);
+        return Blamed { culprit: Some(part), place, because };
     }
     match &keeper {
         Some(keeper) if keeper.by.function != made.function || keeper.by.file != made.file => {

@@ -1,4 +1,5 @@
-//! Who takes what is asked of it in rounds, who keeps what it never finds again, and who is kept from keeping connections.
+//! Who takes what is asked of it in rounds, who keeps what it never finds again, whose part keeps all, and who is kept from
+//! keeping connections.
 
 use super::cost::spent;
 use super::*;
@@ -91,4 +92,25 @@ fn a_library_that_opens_a_connection_for_every_operation_is_kept_from_keeping_it
     assert_eq!(of(20, &source), [], "it keeps them");
     assert_eq!(of(2000, &source.replace("desk.http.get", "TcpStream::connect")), [], "it means to");
     assert_eq!(of(2000, ""), [], "its source is not known");
+}
+
+#[test]
+fn a_part_that_keeps_a_whole_buffer_is_why_memory_grows() {
+    let (trace, kernel) =
+        (trace(), kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() }));
+    let mut cpu = spent(&[("page fault", 0.5)], 0.0);
+    cpu.rows.iter_mut().for_each(|row| row.path = vec![frame("app::build", 15)]);
+    let of = |source: &str| {
+        let mut loops = Loops::default();
+        loops.read("src/main.rs", source);
+        found(&Joined {
+            kernel: Some(&kernel),
+            cpu: Some(&cpu),
+            loops: Some(&loops),
+            ..joined(&trace, felt(0.000_3, 0.000_1))
+        })
+    };
+    let source = "fn register(doc: &Bytes) {\n    let part = doc.slice(from..to);\n    note(part)\n}\n";
+    assert_eq!(of(source), [is("unbounded-growth", "app::register", 2)]);
+    assert_eq!(of(&source.replace("doc.slice(from..to)", "copy(doc)")), [is("unbounded-growth", "app::build", 15)]);
 }
