@@ -356,6 +356,8 @@ pub(crate) const CASES: &[Case] = &[
     eleventh("brochure-press", &["repeated-work"], 120, 16),
     eleventh("fare-broker", &["waiting-on-owner"], 150, 16),
     eleventh("posting-ledger", &["latency-pinned"], 100, 16),
+    eleventh("freight-quotes", &["repeated-work"], 120, 16),
+    eleventh("receipt-intake", &["unbounded-growth"], 120, 16),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

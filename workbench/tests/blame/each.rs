@@ -353,4 +353,6 @@ programs! {
     brochure_press: "brochure-press",
     fare_broker: "fare-broker",
     posting_ledger: "posting-ledger",
+    freight_quotes: "freight-quotes",
+    receipt_intake: "receipt-intake",
 }

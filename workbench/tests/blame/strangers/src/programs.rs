@@ -55,6 +55,10 @@ pub(crate) const PROGRAMS: &[(&str, Start)] = &[
     ("fjord", App(fjord::app)),
     ("freight-papers", Broken(freight_papers::run)),
     ("freight-quote", Broken(|broken, port| finish(freight_quote::run(broken, port)))),
+    (
+        "freight-quotes",
+        Broken(|broken, port| finish(async move { freight_quotes::run(broken, port).await.map_err(io::Error::other) })),
+    ),
     ("fx-desk", Broken(fx_desk::run)),
     ("gateway-quotes", Broken(|broken, port| end(gateway_quotes::run(broken, port)))),
     ("gazette", Broken(gazette::serve)),
@@ -122,6 +126,10 @@ pub(crate) const PROGRAMS: &[(&str, Start)] = &[
     ("rail-board", Broken(|broken, port| finish(rail_board::run(broken, port)))),
     ("rate-board", Broken(rate_board::run)),
     ("read-counter", Broken(read_counter::run)),
+    (
+        "receipt-intake",
+        Broken(|broken, port| finish(async move { receipt_intake::run(broken, port).await.map_err(io::Error::other) })),
+    ),
     ("receipt-numbers", Broken(|broken, port| end(receipt_numbers::run(broken, port)))),
     ("recipe-box", Broken(|broken, port| finish(recipe_box::run(broken, port)))),
     ("river-feed", Broken(|broken, port| finish(river_feed::run(broken, port)))),
