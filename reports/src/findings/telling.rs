@@ -69,6 +69,11 @@ impl Loops {
         self.functions(file, line, Does::Waits, Does::TellsOne)
     }
 
+    /// Who wakes all of them, the same.
+    pub(super) fn tell_all(&self, file: &str, line: u32) -> Vec<Place<'_>> {
+        self.functions(file, line, Does::Waits, Does::TellsAll)
+    }
+
     /// Who sends to the channel that is received from on a line, the same: those that may go on without having sent, if there are
     /// any.
     pub(super) fn send(&self, file: &str, line: u32) -> Vec<Place<'_>> {

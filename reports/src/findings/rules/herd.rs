@@ -1,8 +1,8 @@
 //! One thing that came wakes everybody who waits for it: all but one find nothing and wait again.
 
-use crate::findings::cause::{Cause, at, innermost, time};
+use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceFrame, TraceKind};
+use crate::run::{TraceCause, TraceEndKind, TraceFrame, TraceKind, TracePolls};
 
 use super::repeated_work;
 
@@ -56,6 +56,50 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
         depth: 5,
         culprit: Some(culprit),
         foremost: false,
+    })
+}
+
+/// Part of the CPU that goes into waiting again, from which that is what the program does.
+const FOR_NOTHING: f64 = 0.4;
+
+/// The same of threads that wait for a condition, by the source of who tells all of them.
+pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
+    let (loops, cpu) = (joined.loops?, joined.cpu.filter(|_| joined.trace.is_none())?);
+    let (rows, operations) = joined.kept()?;
+    let operations = operations?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let often = |row: &TracePolls| row.polls as f64 / operations;
+    let waits = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked && often(row) >= WAKES);
+    let (row, first) = waits.filter_map(|row| Some((row, row.own().first()?))).max_by_key(|(row, _)| row.polls)?;
+    let &(file, function, line) = loops.tell_all(&first.file, first.line).first()?;
+    let again = cpu.rows.iter().filter(|one| one.function == first.function && one.file == first.file);
+    let part = again.map(|one| one.total_s).sum::<f64>() / cpu.total_s.max(1e-9);
+    if part < FOR_NOTHING {
+        return None;
+    }
+    let culprit = loops.culprit(&first.function, (file, function, line));
+    Some(Cause {
+        rule: repeated_work::SLUG,
+        title: format!("{} wakes all who wait in {}, where one would do", culprit.function, at(first).function),
+        share: part.min(1.0),
+        evidence: vec![
+            format!(
+                "threads of {} waited again {} times at {}, {:.0} times for each operation",
+                row.kind,
+                row.polls,
+                at(first).sentence(),
+                often(row)
+            ),
+            format!("{} of the CPU goes into that", percent(part)),
+            format!("all are told in {}, as its source says", culprit.sentence()),
+        ],
+        refuted_by: "with one wake for one item CPU per operation would stay".into(),
+        next: joined.again("cpu,wait"),
+        proof: "wait",
+        depth: 6,
+        culprit: Some(culprit),
+        // That threads crowd each other out follows from it.
+        foremost: true,
     })
 }
 

@@ -38,7 +38,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let mut causes = Vec::new();
     causes.extend(system_calls(joined).or_else(|| uncounted_calls(joined)));
-    causes.extend(herd::of(joined));
+    causes.extend(herd::of(joined).or_else(|| herd::of_threads(joined)));
     causes.extend(attempts(joined));
     causes.extend(round_trips::again(joined));
     causes.extend(round_trips::of_threads(joined));

@@ -1,5 +1,5 @@
-//! Who takes what is asked of it in rounds, who keeps what it never finds again, whose part keeps all, and who is kept from
-//! keeping connections.
+//! Who takes what is asked of it in rounds, who keeps what it never finds again, whose part keeps all, who is kept from
+//! keeping connections, and who wakes all where one would do.
 
 use super::cost::spent;
 use super::*;
@@ -113,4 +113,27 @@ fn a_part_that_keeps_a_whole_buffer_is_why_memory_grows() {
     let source = "fn register(doc: &Bytes) {\n    let part = doc.slice(from..to);\n    note(part)\n}\n";
     assert_eq!(of(source), [is("unbounded-growth", "app::register", 2)]);
     assert_eq!(of(&source.replace("doc.slice(from..to)", "copy(doc)")), [is("unbounded-growth", "app::build", 15)]);
+}
+
+#[test]
+fn who_wakes_all_threads_for_one_item_has_them_wait_again_for_nothing() {
+    let kernel = kernel(|_| KernelSample::default());
+    let of = |polls, part: f64, tells: &str| {
+        let row = in_poll(TraceEndKind::Blocked, "futex", &[("app::build", 6), ("app::courier", 85)], polls, 400.0);
+        let threads = crate::run::ThreadsRecord { kept_open: vec![row], ..Default::default() };
+        let mut cpu = spent(&[], 0.0);
+        cpu.total_s = 1.0 / part;
+        let mut loops = Loops::default();
+        let source = format!(
+            "fn announce(&self) {{\n    self.changed.{tells}();\n}}\nfn build(&self) {{\n    loop {{\n        all = self.changed.wait(all);\n    }}\n}}\n"
+        );
+        loops.read("src/main.rs", &source);
+        let (cpu, loops, kernel) = (Some(&cpu), Some(&loops), Some(&kernel));
+        found(&Joined { cpu, loops, kernel, ..threaded(&threads, felt(0.001, 0.0)) })
+    };
+    let announce = is("repeated-work", "app::announce", 2);
+    assert_eq!(of(32_000, 0.6, "notify_all").first(), Some(&announce));
+    assert!(!of(32_000, 0.6, "notify_one").contains(&announce));
+    assert!(!of(3_000, 0.6, "notify_all").contains(&announce), "three of them");
+    assert!(!of(32_000, 0.2, "notify_all").contains(&announce), "they do something with it");
 }
