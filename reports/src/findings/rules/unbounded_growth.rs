@@ -215,7 +215,7 @@ fn blamed(joined: &Joined<'_>, maker: &CpuRow) -> Blamed {
         let place = format!(", for all that {} goes round", culprit.function);
         return Blamed { culprit: Some(culprit), place, because };
     }
-    if let Some(part) = slices(joined, &made).filter(|_| keeper.is_none()) {
+    if let Some(part) = slices(joined, &made) {
         let because = vec![
             format!("{touched} in {}", made.sentence()),
             format!("a part that {} takes keeps the whole of what was made, as its source says", part.sentence()),
