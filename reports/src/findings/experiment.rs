@@ -8,7 +8,7 @@ use super::rules::{allocator_churn, computing, latency_pinned, repeated_work, th
 /// The part of the rate that is asked for then.
 const PART: f64 = 0.25;
 /// What is offered where a change has to be made first.
-const AGAIN: &str = "workbench run --evidence ";
+pub(super) const AGAIN: &str = "workbench run --evidence ";
 
 /// What would be seen at that part of the rate if a mechanism were something else.
 fn otherwise(cause: &Cause) -> Option<&'static str> {
@@ -29,6 +29,12 @@ fn otherwise(cause: &Cause) -> Option<&'static str> {
     })
 }
 
+/// The evidence that the same load again is to gather, and what is run, where nothing but that is offered.
+pub(super) fn asked(next: &str) -> Option<(&str, &str)> {
+    let (evidence, rest) = next.strip_prefix(AGAIN)?.split_once(' ')?;
+    (!rest.starts_with("--")).then_some((evidence, rest))
+}
+
 /// Gives a cause such a load as what to run next, where nothing but the same load again is offered.
 pub(super) fn offer(joined: &Joined<'_>, cause: &mut Cause) {
     if let Some(otherwise) = otherwise(cause) {
@@ -38,8 +44,7 @@ pub(super) fn offer(joined: &Joined<'_>, cause: &mut Cause) {
 
 /// The same for what a rule knows to depend on the load, with what would be seen if it did not.
 pub(super) fn offer_gentler(joined: &Joined<'_>, cause: &mut Cause, otherwise: &str) {
-    let asked = cause.next.strip_prefix(AGAIN).and_then(|rest| rest.split_once(' '));
-    let Some((evidence, rest)) = asked.filter(|(_, rest)| !rest.starts_with("--")) else { return };
+    let Some((evidence, rest)) = asked(&cause.next) else { return };
     if joined.rate <= 0.0 || joined.shaped {
         return;
     }

@@ -60,7 +60,7 @@ pub(super) fn ends_of_ladder(levels: &[LevelSummary]) -> Option<(&LevelSummary, 
 }
 
 /// How many times as much as is asked for it can do where its end is far.
-pub(super) const FAR: f64 = 4.0;
+const FAR: f64 = 4.0;
 
 impl Joined<'_> {
     /// Throttling in the open loop; of a process that nobody drove, all the time. `None` where nobody counted.
@@ -253,12 +253,16 @@ impl Joined<'_> {
             && self.throttled_saturated().is_none_or(|throttled| throttled.periods < 3)
     }
 
+    /// Whether it can do many times as much as is asked for.
+    pub(super) fn is_far(&self) -> bool {
+        self.rate > 0.0 && self.metric("capacity").unwrap_or(0.0) >= FAR * self.rate
+    }
+
     /// Whether more clients get far more answers than are asked for, and nobody waits for others at what is asked for: where
     /// that ends, as a pool of several does, is nobody's trouble.
     pub(super) fn has_room(&self) -> bool {
-        let capacity = self.metric("capacity").unwrap_or(0.0);
         let queues = self.felt.as_ref().is_none_or(|felt| felt.excess_s >= (0.5 * felt.base_s).max(0.001));
-        self.rate > 0.0 && capacity >= FAR * self.rate && self.rises() && !queues
+        self.is_far() && self.rises() && !queues
     }
 
     /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.

@@ -2,6 +2,7 @@
 //! is taken for, and how much of the trouble a setting takes away where nobody can change the program today.
 
 use super::cause::Cause;
+use super::experiment;
 use super::joined::Joined;
 use super::tokens::word_at;
 
@@ -64,10 +65,9 @@ pub(super) fn offer_rarer_collection(joined: &Joined<'_>, cause: &mut Cause) {
 
 /// Has the next command compare two values of a setting.
 fn vary(cause: &mut Cause, values: &str, otherwise: &str) {
-    let rest = cause.next.strip_prefix("workbench run --evidence ").and_then(|rest| rest.split_once(' '));
-    let Some((evidence, rest)) = rest.filter(|(_, rest)| !rest.starts_with("--")) else { return };
+    let Some((evidence, rest)) = experiment::asked(&cause.next) else { return };
     cause.refuted_by.push_str(&format!("; or, as it is, {otherwise} (next)"));
-    cause.next = format!("workbench run --evidence {evidence} --trials {PAIRS} --vary {values} {rest}");
+    cause.next = format!("{}{evidence} --trials {PAIRS} --vary {values} {rest}", experiment::AGAIN);
 }
 
 #[cfg(test)]

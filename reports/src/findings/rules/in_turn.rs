@@ -19,7 +19,7 @@ const LEAST: f64 = 0.4;
 /// Works of it for each operation: who takes several at once serves nobody in turn.
 const ONE_EACH: f64 = 0.8;
 /// Part of the CPUs beyond which these are what there is too little of.
-const MOST_BUSY: f64 = 0.7;
+pub(super) const MOST_BUSY: f64 = 0.7;
 
 /// A task that everybody waits for.
 struct Server<'a> {

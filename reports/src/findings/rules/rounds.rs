@@ -6,6 +6,7 @@ use crate::findings::guilty;
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceWait};
 
+use super::in_turn::MOST_BUSY;
 use super::latency_pinned::belongs_to_operations;
 use super::ready_not_polled::SLUG;
 use super::throughput_pinned::is_for_others;
@@ -16,8 +17,6 @@ const LEAST: f64 = 0.4;
 const AWAY: f64 = 0.8;
 /// Part of what operations wait on average that it must have been away at once.
 const AS_LONG: f64 = 0.5;
-/// Part of the CPUs beyond which these are what there is too little of.
-const MOST_BUSY: f64 = 0.7;
 
 pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
