@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::cause::at;
+use super::forgetting::{forgets_permit, is_seen};
 use super::joined::Joined;
 use super::overwriting::overwriting;
 use super::tokens::{is_name, opening, word_at};
-use super::{Culprit, Loops, telling};
-use crate::run::{Trace, TraceFrame};
+use super::{Culprit, Loops};
+use crate::run::TraceFrame;
 
 /// What a function does to a collection of those that are to be told, or whom it calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +85,8 @@ impl Loops {
         self.all(|left| left.does == Leaves::Calls && left.name == function && left.function != function).collect()
     }
 
-    fn all(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
+    /// All that functions of Rust's do to such collections.
+    pub(super) fn all(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
         let rust = self.files.iter().filter(|(file, _)| file.ends_with(".rs"));
         let all = rust.flat_map(|(file, lines)| lines.left.iter().map(move |left| (file.as_str(), left)));
         all.filter(move |(_, left)| which(left))
@@ -103,6 +105,9 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
     let waits = own.first()?;
     if let Some(overwrites) = overwriting(joined, own) {
         return Some(overwrites);
+    }
+    if let Some(forgets) = forgets_permit(joined, waits) {
+        return Some(forgets);
     }
     if let Some(teller) = teller(joined, waits) {
         let told =
@@ -125,12 +130,6 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
     let asks = own.get(1).filter(|_| reaches || makes)?;
     let told = format!("{} is told whenever there is something to tell: it was lost before", waits.function);
     Some((at(asks), told))
-}
-
-/// Whether a function of the program was seen at work, in any evidence.
-fn is_seen(joined: &Joined<'_>, file: &str, left: &Left) -> bool {
-    let mut seen = joined.trace.into_iter().flat_map(Trace::own_frames).chain(telling::seen(joined));
-    seen.any(|frame| telling::is_of(frame, file, &left.function))
 }
 
 /// The only one seen at work of those that have who waits in a cell told, and may be left before they do.

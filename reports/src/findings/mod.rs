@@ -10,6 +10,7 @@ mod cpu_table;
 mod dealing;
 mod derived;
 mod experiment;
+mod forgetting;
 mod guilty;
 mod harm;
 mod hashing;

@@ -1,0 +1,109 @@
+//! Who takes a permit of a semaphore for good and may be left before it gives one back, by the source (`permit.forget()` …
+//! `semaphore.add_permits(1)`).
+
+use super::joined::Joined;
+use super::leaving::{Leaves, Left};
+use super::{Culprit, Loops, telling};
+use crate::run::{Trace, TraceFrame};
+
+const ASKS: &[&str] = &["acquire", "acquire_owned", "acquire_many", "acquire_many_owned"];
+const FORGETS: &str = "forget";
+const GIVES_BACK: &str = "add_permits";
+
+/// Of those who wait for a permit in a function: the only one that takes one for good and may be left before it gives it back, or the
+/// only one of these that was seen at work; and how one sees it.
+pub(super) fn forgets_permit(joined: &Joined<'_>, waits: &TraceFrame) -> Option<(Culprit, String)> {
+    let loops = joined.loops?;
+    let asks = |left: &Left| ASKS.contains(&left.name.as_str()) && left.function == waits.name();
+    loops.calls_where(asks).find(|(file, _)| *file == waits.file)?;
+    let found = losing(loops);
+    let (file, left) = match found.as_slice() {
+        [one] => *one,
+        _ => {
+            let mut seen = found.into_iter().filter(|(file, left)| is_seen(joined, file, left));
+            seen.next().filter(|_| seen.next().is_none())?
+        }
+    };
+    let culprit = loops.culprit(&waits.function, (file, &left.function, left.line));
+    let told = format!(
+        "{} takes a permit for good and may end before it gives one back, as its source says",
+        culprit.sentence()
+    );
+    Some((culprit, told))
+}
+
+/// Where one is taken for good, or who does so is called, in a function that gives one back further down and may be left before.
+fn losing(loops: &Loops) -> Vec<(&str, &Left)> {
+    let gives = |left: &Left| left.name == GIVES_BACK;
+    let givers: Vec<&Left> = loops.calls_where(gives).map(|(_, left)| left).collect();
+    let through: Vec<&str> = givers.iter().map(|left| left.function.as_str()).collect();
+    let gives = |left: &Left| gives(left) || through.contains(&left.name.as_str());
+    let forgets: Vec<(&str, &Left)> = loops.calls_where(|left| left.name == FORGETS).collect();
+    let takers: Vec<&str> = forgets.iter().map(|(_, left)| left.function.as_str()).collect();
+    let takes = |left: &Left| left.name == FORGETS || takers.contains(&left.name.as_str());
+    let lost = |(file, take): &(&str, &Left)| {
+        let same =
+            |(other, left): &(&str, &Left)| other == file && left.function == take.function && left.line > take.line;
+        let mut back = loops.calls_where(gives).filter(same).map(|(_, left)| left.line).peekable();
+        back.peek().is_some() && back.all(|line| loops.may_be_left_between(file, take.line, line))
+    };
+    loops.calls_where(takes).filter(lost).collect()
+}
+
+/// Whether a function of the program was seen at work, in any evidence.
+pub(super) fn is_seen(joined: &Joined<'_>, file: &str, left: &Left) -> bool {
+    let mut seen = joined.trace.into_iter().flat_map(Trace::own_frames).chain(telling::seen(joined));
+    seen.any(|frame| telling::is_of(frame, file, &left.function))
+}
+
+impl Loops {
+    /// Calls in sources of Rust's.
+    fn calls_where(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
+        self.all(move |left| left.does == Leaves::Calls && which(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "\
+impl Desk {
+    async fn seat(&self, id: u64) -> Result<Seat, Full> {
+        let permit = self.seats.acquire().await?;
+        permit.forget();
+        let plan = self.plan(id).await;
+        if plan.is_gone() {
+            return Err(Full);
+        }
+        self.release();
+        Ok(plan.seat)
+    }
+    fn release(&self) {
+        self.seats.add_permits(1);
+    }
+}
+";
+
+    fn of(source: &str) -> Option<(String, u32)> {
+        let mut loops = Loops::default();
+        loops.read("a.rs", source);
+        let joined = Joined { loops: Some(&loops), ..Joined::default() };
+        let waits = TraceFrame { function: "shop::Desk::seat".into(), file: "a.rs".into(), line: 3 };
+        forgets_permit(&joined, &waits).map(|(at, _)| (at.function, at.line))
+    }
+
+    #[test]
+    fn who_ends_before_it_gives_a_permit_back_keeps_it() {
+        assert_eq!(of(SOURCE), Some(("shop::Desk::seat".into(), 4)));
+        assert_eq!(of(&SOURCE.replace("            return Err(Full);\n", "")), None, "it always comes to that");
+        assert_eq!(
+            of(&SOURCE
+                .replace("self.plan(id).await;", "self.plan(id).await?;")
+                .replace("            return Err(Full);\n", "")),
+            Some(("shop::Desk::seat".into(), 4))
+        );
+        assert_eq!(of(&SOURCE.replace("        permit.forget();\n", "")), None, "it goes with its scope");
+        assert_eq!(of(&SOURCE.replace("acquire()", "lock()")), None, "they wait for something else");
+    }
+}
