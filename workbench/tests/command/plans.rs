@@ -140,6 +140,8 @@ fn the_experiments_of_findings_are_commands_that_run() {
                 // What did not last is looked at under less load.
                 "cpu,wait,trace" => &["--ladder", "off", "--concurrency", "1"],
                 _ if evidence.contains("trace") => &["--duration", "60s"],
+                // Such a load, for longer: what grows.
+                "cpu,wait" => &["--duration", "60s", "--rate", "37.5", "--trials", "1"],
                 // A gentler load, at which a mechanism shows or does not.
                 _ => &["--rate", "37.5", "--trials", "1"],
             };

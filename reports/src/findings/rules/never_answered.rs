@@ -14,7 +14,7 @@ use super::latency_pinned::belongs_to_operations;
 use super::let_go;
 use super::standing::{self, Stuck};
 
-pub(super) const SLUG: &str = "never-answered";
+pub(in crate::findings) const SLUG: &str = "never-answered";
 /// Part of the operations that must be missing, and how many at least.
 const LEAST: f64 = 0.001;
 const LEAST_COUNT: u64 = 2;
@@ -156,7 +156,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         culprit,
         evidence,
         refuted_by: "the same operations would be answered with a longer timeout".into(),
-        next: format!("workbench show {} --tasks", joined.run),
+        next: joined.again("trace"),
         proof: "trace",
         depth: 7,
         foremost: part >= LEAST,

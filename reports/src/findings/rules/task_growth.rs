@@ -7,7 +7,7 @@ use crate::run::{Trace, TraceCause, TraceFrame, TraceKind};
 
 use super::{goroutine_growth, thread_growth};
 
-pub(super) const SLUG: &str = "task-growth";
+pub(in crate::findings) const SLUG: &str = "task-growth";
 /// Tasks that must be left over, and the part of those spawned.
 const LEAST: u64 = 20;
 const LEFT: f64 = 0.5;
@@ -154,7 +154,7 @@ fn of_growth(joined: &Joined<'_>, title: String, culprit: Culprit, evidence: Vec
         share: 1.0,
         evidence,
         refuted_by: "their number would come to rest after a while".into(),
-        next: format!("workbench show {} --tasks", joined.run),
+        next: joined.again("trace --duration 60s"),
         proof: "trace",
         depth: 7,
         culprit: Some(culprit),

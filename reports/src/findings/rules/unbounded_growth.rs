@@ -6,7 +6,7 @@ use crate::findings::naming::Place;
 use crate::findings::{CpuRow, Culprit, Keeper, telling};
 use crate::run::TraceFrame;
 
-pub(super) const SLUG: &str = "unbounded-growth";
+pub(in crate::findings) const SLUG: &str = "unbounded-growth";
 /// Growth that counts, bytes in the open loop, and for each operation.
 const LEAST: f64 = 3e6;
 const PER_OPERATION: f64 = 1000.0;

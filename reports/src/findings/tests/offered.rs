@@ -13,8 +13,9 @@ pub(super) fn is_offered(command: &str) -> bool {
         || command.starts_with("workbench attach ") && command.ends_with(" --tasks")
 }
 
-/// `--rate` with a number, one trial.
+/// `--rate` with a number, one trial; for longer or not.
 fn is_gentler(rest: &str) -> bool {
+    let rest = rest.strip_prefix("--duration 60s ").unwrap_or(rest);
     let rate = rest.strip_prefix("--rate ").and_then(|rest| rest.split_once(' '));
     rate.is_some_and(|(rate, rest)| rate.parse::<f64>().is_ok() && rest == format!("--trials 1 {SCENARIO}"))
 }
