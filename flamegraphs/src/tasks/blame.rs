@@ -31,6 +31,13 @@ pub enum Step {
         /// Their time within the window, nanoseconds.
         busy_ns: u64,
     },
+    /// Something may have come for it, and nobody asked: the thread that told it in the end polled others before.
+    Unheard {
+        /// That thread.
+        tid: u32,
+        /// Where it told it: the network or a timer.
+        stack: Option<StackId>,
+    },
     /// It waited.
     Waited {
         /// Where.

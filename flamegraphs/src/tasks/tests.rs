@@ -242,3 +242,33 @@ fn after_a_gap_nothing_is_made_up() {
     assert_eq!((figures.polls, figures.longest_poll_ns, figures.spawned, figures.forgotten), (1, 5, 1, 0));
     assert_eq!((figures.delays, figures.unexplained, outcome.gaps), (1, 1, 1));
 }
+
+/// `a` waits; `b` keeps the thread that asks for 5 ms, which then tells `a` what came.
+fn told_after_a_long_poll(between: &[Event]) -> Vec<(u64, Vec<Step>)> {
+    let before = [
+        event(0, 1, 0xa, polling(1)),
+        event(1, 1, 0xa, What::Pending),
+        event(10, 1, 0xb, polling(2)),
+        event(5_000_010, 1, 0xb, What::Pending),
+    ];
+    let told = [event(5_000_100, 1, 0xa, WOKEN), event(5_000_200, 1, 0xa, polling(1))];
+    let mut events = [&before[..], between, &told[..]].concat();
+    events.sort_by_key(|event| event.time_ns);
+    let unheard = run(&events, 6_000_000).unheard.into_iter();
+    unheard.map(|case| (case.length_ns(), case.chain.links.into_iter().map(|link| link.step).collect())).collect()
+}
+
+#[test]
+fn who_asks_late_what_has_come_was_kept_by_what_it_polled() {
+    let late = [(
+        5_000_090,
+        vec![Step::Unheard { tid: 1, stack: None }, Step::Polled { tid: 1, polls: 1, busy_ns: 5_000_000 }],
+    )];
+    assert_eq!(told_after_a_long_poll(&[]), late);
+    let another = [event(2, 1, 0xd, polling(3)), event(3, 1, 0xd, What::Pending), event(5_000_050, 1, 0xd, WOKEN)];
+    assert_eq!(told_after_a_long_poll(&another)[0], late[0], "one question tells several");
+    let elsewhere = [event(20, 2, 0xd, polling(3)), event(30, 2, 0xd, What::Pending), event(2_000_000, 2, 0xd, WOKEN)];
+    assert_eq!(told_after_a_long_poll(&elsewhere), [], "another thread asked meanwhile");
+    let short = [event(100, 1, 0xb, What::Pending), event(4_999_000, 1, 0xb, polling(2))];
+    assert_eq!(told_after_a_long_poll(&short), [], "it slept meanwhile");
+}

@@ -62,6 +62,17 @@ impl Thread {
         self.open.last()
     }
 
+    /// The poll that ended last.
+    pub(super) fn last(&self) -> Option<&Polled> {
+        self.recent.back()
+    }
+
+    /// The longest of those that began since a moment and have ended.
+    pub(super) fn longest_since(&self, since_ns: u64) -> Option<Polled> {
+        let since = self.recent.iter().filter(|polled| polled.from_ns >= since_ns);
+        since.max_by_key(|polled| polled.to_ns - polled.from_ns).copied()
+    }
+
     /// Polls of other tasks within a window, each cut to it; the one that lasts is among them.
     pub(super) fn others(&self, task: TaskId, from_ns: u64, to_ns: u64) -> Vec<Polled> {
         let lasting =

@@ -4,10 +4,12 @@
 mod history;
 mod outcome;
 mod polls;
+mod unheard;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use self::outcome::Outcome;
+use self::unheard::Told;
 use super::blame::{History, explain};
 use super::case::{Case, Longest, SpanKind};
 use super::event::{Event, KindId, Kinds, StackId, TaskId, What, Who};
@@ -41,6 +43,7 @@ pub enum WakerKind {
 struct Sums {
     kinds: BTreeMap<Option<KindId>, KindFigures>,
     delays: BTreeMap<Option<KindId>, Longest>,
+    unheard: BTreeMap<Option<KindId>, Longest>,
     waits: HashMap<WaitKey, (WaitFigures, Longest)>,
     instead: BTreeMap<(Option<KindId>, Option<KindId>), DelayFigures>,
     wakers: Wakers,
@@ -56,6 +59,7 @@ pub struct Tracker {
     /// Addresses of tasks that ended: their wakers live on.
     ended_at: HashSet<u64>,
     threads: HashMap<u32, Thread>,
+    told: Told,
     sums: Sums,
     /// What was added up before the last [`Tracker::cut`].
     before: Option<Sums>,
@@ -121,6 +125,7 @@ impl Tracker {
             task.born_ns = None;
         }
         self.threads.clear();
+        self.told = Told::at(self.last_ns);
         self.gaps += 1;
     }
 
@@ -159,6 +164,7 @@ impl Tracker {
     fn woken(&mut self, event: &Event, by_value: bool) {
         let by = self.who(event);
         let now = event.time_ns;
+        self.told(now, by);
         let Some(task) = self.met(event.address) else { return };
         task.wakes += 1;
         if by_value {
@@ -196,6 +202,7 @@ impl Tracker {
                 Who::Outside { stack, .. } => Some(stack),
             };
             self.waited(id, (kind, sites, ended_by), since_ns, now);
+            self.unheard(id, kind, since_ns, now, by);
         }
     }
 

@@ -243,6 +243,7 @@ fn blame(case: &TraceCase) -> BlameRow {
         what: match case.what {
             TraceWhat::Delay => "ready, not polled",
             TraceWhat::Wait => "waiting",
+            TraceWhat::Unheard => "told late",
         },
         kind: text::name(&case.kind),
         sentence: text::sentence(&case.sentence()),
@@ -254,6 +255,7 @@ pub(crate) fn span(span: &TraceSpan) -> String {
     let by = span.by.as_deref().map(text::name);
     match span.step {
         TraceStep::Polled => format!("polled{}", by.map(|by| format!(" by {by}")).unwrap_or_default()),
+        TraceStep::Unheard => format!("told late{}", by.map(|by| format!(", by {by}")).unwrap_or_default()),
         TraceStep::Ready => format!("ready{}", by.map(|by| format!(", for {by}")).unwrap_or_default()),
         TraceStep::Waited => {
             let site = span.site.as_ref().map(|site| match site.cause {

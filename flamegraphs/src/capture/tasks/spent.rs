@@ -36,7 +36,7 @@ pub struct Spent {
 pub(super) fn windows(outcome: &Outcome) -> Vec<Window> {
     let stretches = || std::iter::once(outcome).chain(outcome.before.as_deref());
     let waits = stretches().flat_map(|outcome| &outcome.waits).flat_map(|(.., figures)| &figures.longest);
-    let delays = stretches().flat_map(|outcome| &outcome.delays);
+    let delays = stretches().flat_map(|outcome| outcome.delays.iter().chain(&outcome.unheard));
     let mut all: Vec<Window> = delays.chain(waits).filter_map(window).collect();
     all.sort_unstable();
     all.dedup();

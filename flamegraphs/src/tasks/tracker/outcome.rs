@@ -1,9 +1,9 @@
 //! What a recording added up to, once it has ended.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Sums, Tracker, WakerKind};
-use crate::tasks::case::Case;
+use crate::tasks::case::{Case, Longest};
 use crate::tasks::event::{KindId, StackId};
 use crate::tasks::figures::{DelayFigures, KindFigures, LongPoll, TaskFigures, WaitFigures};
 use crate::tasks::task::{State, Task};
@@ -22,6 +22,8 @@ pub struct Outcome {
     pub kinds: Vec<(Option<KindId>, KindFigures)>,
     /// The longest times from ready to polled, a few of each type, the longest first.
     pub delays: Vec<Case>,
+    /// The longest times in which something may have come for a task and nobody asked, a few of each type, the longest first.
+    pub unheard: Vec<Case>,
     /// Waits by type and place, the longest in total first.
     pub waits: Vec<(Option<KindId>, Vec<StackId>, WaitFigures)>,
     /// What ran instead: while tasks of the first type were ready, their worker polled the second.
@@ -108,12 +110,11 @@ impl Sums {
             .map(|((kind, sites, _), (figures, longest))| (kind, sites, WaitFigures { longest: longest.0, ..figures }))
             .collect();
         waits.sort_by(|a, b| b.2.total_ns.cmp(&a.2.total_ns).then_with(|| (a.0, &a.1).cmp(&(b.0, &b.1))));
-        let mut delays: Vec<Case> = self.delays.into_values().flat_map(|longest| longest.0).collect();
-        delays.sort_by_key(|case| std::cmp::Reverse(case.length_ns()));
         let unused = KindFigures::default();
         Outcome {
             kinds: self.kinds.into_iter().filter(|(_, figures)| *figures != unused).collect(),
-            delays,
+            delays: longest_first(self.delays),
+            unheard: longest_first(self.unheard),
             waits,
             instead: self.instead.into_iter().map(|((a, b), figures)| (a, b, figures)).collect(),
             wakers: self.wakers.into_iter().map(|((kind, waker), count)| (kind, waker, count)).collect(),
@@ -121,6 +122,12 @@ impl Sums {
             ..Outcome::default()
         }
     }
+}
+
+fn longest_first(of_kinds: BTreeMap<Option<KindId>, Longest>) -> Vec<Case> {
+    let mut all: Vec<Case> = of_kinds.into_values().flat_map(|longest| longest.0).collect();
+    all.sort_by_key(|case| std::cmp::Reverse(case.length_ns()));
+    all
 }
 
 /// Spans of all tasks would be most of the outcome.

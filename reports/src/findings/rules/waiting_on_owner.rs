@@ -135,7 +135,7 @@ fn doing(owner: &owner::Owner<'_>) -> String {
         (TraceStep::Waited, _) => "it waits for something else".into(),
         (_, TraceEndKind::Blocked) => "it blocks its thread".into(),
         (TraceStep::Polled, _) => "it computes".into(),
-        (TraceStep::Ready, _) => "it waits for a worker".into(),
+        (TraceStep::Ready | TraceStep::Unheard, _) => "it waits for a worker".into(),
     }
 }
 

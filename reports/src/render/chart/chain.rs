@@ -5,7 +5,7 @@ use super::scale::Scale;
 use super::task::{cut, slug_of};
 use crate::render::trace::{cause, place};
 use crate::render::{number, text};
-use crate::run::{TraceCase, TraceEndKind, TraceHolder, TraceLink, TracePolls, TraceSite, TraceStep};
+use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TraceLink, TracePolls, TraceSite, TraceStep};
 
 /// Height of a row, its text included.
 const ROW: f64 = 44.0;
@@ -32,7 +32,7 @@ pub(crate) fn svg(case: &TraceCase, width: f64) -> String {
             label: format!("{} {words}", text::name(&link.kind)),
             class: match link.step {
                 TraceStep::Waited => format!("chain-wait cause-{}", slug_of(link.site.as_ref())),
-                TraceStep::Ready => "task-ready".to_owned(),
+                TraceStep::Ready | TraceStep::Unheard => "task-ready".to_owned(),
                 TraceStep::Polled => "task-poll".to_owned(),
             },
             title: format!("task {}: {words}", link.task),
@@ -115,6 +115,10 @@ fn did(link: &TraceLink) -> String {
     match link.step {
         TraceStep::Ready => format!("was ready for {length} and not polled"),
         TraceStep::Polled => format!("was polled for {length}"),
+        TraceStep::Unheard => {
+            let timer = link.site.as_ref().is_some_and(|site| site.cause == TraceCause::Timer);
+            format!("was told by {} up to {length} late", if timer { "a timer" } else { "the network" })
+        }
         TraceStep::Waited => {
             let site = link.site.as_ref();
             let at = site.map(|site| format!(" for {} at {}", cause(site.cause), place(site))).unwrap_or_default();

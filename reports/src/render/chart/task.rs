@@ -51,7 +51,7 @@ pub(crate) fn svg(case: &TraceCase, width: f64) -> Option<String> {
                     );
                 }
             }
-            TraceStep::Ready => {
+            TraceStep::Ready | TraceStep::Unheard => {
                 canvas.rect_titled("task-ready", (start, top), (wide, BAR), &title);
                 if wide > 90.0 {
                     let label = format!("ready {}", number::seconds(one.length_s));

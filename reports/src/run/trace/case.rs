@@ -40,6 +40,8 @@ pub enum TraceWhat {
     Delay,
     /// From the end of a poll to a wake.
     Wait,
+    /// From when the thread that asks the network and timers began to poll somebody else to when it told the task what had come.
+    Unheard,
 }
 
 /// What one task of a chain did for most of the time.
@@ -86,6 +88,8 @@ pub enum TraceStep {
     Polled,
     /// Idle.
     Waited,
+    /// Idle, while the thread that asks the network and timers polled somebody else.
+    Unheard,
 }
 
 /// What a chain ends at.

@@ -37,7 +37,7 @@ impl TraceCase {
             let who = format!("task {} ({})", link.task, link.kind);
             sentence.push_str(&match before {
                 None => format!("{who} {}", did(link)),
-                Some(before) if before.step == TraceStep::Ready => instead(link),
+                Some(before) if matches!(before.step, TraceStep::Ready | TraceStep::Unheard) => instead(before, link),
                 Some(before) if before.queue > 0 => format!("; {who}, which woke the first of them, {}", did(link)),
                 Some(_) => format!("; {who}, which woke it, {}", did(link)),
             });
@@ -52,6 +52,7 @@ impl TraceCase {
         match self.what {
             TraceWhat::Delay => "from ready to polled",
             TraceWhat::Wait => "waited to be woken",
+            TraceWhat::Unheard => "told late",
         }
     }
 }
@@ -70,21 +71,31 @@ fn did(link: &TraceLink) -> String {
             format!("waited {length}{}{queue}", at_site(link.site.as_ref()))
         }
         TraceStep::Polled => format!("was polled for {length}"),
+        TraceStep::Unheard => format!("was told by {} up to {length} late", driver(link).0),
     }
 }
 
-/// What its worker did instead of polling it.
-fn instead(link: &TraceLink) -> String {
+/// Who tells a task that something came for it, and what the thread does that tells it.
+fn driver(link: &TraceLink) -> (&'static str, &'static str) {
+    match link.site.as_ref().map(|site| site.cause) {
+        Some(TraceCause::Timer) => ("a timer", ", which fires it,"),
+        _ => ("the network", ", which asks it,"),
+    }
+}
+
+/// What its worker did instead of polling it, or of asking what came for it.
+fn instead(before: &TraceLink, link: &TraceLink) -> String {
     let worker = link.thread.as_deref().filter(|name| !name.is_empty()).unwrap_or("its worker");
+    let asks = if before.step == TraceStep::Unheard { driver(before).1 } else { "" };
     let longest = format!("task {} ({}) for {}", link.task, link.kind, length(link.length_s));
     if link.polls > 1 {
         let all = length(link.busy_s);
         return format!(
-            ": {worker} made {} polls of {} for {all} instead, the longest of {longest}",
+            ": {worker}{asks} made {} polls of {} for {all} instead, the longest of {longest}",
             link.polls, link.kind
         );
     }
-    format!(": {worker} polled {longest} instead")
+    format!(": {worker}{asks} polled {longest} instead")
 }
 
 fn at_site(site: Option<&TraceSite>) -> String {

@@ -203,6 +203,19 @@ fn chains_are_sentences() {
         "task 1 (a) waited 28.0 ms for a lock at src/pay.rs:7 behind 14 others in the same queue; task 2 (b), which woke the \
          first of them, waited 25.0 ms for a timer at src/pay.rs:8, until a timer fired."
     );
+    let late = TraceCase {
+        links: vec![
+            TraceLink { site: Some(site(TraceCause::Socket, 8)), ..link(1, "a", TraceStep::Unheard, 0.067) },
+            link(2, "b", TraceStep::Polled, 0.066),
+        ],
+        end: TraceEnd { kind: TraceEndKind::Cpu, site: Some(site(TraceCause::Other, 99)), ..TraceEnd::default() },
+        ..TraceCase::default()
+    };
+    assert_eq!(
+        late.sentence(),
+        "task 1 (a) was told by the network up to 67.0 ms late: tokio-rt-worker, which asks it, polled task 2 (b) for 66.0 ms \
+         instead, computing in shop::pay (src/pay.rs:99)."
+    );
     assert_eq!(TraceCase::default().sentence(), "what happened was not seen.");
     let ends = |call: &str| {
         let site = TraceSite { call: call.into(), ..site(TraceCause::Other, 30) };

@@ -19,15 +19,27 @@ pub(super) fn of(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceCase> {
     let task = |case: &&Case| names.what(case.kind) == Kinds::Task;
     let notable = |case: &&Case| case.length_ns() >= NOTABLE_NS && task(case);
     let delays = outcome.delays.iter().filter(notable).map(|case| plain(TraceWhat::Delay, case, names));
+    let unheard = outcome.unheard.iter().filter(notable).filter(|case| is_of_a_driver(case, names));
+    let mut delays: Vec<TraceCase> = delays.chain(unheard.map(|case| plain(TraceWhat::Unheard, case, names))).collect();
+    delays.sort_by(|a, b| b.length_s.total_cmp(&a.length_s));
     let waits = outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(notable);
     let mut waits: Vec<TraceCase> = waits.map(|case| plain(TraceWhat::Wait, case, names)).collect();
     waits.sort_by(|a, b| rank(a).cmp(&rank(b)).then(b.length_s.total_cmp(&a.length_s)));
-    let mut kept = some(delays, |case| case.kind.clone());
+    let mut kept = some(delays.into_iter(), |case| format!("{} {}", case.title(), case.kind));
     kept.extend(some(waits.into_iter().filter(|case| rank(case) < 2), |case| {
         let place = case.links.first().and_then(|link| link.site.as_ref()).map(reports::run::TraceSite::place);
         format!("{} {}", case.kind, place.unwrap_or_default())
     }));
     kept
+}
+
+/// Whether it was the network or a timer that nobody asked: who woke it may have been a future that is no task.
+fn is_of_a_driver(case: &Case, names: &Names<'_>) -> bool {
+    let told = case.chain.links.first().and_then(|link| match link.step {
+        Step::Unheard { stack, .. } => stack,
+        _ => None,
+    });
+    told.is_some_and(|stack| matches!(names.cause(stack), TraceCause::Timer | TraceCause::Socket))
 }
 
 /// A few of each group, in their order.
@@ -108,6 +120,10 @@ fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
         Step::Polled { tid, polls, busy_ns } => {
             (plain.step, plain.thread) = (TraceStep::Polled, Some(names.thread(*tid)));
             (plain.polls, plain.busy_s) = (*polls, seconds(*busy_ns));
+        }
+        Step::Unheard { tid, stack } => {
+            (plain.step, plain.thread, plain.site) =
+                (TraceStep::Unheard, Some(names.thread(*tid)), names.waker_site(*stack));
         }
         Step::Waited { sites } => (plain.step, plain.site) = (TraceStep::Waited, names.site(sites, by)),
     }
