@@ -170,6 +170,45 @@ fn a_delay_is_blamed_on_the_task_that_had_the_worker() {
     assert!(waker.by.contains("hog"), "{waker:?}");
 }
 
+async fn drowsy() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
+/// Keeps the only worker, which fires the timers as well.
+async fn keep(enough: Arc<AtomicBool>) {
+    compute(&enough);
+}
+
+#[test]
+fn what_a_timer_had_for_a_task_is_told_late_by_a_thread_that_polls_another() {
+    let _alone = alone();
+    let Some(mut tracer) = tracer() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    tracer.start().unwrap();
+    let enough = Arc::new(AtomicBool::new(false));
+    let timer = Arc::clone(&enough);
+    let timer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        timer.store(true, Ordering::Relaxed);
+    });
+    runtime.block_on(async {
+        let waiting = tokio::spawn(drowsy());
+        tokio::task::yield_now().await;
+        tokio::spawn(keep(enough)).await.unwrap();
+        waiting.await.unwrap();
+    });
+    timer.join().unwrap();
+    let trace = rows(&tracer.stop().unwrap());
+    if trace.head.lost > 0 {
+        eprintln!("skipped: {:?}", trace.head.doubts());
+        return;
+    }
+    let case = worst(&trace, TraceWhat::Unheard, "drowsy");
+    let steps: Vec<_> = case.links.iter().map(|link| (link.step, link.kind.rsplit("::").next().unwrap())).collect();
+    assert_eq!(steps, [(TraceStep::Unheard, "drowsy"), (TraceStep::Polled, "keep")], "{}", case.sentence());
+    assert!(case.sentence().contains("was told by a timer up to "), "{}", case.sentence());
+}
+
 async fn holder(lock: Arc<tokio::sync::Mutex<()>>, held: Arc<tokio::sync::Notify>, go: Arc<tokio::sync::Notify>) {
     let guard = lock.lock().await;
     held.notify_one();

@@ -24,6 +24,13 @@ pub fn is_allocation(function: &str) -> bool {
         || ["operator new", "operator delete"].iter().any(|begin| function.starts_with(begin))
 }
 
+/// Whether a function gives memory back, of those that [`is_allocation`] tells: who does that lets go what somebody asked for.
+pub fn is_release(function: &str) -> bool {
+    let within = ["dealloc", "sdallocx", "operator delete"].iter().any(|part| function.contains(part));
+    let ends = ["free", "_free_sized", "_free_size"].iter().any(|end| function.ends_with(end));
+    (within || ends) && is_allocation(function)
+}
+
 /// Whether a function copies memory and does nothing else: C's `memcpy` and `memmove` with whatever a C library adds to their
 /// names, Go's, and Rust's primitives, which become these.
 pub fn is_copy(function: &str) -> bool {
@@ -91,6 +98,18 @@ mod tests {
             "runtime.memmove",
         ] {
             assert!(!is_allocation(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_gives_memory_back_is_told_from_what_asks_for_it() {
+        for name in
+            ["free", "_int_free", "cfree", "__rust_dealloc", "mi_free", "_rjem_sdallocx", "operator delete(void*)"]
+        {
+            assert!(is_release(name), "{name}");
+        }
+        for name in ["malloc", "realloc", "__rust_alloc", "app::free", "carefree", "runtime.mallocgc"] {
+            assert!(!is_release(name), "{name}");
         }
     }
 

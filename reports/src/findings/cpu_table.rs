@@ -61,6 +61,8 @@ pub struct CpuRow {
     pub calls: BTreeMap<String, f64>,
     /// Of it, in the allocator.
     pub allocator_s: f64,
+    /// Of that, where memory is given back: somebody else may have asked for it.
+    pub freed_s: f64,
     /// Of it, in copies of memory, and nothing but these.
     pub copied_s: f64,
     /// Of it, in filling memory with one value, and nothing but that.

@@ -52,6 +52,7 @@ impl CpuRow {
         }
         self.total_s += other.total_s;
         self.allocator_s += other.allocator_s;
+        self.freed_s += other.freed_s;
         self.copied_s += other.copied_s;
         self.filled_s += other.filled_s;
         self.served_s += other.served_s;

@@ -88,6 +88,7 @@ pub(super) fn table(profile: &Profile) -> Option<CpuTable> {
             *row.calls.entry(call).or_default() += seconds;
         } else if inner.iter().any(|frame| names::is_allocation(&frame.function)) {
             row.allocator_s += seconds;
+            row.freed_s += if inner.iter().any(|frame| names::is_release(&frame.function)) { seconds } else { 0.0 };
         } else if let Some(named) = inner.iter().find(|frame| !is_nameless(frame)) {
             row.copied_s += if names::is_copy(&named.function) { seconds } else { 0.0 };
             row.filled_s += if names::is_fill(&named.function) { seconds } else { 0.0 };

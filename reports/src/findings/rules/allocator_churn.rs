@@ -19,6 +19,8 @@ const LEAST_CPU_S: f64 = 0.000_3;
 const MOSTLY: f64 = 0.55;
 const TAKING: f64 = 0.45;
 const LEAST_OWN_S: f64 = 0.000_4;
+/// Part of it from which it is told that it is memory given back elsewhere.
+const GIVEN_BACK: f64 = 0.2;
 /// Part of what an operation takes alone that it must be.
 const LEAST_ALONE: f64 = 0.3;
 
@@ -34,11 +36,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let copied = cpu.rows.iter().map(|row| row.copied_s).sum::<f64>() / cpu.total_s.max(1e-9);
     let takes = part + copied >= MOSTLY && part >= TAKING;
     if takes && part * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) && faults < FAULTS {
-        return mostly(joined, cpu, (churn, part, per_op), &CALLS);
+        return mostly(joined, cpu, (churn, asked), (part, per_op), &CALLS);
     }
     let filled = cpu.rows.iter().map(|row| row.filled_s).sum::<f64>() / cpu.total_s.max(1e-9);
     if part + filled >= MOSTLY && filled >= part && filled * per_op >= LEAST_OWN_S.max(LEAST_ALONE * alone) {
-        return mostly(joined, cpu, (|row| row.filled_s, filled, per_op), &FILLS);
+        return mostly(joined, cpu, (filled_s, filled_s), (filled, per_op), &FILLS);
     }
     if part < LEAST || faults < FAULTS || per_op < LEAST_CPU_S {
         return Answer::RuledOut(format!(
@@ -47,7 +49,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         ));
     }
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
-    let Some(row) = rows.max_by(|a, b| churn(a).total_cmp(&churn(b))) else { return Answer::Blind("cpu") };
+    let Some(row) = rows.max_by(|a, b| asked(a).total_cmp(&asked(b))) else { return Answer::Blind("cpu") };
     Answer::Found(vec![Cause {
         rule: SLUG,
         title: format!("{} has memory given by the kernel anew for each operation", row.function),
@@ -71,6 +73,12 @@ fn churn(row: &CpuRow) -> f64 {
     row.allocator_s + memory.iter().filter_map(|call| row.calls.get(*call)).sum::<f64>()
 }
 
+/// The same without what it gives back: who asks for memory has it given back, wherever that is done.
+fn asked(row: &CpuRow) -> f64 {
+    let unmapped = ["munmap", "madvise"].iter().filter_map(|call| row.calls.get(*call)).sum::<f64>();
+    churn(row) - row.freed_s - unmapped
+}
+
 /// What most of the CPU goes into, though most pages stay, in words.
 struct Words {
     /// What is said of the function.
@@ -79,6 +87,8 @@ struct Words {
     spends: [&'static str; 2],
     /// Which part is the function's.
     of_it: &'static str,
+    /// What of it is given back is no function's own.
+    given_back: bool,
     refuted_by: &'static str,
 }
 
@@ -87,6 +97,7 @@ const CALLS: Words = Words {
     title: "has memory taken and given back again and again for each operation",
     spends: ["is spent in the allocator and its pages", ""],
     of_it: "for what this function asks for",
+    given_back: true,
     refuted_by: "with what it builds kept, shared or lent CPU per operation would stay",
 };
 /// It is filled with one value before it is used.
@@ -94,16 +105,28 @@ const FILLS: Words = Words {
     title: "has memory filled anew for each operation",
     spends: ["fills memory with one value", ", whether that is used or not"],
     of_it: "in this function",
+    given_back: false,
     refuted_by: "with as much memory as is used, or with what is kept, CPU per operation would stay",
 };
 
-/// What functions spend on something, its part of all CPU, and the CPU of an operation, seconds.
-type Spent = (fn(&CpuRow) -> f64, f64, f64);
+fn filled_s(row: &CpuRow) -> f64 {
+    row.filled_s
+}
 
-/// This part of the CPU goes into that, most of it in the function that spends most so.
-fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, words: &Words) -> Answer {
+/// What functions spend on something, and what of it tells who brings it about, seconds.
+type Spent = (fn(&CpuRow) -> f64, fn(&CpuRow) -> f64);
+
+/// This part of the CPU goes into that, and so much of the CPU of an operation, seconds; most of it for the function that brings most
+/// of it about.
+fn mostly(
+    joined: &Joined<'_>,
+    cpu: &CpuTable,
+    (spent, brought): Spent,
+    (part, per_op): (f64, f64),
+    words: &Words,
+) -> Answer {
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
-    let Some(row) = rows.max_by(|a, b| spent(a).total_cmp(&spent(b))) else { return Answer::Blind("cpu") };
+    let Some(row) = rows.max_by(|a, b| brought(a).total_cmp(&brought(b))) else { return Answer::Blind("cpu") };
     // What a process that nobody drove spends beside its operations is not known.
     let busy = if joined.attached { joined.busy().unwrap_or(1.0).min(1.0) } else { 1.0 };
     let each = part * per_op;
@@ -119,16 +142,20 @@ fn mostly(joined: &Joined<'_>, cpu: &CpuTable, (spent, part, per_op): Spent, wor
         ),
         false => format!("{} of that {}", percent(spent(row) / all.max(1e-9)), words.of_it),
     };
+    let freed_s = cpu.rows.iter().map(|row| row.freed_s).sum::<f64>();
+    let elsewhere = (freed_s - row.freed_s) / all.max(1e-9);
+    let given_back = (words.given_back && elsewhere >= GIVEN_BACK)
+        .then(|| format!("{} of that is memory given back elsewhere, for whoever asked for it", percent(elsewhere)));
     let [spends, added] = words.spends;
     let mut cause = Cause {
         rule: SLUG,
         title: format!("{} {}", row.function, words.title),
         share: (part * busy).min(1.0),
         culprit: Some(row.place()),
-        evidence: vec![
-            format!("{} of the CPU {spends}, {} for each operation{added}", percent(part), time(each)),
-            of_it,
-        ],
+        evidence: [format!("{} of the CPU {spends}, {} for each operation{added}", percent(part), time(each)), of_it]
+            .into_iter()
+            .chain(given_back)
+            .collect(),
         refuted_by: words.refuted_by.into(),
         next: joined.again("cpu,wait"),
         proof: "cpu",

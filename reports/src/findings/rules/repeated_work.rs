@@ -17,6 +17,11 @@ use super::starting;
 pub(in crate::findings) const SLUG: &str = "repeated-work";
 /// System calls of an operation from which they are many: one answer takes three to eight.
 const CALLS: f64 = 60.0;
+/// What `/proc/PID/io` counts.
+const READS_AND_WRITES: &str = "reads and writes";
+/// System calls in which a thread waits for others, for events or for a time.
+const WAITS: &[&str] =
+    &["futex", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "nanosleep", "clock_nanosleep"];
 /// Attempts that were given up, for each operation: one timer may as well be the time that its work takes.
 const GIVEN_UP: f64 = 1.7;
 /// CPU for an operation from which what is built for it counts, seconds; and the part of it that allocations must be.
@@ -68,19 +73,20 @@ fn calls(joined: &Joined<'_>) -> Option<(f64, &'static str)> {
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
     let per = |count: u64| count as f64 / operations;
     let (all, io) = (last.syscalls.map(per), last.io_calls.map(per));
-    all.map(|all| (all, "system calls")).or(io.map(|io| (io, "reads and writes")))
+    all.map(|all| (all, "system calls")).or(io.map(|io| (io, READS_AND_WRITES)))
 }
 
 fn system_calls(joined: &Joined<'_>) -> Option<Cause> {
     let (count, what) = calls(joined).filter(|(count, _)| *count >= CALLS)?;
     let cpu = joined.cpu?;
-    let in_kernel = |row: &crate::findings::CpuRow| {
-        row.calls.iter().filter(|(call, _)| *call != "page fault").map(|(_, s)| s).sum::<f64>()
-    };
+    // Who waits reads and writes nothing, however often.
+    let is_one = |call: &str| call != "page fault" && !(what == READS_AND_WRITES && WAITS.contains(&call));
+    let in_kernel = |row: &CpuRow| row.calls.iter().filter(|(call, _)| is_one(call)).map(|(_, s)| s).sum::<f64>();
     let rows = cpu.rows.iter().filter(|row| !row.function.is_empty());
     let row = rows.max_by(|a, b| in_kernel(a).total_cmp(&in_kernel(b)))?;
     let share = in_kernel(row) / cpu.total_s.max(1e-9);
-    let call = row.calls.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(call, _)| call.as_str()).unwrap_or_default();
+    let named = row.calls.iter().filter(|(call, _)| is_one(call));
+    let call = named.max_by(|a, b| a.1.total_cmp(b.1)).map(|(call, _)| call.as_str()).unwrap_or_default();
     (share >= LEAST).then(|| Cause {
         rule: SLUG,
         title: format!("{} makes {count:.0} {what} for each operation", calls_again(joined, row).function),

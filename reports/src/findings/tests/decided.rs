@@ -130,6 +130,28 @@ fn memory_that_is_filled_for_each_operation_counts_where_that_is_most_of_the_cpu
 }
 
 #[test]
+fn who_asks_for_memory_has_it_given_back_wherever_that_is_done() {
+    let trace = trace();
+    let of = |freed_s| {
+        let (mut cpu, metrics) = (copying(0.0), metrics(&[("cpu_per_op", 0.002)]));
+        cpu.rows[0].allocator_s = 0.3;
+        let drops = CpuRow {
+            function: "app::quote".into(),
+            file: "src/main.rs".into(),
+            line: 128,
+            total_s: 0.5,
+            allocator_s: 0.4,
+            freed_s,
+            ..CpuRow::default()
+        };
+        cpu.rows.push(drops);
+        found(&Joined { cpu: Some(&cpu), metrics: Some(&metrics), ..joined(&trace, felt(0.002, 0.000_1)) })
+    };
+    assert_eq!(of(0.35), [is("allocator-churn", "app::clone", 40)]);
+    assert_eq!(of(0.05), [is("allocator-churn", "app::quote", 128)], "it asks for more itself");
+}
+
+#[test]
 fn a_lock_within_a_call_of_the_runtime_is_held_by_who_stands_in_that_call() {
     let follow = ("app::follow", 88);
     let holder = |own: &[(&str, u32)], total_s| TraceHolder {
