@@ -26,7 +26,7 @@ mod task;
 mod task_type;
 mod whose;
 
-pub use allocation::{is_allocation, is_copy, is_fill};
+pub use allocation::{is_allocation, is_copy, is_fill, is_release};
 pub use callers::Callers;
 #[cfg(feature = "capture")]
 pub(crate) use task_type::{TaskType, type_of};

@@ -47,7 +47,11 @@ fn losing(loops: &Loops) -> Vec<(&str, &Left)> {
         let mut back = loops.calls_where(gives).filter(same).map(|(_, left)| left.line).peekable();
         back.peek().is_some() && back.all(|line| loops.may_be_left_between(file, take.line, line))
     };
-    loops.calls_where(takes).filter(lost).collect()
+    let lost: Vec<(&str, &Left)> = loops.calls_where(takes).filter(lost).collect();
+    // Who takes one for others hands it on to them.
+    let for_itself = |(_, left): &&(&str, &Left)| !takers.contains(&left.function.as_str());
+    let others: Vec<(&str, &Left)> = lost.iter().filter(for_itself).copied().collect();
+    if others.is_empty() { lost } else { others }
 }
 
 /// Whether a function of the program was seen at work, in any evidence.
@@ -91,6 +95,38 @@ impl Desk {
         let joined = Joined { loops: Some(&loops), ..Joined::default() };
         let waits = TraceFrame { function: "shop::Desk::seat".into(), file: "a.rs".into(), line: 3 };
         forgets_permit(&joined, &waits).map(|(at, _)| (at.function, at.line))
+    }
+
+    #[test]
+    fn who_has_a_permit_taken_by_another_function_is_who_keeps_it() {
+        let source = "\
+impl Desk {
+    async fn checkout(&self) -> io::Result<Line> {
+        self.seats.acquire().await?.forget();
+        let line = connect().await;
+        if line.is_gone() {
+            self.seats.add_permits(1);
+            return Err(Gone);
+        }
+        Ok(line)
+    }
+    fn checkin(&self, line: Line) {
+        self.seats.add_permits(1);
+    }
+    async fn rate(&self) -> io::Result<u32> {
+        let line = self.checkout().await?;
+        let rate = parse(line.ask().await)?;
+        self.checkin(line);
+        Ok(rate)
+    }
+}
+";
+        let mut loops = Loops::default();
+        loops.read("a.rs", source);
+        let joined = Joined { loops: Some(&loops), ..Joined::default() };
+        let waits = TraceFrame { function: "shop::Desk::checkout".into(), file: "a.rs".into(), line: 3 };
+        let found = forgets_permit(&joined, &waits).map(|(at, _)| (at.function, at.line));
+        assert_eq!(found, Some(("shop::Desk::rate".into(), 15)));
     }
 
     #[test]

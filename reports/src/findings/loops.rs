@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::branching::{Branches, branches};
 use super::comparing::{Compared, compared};
 use super::dealing::dealt;
+use super::guarded::guarded;
 use super::hashing::{Hashing, hashing};
 use super::iterating::{ITERATES, MAY_ITERATE, SINKS, SOURCES};
 use super::leaving::{Left, left};
@@ -50,6 +51,8 @@ pub(super) struct Lines {
     pub(super) written: BTreeSet<u32>,
     /// Locks that functions have.
     pub(super) taken: Vec<Taken>,
+    /// Types that stand in locks.
+    pub(super) guarded: BTreeSet<String>,
     /// Conditions that they wait for, and that they tell of.
     pub(super) told: Vec<Told>,
     /// Where they wait for conditions that they made.
@@ -230,6 +233,7 @@ fn read(source: &str) -> Lines {
         preferring: preferring(&tokens),
         parking: parking(&tokens),
         slicing: slicing(&tokens),
+        guarded: guarded(&tokens),
         connecting: connecting(&tokens),
         remembering: remembering(&tokens),
         sets_workers: sets_workers(&tokens),

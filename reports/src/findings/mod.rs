@@ -11,6 +11,7 @@ mod dealing;
 mod derived;
 mod experiment;
 mod forgetting;
+mod guarded;
 mod guilty;
 mod harm;
 mod hashing;

@@ -14,6 +14,25 @@ pub(super) struct Owner<'a> {
     pub(super) site: &'a TraceSite,
 }
 
+impl Owner<'_> {
+    /// What it does meanwhile, in words.
+    pub(super) fn doing(&self) -> &'static str {
+        match (self.link.step, self.end) {
+            (TraceStep::Waited, TraceEndKind::Timer) => "it waits for a timer",
+            (TraceStep::Waited, TraceEndKind::Socket) => "it waits for the network",
+            (TraceStep::Waited, _) => "it waits for something else",
+            (_, TraceEndKind::Blocked) => "it blocks its thread",
+            (TraceStep::Polled, _) => "it computes",
+            (TraceStep::Ready | TraceStep::Unheard, _) => "it waits for a worker",
+        }
+    }
+
+    /// Whether it stands in a function, as far as it is seen.
+    pub(super) fn stands_in(&self, function: &str) -> bool {
+        self.site.own.iter().any(|frame| frame.function == function)
+    }
+}
+
 /// The owner at the end of a chain; `None` where nobody is seen there.
 pub(super) fn of(case: &TraceCase) -> Option<Owner<'_>> {
     let link = case.links.last().filter(|_| case.links.len() > 1)?;

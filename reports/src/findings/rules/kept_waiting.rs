@@ -1,7 +1,8 @@
 //! What threads and goroutines wait for that somebody keeps, and who that is.
 
 use crate::findings::Culprit;
-use crate::run::{POOL, TracePolls};
+use crate::findings::cause::time;
+use crate::run::{POOL, TraceEndKind, TraceHolder, TracePolls};
 
 use super::poll_blocked::is_lock;
 
@@ -9,6 +10,8 @@ use super::poll_blocked::is_lock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Lock,
+    /// The same, while what stands in it is worked on.
+    Work,
     /// Of a channel that goroutines take something from, and put it back.
     OneOfAPool,
     Telling,
@@ -25,7 +28,7 @@ impl What {
 
     pub(super) fn waited_for(self) -> &'static str {
         match self {
-            Self::Lock => "for a lock",
+            Self::Lock | Self::Work => "for a lock",
             Self::OneOfAPool => "for one of a pool",
             Self::Telling => "to be told",
         }
@@ -39,4 +42,13 @@ pub(super) struct Kept {
     pub(super) each_s: f64,
     pub(super) what: What,
     pub(super) evidence: Vec<String>,
+}
+
+/// What whoever keeps others waiting did meanwhile, in words.
+pub(super) fn held(holder: &TraceHolder) -> String {
+    match (holder.doing, holder.site.call.as_str()) {
+        (TraceEndKind::Cpu, _) => format!("computed for {}", time(holder.total_s)),
+        (_, "") => format!("was blocked for {}", time(holder.total_s)),
+        (_, call) => format!("was blocked in `{call}` for {}", time(holder.total_s)),
+    }
 }

@@ -4,14 +4,14 @@
 use crate::findings::cause::{Answer, Cause, at, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, Felt, dealing, experiment, guilty, owner};
-use crate::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceStep, TraceWait};
+use crate::findings::{Culprit, Felt, dealing, experiment, forgetting, guilty, owner};
+use crate::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceWait};
 
 use super::behind_jobs;
 use super::copying;
 use super::file_locks;
 use super::idling::{is_fellow, is_idle, is_within_a_call, stands_in_the_call, works_off_a_queue};
-use super::kept_waiting::{Kept, What};
+use super::kept_waiting::{Kept, What, held};
 use super::own_limit;
 use super::poll_blocked::{holder_of, is_for_a_thread, is_lock};
 use super::throughput_pinned;
@@ -98,9 +98,19 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
         let (culprit, what) = match owned.first() {
             Some((case, owner)) => {
                 evidence.push(format!("the longest: {}", case.sentence()));
-                (owner::keeper(joined, site, owner), doing(owner))
+                (owner::keeper(joined, site, owner), owner.doing().to_owned())
             }
             None => (innermost(site), "it is held".to_owned()),
+        };
+        let forgets = site.own.first().and_then(|waits| forgetting::forgets_permit(joined, waits));
+        // Who gives back what another one has for good is not who keeps it.
+        let forgets = forgets.filter(|(at, _)| owned.first().is_none_or(|(_, owner)| !owner.stands_in(&at.function)));
+        let (culprit, what) = match forgets {
+            Some((forgets, told)) => {
+                evidence.push(told);
+                (Some(forgets), "it has gone without giving it back".to_owned())
+            }
+            None => (culprit, what),
         };
         let place = culprit.as_ref().map(|culprit| culprit.function.clone()).unwrap_or_default();
         let mut cause = Cause {
@@ -126,17 +136,6 @@ fn of_tasks(joined: &Joined<'_>) -> Vec<Cause> {
 
 fn joined_kind(kind: &str) -> String {
     format!("tasks of {kind}")
-}
-
-fn doing(owner: &owner::Owner<'_>) -> String {
-    match (owner.link.step, owner.end) {
-        (TraceStep::Waited, TraceEndKind::Timer) => "it waits for a timer".into(),
-        (TraceStep::Waited, TraceEndKind::Socket) => "it waits for the network".into(),
-        (TraceStep::Waited, _) => "it waits for something else".into(),
-        (_, TraceEndKind::Blocked) => "it blocks its thread".into(),
-        (TraceStep::Polled, _) => "it computes".into(),
-        (TraceStep::Ready | TraceStep::Unheard, _) => "it waits for a worker".into(),
-    }
 }
 
 /// Whether somebody is found who keeps one of a pool that others wait for.
@@ -236,7 +235,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
         let dealt = if turn.is_some() { dealing::dealer(joined, holder) } else { None };
         dealers.extend(dealt.iter().map(|(dealer, _)| dealer.function.clone()));
         let (dealer, dealt) = dealt.filter(|_| behind.is_none()).unzip();
-        let culprit = behind.or(dealer).unwrap_or_else(|| at(frame));
+        let works = is_lock(row) && !within && holder.doing == TraceEndKind::Cpu && behind.is_none();
+        let inside = joined.loops.filter(|_| works).and_then(|loops| loops.works_inside(&holder.site.own, frame));
+        let culprit = behind.or(dealer).unwrap_or_else(|| at(inside.unwrap_or(frame)));
         // Whoever waits for it in a poll keeps those waiting that are ready on its worker.
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]
         let others = if joined.trace.is_some() { joined.others_wait_s(row.polls as f64, row.total_s) } else { 0.0 };
@@ -261,7 +262,7 @@ fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
             continue;
         }
         let place = innermost(waiter).map(|place| place.sentence()).unwrap_or_default();
-        let what = What::of(row);
+        let what = if inside.is_some() { What::Work } else { What::of(row) };
         let told = format!(
             "{} waited {} in all {} at {place}; meanwhile {} {}",
             row.kind,
@@ -298,6 +299,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
             rule: if serves { throughput_pinned::SLUG } else { SLUG },
             title: match what {
                 What::Lock => format!("{} keeps a lock that others wait for, {cost}", culprit.function),
+                What::Work => {
+                    format!("{} works on what stands in a lock that others wait for, {cost}", culprit.function)
+                }
                 What::OneOfAPool => format!("{} keeps one of a pool that others wait for, {cost}", culprit.function),
                 What::Telling if serves && dealers.contains(&culprit.function) => {
                     format!(
@@ -313,7 +317,11 @@ fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
             share,
             culprit: Some(culprit),
             evidence,
-            refuted_by: "the waits would be as long if the lock were let go before that work".into(),
+            refuted_by: match what {
+                What::Work => "the waits would be as long if that work took a quarter of the time",
+                _ => "the waits would be as long if the lock were let go before that work",
+            }
+            .into(),
             next: joined.again("wait,trace"),
             // Places where threads wait are in the waits of threads.
             proof: if joined.threads.is_some() { "wait" } else { "trace" },
@@ -376,12 +384,4 @@ fn blocks_in_polls(joined: &Joined<'_>, who: &Culprit, call: &str) -> bool {
             site.call == call && innermost(site).is_some_and(|place| place.function == who.function)
         })
     })
-}
-
-fn held(holder: &TraceHolder) -> String {
-    match (holder.doing, holder.site.call.as_str()) {
-        (TraceEndKind::Cpu, _) => format!("computed for {}", time(holder.total_s)),
-        (_, "") => format!("was blocked for {}", time(holder.total_s)),
-        (_, call) => format!("was blocked in `{call}` for {}", time(holder.total_s)),
-    }
 }

@@ -1,6 +1,7 @@
 //! Who is held to account for memory that grows.
 
 use super::*;
+use crate::run::ThreadsRecord;
 
 #[test]
 fn what_grows_is_held_against_who_keeps_it_and_who_makes_it_is_said() {
@@ -61,4 +62,25 @@ fn of_subscribers(tells: &str) -> String {
     let grown = joined(&trace, felt(0.000_3, 0.000_1));
     let grown = Joined { kernel: Some(&kernel), cpu: Some(&cpu), loops: Some(&loops), ..grown };
     explain(&[grown]).findings.remove(0).title
+}
+
+#[test]
+fn who_works_on_what_stands_in_a_lock_is_told_from_who_keeps_it_for_other_work() {
+    let took = ("app::Server::tile", 6);
+    let of = |worked: (&str, u32), doing| {
+        let mut row = in_poll(TraceEndKind::Blocked, "futex", &[took, ("app::serve", 20)], 90, 1.8);
+        let stands = site(TraceCause::Other, &[worked, took, ("app::serve", 20)]);
+        row.holders = vec![TraceHolder { doing, site: stands, total_s: 1.7 }];
+        let mut loops = Loops::default();
+        loops.read("src/main.rs", "struct Server {\n    cache: Mutex<Cache>,\n}\n");
+        let threads = ThreadsRecord { kept: vec![row], ..ThreadsRecord::default() };
+        let (kernel, none) = (kernel(|_| KernelSample::default()), trace());
+        let (threads, kernel, loops) = (Some(&threads), Some(&kernel), Some(&loops));
+        found(&Joined { trace: None, threads, kernel, loops, ..joined(&none, felt(0.000_3, 0.003)) })
+    };
+    let cpu = TraceEndKind::Cpu;
+    assert_eq!(of(("app::Cache::evict", 40), cpu), [is("waiting-on-owner", "app::Cache::evict", 40)]);
+    assert_eq!(of(("app::pack", 40), cpu), [is("waiting-on-owner", "app::Server::tile", 6)]);
+    let blocked = of(("app::Cache::write", 40), TraceEndKind::Blocked);
+    assert_eq!(blocked, [is("waiting-on-owner", "app::Server::tile", 6)], "that may be done after it lets go");
 }
