@@ -40,7 +40,10 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let course = [at(1), at(2), at(3), at(4)];
     let growth = course[3] - course[0];
     let seconds = inside[inside.len() - 1].0 - inside[(inside.len() - 1) / 4].0;
-    let each = growth / (joined.rate * seconds).max(1.0);
+    // Who cannot keep up answers less than is asked for.
+    #[allow(clippy::cast_precision_loss, reason = "operations of one trial")]
+    let answered = joined.waited.map_or(f64::INFINITY, |count| count as f64 / (kernel.head.wall_s - open).max(1e-9));
+    let each = growth / (joined.rate.min(answered) * seconds).max(1.0);
     let before = grown_under_load(joined);
     let is_steady = rises(course, STEADY);
     let hidden = !is_steady
