@@ -46,7 +46,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             let queues = joined.felt.as_ref().is_some_and(|felt| felt.excess_s >= felt.base_s.max(0.001));
             let share = match (pinned, queues) {
                 // Nobody waits where so much less is asked for than it can do.
-                (true, false) if is_far => 0.0,
+                (true, false) | (false, _) if is_far => 0.0,
                 (true, _) => (each / latency).min(1.0),
                 // Who answers many at once, as a group commit does, makes everybody wait and nobody queue.
                 (false, true) if !joined.rises() && joined.is_idle_saturated() => joined.part(beyond),
