@@ -68,6 +68,16 @@ impl Loops {
         if some.is_empty() { takes(&[Leaves::TakesAll]) } else { some }
     }
 
+    /// On how many lines a function of a file calls one of these.
+    pub(super) fn calls_within(&self, file: &str, function: &str, names: &[&str]) -> usize {
+        let Some(lines) = self.files.get(file) else { return 0 };
+        let calls = |left: &&Left| {
+            left.does == Leaves::Calls && left.function == function && names.contains(&left.name.as_str())
+        };
+        let lines: BTreeSet<u32> = lines.left.iter().filter(calls).map(|left| left.line).collect();
+        lines.len()
+    }
+
     /// Who calls a function, the same.
     pub(super) fn call(&self, function: &str) -> Vec<(&str, &Left)> {
         once(self.calls(function))

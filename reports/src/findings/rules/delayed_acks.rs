@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::{Felt, Joined};
-use crate::findings::{CpuRow, Culprit};
+use crate::findings::{CpuRow, Culprit, Loops};
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait, WaitPlace};
 
 use super::goroutine_waits;
@@ -68,8 +68,26 @@ fn asks<'f>(joined: &Joined<'f>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame
     writer.and_then(|row| row.path.first()).or_else(|| own.first())
 }
 
+/// Calls that write, by which sources are searched.
+const WRITES: &[&str] = &["write", "write_all", "write_u8", "write_u16", "write_u32", "write_u64", "send", "flush"];
+
+/// Of functions that wait so long in all for answers: the one that waits longest of those that write what they ask in pieces, by the
+/// source; of all where none is seen to. Who reads what others write in pieces waits as long for the second piece.
+fn likeliest<'f>(joined: &Joined<'_>, waits: impl Iterator<Item = (f64, &'f TraceFrame)>) -> Option<Culprit> {
+    let in_pieces = |frame: &TraceFrame| {
+        let writes = |loops: &Loops| loops.calls_within(&frame.file, frame.name(), WRITES) >= 2;
+        joined.loops.is_some_and(writes)
+    };
+    let rank = |(total_s, frame): &(f64, &TraceFrame)| (in_pieces(frame), *total_s);
+    let most = waits.max_by(|a, b| {
+        let ((a_writes, a_s), (b_writes, b_s)) = (rank(a), rank(b));
+        a_writes.cmp(&b_writes).then(a_s.total_cmp(&b_s))
+    });
+    most.map(|(_, frame)| at(frame))
+}
+
 /// The function that waits for the network within each operation for most of what that takes alone.
-fn waits_for_answers(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> {
+fn waits_for_answers<'f>(joined: &Joined<'f>, as_long: &Range<f64>) -> Option<Culprit> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     let within = |wait: &&TraceWait| {
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
@@ -77,12 +95,12 @@ fn waits_for_answers(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culpri
         let at_socket = wait.site.as_ref().is_some_and(|site| site.cause == TraceCause::Socket && site.own.len() > 1);
         at_socket && joined.serves(&wait.kind) && often >= ONE_EACH && as_long.contains(&each)
     };
-    let wait = trace.waits.iter().filter(within).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    wait.site.as_ref().and_then(|site| asks(joined, &site.own)).map(at)
+    let asked = |wait: &'f TraceWait| Some((wait.total_s, asks(joined, &wait.site.as_ref()?.own)?));
+    likeliest(joined, trace.waits.iter().filter(within).filter_map(asked))
 }
 
 /// The same of threads: who writes, within the functions that wait for an answer all but always as long.
-fn asks_in_pieces(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> {
+fn asks_in_pieces<'f>(joined: &Joined<'f>, as_long: &Range<f64>) -> Option<Culprit> {
     let (rows, operations) = joined.kept()?;
     let operations = operations?;
     let waits = |row: &&TracePolls| {
@@ -93,8 +111,8 @@ fn asks_in_pieces(joined: &Joined<'_>, as_long: &Range<f64>) -> Option<Culprit> 
         let within = row.site.as_ref().is_some_and(|site| READS.contains(&site.call.as_str()) && site.own.len() > 1);
         row.doing == TraceEndKind::Blocked && within && constant && often >= ONE_EACH
     };
-    let wait = rows.iter().filter(waits).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    asks(joined, &wait.site.as_ref()?.own).map(at)
+    let asked = |row: &'f TracePolls| Some((row.total_s, asks(joined, &row.site.as_ref()?.own)?));
+    likeliest(joined, rows.iter().filter(waits).filter_map(asked))
 }
 
 /// The same of goroutines.
@@ -179,4 +197,28 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
         depth: 5,
         foremost: false,
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_in_pieces_is_told_from_who_reads_them() {
+        let source = "fn serve(mut conn: Conn) {\n    conn.read_exact(&mut head);\n    conn.read_exact(&mut body);\n    conn.write_all(&reply);\n}\nfn ask(mut conn: Conn) {\n    conn.write_all(&head);\n    conn.write_all(&body);\n    conn.read_exact(&mut reply);\n}\n";
+        let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+        let (serve, ask) = (frame("app::serve", 3), frame("app::ask", 9));
+        let of = |source: &str| {
+            let mut loops = Loops::default();
+            loops.read("a.rs", source);
+            let joined = Joined { loops: Some(&loops), ..Joined::default() };
+            likeliest(&joined, [(5.0, &serve), (4.9, &ask)].into_iter()).map(|culprit| culprit.function)
+        };
+        assert_eq!(of(source).as_deref(), Some("app::ask"));
+        assert_eq!(
+            of(&source.replace("    conn.write_all(&head);\n", "")).as_deref(),
+            Some("app::serve"),
+            "who waits longest"
+        );
+    }
 }

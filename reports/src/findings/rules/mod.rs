@@ -1,6 +1,7 @@
 //! One mechanism a file.
 
 pub(super) mod allocator_churn;
+mod backing_off;
 mod behind_jobs;
 mod building;
 pub(super) mod computing;

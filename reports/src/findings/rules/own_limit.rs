@@ -30,11 +30,11 @@ const OFTEN: f64 = 0.5;
 const ONCE: f64 = 1.5;
 
 /// A place where operations sleep.
-struct Sleep<'a> {
-    who: &'a str,
-    own: &'a [TraceFrame],
-    count: u64,
-    total_s: f64,
+pub(super) struct Sleep<'a> {
+    pub(super) who: &'a str,
+    pub(super) own: &'a [TraceFrame],
+    pub(super) count: u64,
+    pub(super) total_s: f64,
 }
 
 pub(super) fn look(joined: &Joined<'_>) -> Option<Cause> {
@@ -168,7 +168,8 @@ fn decides(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<Culprit> {
     Some(asks.map_or(sleeps, at))
 }
 
-fn of_tasks<'a>(joined: &Joined<'a>, which: impl Fn(&str) -> bool) -> Vec<Sleep<'a>> {
+/// Of tasks whose type is one of these.
+pub(super) fn of_tasks<'a>(joined: &Joined<'a>, which: impl Fn(&str) -> bool) -> Vec<Sleep<'a>> {
     let waits = joined.trace.into_iter().flat_map(|trace| &trace.waits).filter(|wait| which(&wait.kind));
     let asleep = waits.filter_map(|wait| {
         let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Timer && !site.beside_others)?;
@@ -177,7 +178,8 @@ fn of_tasks<'a>(joined: &Joined<'a>, which: impl Fn(&str) -> bool) -> Vec<Sleep<
     asleep.collect()
 }
 
-fn of_threads(rows: &[TracePolls], which: impl Fn(&[TraceFrame]) -> bool) -> Vec<Sleep<'_>> {
+/// Of threads whose stacks are some of these.
+pub(super) fn of_threads(rows: &[TracePolls], which: impl Fn(&[TraceFrame]) -> bool) -> Vec<Sleep<'_>> {
     let asleep = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked).filter_map(|row| {
         let site = row.site.as_ref().filter(|site| site.call.contains("nanosleep") && which(&site.own))?;
         Some(Sleep { who: &row.kind, own: &site.own, count: row.polls, total_s: row.total_s })
