@@ -6,7 +6,7 @@ use crate::findings::joined::{Joined, knows_goroutines};
 use crate::findings::{Culprit, guilty, owner};
 use crate::run::{Trace, TraceCase, TraceCause, TraceEndKind, TraceKind, TraceSite, TraceStep, TraceWait};
 
-use super::{backing_off, delayed_acks, goroutine_waits, lingering, other_side, timed_out};
+use super::{backing_off, delayed_acks, gathering, goroutine_waits, lingering, other_side, timed_out};
 
 pub(in crate::findings) const SLUG: &str = "latency-pinned";
 /// Part of the mean latency that such waits must be.
@@ -50,6 +50,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(trace.waits.iter().filter_map(|wait| timed_out::by_upstream(joined, wait, mean)));
         causes.extend(ticks(joined, mean));
         causes.extend(backing_off::of_tasks(joined, mean));
+        causes.extend(gathering::of(joined, mean));
     } else {
         causes.extend(timed_out::by_threads(joined, mean));
         causes.extend(backing_off::of_threads(joined, mean));

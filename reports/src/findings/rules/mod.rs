@@ -10,6 +10,7 @@ mod copying;
 pub(super) mod delayed_acks;
 mod dropped;
 mod file_locks;
+mod gathering;
 mod given_up;
 mod goroutine_growth;
 mod goroutine_waits;

@@ -137,3 +137,33 @@ fn who_wakes_all_threads_for_one_item_has_them_wait_again_for_nothing() {
     assert!(!of(3_000, 0.6, "notify_all").contains(&announce), "three of them");
     assert!(!of(32_000, 0.2, "notify_all").contains(&announce), "they do something with it");
 }
+
+/// 1,000 operations that wait 26 ms each for those whom one task spawns for a batch, which waits 10 ms at most for more to come.
+fn gathered(source: &str, timeouts: u64, by_timer_s: f64, spawned_at: &str) -> Vec<(String, String, u32)> {
+    const CLERK: &str = "app::Clerk::work";
+    let mut trace = trace();
+    let spawns = Some(site(TraceCause::Other, &[(spawned_at, 103)]));
+    trace.kinds.push(TraceKind { name: CLERK.into(), alive: 1, polls: 1100, ..TraceKind::default() });
+    trace.kinds.push(TraceKind { name: "app::book".into(), spawned: 186, spawned_at: spawns, ..TraceKind::default() });
+    let stands = [("app::Clerk::take", 3), (CLERK, 103)];
+    let timer = TraceSite { beside_others: true, ..site(TraceCause::Timer, &stands) };
+    trace.waits.push(wait(SERVER, site(TraceCause::Channel, &[("app::hand_in", 131)]), 1000, 26.0, 0.08));
+    trace.waits.push(wait(CLERK, site(TraceCause::Channel, &stands), 800, 4.0, 0.009));
+    trace.waits.push(wait(CLERK, timer, timeouts, by_timer_s, 0.01));
+    let woken = TraceWaker { kind: SERVER.into(), by: "app::book".into(), cause: None, count: 1000 };
+    trace.wakers.push(woken);
+    let mut loops = Loops::default();
+    loops.read("src/main.rs", source);
+    found(&Joined { loops: Some(&loops), traced: Some((1000, 0.03)), ..joined(&trace, felt(0.028, 0.002)) })
+}
+
+#[test]
+fn a_task_that_waits_for_more_before_anybody_is_answered_is_told_by_the_timeouts_that_end_it() {
+    let gathers = "fn take(&mut self) {\n    while taken.len() < MOST {\n        match timeout(GATHERING, self.counter.recv()) {\n            _ => break,\n        }\n    }\n}\n";
+    let take = [is("latency-pinned", "app::Clerk::take", 3)];
+    assert_eq!(gathered(gathers, 186, 1.7, "app::Clerk::work"), take);
+    assert_eq!(gathered(&gathers.replace("while", "if"), 186, 1.7, "app::Clerk::work"), [], "it asks once");
+    assert_eq!(gathered(gathers, 12, 0.1, "app::Clerk::work"), [], "hardly ever is it a timeout");
+    assert_eq!(gathered(gathers, 1500, 0.1, "app::Clerk::work"), [], "far shorter than operations wait");
+    assert_eq!(gathered(gathers, 186, 1.7, "app::other"), [], "it answers nobody");
+}
