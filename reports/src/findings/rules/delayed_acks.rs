@@ -68,17 +68,20 @@ fn asks<'f>(joined: &Joined<'f>, own: &'f [TraceFrame]) -> Option<&'f TraceFrame
     writer.and_then(|row| row.path.first()).or_else(|| own.first())
 }
 
+/// The longest wait of one that writes in pieces, in their mean.
+const STRETCHED: f64 = 2.0;
 /// Calls that write, by which sources are searched.
 const WRITES: &[&str] = &["write", "write_all", "write_u8", "write_u16", "write_u32", "write_u64", "send", "flush"];
+
+/// Whether a function writes on several of its lines, by the source.
+fn writes_in_pieces(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
+    joined.loops.is_some_and(|loops| loops.calls_within(&frame.file, frame.name(), WRITES) >= 2)
+}
 
 /// Of functions that wait so long in all for answers: the one that waits longest of those that write what they ask in pieces, by the
 /// source; of all where none is seen to. Who reads what others write in pieces waits as long for the second piece.
 fn likeliest<'f>(joined: &Joined<'_>, waits: impl Iterator<Item = (f64, &'f TraceFrame)>) -> Option<Culprit> {
-    let in_pieces = |frame: &TraceFrame| {
-        let writes = |loops: &Loops| loops.calls_within(&frame.file, frame.name(), WRITES) >= 2;
-        joined.loops.is_some_and(writes)
-    };
-    let rank = |(total_s, frame): &(f64, &TraceFrame)| (in_pieces(frame), *total_s);
+    let rank = |(total_s, frame): &(f64, &TraceFrame)| (writes_in_pieces(joined, frame), *total_s);
     let most = waits.max_by(|a, b| {
         let ((a_writes, a_s), (b_writes, b_s)) = (rank(a), rank(b));
         a_writes.cmp(&b_writes).then(a_s.total_cmp(&b_s))
@@ -106,8 +109,10 @@ fn asks_in_pieces<'f>(joined: &Joined<'f>, as_long: &Range<f64>) -> Option<Culpr
     let waits = |row: &&TracePolls| {
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         let (each, often) = (row.total_s / row.polls.max(1) as f64, row.polls as f64 / operations);
-        // Who waits for the next request waits now longer, now shorter.
-        let constant = row.longest_s <= CONSTANT * each && as_long.contains(&each);
+        // Who waits for the next request waits now longer, now shorter; on a busy machine anybody does.
+        let pieces = || asks(joined, row.own()).is_some_and(|frame| writes_in_pieces(joined, frame));
+        let constant = row.longest_s <= CONSTANT * each || row.longest_s <= STRETCHED * each && pieces();
+        let constant = constant && as_long.contains(&each);
         let within = row.site.as_ref().is_some_and(|site| READS.contains(&site.call.as_str()) && site.own.len() > 1);
         row.doing == TraceEndKind::Blocked && within && constant && often >= ONE_EACH
     };

@@ -5,7 +5,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, guilty, telling};
 use crate::run::{Trace, TraceCause, TraceFrame, TraceKind};
 
-use super::{goroutine_growth, thread_growth};
+use super::{goroutine_growth, thread_growth, unbounded_growth};
 
 pub(in crate::findings) const SLUG: &str = "task-growth";
 /// Tasks that must be left over, and the part of those spawned.
@@ -53,7 +53,9 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             .and_then(|task| task.waits_at.as_ref());
         // Each sleeps for the first time and has not woken: they end by themselves, if later than this recording does.
         let asleep = waits.is_some_and(|site| site.cause == TraceCause::Timer && !site.beside_others);
-        if asleep && kind.polls <= POLLS_ASLEEP * kind.spawned {
+        let asleep = asleep && kind.polls <= POLLS_ASLEEP * kind.spawned;
+        let with_memory = asleep && unbounded_growth::grows(joined);
+        if asleep && !with_memory {
             open = waits.and_then(innermost).map(|place| {
                 format!(
                     "{} tasks of {} were spawned and {} ended: the rest sleep at {}; either they end when their time comes, or \
@@ -77,6 +79,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             kind.spawned, kind.name, kind.finished, kind.alive
         )];
         evidence.extend(waits.and_then(innermost).map(|place| format!("they wait at {}", place.sentence())));
+        if with_memory {
+            evidence.push(
+                "each sleeps there for longer than was looked at, and the program's memory grows meanwhile".into(),
+            );
+        }
         if kind.forgotten > 0 {
             evidence.push(format!("nobody holds a waker of {} of them: nothing will ever end those", kind.forgotten));
         }

@@ -96,6 +96,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }])
 }
 
+/// Whether it does.
+pub(super) fn grows(joined: &Joined<'_>) -> bool {
+    matches!(look(joined), Answer::Found(_))
+}
+
 /// It grew much under full load, and not in the open loop: only more time tells whether it has come to rest.
 fn rested(joined: &Joined<'_>, before: &Grown) -> Answer {
     let maker = maker(joined).map(|maker| blamed(joined, maker)).unwrap_or_default();

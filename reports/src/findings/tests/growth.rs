@@ -95,6 +95,9 @@ fn tasks_that_sleep_for_the_first_time_may_end_when_their_time_comes() {
     assert_eq!(undecided.rules, ["task-growth"]);
     assert!(undecided.sentence.contains("app::follow (src/main.rs:60)"), "{}", undecided.sentence);
     assert_eq!(undecided.experiment, "workbench run --evidence trace --duration 60s shop.toml --variant default");
+    let kernel = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
+    let grown = Joined { kernel: Some(&kernel), ..joined(&asleep, felt(0.000_3, 0.000_1)) };
+    assert_eq!(found(&grown)[0], is("task-growth", "app::subscribe", 52), "memory grows with them");
     // A loop that ticks never ends.
     let ticking = left(1000, 0, 9000, TraceCause::Timer);
     assert_eq!(found(&joined(&ticking, felt(0.000_3, 0.000_1))), [is("task-growth", "app::subscribe", 52)]);
