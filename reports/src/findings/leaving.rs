@@ -68,14 +68,11 @@ impl Loops {
         if some.is_empty() { takes(&[Leaves::TakesAll]) } else { some }
     }
 
-    /// On how many lines a function of a file calls one of these.
-    pub(super) fn calls_within(&self, file: &str, function: &str, names: &[&str]) -> usize {
-        let Some(lines) = self.files.get(file) else { return 0 };
-        let calls = |left: &&Left| {
-            left.does == Leaves::Calls && left.function == function && names.contains(&left.name.as_str())
-        };
-        let lines: BTreeSet<u32> = lines.left.iter().filter(calls).map(|left| left.line).collect();
-        lines.len()
+    /// Lines on which a function of a file calls one of these.
+    pub(super) fn lines_of_calls(&self, file: &str, function: &str, names: &[&str]) -> BTreeSet<u32> {
+        let left = self.files.get(file).map_or(&[][..], |lines| &lines.left);
+        let in_it = left.iter().filter(|left| left.does == Leaves::Calls && left.function == function);
+        in_it.filter(|left| names.contains(&left.name.as_str())).map(|left| left.line).collect()
     }
 
     /// Who calls a function, the same.

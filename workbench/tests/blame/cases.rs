@@ -3,7 +3,7 @@
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
     again, beside, blind, case, eighth, eleventh, fifth, fourth, held_out, in_go, in_go_of, in_library, informed,
-    ninth, second, seventh, sixth, tenth, third,
+    ninth, second, seventh, sixth, tenth, third, twelfth,
 };
 
 /// Threads that wait for ever do so for somebody, or in a call.
@@ -358,6 +358,14 @@ pub(crate) const CASES: &[Case] = &[
     eleventh("posting-ledger", &["latency-pinned"], 100, 16),
     eleventh("freight-quotes", &["repeated-work"], 120, 16),
     eleventh("receipt-intake", &["unbounded-growth"], 120, 16),
+    // Of another five, the same.
+    twelfth("mosaic-tariff", &["allocator-churn", "repeated-work"], 500, 16),
+    twelfth("pelican-tiles", &["waiting-on-owner", "throughput-pinned"], 800, 16),
+    twelfth("hangar-quotes", &["waiting-on-owner"], 400, 16),
+    twelfth("harbor-alerts", &["unbounded-growth", "repeated-work"], 1000, 16),
+    twelfth("tanager-ledger", &["latency-pinned"], 200, 16),
+    twelfth("birch-coupons", &["latency-pinned", "throttled"], 200, 16),
+    twelfth("velvet-checkout", &["task-growth", "unbounded-growth"], 800, 16),
 ];
 
 /// Healthy programs without a broken twin: nothing may be said of them.

@@ -355,4 +355,11 @@ programs! {
     posting_ledger: "posting-ledger",
     freight_quotes: "freight-quotes",
     receipt_intake: "receipt-intake",
+    mosaic_tariff: "mosaic-tariff",
+    pelican_tiles: "pelican-tiles",
+    hangar_quotes: "hangar-quotes",
+    harbor_alerts: "harbor-alerts",
+    tanager_ledger: "tanager-ledger",
+    birch_coupons: "birch-coupons",
+    velvet_checkout: "velvet-checkout",
 }

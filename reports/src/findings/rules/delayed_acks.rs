@@ -75,7 +75,7 @@ const WRITES: &[&str] = &["write", "write_all", "write_u8", "write_u16", "write_
 
 /// Whether a function writes on several of its lines, by the source.
 fn writes_in_pieces(joined: &Joined<'_>, frame: &TraceFrame) -> bool {
-    joined.loops.is_some_and(|loops| loops.calls_within(&frame.file, frame.name(), WRITES) >= 2)
+    joined.loops.is_some_and(|loops| loops.lines_of_calls(&frame.file, frame.name(), WRITES).len() >= 2)
 }
 
 /// Of functions that wait so long in all for answers: the one that waits longest of those that write what they ask in pieces, by the

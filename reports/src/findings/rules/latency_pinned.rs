@@ -28,6 +28,8 @@ const SHORTEST_S: f64 = 0.003;
 const MOST_TICKS: f64 = 3.0;
 /// What comes at any time waits for half of one on average.
 const LEAST_TICKS: f64 = 0.2;
+/// Part of the operations that must wait for it.
+const SOME: f64 = 0.05;
 /// How many times as often timers of work fire under full load, for one that fires as often as ticks do.
 const KEEPS_PACE: f64 = 1.15;
 /// Causes of waits that somebody within the program ends.
@@ -358,7 +360,8 @@ fn ticks(joined: &Joined<'_>, mean: f64) -> Vec<Cause> {
         }
         let share = (total / operations / mean).min(1.0);
         let Some(culprit) = owner.site.own.first().map(at) else { continue };
-        if share < LEAST || causes.iter().any(|known| known.culprit.as_ref() == Some(&culprit)) {
+        let few = counted(here()) < SOME * operations;
+        if few || share < LEAST || causes.iter().any(|known| known.culprit.as_ref() == Some(&culprit)) {
             continue;
         }
         causes.push(Cause {

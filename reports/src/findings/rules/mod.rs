@@ -29,6 +29,7 @@ pub(super) mod other_side;
 mod out_of_turn;
 mod own_limit;
 mod poll_blocked;
+mod put_off;
 pub(super) mod rare_stall;
 mod ready_not_polled;
 pub(super) mod repeated_work;

@@ -12,6 +12,7 @@ use super::given_up;
 use super::hanging;
 use super::latency_pinned::belongs_to_operations;
 use super::let_go;
+use super::put_off::puts_off;
 use super::standing::{self, Stuck};
 
 pub(in crate::findings) const SLUG: &str = "never-answered";
@@ -144,7 +145,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence.push(dropped.sentence);
         culprit = Some(dropped.culprit);
     }
-    let lost = waiting.and_then(|(site, _)| leaving::who_lost_it(joined, &site.own));
+    let lost = waiting.and_then(|(site, _)| leaving::who_lost_it(joined, &site.own)).or_else(|| puts_off(joined));
     if let Some((at, told)) = lost.filter(|_| culprit == waited_in) {
         evidence.push(told);
         culprit = Some(at);
