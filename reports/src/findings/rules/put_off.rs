@@ -38,11 +38,10 @@ pub(super) fn puts_off(joined: &Joined<'_>) -> Option<(Culprit, String)> {
     Some((culprit, told))
 }
 
-/// On which line a function sets a timer again and again.
+/// On which line a function sets a timer that waits again and again; where an `async` block does, that is no loop of its own.
 fn sets(joined: &Joined<'_>, frame: &TraceFrame) -> Option<u32> {
-    let loops = joined.loops?;
-    let lines = loops.lines_of_calls(&frame.file, frame.name(), SETS);
-    lines.into_iter().find(|line| loops.around(&frame.file, *line) == Some(true))
+    let loops = joined.loops.filter(|loops| loops.around(&frame.file, frame.line) == Some(true))?;
+    loops.lines_of_calls(&frame.file, frame.name(), SETS).first().copied()
 }
 
 #[cfg(test)]
@@ -53,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_timer_that_whatever_comes_sets_anew_never_fires() {
-        const SOURCE: &str = "async fn write(mut entries: Receiver) {\n    loop {\n        let quiet = sleep(QUIET);\n        tokio::select! {\n            next = entries.recv() => batch.push(next),\n            _ = quiet => flush(&mut batch),\n        }\n    }\n}\n";
+        const SOURCE: &str = "async fn write(mut entries: Receiver) {\n    loop {\n        let quiet = async { sleep(QUIET).await };\n        tokio::select! {\n            next = entries.recv() => batch.push(next),\n            _ = quiet => flush(&mut batch),\n        }\n    }\n}\n";
         let frame = TraceFrame { function: "app::write".into(), file: "a.rs".into(), line: 5 };
         let wait = |cause, count| TraceWait {
             kind: "app::write".into(),
