@@ -6,20 +6,38 @@ use super::joined::Joined;
 use super::rules::FUTEX;
 use super::tokens::{is_name, opening, word_at};
 use super::{Culprit, guilty, telling};
-use crate::run::{TraceCause, TraceHolder, TracePolls};
+use crate::run::{TraceCause, TraceFrame, TraceHolder, TracePolls};
 
 /// Calls by which somebody is given something to do.
 const GIVES: &[&str] = &["send", "try_send", "unbounded_send", "blocking_send"];
+/// One of so many polls of the one at work that each of the others has at most: those that it began with.
+const HARDLY: u64 = 50;
 /// Threads that must have idled all the while.
 const LEAST_IDLE: u64 = 3;
 
 /// The only function, or the only one seen at work, that gives something to one of several, where threads that are like the one that
 /// serves everybody idled all the while; and how one sees it.
 pub(super) fn dealer(joined: &Joined<'_>, serves: &TraceHolder) -> Option<(Culprit, String)> {
-    let (threads, loops) = (joined.threads?, joined.loops?);
+    let threads = joined.threads?;
     let idle = threads.standing.iter().filter(|row| row.polls >= LEAST_IDLE && is_alike(row, serves));
     let idle = idle.max_by_key(|row| row.polls)?;
-    let stands = idle.own().first()?;
+    deals(joined, idle.own().first()?, idle.polls)
+}
+
+/// The same of tasks of one type, which everybody waits for there.
+pub(super) fn dealer_of_tasks(joined: &Joined<'_>, kind: &str, stands: &TraceFrame) -> Option<(Culprit, String)> {
+    let polls = joined.trace?.tasks.iter().filter(|task| task.kind == kind && !task.ended).map(|task| task.polls);
+    let polls: Vec<u64> = polls.collect();
+    let (all, most): (u64, u64) = (polls.iter().sum(), polls.iter().copied().max()?);
+    let idle = u64::try_from(polls.iter().filter(|polls| **polls <= most / HARDLY).count()).ok()?;
+    // What is given to one in every few is not given to all the others.
+    let one = all - most <= idle * (most / HARDLY) && idle + 1 == u64::try_from(polls.len()).ok()?;
+    if one && idle >= LEAST_IDLE { deals(joined, stands, idle) } else { None }
+}
+
+/// The only function that gives something to one of several, or the only one of these seen at work.
+fn deals(joined: &Joined<'_>, stands: &TraceFrame, idle: u64) -> Option<(Culprit, String)> {
+    let loops = joined.loops?;
     let all = loops.files.iter().flat_map(|(file, lines)| {
         let deals = move |line: &u32| lines.named_at(*line).map(|function| (file.as_str(), function, *line));
         lines.dealt.iter().filter_map(deals)
@@ -29,7 +47,7 @@ pub(super) fn dealer(joined: &Joined<'_>, serves: &TraceHolder) -> Option<(Culpr
     let culprit = loops.culprit(&stands.function, telling::only(joined, &all)?);
     let told = format!(
         "{} others like it idled in {} all the while: {} gives what there is to do to one of them, as its source says, and not to these",
-        idle.polls,
+        idle,
         stands.function,
         culprit.sentence()
     );
@@ -40,9 +58,8 @@ pub(super) fn dealer(joined: &Joined<'_>, serves: &TraceHolder) -> Option<(Culpr
 fn is_alike(idle: &TracePolls, serves: &TraceHolder) -> bool {
     idle.site.as_ref().is_some_and(|site| {
         let waits = site.call == FUTEX && matches!(site.cause, TraceCause::Notify | TraceCause::Channel);
-        let goes_on = |frame: &crate::run::TraceFrame| {
-            serves.site.own.iter().any(|one| guilty::same(one, frame) && one.line != frame.line)
-        };
+        let goes_on =
+            |frame: &TraceFrame| serves.site.own.iter().any(|one| guilty::same(one, frame) && one.line != frame.line);
         waits && site.own.first().is_some_and(goes_on)
     })
 }
@@ -69,7 +86,7 @@ pub(super) fn dealt(tokens: &[(u32, String)]) -> BTreeSet<u32> {
 mod tests {
     use super::*;
     use crate::findings::Loops;
-    use crate::run::{ThreadsRecord, TraceFrame, TraceSite};
+    use crate::run::{ThreadsRecord, Trace, TraceSite, TraceTask};
 
     const LANES: &str = "\
 impl Lanes {
@@ -114,6 +131,23 @@ fn lane(inbox: Receiver) {
         assert_eq!(of(15, "shop::sweep", LANES), None, "they are not like it");
         let again = format!("{LANES}fn other(&self, p: Parcel) {{\n    self.lanes[k].send(p);\n}}\n");
         assert_eq!(of(15, "shop::lane", &again), None, "one of two, and neither was seen");
+    }
+
+    #[test]
+    fn who_gives_all_to_one_of_several_tasks_is_named_where_the_others_are_hardly_polled() {
+        let stands = TraceFrame { function: "shop::lane".into(), file: "a.rs".into(), line: 11 };
+        let of = |polls: &[u64]| {
+            let task = |polls: &u64| TraceTask { kind: "shop::lane".into(), polls: *polls, ..TraceTask::default() };
+            let trace = Trace { tasks: polls.iter().map(task).collect(), ..Trace::default() };
+            let mut loops = Loops::default();
+            loops.read("a.rs", LANES);
+            let joined = Joined { trace: Some(&trace), loops: Some(&loops), ..Joined::default() };
+            dealer_of_tasks(&joined, "shop::lane", &stands).map(|(at, _)| (at.function, at.line))
+        };
+        assert_eq!(of(&[1, 4000, 2, 1]), Some(("shop::Lanes::by_prefix".into(), 3)));
+        assert_eq!(of(&[1, 4000, 300, 1]), None, "another one works, too");
+        assert_eq!(of(&[4000, 1, 1]), None, "so few may have nothing to do");
+        assert_eq!(of(&[4000]), None);
     }
 
     #[test]

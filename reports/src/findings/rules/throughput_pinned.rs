@@ -3,7 +3,7 @@
 
 use crate::findings::cause::{Answer, Cause, at, innermost, time};
 use crate::findings::joined::Joined;
-use crate::findings::{guilty, owner};
+use crate::findings::{Culprit, dealing, guilty, owner};
 use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceWait};
 
 use super::latency_pinned::{belongs_to_operations, is_tick};
@@ -82,15 +82,27 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
                 (None, Some(case)) => case.end.site.as_ref().and_then(innermost).or_else(|| innermost(site)),
                 (None, None) => innermost(site),
             };
+            let dealt = seen
+                .as_ref()
+                .and_then(|(_, owner)| dealing::dealer_of_tasks(joined, &owner.link.kind, owner.site.own.last()?));
+            let (dealer, dealt) = dealt.unzip();
             // What traces is slower than what was measured: waits may add up to more than an operation took then.
             let of = if each <= latency { format!(" of {}", time(latency)) } else { String::new() };
             let mut evidence = vec![format!("each operation waits {}{of} there in tasks of {}", time(each), wait.kind)];
             evidence.extend(pinned.then(|| format!("{ladder}, and the CPUs are not busy")));
             evidence.extend(owned.first().map(|case| format!("the longest: {}", case.sentence())));
-            let place = culprit.as_ref().map(|culprit| culprit.function.clone()).unwrap_or_default();
+            evidence.extend(dealt);
+            let place = |at: &Option<Culprit>| at.as_ref().map(|at| at.function.clone()).unwrap_or_default();
+            let title = match &dealer {
+                Some(_) => {
+                    format!("everybody waits for one of several, to whom {} gives all there is to do", place(&dealer))
+                }
+                None => format!("everybody waits for {}, which serves one after the other", place(&culprit)),
+            };
+            let culprit = dealer.or(culprit);
             causes.push(Cause {
                 rule: SLUG,
-                title: format!("everybody waits for {place}, which serves one after the other"),
+                title,
                 share,
                 culprit,
                 evidence,
