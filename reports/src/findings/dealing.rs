@@ -32,7 +32,17 @@ pub(super) fn dealer_of_tasks(joined: &Joined<'_>, kind: &str, stands: &TraceFra
     let idle = u64::try_from(polls.iter().filter(|polls| **polls <= most / HARDLY).count()).ok()?;
     // What is given to one in every few is not given to all the others.
     let one = all - most <= idle * (most / HARDLY) && idle + 1 == u64::try_from(polls.len()).ok()?;
-    if one && idle >= LEAST_IDLE { deals(joined, stands, idle) } else { None }
+    // Of those that were never polled while they were traced nobody knows; the source does that starts them.
+    let unseen = polls.len() == 1 && is_started_again(joined, stands);
+    if one && (idle >= LEAST_IDLE || unseen) { deals(joined, stands, idle) } else { None }
+}
+
+/// Whether a function is called in loops alone: there are several of it.
+fn is_started_again(joined: &Joined<'_>, stands: &TraceFrame) -> bool {
+    joined.loops.is_some_and(|loops| {
+        let mut calls = loops.call(stands.name()).into_iter().peekable();
+        calls.peek().is_some() && calls.all(|(file, left)| loops.around(file, left.line) == Some(true))
+    })
 }
 
 /// The only function that gives something to one of several, or the only one of these seen at work.
@@ -45,9 +55,9 @@ fn deals(joined: &Joined<'_>, stands: &TraceFrame, idle: u64) -> Option<(Culprit
     let mut all: Vec<_> = all.collect();
     all.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
     let culprit = loops.culprit(&stands.function, telling::only(joined, &all)?);
+    let others = if idle == 0 { "the others".to_owned() } else { format!("{idle} others") };
     let told = format!(
-        "{} others like it idled in {} all the while: {} gives what there is to do to one of them, as its source says, and not to these",
-        idle,
+        "{others} like it idled in {} all the while: {} gives what there is to do to one of them, as its source says, and not to these",
         stands.function,
         culprit.sentence()
     );
@@ -136,18 +146,22 @@ fn lane(inbox: Receiver) {
     #[test]
     fn who_gives_all_to_one_of_several_tasks_is_named_where_the_others_are_hardly_polled() {
         let stands = TraceFrame { function: "shop::lane".into(), file: "a.rs".into(), line: 11 };
-        let of = |polls: &[u64]| {
+        let started = |polls: &[u64], starts: &str| {
             let task = |polls: &u64| TraceTask { kind: "shop::lane".into(), polls: *polls, ..TraceTask::default() };
             let trace = Trace { tasks: polls.iter().map(task).collect(), ..Trace::default() };
             let mut loops = Loops::default();
-            loops.read("a.rs", LANES);
+            loops.read("a.rs", &format!("{LANES}{starts}"));
             let joined = Joined { trace: Some(&trace), loops: Some(&loops), ..Joined::default() };
             dealer_of_tasks(&joined, "shop::lane", &stands).map(|(at, _)| (at.function, at.line))
         };
+        let of = |polls: &[u64]| started(polls, "");
         assert_eq!(of(&[1, 4000, 2, 1]), Some(("shop::Lanes::by_prefix".into(), 3)));
         assert_eq!(of(&[1, 4000, 300, 1]), None, "another one works, too");
         assert_eq!(of(&[4000, 1, 1]), None, "so few may have nothing to do");
         assert_eq!(of(&[4000]), None);
+        let again = "fn start() {\n    for inbox in all {\n        tokio::spawn(lane(inbox));\n    }\n}\n";
+        assert!(started(&[4000], again).is_some(), "the others were never polled");
+        assert_eq!(started(&[4000], &again.replace("for inbox in all", "if first")), None, "there is one");
     }
 
     #[test]

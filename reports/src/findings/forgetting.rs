@@ -44,8 +44,8 @@ fn losing(loops: &Loops) -> Vec<(&str, &Left)> {
     let lost = |(file, take): &(&str, &Left)| {
         let same =
             |(other, left): &(&str, &Left)| other == file && left.function == take.function && left.line > take.line;
-        let mut back = loops.calls_where(gives).filter(same).map(|(_, left)| left.line).peekable();
-        back.peek().is_some() && back.all(|line| loops.may_be_left_between(file, take.line, line))
+        let mut back = loops.calls_where(gives).filter(same).map(|(_, left)| left.line);
+        back.any(|line| loops.may_be_left_between(file, take.line, line))
     };
     let lost: Vec<(&str, &Left)> = loops.calls_where(takes).filter(lost).collect();
     // Who takes one for others hands it on to them.
