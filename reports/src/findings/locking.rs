@@ -113,6 +113,8 @@ struct Block {
     statement: usize,
     /// Taken by what the next block within belongs to.
     held: Vec<(u32, String)>,
+    /// Guards of a block around it that are dropped within: what they and their locks are called.
+    dropped: Vec<(String, String)>,
 }
 
 struct Reader<'t> {
@@ -120,12 +122,20 @@ struct Reader<'t> {
     /// Functions of the source that give something which does something when it is dropped.
     leases: Vec<&'t str>,
     blocks: Vec<Block>,
+    /// Guards that were dropped in the branch before this one, and are there in this one.
+    elsewhere: Vec<(String, String)>,
     found: Vec<Taken>,
 }
 
 /// All locks that functions of a source have, and where.
 pub(super) fn taken(tokens: &[(u32, String)]) -> Vec<Taken> {
-    let mut reader = Reader { tokens, leases: leases(tokens), blocks: vec![Block::default()], found: Vec::new() };
+    let mut reader = Reader {
+        tokens,
+        leases: leases(tokens),
+        blocks: vec![Block::default()],
+        elsewhere: Vec::new(),
+        found: Vec::new(),
+    };
     for (at, (line, token)) in tokens.iter().enumerate() {
         reader.read(at, *line, token);
     }
@@ -161,14 +171,19 @@ impl Reader<'_> {
                     self.lets_temporaries_go(line);
                 }
                 let held = self.blocks.last_mut().map(|block| std::mem::take(&mut block.held)).unwrap_or_default();
-                let locks = held.into_iter().map(|(from, lock)| Open { from, name: "{".to_owned(), lock }).collect();
-                self.blocks.push(Block { locks, statement: at + 1, held: Vec::new() });
+                let held = held.into_iter().map(|(from, lock)| Open { from, name: "{".to_owned(), lock });
+                let elsewhere = std::mem::take(&mut self.elsewhere);
+                let kept =
+                    elsewhere.iter().map(|(name, lock)| Open { from: line, name: name.clone(), lock: lock.clone() });
+                let locks = held.chain(kept).collect();
+                self.blocks.push(Block { locks, statement: at + 1, held: Vec::new(), dropped: elsewhere });
             }
             "}" => {
                 if self.blocks.len() > 1
                     && let Some(block) = self.blocks.pop()
                 {
                     self.found.extend(block.locks.into_iter().map(|open| open.until(line)));
+                    self.elsewhere = if self.word(at + 1) == "else" { block.dropped } else { Vec::new() };
                 }
                 if !GOES_ON.contains(&self.word(at + 1)) {
                     self.ends_statement(at, line);
@@ -258,13 +273,16 @@ impl Reader<'_> {
     }
 
     fn lets_go(&mut self, name: &str, line: u32) {
-        for block in self.blocks.iter_mut().rev() {
-            if let Some(at) = block.locks.iter().rposition(|open| open.name == name) {
-                let open = block.locks.remove(at);
-                self.found.push(open.until(line));
-                return;
-            }
+        let has = |block: &Block| block.locks.iter().rposition(|open| open.name == name);
+        let Some((of, at)) = self.blocks.iter().enumerate().rev().find_map(|(of, block)| Some((of, has(block)?)))
+        else {
+            return;
+        };
+        let open = self.blocks[of].locks.remove(at);
+        if let Some(branch) = self.blocks.get_mut(of + 1) {
+            branch.dropped.push((open.name.clone(), open.lock.clone()));
         }
+        self.found.push(open.until(line));
     }
 
     fn ends_statement(&mut self, at: usize, line: u32) {
@@ -282,98 +300,4 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_keeps_a_guard_took_the_lock() {
-        let rust = "\
-fn checkpoint(&self) {
-    let rows = self.accounts.lock();
-    self.write(&rows);
-}
-fn write(&self, rows: &Rows) {
-    self.count.lock().add(1);
-    self.disk.write(rows);
-}
-fn token(&self) {
-    match self.known.lock().get(1) {
-        None => self.ask(),
-    }
-}
-trait Ask {
-    fn ask(&self);
-}
-async fn order(&self) {
-    let permit = self.permits.acquire().await?;
-    self.ask().await;
-}
-fn next(&self) {
-    let job = self.jobs.lock().unwrap().pop();
-    self.work(job);
-    let mut all = self.all.write().unwrap_or_else(|e| e.into_inner());
-    all.add(1);
-    drop(all);
-    self.work(2);
-}
-fn work(&self) {
-    while let Ok(job) = self.jobs.lock().unwrap().recv() {
-        self.press(job);
-    }
-    if self.jobs.lock().unwrap().is_empty() {
-        self.rest();
-    }
-    {
-        let all = self.all.lock();
-        self.press(all.first());
-    }
-    self.rest();
-}
-";
-        let mut all = Loops::default();
-        all.read("a.rs", rust);
-        all.read("a.go", "func (q *book) each(f func(int)) {\n\tq.mu.RLock()\n\tf(1)\n\tq.mu.RUnlock()\n}\n");
-        let took = |line| all.takes("a.rs", line);
-        assert_eq!([3, 7, 11, 20].map(took), [true, false, true, true]);
-        assert_eq!([22, 23, 24, 25, 27].map(took), [true, false, true, true, false], "what is left of a guard is none");
-        assert_eq!([31, 34, 38, 40].map(took), [true, false, true, false], "a guard lives as long as its block");
-        assert!(!took(1), "not yet");
-        assert!(all.takes("a.go", 3) && !all.takes("b.go", 3));
-        assert_eq!((all.lock_at("a.rs", 2), all.lock_at("a.rs", 6)), (Some("accounts"), Some("count")));
-        assert!(all.takes_as("a.rs", 3, "accounts") && !all.takes_as("a.rs", 3, "count"));
-        all.read("c.go", "func (q *book) sum() {\n\tq.mu.Lock()\n\tdefer q.mu.Unlock()\n\tq.add()\n}\n");
-        assert!(all.takes("c.go", 4) && !all.takes("a.go", 5));
-    }
-
-    #[test]
-    fn what_is_given_back_when_it_is_dropped_is_had_until_then() {
-        let rust = "\
-impl Pool {
-    fn checkout(&self) -> Lease<'_> {
-        Lease { pool: self }
-    }
-    fn count(&self) -> usize {
-        self.free.len()
-    }
-}
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {}
-}
-fn push(pool: &Pool) {
-    let store = pool.checkout();
-    let count = pool.count();
-    announce(store, count);
-}
-fn read(pool: &Pool) {
-    let text = pool.checkout().record(7);
-    announce(text);
-}
-";
-        let mut all = Loops::default();
-        all.read("a.rs", rust);
-        let leases = |line| all.leases("a.rs", line, "checkout");
-        assert_eq!([12, 15, 18, 19].map(leases), [false, true, true, false]);
-        assert!(!all.takes("a.rs", 15), "it is no lock");
-        assert!(!all.leases("a.rs", 15, "count"));
-    }
-}
+mod tests;

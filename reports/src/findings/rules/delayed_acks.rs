@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::{Felt, Joined};
-use crate::findings::{CpuRow, Culprit, Loops};
+use crate::findings::{CpuRow, Culprit};
 use crate::run::{TraceCause, TraceEndKind, TraceFrame, TracePolls, TraceWait, WaitPlace};
 
 use super::goroutine_waits;
@@ -207,6 +207,7 @@ pub(super) fn of(joined: &Joined<'_>) -> Vec<Cause> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Loops;
 
     #[test]
     fn who_writes_in_pieces_is_told_from_who_reads_them() {

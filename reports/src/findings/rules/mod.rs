@@ -18,6 +18,7 @@ mod growing;
 mod hanging;
 mod herd;
 mod idling;
+mod in_flight;
 mod in_turn;
 mod kept_waiting;
 pub(super) mod latency_pinned;

@@ -5,7 +5,7 @@ use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 
-use super::{out_of_turn, rounds};
+use super::{in_flight, out_of_turn, rounds};
 
 pub(super) const SLUG: &str = "ready-not-polled";
 /// Polls longer than this have a rule of their own, seconds.
@@ -14,7 +14,7 @@ const SHORT_S: f64 = 0.001;
 const CROWD: f64 = 0.3;
 
 pub(super) fn look(joined: &Joined<'_>) -> Answer {
-    if let Some(cause) = out_of_turn::of(joined).or_else(|| rounds::of(joined)) {
+    if let Some(cause) = out_of_turn::of(joined).or_else(|| rounds::of(joined)).or_else(|| in_flight::of(joined)) {
         return Answer::Found(vec![cause]);
     }
     let Some(trace) = joined.trace else { return Answer::Blind("trace") };

@@ -167,3 +167,28 @@ fn a_task_that_waits_for_more_before_anybody_is_answered_is_told_by_the_timeouts
     assert_eq!(gathered(gathers, 1500, 0.1, "app::Clerk::work"), [], "far shorter than operations wait");
     assert_eq!(gathered(gathers, 186, 1.7, "app::other"), [], "it answers nobody");
 }
+
+/// 1,000 operations for which one task has something in flight, and which now and then waits for something else, by its place.
+fn in_flight(away: TraceSite, count: u64, flies: TraceCause) -> Vec<(String, String, u32)> {
+    const BROKER: &str = "app::Broker::run";
+    let mut trace = trace();
+    trace.kinds.push(TraceKind { name: BROKER.into(), alive: 1, polls: 3500, ..TraceKind::default() });
+    trace.waits.push(wait(SERVER, site(TraceCause::Channel, &[("app::locate", 131)]), 1000, 17.0, 0.05));
+    trace.waits.push(wait(BROKER, site(TraceCause::Channel, &[(BROKER, 95)]), 1500, 4.6, 0.05));
+    trace.waits.push(wait(BROKER, site(flies, &[(BROKER, 95)]), 700, 1.4, 0.013));
+    trace.waits.push(wait(BROKER, away, count, 3.0, 0.036));
+    let woken = TraceWaker { kind: SERVER.into(), by: BROKER.into(), cause: None, count: 1000 };
+    trace.wakers.push(woken);
+    found(&Joined { traced: Some((1000, 0.018)), ..joined(&trace, felt(0.008, 0.010)) })
+}
+
+#[test]
+fn who_waits_for_something_else_polls_nothing_that_it_has_in_flight() {
+    let audit = || site(TraceCause::Socket, &[("app::audit", 50), ("app::Broker::run", 110)]);
+    let run = is("ready-not-polled", "app::Broker::run", 110);
+    assert_eq!(in_flight(audit(), 90, TraceCause::Other).first(), Some(&run));
+    assert!(!in_flight(audit(), 1000, TraceCause::Other).contains(&run), "each operation needs it");
+    assert!(!in_flight(audit(), 90, TraceCause::Timer).contains(&run), "it has nothing in flight");
+    let aside = site(TraceCause::Socket, &[("app::audit", 50), ("app::aside", 12)]);
+    assert!(!in_flight(aside, 90, TraceCause::Other).contains(&run), "that is elsewhere");
+}
