@@ -61,7 +61,18 @@ pub struct ThreadsRecord {
     pub ticks: Vec<Ticks>,
 }
 
+/// Part of the waits of the busiest of threads of one name from which another one is at work, too.
+const AT_WORK: f64 = 0.2;
+
 impl ThreadsRecord {
+    /// How many threads of a name are at work, by how often each gave its CPU up.
+    pub fn at_work(&self, name: &str) -> usize {
+        let waits = || self.threads.iter().filter(|lane| lane.name == name).map(|lane| lane.waits);
+        let most = waits().max().unwrap_or(0);
+        #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+        waits().filter(|waits| *waits > 0 && *waits as f64 >= AT_WORK * most as f64).count()
+    }
+
     /// Functions of the program in the stacks of waits.
     pub fn own_frames(&self) -> impl Iterator<Item = &TraceFrame> {
         let rows =

@@ -277,6 +277,9 @@ fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
         match found.iter_mut().find(|kept| kept.culprit.function == culprit.function) {
             Some(kept) => {
                 // Who waits to be told waits through the same time as who waits for the lock: locks come first.
+                if !is_lock(row) && each > kept.each_s {
+                    kept.what = what;
+                }
                 kept.each_s = if is_lock(row) { kept.each_s + each } else { kept.each_s.max(each) };
                 kept.evidence.extend(told);
             }
@@ -359,9 +362,10 @@ const MORE_THAN_ONE: f64 = 1.05;
 /// Whether one thread alone stands where that one does, of programs without tasks.
 fn serves_alone(joined: &Joined<'_>, holder: &TraceHolder) -> bool {
     let Some((rows, _)) = joined.kept() else { return false };
-    let stood = rows.iter().filter(|row| row.site.as_ref().is_some_and(|site| site.looks_like(&holder.site)));
-    let stood_s: f64 = stood.map(|row| row.total_s).sum();
-    joined.trace.is_none() && stood_s > 0.0 && stood_s <= MORE_THAN_ONE * joined.kept_s()
+    let stood = || rows.iter().filter(|row| row.site.as_ref().is_some_and(|site| site.looks_like(&holder.site)));
+    let stood_s: f64 = stood().map(|row| row.total_s).sum();
+    let several = stood().any(|row| joined.threads.is_some_and(|threads| threads.at_work(&row.kind) > 1));
+    joined.trace.is_none() && !several && stood_s > 0.0 && stood_s <= MORE_THAN_ONE * joined.kept_s()
 }
 
 /// Part of the longest that others are kept through by who waits for that one all the while.

@@ -1,7 +1,7 @@
 //! Who is held to account for memory that grows.
 
 use super::*;
-use crate::run::ThreadsRecord;
+use crate::run::{ThreadLane, ThreadsHead, ThreadsRecord};
 
 #[test]
 fn what_grows_is_held_against_who_keeps_it_and_who_makes_it_is_said() {
@@ -83,4 +83,31 @@ fn who_works_on_what_stands_in_a_lock_is_told_from_who_keeps_it_for_other_work()
     assert_eq!(of(("app::pack", 40), cpu), [is("waiting-on-owner", "app::Server::tile", 6)]);
     let blocked = of(("app::Cache::write", 40), TraceEndKind::Blocked);
     assert_eq!(blocked, [is("waiting-on-owner", "app::Server::tile", 6)], "that may be done after it lets go");
+}
+
+#[test]
+fn several_threads_that_work_side_by_side_serve_nobody_in_turn() {
+    let of = |lanes: &[u64]| {
+        let mut row =
+            in_poll(TraceEndKind::Blocked, "futex", &[("app::print_all", 100), ("app::serve", 120)], 1000, 3.2);
+        row.site.as_mut().expect("a place").cause = TraceCause::Notify;
+        let press = site(TraceCause::Timer, &[("app::print", 67), ("app::run", 57)]);
+        row.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: press.clone(), total_s: 4.9 }];
+        let prints = TracePolls { kind: "press".into(), site: Some(press), total_s: 4.9, ..row.clone() };
+        let lane = |waits: &u64| ThreadLane { name: "press".into(), waits: *waits, ..ThreadLane::default() };
+        let threads = lanes.iter().map(lane).collect();
+        let head = ThreadsHead { wall_s: 5.0, ..ThreadsHead::default() };
+        let threads = ThreadsRecord { head, kept: vec![row, prints], threads, ..ThreadsRecord::default() };
+        let mut loops = Loops::default();
+        let source = format!("{}fn run() {{\n    loop {{ print(); }}\n}}\n", "//\n".repeat(55));
+        loops.read("src/main.rs", &source);
+        let (kernel, none, levels) = (kernel(|_| KernelSample::default()), trace(), levels());
+        let (threads, kernel, loops) = (Some(&threads), Some(&kernel), Some(&loops));
+        let joined =
+            Joined { trace: None, threads, kernel, loops, levels: &levels, ..joined(&none, felt(0.003, 0.001)) };
+        found(&joined)
+    };
+    assert_eq!(of(&[700]).len(), 1, "one alone");
+    assert_eq!(of(&[700, 690]), [], "as long for one alone");
+    assert_eq!(of(&[700, 3]).len(), 1, "the other one has nothing to do");
 }
