@@ -39,6 +39,9 @@ pub(super) fn of(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let waits = rows.iter().filter(told).filter(once).filter(|row| row.total_s / operations >= LEAST * mean);
     let waits = waits.max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
     let each_s = waits.total_s / operations;
+    if let Some(looks) = looks_again(joined, loops, waits, each_s, mean) {
+        return Some(looks);
+    }
     let tells = |row: &&TracePolls| {
         let through = |own: &[TraceFrame]| guilty::common(own, row.own()).is_some();
         row.own() != waits.own() && waits.holders.iter().any(|one| through(&one.site.own))
@@ -68,6 +71,32 @@ pub(super) fn of(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
         ),
     ];
     Some(by_timeout(joined, culprit, share, title, evidence))
+}
+
+/// Operations that wait once for what they are to be told, and mostly until their own timeout has them look again: it was there before.
+fn looks_again(joined: &Joined<'_>, loops: &Loops, waits: &TracePolls, each_s: f64, mean: f64) -> Option<Cause> {
+    let first = waits.own().first()?;
+    let timeout = timeout_at(loops, first, waits.longest_s, each_s).filter(|one| each_s >= LINGERS * one.seconds)?;
+    let share = (each_s / mean.max(1e-9)).min(1.0);
+    let title = format!("{} is not told, and looks again after {}", first.function, time(timeout.seconds));
+    let evidence = vec![
+        format!(
+            "{} waits there take {} on average and {} at most: a timeout of {} is set in {}:{}, as the source says",
+            waits.polls,
+            time(each_s),
+            time(waits.longest_s),
+            time(timeout.seconds),
+            first.file,
+            timeout.line
+        ),
+        format!(
+            "each operation waits once, {} of the mean latency of {}: what it waits for is there when it looks, and whoever \
+             made it told somebody else, or nobody",
+            percent(share),
+            time(mean)
+        ),
+    ];
+    Some(by_timeout(joined, at(first), share, title, evidence))
 }
 
 /// A thread that waits to be told.
@@ -201,5 +230,30 @@ mod tests {
         assert_eq!(several(2.0, 0.0203, 4), None, "far less than operations wait");
         assert_eq!(several(19.0, 0.2, 4), None, "nothing ends its waits");
         assert_eq!(several(19.0, 0.0203, 2), None, "in no loop: it waits for the first");
+    }
+
+    #[test]
+    fn who_is_told_by_nothing_but_its_own_timeout_looks_again() {
+        let mut loops = Loops::default();
+        loops.read("a.rs", "const RECHECK: Duration = Duration::from_millis(100);\nfn collect(&self) {\n    loop {\n        (trays, _) = self.changed.wait_timeout(trays, RECHECK);\n    }\n}\n");
+        let of = |each_s: f64, longest_s| {
+            let own = ["app::collect", "app::serve", "app::main"].map(|function| TraceFrame {
+                function: function.into(),
+                file: "a.rs".into(),
+                line: 4,
+            });
+            let site =
+                TraceSite { call: FUTEX.into(), cause: TraceCause::Notify, own: own.into(), ..TraceSite::default() };
+            let doing = TraceEndKind::Blocked;
+            let (polls, total_s) = (300, 300.0 * each_s);
+            let row = TracePolls { doing, site: Some(site), polls, total_s, longest_s, ..TracePolls::default() };
+            let threads = ThreadsRecord { kept_open: vec![row], ..ThreadsRecord::default() };
+            let joined =
+                Joined { threads: Some(&threads), waited: Some(300), loops: Some(&loops), ..Joined::default() };
+            super::of(&joined, each_s + 0.001).map(|cause| cause.title)
+        };
+        assert_eq!(of(0.075, 0.101).as_deref(), Some("app::collect is not told, and looks again after 100 ms"));
+        assert_eq!(of(0.012, 0.015), None, "it is told before that");
+        assert_eq!(of(0.012, 0.101), None, "it is told mostly");
     }
 }
