@@ -65,9 +65,10 @@ pub struct ThreadsRecord {
 const AT_WORK: f64 = 0.2;
 
 impl ThreadsRecord {
-    /// How many threads of a name are at work, by how often each gave its CPU up.
-    pub fn at_work(&self, name: &str) -> usize {
-        let waits = || self.threads.iter().filter(|lane| lane.name == name).map(|lane| lane.waits);
+    /// How many threads are at work whose name, without what tells them from others of their pool, is that; by how often each gave its
+    /// CPU up.
+    pub fn at_work(&self, pool: &str) -> usize {
+        let waits = || self.threads.iter().filter(|lane| lane.name.starts_with(pool)).map(|lane| lane.waits);
         let most = waits().max().unwrap_or(0);
         #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
         waits().filter(|waits| *waits > 0 && *waits as f64 >= AT_WORK * most as f64).count()

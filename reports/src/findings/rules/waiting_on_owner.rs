@@ -230,7 +230,10 @@ fn of_threads(joined: &Joined<'_>) -> Vec<(What, Cause)> {
         }
         // Who tells late because it does its work under a lock that others wait for is late by that lock.
         let stands_in = |known: &Culprit| holder.site.own.iter().any(|frame| frame.function == known.function);
-        let behind = || found.iter().find(|kept| kept.what != What::Telling && stands_in(&kept.culprit));
+        let behind = || {
+            let kept = |kept: &&Kept| kept.what != What::Telling && kept.each_s >= LEAST_S && stands_in(&kept.culprit);
+            found.iter().find(kept)
+        };
         let behind = if is_lock(row) { None } else { behind().map(|kept| kept.culprit.clone()) };
         let dealt = if turn.is_some() { dealing::dealer(joined, holder) } else { None };
         dealers.extend(dealt.iter().map(|(dealer, _)| dealer.function.clone()));

@@ -94,7 +94,7 @@ fn several_threads_that_work_side_by_side_serve_nobody_in_turn() {
         let press = site(TraceCause::Timer, &[("app::print", 67), ("app::run", 57)]);
         row.holders = vec![TraceHolder { doing: TraceEndKind::Blocked, site: press.clone(), total_s: 4.9 }];
         let prints = TracePolls { kind: "press".into(), site: Some(press), total_s: 4.9, ..row.clone() };
-        let lane = |waits: &u64| ThreadLane { name: "press".into(), waits: *waits, ..ThreadLane::default() };
+        let lane = |waits: &u64| ThreadLane { name: format!("press-{waits}"), waits: *waits, ..ThreadLane::default() };
         let threads = lanes.iter().map(lane).collect();
         let head = ThreadsHead { wall_s: 5.0, ..ThreadsHead::default() };
         let threads = ThreadsRecord { head, kept: vec![row, prints], threads, ..ThreadsRecord::default() };
