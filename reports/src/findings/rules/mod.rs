@@ -1,5 +1,6 @@
 //! One mechanism a file.
 
+mod ahead;
 pub(super) mod allocator_churn;
 mod backing_off;
 mod behind_jobs;

@@ -7,6 +7,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, Felt, dealing, experiment, forgetting, guilty, owner};
 use crate::run::{GOROUTINES, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceWait};
 
+use super::ahead;
 use super::behind_jobs;
 use super::copying;
 use super::file_locks;
@@ -37,6 +38,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     causes.extend(of_threads(joined).into_iter().map(|(_, cause)| cause));
     causes.extend(behind_jobs::of_pool(joined));
     causes.extend(file_locks::of(joined));
+    causes.extend(ahead::of(joined));
     Answer::of(causes, || "nobody waits for a lock, a permit or a thread of the blocking pool for long".into())
 }
 

@@ -192,3 +192,25 @@ fn who_waits_for_something_else_polls_nothing_that_it_has_in_flight() {
     let aside = site(TraceCause::Socket, &[("app::audit", 50), ("app::aside", 12)]);
     assert!(!in_flight(aside, 90, TraceCause::Other).contains(&run), "that is elsewhere");
 }
+
+/// 1,000 operations that wait for answers where another task asks seven times, each of its questions taking so long on average.
+fn behind_questions(asks: &str, longest_s: f64, mean_s: f64, operations_s: f64) -> Vec<(String, String, u32)> {
+    let place = |asks: &str| site(TraceCause::Channel, &[("app::Store::call", 44), (asks, 106)]);
+    let mut trace = trace();
+    trace.kinds.push(TraceKind { name: "app::export".into(), alive: 1, polls: 14, ..TraceKind::default() });
+    trace.waits.push(wait(SERVER, place("app::flag"), 1000, 5.5, operations_s));
+    trace.waits.push(wait("app::export", place(asks), 7, 7.0 * mean_s, longest_s));
+    found(&Joined { traced: Some((1000, 0.006)), ..joined(&trace, felt(0.000_3, 0.005)) })
+}
+
+#[test]
+fn a_question_that_takes_far_longer_keeps_those_that_are_asked_after_it() {
+    let export = is("waiting-on-owner", "app::export", 106);
+    assert!(behind_questions("app::export", 0.132, 0.131, 0.132).contains(&export));
+    assert!(!behind_questions("app::export", 0.132, 0.04, 0.132).contains(&export), "it waits behind others itself");
+    assert!(!behind_questions("app::export", 0.132, 0.131, 0.02).contains(&export), "operations do not wait for it");
+    assert!(
+        !behind_questions("app::export", 0.012, 0.011, 0.02).contains(&export),
+        "it takes hardly longer than they do"
+    );
+}
