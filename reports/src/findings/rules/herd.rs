@@ -59,6 +59,8 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     })
 }
 
+/// The same of threads: where so many are woken that their records find no room, each stands for several.
+const WAKES_OF_THREADS: f64 = 10.0;
 /// Part of the CPU that goes into waiting again, from which that is what the program does.
 const FOR_NOTHING: f64 = 0.4;
 
@@ -69,7 +71,7 @@ pub(super) fn of_threads(joined: &Joined<'_>) -> Option<Cause> {
     let operations = operations?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let often = |row: &TracePolls| row.polls as f64 / operations;
-    let waits = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked && often(row) >= WAKES);
+    let waits = rows.iter().filter(|row| row.doing == TraceEndKind::Blocked && often(row) >= WAKES_OF_THREADS);
     let (row, first) = waits.filter_map(|row| Some((row, row.own().first()?))).max_by_key(|(row, _)| row.polls)?;
     let &(file, function, line) = loops.tell_all(&first.file, first.line).first()?;
     let again = cpu.rows.iter().filter(|one| one.function == first.function && one.file == first.file);
