@@ -2,7 +2,9 @@
 
 use flamegraphs::capture::tasks::Doing;
 use flamegraphs::tasks::{Case, Chain, End, Kinds, Link, Outcome, SpanKind, StackId, Step, Who};
-use reports::run::{TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceLink, TraceStep, TraceWhat};
+use reports::run::{
+    TraceBeside, TraceCase, TraceCause, TraceEnd, TraceEndKind, TraceLink, TraceSite, TraceStep, TraceWhat,
+};
 
 use super::names::{self, Names};
 use super::seconds;
@@ -19,8 +21,8 @@ pub(super) fn of(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceCase> {
     let task = |case: &&Case| names.what(case.kind) == Kinds::Task;
     let notable = |case: &&Case| case.length_ns() >= NOTABLE_NS && task(case);
     let delays = outcome.delays.iter().filter(notable).map(|case| plain(TraceWhat::Delay, case, names));
-    let unheard = outcome.unheard.iter().filter(notable).filter(|case| is_of_a_driver(case, names));
-    let mut delays: Vec<TraceCase> = delays.chain(unheard.map(|case| plain(TraceWhat::Unheard, case, names))).collect();
+    let unheard = outcome.unheard.iter().filter(notable).filter_map(|case| unheard(case, names));
+    let mut delays: Vec<TraceCase> = delays.chain(unheard).collect();
     delays.sort_by(|a, b| b.length_s.total_cmp(&a.length_s));
     let waits = outcome.waits.iter().flat_map(|(.., figures)| &figures.longest).filter(notable);
     let mut waits: Vec<TraceCase> = waits.map(|case| plain(TraceWhat::Wait, case, names)).collect();
@@ -33,13 +35,21 @@ pub(super) fn of(outcome: &Outcome, names: &Names<'_>) -> Vec<TraceCase> {
     kept
 }
 
-/// Whether it was the network or a timer that nobody asked: who woke it may have been a future that is no task.
-fn is_of_a_driver(case: &Case, names: &Names<'_>) -> bool {
-    let told = case.chain.links.first().and_then(|link| match link.step {
-        Step::Unheard { stack, .. } => stack,
+/// One in which the network or a timer had something for a task, and nobody asked; who woke it may have been a future that is no task.
+fn unheard(case: &Case, names: &Names<'_>) -> Option<TraceCase> {
+    let Step::Unheard { stack, .. } = case.chain.links.first()?.step else { return None };
+    let of_a_driver = |site: &TraceSite| matches!(site.cause, TraceCause::Timer | TraceCause::Socket);
+    // Where it was woken may not be known: what it waited for then tells.
+    let waited = || match &case.spans.iter().rev().find(|span| matches!(span.kind, SpanKind::Idle { .. }))?.kind {
+        SpanKind::Idle { sites, by } => names.site(sites, *by),
         _ => None,
-    });
-    told.is_some_and(|stack| matches!(names.cause(stack), TraceCause::Timer | TraceCause::Socket))
+    };
+    let site = names.waker_site(stack).filter(of_a_driver).or_else(|| waited().filter(of_a_driver))?;
+    let mut plain = plain(TraceWhat::Unheard, case, names);
+    if let Some(first) = plain.links.first_mut() {
+        first.site = Some(site);
+    }
+    Some(plain)
 }
 
 /// A few of each group, in their order.
@@ -121,9 +131,8 @@ fn link(link: &Link, by: Option<Who>, names: &Names<'_>) -> TraceLink {
             (plain.step, plain.thread) = (TraceStep::Polled, Some(names.thread(*tid)));
             (plain.polls, plain.busy_s) = (*polls, seconds(*busy_ns));
         }
-        Step::Unheard { tid, stack } => {
-            (plain.step, plain.thread, plain.site) =
-                (TraceStep::Unheard, Some(names.thread(*tid)), names.waker_site(*stack));
+        Step::Unheard { tid, .. } => {
+            (plain.step, plain.thread) = (TraceStep::Unheard, Some(names.thread(*tid)));
         }
         Step::Waited { sites } => (plain.step, plain.site) = (TraceStep::Waited, names.site(sites, by)),
     }
