@@ -94,7 +94,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         causes.extend(crowded(joined, trace));
     }
     match open.filter(|_| causes.is_empty()) {
-        Some(sentence) => Answer::Open { place: None, sentence, experiment: joined.again("trace --duration 60s") },
+        Some(sentence) => Answer::Open { place: None, sentence, experiment: joined.again("wait,trace --duration 60s") },
         None => Answer::of(causes, || "tasks end as fast as they are spawned".into()),
     }
 }
@@ -161,7 +161,7 @@ fn of_growth(joined: &Joined<'_>, title: String, culprit: Culprit, evidence: Vec
         share: 1.0,
         evidence,
         refuted_by: "their number would come to rest after a while".into(),
-        next: joined.again("trace --duration 60s"),
+        next: joined.again("wait,trace --duration 60s"),
         proof: "trace",
         depth: 7,
         culprit: Some(culprit),

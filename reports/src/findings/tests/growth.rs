@@ -94,7 +94,7 @@ fn tasks_that_sleep_for_the_first_time_may_end_when_their_time_comes() {
     let undecided = &explained.undecided[0];
     assert_eq!(undecided.rules, ["task-growth"]);
     assert!(undecided.sentence.contains("app::follow (src/main.rs:60)"), "{}", undecided.sentence);
-    assert_eq!(undecided.experiment, "workbench run --evidence trace --duration 60s shop.toml --variant default");
+    assert_eq!(undecided.experiment, "workbench run --evidence wait,trace --duration 60s shop.toml --variant default");
     let kernel = kernel(|at| KernelSample { resident: Some((5e6 + 2e6 * at) as u64), ..KernelSample::default() });
     let grown = Joined { kernel: Some(&kernel), ..joined(&asleep, felt(0.000_3, 0.000_1)) };
     assert_eq!(found(&grown)[0], is("task-growth", "app::subscribe", 52), "memory grows with them");
