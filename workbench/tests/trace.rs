@@ -116,6 +116,20 @@ fn compute(until: &AtomicBool) {
     }
 }
 
+/// A thread that says so after 100 ms.
+fn says_enough(enough: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let enough = Arc::clone(enough);
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        enough.store(true, Ordering::Relaxed);
+    })
+}
+
+/// What the links of a chain did, and the last names of their types.
+fn steps(case: &TraceCase) -> Vec<(TraceStep, &str)> {
+    case.links.iter().map(|link| (link.step, link.kind.rsplit("::").next().unwrap())).collect()
+}
+
 /// Wakes another task, and keeps the only worker.
 async fn hog(asked: Arc<tokio::sync::Notify>, enough: Arc<AtomicBool>) {
     asked.notify_one();
@@ -135,11 +149,7 @@ fn a_delay_is_blamed_on_the_task_that_had_the_worker() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     tracer.start().unwrap();
     let (asked, enough) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicBool::new(false)));
-    let timer = Arc::clone(&enough);
-    let timer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(100));
-        timer.store(true, Ordering::Relaxed);
-    });
+    let timer = says_enough(&enough);
     runtime.block_on(async {
         let waiting = tokio::spawn(reply(Arc::clone(&asked)));
         tokio::task::yield_now().await;
@@ -153,8 +163,7 @@ fn a_delay_is_blamed_on_the_task_that_had_the_worker() {
         return;
     }
     let case = worst(&trace, TraceWhat::Delay, "reply");
-    let steps: Vec<_> = case.links.iter().map(|link| (link.step, link.kind.rsplit("::").next().unwrap())).collect();
-    assert_eq!(steps, [(TraceStep::Ready, "reply"), (TraceStep::Polled, "hog")], "{}", case.sentence());
+    assert_eq!(steps(case), [(TraceStep::Ready, "reply"), (TraceStep::Polled, "hog")], "{}", case.sentence());
     assert_eq!(case.task, case.links[0].task);
     assert!(
         matches!(case.end.kind, TraceEndKind::Cpu | TraceEndKind::Preempted | TraceEndKind::Poll),
@@ -186,11 +195,7 @@ fn what_a_timer_had_for_a_task_is_told_late_by_a_thread_that_polls_another() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     tracer.start().unwrap();
     let enough = Arc::new(AtomicBool::new(false));
-    let timer = Arc::clone(&enough);
-    let timer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(100));
-        timer.store(true, Ordering::Relaxed);
-    });
+    let timer = says_enough(&enough);
     runtime.block_on(async {
         let waiting = tokio::spawn(drowsy());
         tokio::task::yield_now().await;
@@ -204,8 +209,7 @@ fn what_a_timer_had_for_a_task_is_told_late_by_a_thread_that_polls_another() {
         return;
     }
     let case = worst(&trace, TraceWhat::Unheard, "drowsy");
-    let steps: Vec<_> = case.links.iter().map(|link| (link.step, link.kind.rsplit("::").next().unwrap())).collect();
-    assert_eq!(steps, [(TraceStep::Unheard, "drowsy"), (TraceStep::Polled, "keep")], "{}", case.sentence());
+    assert_eq!(steps(case), [(TraceStep::Unheard, "drowsy"), (TraceStep::Polled, "keep")], "{}", case.sentence());
     assert!(case.sentence().contains("was told by a timer up to "), "{}", case.sentence());
 }
 

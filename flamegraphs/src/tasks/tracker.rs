@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use self::outcome::Outcome;
 use self::unheard::Told;
-use super::blame::{History, explain};
+use super::blame::{Chain, History, explain};
 use super::case::{Case, Longest, SpanKind};
 use super::event::{Event, KindId, Kinds, StackId, TaskId, What, Who};
 use super::figures::{DelayFigures, KindFigures, LongPoll, TaskFigures, WaitFigures};
@@ -225,7 +225,18 @@ impl Tracker {
     }
 
     fn case(&self, task: TaskId, kind: Option<KindId>, from_ns: u64, to_ns: u64, tid: Option<u32>) -> Case {
-        let chain = explain(self, task, from_ns, to_ns);
+        self.case_of(explain(self, task, from_ns, to_ns), task, kind, (from_ns, to_ns), tid)
+    }
+
+    /// The same with a chain that is known.
+    fn case_of(
+        &self,
+        chain: Chain,
+        task: TaskId,
+        kind: Option<KindId>,
+        (from_ns, to_ns): (u64, u64),
+        tid: Option<u32>,
+    ) -> Case {
         let spans = self.tasks.get(&task).map(|task| task.spans(to_ns)).unwrap_or_default();
         let mut beside = tid.map(|tid| self.beside(tid, task, from_ns, to_ns)).unwrap_or_default();
         beside.sort_by_key(|polled| std::cmp::Reverse(polled.to_ns - polled.from_ns));

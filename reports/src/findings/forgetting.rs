@@ -2,9 +2,9 @@
 //! `semaphore.add_permits(1)`).
 
 use super::joined::Joined;
-use super::leaving::{Leaves, Left};
+use super::leaving::Left;
 use super::{Culprit, Loops, telling};
-use crate::run::{Trace, TraceFrame};
+use crate::run::TraceFrame;
 
 const ASKS: &[&str] = &["acquire", "acquire_owned", "acquire_many", "acquire_many_owned"];
 const FORGETS: &str = "forget";
@@ -17,13 +17,7 @@ pub(super) fn forgets_permit(joined: &Joined<'_>, waits: &TraceFrame) -> Option<
     let asks = |left: &Left| ASKS.contains(&left.name.as_str()) && left.function == waits.name();
     loops.calls_where(asks).find(|(file, _)| *file == waits.file)?;
     let found = losing(loops);
-    let (file, left) = match found.as_slice() {
-        [one] => *one,
-        _ => {
-            let mut seen = found.into_iter().filter(|(file, left)| is_seen(joined, file, left));
-            seen.next().filter(|_| seen.next().is_none())?
-        }
-    };
+    let (file, left) = telling::only_of(&found, |(file, left)| telling::is_seen(joined, file, &left.function))?;
     let culprit = loops.culprit(&waits.function, (file, &left.function, left.line));
     let told = format!(
         "{} takes a permit for good and may end before it gives one back, as its source says",
@@ -52,19 +46,6 @@ fn losing(loops: &Loops) -> Vec<(&str, &Left)> {
     let for_itself = |(_, left): &&(&str, &Left)| !takers.contains(&left.function.as_str());
     let others: Vec<(&str, &Left)> = lost.iter().filter(for_itself).copied().collect();
     if others.is_empty() { lost } else { others }
-}
-
-/// Whether a function of the program was seen at work, in any evidence.
-pub(super) fn is_seen(joined: &Joined<'_>, file: &str, left: &Left) -> bool {
-    let mut seen = joined.trace.into_iter().flat_map(Trace::own_frames).chain(telling::seen(joined));
-    seen.any(|frame| telling::is_of(frame, file, &left.function))
-}
-
-impl Loops {
-    /// Calls in sources of Rust's.
-    fn calls_where(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
-        self.all(move |left| left.does == Leaves::Calls && which(left))
-    }
 }
 
 #[cfg(test)]

@@ -215,6 +215,11 @@ impl Joined<'_> {
         self.trace.and_then(|trace: &Trace| trace.kinds.iter().find(|kind| kind.name == name))
     }
 
+    /// Whether there is one task of a type, from before the open loop to its end.
+    pub(super) fn is_one(&self, name: &str) -> bool {
+        self.kind(name).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0)
+    }
+
     /// CPUs that were busy while all clients asked at once, as a part of those the program may use.
     pub(super) fn busy_saturated(&self) -> Option<f64> {
         Some(self.metric("cpu_per_op")? * self.metric("capacity")? / self.cpus)

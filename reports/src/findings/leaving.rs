@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::cause::at;
-use super::forgetting::{forgets_permit, is_seen};
+use super::forgetting::forgets_permit;
 use super::joined::Joined;
 use super::overwriting::overwriting;
 use super::tokens::{is_name, opening, word_at};
-use super::{Culprit, Loops};
+use super::{Culprit, Loops, telling};
 use crate::run::TraceFrame;
 
 /// What a function does to a collection of those that are to be told, or whom it calls.
@@ -70,9 +70,8 @@ impl Loops {
 
     /// Lines on which a function of a file calls one of these.
     pub(super) fn lines_of_calls(&self, file: &str, function: &str, names: &[&str]) -> BTreeSet<u32> {
-        let left = self.files.get(file).map_or(&[][..], |lines| &lines.left);
-        let in_it = left.iter().filter(|left| left.does == Leaves::Calls && left.function == function);
-        in_it.filter(|left| names.contains(&left.name.as_str())).map(|left| left.line).collect()
+        let calls = self.calls_where(|left| left.function == function && names.contains(&left.name.as_str()));
+        calls.filter(|(of, _)| *of == file).map(|(_, left)| left.line).collect()
     }
 
     /// Who calls a function, the same.
@@ -89,11 +88,15 @@ impl Loops {
 
     /// The same, each call of it.
     fn calls(&self, function: &str) -> Vec<(&str, &Left)> {
-        self.all(|left| left.does == Leaves::Calls && left.name == function && left.function != function).collect()
+        self.calls_where(|left| left.name == function && left.function != function).collect()
     }
 
-    /// All that functions of Rust's do to such collections.
-    pub(super) fn all(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
+    /// Calls in sources of Rust's.
+    pub(super) fn calls_where(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
+        self.all(move |left| left.does == Leaves::Calls && which(left))
+    }
+
+    fn all(&self, which: impl Fn(&Left) -> bool) -> impl Iterator<Item = (&str, &Left)> {
         let rust = self.files.iter().filter(|(file, _)| file.ends_with(".rs"));
         let all = rust.flat_map(|(file, lines)| lines.left.iter().map(move |left| (file.as_str(), left)));
         all.filter(move |(_, left)| which(left))
@@ -152,7 +155,7 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
         let same = callers.iter().filter(|(_, left)| left.function == of.function);
         same.into_iter().any(|(file, left)| !loops.may_be_left_before(file, left.line))
     };
-    let skip = callers.iter().filter(|(file, left)| !always(left) && is_seen(joined, file, left));
+    let skip = callers.iter().filter(|(file, left)| !always(left) && telling::is_seen(joined, file, &left.function));
     let skip = once(skip.copied().collect());
     let [(file, left)] = skip.as_slice() else { return None };
     Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
@@ -162,7 +165,7 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
 fn only_teller(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<Culprit> {
     let loops = joined.loops?;
     let callers = loops.telling_of(cell).into_iter().flat_map(|tells| loops.call(tells));
-    let mut seen = callers.filter(|(file, left)| is_seen(joined, file, left));
+    let mut seen = callers.filter(|(file, left)| telling::is_seen(joined, file, &left.function));
     let (file, left) = seen.next().filter(|_| seen.next().is_none())?;
     if loops.around(file, left.line) != Some(true) {
         return None;
@@ -178,7 +181,7 @@ fn teller(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
     let [(file, taker)] = takers.as_slice() else { return None };
     // Which one is taken is decided by who calls it, where that names one.
     let callers = if taker.does == Leaves::Takes { loops.call(&taker.function) } else { Vec::new() };
-    let mut callers = callers.into_iter().filter(|(file, left)| is_seen(joined, file, left));
+    let mut callers = callers.into_iter().filter(|(file, left)| telling::is_seen(joined, file, &left.function));
     let (file, left) = callers.next().filter(|_| callers.next().is_none()).unwrap_or((*file, *taker));
     Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
 }

@@ -9,7 +9,7 @@ use super::naming::{Place, implemented, type_at};
 use super::passing::{adds_to, kept, part_of_another};
 use super::tokens::{around, is_name, within, word_at};
 use super::{CpuTable, Loops};
-use crate::run::{ThreadsRecord, TraceFrame};
+use crate::run::{ThreadsRecord, Trace, TraceFrame};
 
 /// A line on which a function waits for a condition, or tells one or all of those that do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,13 +199,23 @@ pub(super) fn told(tokens: &[(u32, String)]) -> Vec<Told> {
 
 /// The only one of these functions, or the only one of them that was seen at work.
 pub(super) fn only<'l>(joined: &Joined<'_>, all: &[Place<'l>]) -> Option<Place<'l>> {
+    let seen: Vec<&TraceFrame> = seen(joined).collect();
+    only_of(all, |(file, function, _)| seen.iter().any(|frame| is_of(frame, file, function)))
+}
+
+/// The only one of these, or the only one of them that is so.
+pub(super) fn only_of<T: Copy>(all: &[T], is_so: impl Fn(&T) -> bool) -> Option<T> {
     if let [one] = all {
         return Some(*one);
     }
-    let seen: Vec<&TraceFrame> = seen(joined).collect();
-    let is_seen = |(file, function, _): &&Place<'_>| seen.iter().any(|frame| is_of(frame, file, function));
-    let mut all = all.iter().filter(is_seen);
+    let mut all = all.iter().filter(|one| is_so(one));
     all.next().copied().filter(|_| all.next().is_none())
+}
+
+/// Whether a function of the program was seen at work, in any evidence, tasks' among it.
+pub(super) fn is_seen(joined: &Joined<'_>, file: &str, function: &str) -> bool {
+    let mut seen = joined.trace.into_iter().flat_map(Trace::own_frames).chain(seen(joined));
+    seen.any(|frame| is_of(frame, file, function))
 }
 
 /// Functions of the program that threads, goroutines and samples of the CPU showed at work.

@@ -2,7 +2,6 @@
 
 use super::Tracker;
 use crate::tasks::blame::{Chain, End, Link, Step};
-use crate::tasks::case::Case;
 use crate::tasks::event::{KindId, Kinds, TaskId, Who};
 use crate::tasks::thread::Polled;
 
@@ -40,8 +39,7 @@ impl Tracker {
     }
 
     /// The poll for which a thread that now tells of something did not ask for long.
-    fn instead_of_asking(&self, by: Who, now: u64) -> Option<Polled> {
-        let Who::Outside { tid, .. } = by else { return None };
+    fn instead_of_asking(&self, tid: u32, now: u64) -> Option<Polled> {
         let longest = self.threads.get(&tid)?.longest_since(self.told.before_ns)?;
         let length_ns = longest.to_ns - longest.from_ns;
         let soon = now.saturating_sub(longest.to_ns) <= length_ns / SOON;
@@ -51,11 +49,9 @@ impl Tracker {
     /// Takes the end of a wait of a task that was told of something. It may have come at any time since that poll began: the case is
     /// as long as can be.
     pub(super) fn unheard(&mut self, task: TaskId, kind: Option<KindId>, since_ns: u64, now: u64, by: Who) {
-        let Some(longest) = self.instead_of_asking(by, now).filter(|poll| since_ns < poll.to_ns && poll.task != task)
-        else {
-            return;
-        };
         let Who::Outside { tid, stack } = by else { return };
+        let longest = self.instead_of_asking(tid, now).filter(|poll| since_ns < poll.to_ns && poll.task != task);
+        let Some(longest) = longest else { return };
         let from_ns = since_ns.max(longest.from_ns);
         let is_task = self.what_is(kind) == Kinds::Task;
         if !is_task || !self.sums.unheard.entry(kind).or_default().wants(now - from_ns) {
@@ -69,7 +65,7 @@ impl Tracker {
             link(longest.task, longest.kind, polled, longest.from_ns, longest.to_ns),
         ];
         let chain = Chain { links, end: End::Polled { tid } };
-        let case = Case { chain, ..self.case(task, kind, from_ns, now, Some(tid)) };
+        let case = self.case_of(chain, task, kind, (from_ns, now), Some(tid));
         self.sums.unheard.entry(kind).or_default().keep(case);
     }
 }

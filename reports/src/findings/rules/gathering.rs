@@ -1,11 +1,11 @@
-//! A task that waits, until a timeout, for more to come before those are answered that did: [`lingering`](super::lingering) is the
+//! A task that waits, until a timeout, for more to come before those are answered that did: [`lingering`] is the
 //! same of threads.
 
-use crate::findings::cause::{Cause, at, percent, time};
+use crate::findings::cause::{Cause, at, time};
 use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceFrame, TraceSite, TraceWait};
 
-use super::latency_pinned::by_timeout;
+use super::lingering;
 
 /// Part of the latency that operations must wait to be told.
 const LEAST: f64 = 0.4;
@@ -41,28 +41,13 @@ pub(super) fn of(joined: &Joined<'_>, mean_s: f64) -> Option<Cause> {
             && tells(joined, &ends.kind, &waits.kind);
         (gathers && fits(joined, ends, stands, each_s)).then_some((ends, stands))
     })?;
-    let share = (each_s / mean_s.max(1e-9)).min(1.0);
-    let culprit = at(stands);
-    let title = format!(
-        "{} waits up to {} for more to come before anybody is answered",
-        culprit.function,
+    let told = format!(
+        "tasks of {} wait there for what comes next, and {} times it was a timeout of {} at most that ended that",
+        ends.kind,
+        ends.count,
         time(ends.longest_s)
     );
-    let evidence = vec![
-        format!(
-            "tasks of {} wait there for what comes next, and {} times it was a timeout of {} at most that ended that",
-            ends.kind,
-            ends.count,
-            time(ends.longest_s)
-        ),
-        format!(
-            "operations wait {} each for who does that, {} of the mean latency of {}",
-            time(each_s),
-            percent(share),
-            time(mean_s)
-        ),
-    ];
-    Some(by_timeout(joined, culprit, share, title, evidence))
+    Some(lingering::waits_for_more(joined, at(stands), (ends.longest_s, each_s, mean_s), told))
 }
 
 fn is_in_loop(joined: &Joined<'_>, frame: &TraceFrame) -> bool {

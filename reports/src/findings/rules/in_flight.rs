@@ -7,7 +7,7 @@ use crate::findings::joined::Joined;
 use crate::run::{TraceCause, TraceFrame, TraceWait};
 
 use super::ready_not_polled::SLUG;
-use super::throughput_pinned::is_for_others;
+use super::rounds::only_server;
 
 /// Part of the excess latency that it must explain.
 const LEAST: f64 = 0.3;
@@ -17,8 +17,6 @@ const IN_FLIGHT: f64 = 0.1;
 const NOW_AND_THEN: f64 = 0.5;
 /// The shortest of them that somebody feels, seconds.
 const SHORTEST_S: f64 = 0.003;
-/// Part of the waits of operations that must be for it.
-const EVERYBODY: f64 = 0.5;
 /// What is ready is not polled, and goes on then only to what it waits for next, which may fall into another such wait.
 const TWICE: f64 = 2.0;
 
@@ -27,14 +25,7 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     let felt = joined.felt.as_ref().filter(|felt| felt.excess_s > 0.0)?;
     #[allow(clippy::cast_precision_loss, reason = "counts of one recording")]
     let each = |count: u64| count as f64 / operations;
-    let asked = trace.waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait));
-    let asked = asked.filter(|wait| each(wait.count) >= EVERYBODY).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
-    let answers = |kind: &str| {
-        let wakes = |waker: &&crate::run::TraceWaker| waker.kind == asked.kind && waker.by == kind;
-        let alone = joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
-        alone && trace.wakers.iter().filter(wakes).any(|waker| each(waker.count) >= EVERYBODY)
-    };
-    let server = trace.kinds.iter().find(|kind| answers(&kind.name))?;
+    let (asked, server) = only_server(joined)?;
     let its = || trace.waits.iter().filter(|wait| wait.kind == server.name);
     // It waits at one place for what is asked and for what it has in flight, of which nobody says what it is.
     let round = its().find_map(|wait| {

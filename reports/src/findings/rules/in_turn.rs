@@ -89,7 +89,7 @@ fn server<'a>(joined: &Joined<'a>, wait: &TraceWait) -> Option<Server<'a>> {
     let (case, owner) =
         trace.cases.iter().filter(|case| case.waited_at(site)).find_map(|case| Some((case, owner::of(case)?)))?;
     let kind = owner.link.kind.as_str();
-    let alone = kind != wait.kind && joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
+    let alone = kind != wait.kind && joined.is_one(kind);
     if !alone || is_tick(joined, kind, owner.site) || belongs_to_operations(joined, kind) {
         return None;
     }

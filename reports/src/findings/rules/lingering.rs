@@ -50,19 +50,27 @@ pub(super) fn of(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
     let lingers = others
         .find_map(|row| alone(joined, loops, row, each_s).or_else(|| one_of(joined, loops, row, waits, each_s)))?;
     let Lingers { culprit, timeout, told } = lingers;
-    let share = (each_s / mean.max(1e-9)).min(1.0);
-    let title = format!(
-        "{} waits up to {} for more to come before anybody is answered",
-        culprit.function,
-        time(timeout.seconds)
+    let told = format!(
+        "{told}: a timeout of {} is set in {}:{}, as the source says",
+        time(timeout.seconds),
+        culprit.file,
+        timeout.line
     );
+    Some(waits_for_more(joined, culprit, (timeout.seconds, each_s, mean), told))
+}
+
+/// Who waits up to so long for more to come, while operations wait so long each, of a mean latency; seconds; and how that is told.
+pub(super) fn waits_for_more(
+    joined: &Joined<'_>,
+    culprit: Culprit,
+    (up_to_s, each_s, mean): (f64, f64, f64),
+    told: String,
+) -> Cause {
+    let share = (each_s / mean.max(1e-9)).min(1.0);
+    let title =
+        format!("{} waits up to {} for more to come before anybody is answered", culprit.function, time(up_to_s));
     let evidence = vec![
-        format!(
-            "{told}: a timeout of {} is set in {}:{}, as the source says",
-            time(timeout.seconds),
-            culprit.file,
-            timeout.line
-        ),
+        told,
         format!(
             "operations wait {} each for who does that, {} of the mean latency of {}",
             time(each_s),
@@ -70,7 +78,7 @@ pub(super) fn of(joined: &Joined<'_>, mean: f64) -> Option<Cause> {
             time(mean)
         ),
     ];
-    Some(by_timeout(joined, culprit, share, title, evidence))
+    by_timeout(joined, culprit, share, title, evidence)
 }
 
 /// Operations that wait once for what they are to be told, and mostly until their own timeout has them look again: it was there before.

@@ -149,8 +149,7 @@ fn wait_for_others(joined: &Joined<'_>) -> f64 {
 /// Sleeps of threads, tasks or goroutines of which there may be one, and how long that was looked at.
 fn alone<'a>(joined: &Joined<'a>) -> Option<(Vec<Sleep<'a>>, f64)> {
     if joined.trace.is_some() {
-        let one = |kind: &str| joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
-        return Some((of_tasks(joined, one), joined.traced_s()));
+        return Some((of_tasks(joined, |kind| joined.is_one(kind)), joined.traced_s()));
     }
     if let Some((threads, _)) = goroutine_waits::told(joined) {
         let wall_s = threads.head.wall_s - threads.head.open_at_s.unwrap_or(0.0);

@@ -15,8 +15,8 @@ pub(super) fn puts_off(joined: &Joined<'_>) -> Option<(Culprit, String)> {
     let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
     #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
     let often = |wait: &TraceWait| wait.count as f64 >= OFTEN * operations;
-    let alone = |wait: &TraceWait| joined.kind(&wait.kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
-    let found = trace.waits.iter().filter(|wait| !joined.serves(&wait.kind) && often(wait) && alone(wait));
+    let found =
+        trace.waits.iter().filter(|wait| !joined.serves(&wait.kind) && often(wait) && joined.is_one(&wait.kind));
     let found = found.filter_map(|wait| {
         let site = wait.site.as_ref().filter(|site| site.cause == TraceCause::Channel)?;
         let stands = site.own.first()?;

@@ -4,7 +4,7 @@
 use crate::findings::cause::{Cause, at, innermost, percent, time};
 use crate::findings::guilty;
 use crate::findings::joined::Joined;
-use crate::run::{TraceCause, TraceWait};
+use crate::run::{TraceCause, TraceKind, TraceWait};
 
 use super::in_turn::MOST_BUSY;
 use super::latency_pinned::belongs_to_operations;
@@ -25,20 +25,9 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
     if joined.is_pinned() || joined.busy().is_some_and(|busy| busy >= MOST_BUSY) {
         return None;
     }
-    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
-    let everybody = |count: u64| 2.0 * count as f64 >= operations;
-    let waits = trace.waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait));
-    let wait = waits.filter(|wait| everybody(wait.count)).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let (wait, server) = only_server(joined)?;
     let each_s = wait.total_s / operations;
     let share = joined.part((each_s - felt.base_s).max(0.0));
-    let woken_by = |kind: &str| {
-        trace.wakers.iter().any(|waker| waker.kind == wait.kind && waker.by == kind && everybody(waker.count))
-    };
-    let alone = |kind: &str| {
-        let is_one = joined.kind(kind).is_some_and(|kind| kind.alive == 1 && kind.spawned == 0);
-        is_one && !belongs_to_operations(joined, kind)
-    };
-    let server = trace.kinds.iter().find(|kind| kind.name != wait.kind && woken_by(&kind.name) && alone(&kind.name))?;
     let takes = |wait: &&TraceWait| {
         let cause = wait.site.as_ref().map(|site| site.cause);
         matches!(cause, Some(TraceCause::Channel | TraceCause::Notify))
@@ -82,4 +71,19 @@ pub(super) fn of(joined: &Joined<'_>) -> Option<Cause> {
         culprit: Some(culprit),
         foremost: false,
     })
+}
+
+/// Where everybody waits for others, the longest in all, and the one task that has them go on.
+pub(super) fn only_server<'a>(joined: &Joined<'a>) -> Option<(&'a TraceWait, &'a TraceKind)> {
+    let (trace, operations) = joined.trace.zip(joined.traced_operations())?;
+    #[allow(clippy::cast_precision_loss, reason = "waits of one recording")]
+    let everybody = |count: u64| 2.0 * count as f64 >= operations;
+    let waits = trace.waits.iter().filter(|wait| joined.serves(&wait.kind) && is_for_others(wait));
+    let wait = waits.filter(|wait| everybody(wait.count)).max_by(|a, b| a.total_s.total_cmp(&b.total_s))?;
+    let woken_by = |kind: &str| {
+        trace.wakers.iter().any(|waker| waker.kind == wait.kind && waker.by == kind && everybody(waker.count))
+    };
+    let alone = |kind: &str| kind != wait.kind && joined.is_one(kind) && !belongs_to_operations(joined, kind);
+    let server = trace.kinds.iter().find(|kind| woken_by(&kind.name) && alone(&kind.name))?;
+    Some((wait, server))
 }

@@ -5,7 +5,7 @@ use super::scale::Scale;
 use super::task::{cut, slug_of};
 use crate::render::trace::{cause, place};
 use crate::render::{number, text};
-use crate::run::{TraceCase, TraceCause, TraceEndKind, TraceHolder, TraceLink, TracePolls, TraceSite, TraceStep};
+use crate::run::{TraceCase, TraceEndKind, TraceHolder, TraceLink, TracePolls, TraceSite, TraceStep};
 
 /// Height of a row, its text included.
 const ROW: f64 = 44.0;
@@ -115,10 +115,7 @@ fn did(link: &TraceLink) -> String {
     match link.step {
         TraceStep::Ready => format!("was ready for {length} and not polled"),
         TraceStep::Polled => format!("was polled for {length}"),
-        TraceStep::Unheard => {
-            let timer = link.site.as_ref().is_some_and(|site| site.cause == TraceCause::Timer);
-            format!("was told by {} up to {length} late", if timer { "a timer" } else { "the network" })
-        }
+        TraceStep::Unheard => format!("was told by {} up to {length} late", link.teller()),
         TraceStep::Waited => {
             let site = link.site.as_ref();
             let at = site.map(|site| format!(" for {} at {}", cause(site.cause), place(site))).unwrap_or_default();

@@ -71,22 +71,29 @@ fn did(link: &TraceLink) -> String {
             format!("waited {length}{}{queue}", at_site(link.site.as_ref()))
         }
         TraceStep::Polled => format!("was polled for {length}"),
-        TraceStep::Unheard => format!("was told by {} up to {length} late", driver(link).0),
+        TraceStep::Unheard => format!("was told by {} up to {length} late", link.teller()),
     }
 }
 
-/// Who tells a task that something came for it, and what the thread does that tells it.
-fn driver(link: &TraceLink) -> (&'static str, &'static str) {
-    match link.site.as_ref().map(|site| site.cause) {
-        Some(TraceCause::Timer) => ("a timer", ", which fires it,"),
-        _ => ("the network", ", which asks it,"),
+impl TraceLink {
+    fn is_of_a_timer(&self) -> bool {
+        self.site.as_ref().is_some_and(|site| site.cause == TraceCause::Timer)
+    }
+
+    /// Who told a task late that something came for it, in words.
+    pub(crate) fn teller(&self) -> &'static str {
+        if self.is_of_a_timer() { "a timer" } else { "the network" }
     }
 }
 
 /// What its worker did instead of polling it, or of asking what came for it.
 fn instead(before: &TraceLink, link: &TraceLink) -> String {
     let worker = link.thread.as_deref().filter(|name| !name.is_empty()).unwrap_or("its worker");
-    let asks = if before.step == TraceStep::Unheard { driver(before).1 } else { "" };
+    let asks = match before.step {
+        TraceStep::Unheard if before.is_of_a_timer() => ", which fires it,",
+        TraceStep::Unheard => ", which asks it,",
+        _ => "",
+    };
     let longest = format!("task {} ({}) for {}", link.task, link.kind, length(link.length_s));
     if link.polls > 1 {
         let all = length(link.busy_s);
