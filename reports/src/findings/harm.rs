@@ -61,6 +61,8 @@ pub(super) fn ends_of_ladder(levels: &[LevelSummary]) -> Option<(&LevelSummary, 
 
 /// How many times as much as is asked for it can do where its end is far.
 const FAR: f64 = 4.0;
+/// How many times what is asked for more clients must get where nobody waits for others at that: twice as much is room to grow.
+const ROOM: f64 = 2.0;
 
 impl Joined<'_> {
     /// Throttling in the open loop; of a process that nobody drove, all the time. `None` where nobody counted.
@@ -260,14 +262,19 @@ impl Joined<'_> {
 
     /// Whether it can do many times as much as is asked for.
     pub(super) fn is_far(&self) -> bool {
-        self.rate > 0.0 && self.metric("capacity").unwrap_or(0.0) >= FAR * self.rate
+        self.can_do(FAR)
+    }
+
+    /// Whether it can do so many times as much as is asked for.
+    fn can_do(&self, times: f64) -> bool {
+        self.rate > 0.0 && self.metric("capacity").unwrap_or(0.0) >= times * self.rate
     }
 
     /// Whether more clients get far more answers than are asked for, and nobody waits for others at what is asked for: where
     /// that ends, as a pool of several does, is nobody's trouble.
     pub(super) fn has_room(&self) -> bool {
         let queues = self.felt.as_ref().is_none_or(|felt| felt.excess_s >= (0.5 * felt.base_s).max(0.001));
-        self.is_far() && self.rises() && !queues
+        self.can_do(ROOM) && self.rises() && !queues
     }
 
     /// Whether more clients get more answers: three times as many at least at the highest level as at the lowest.
@@ -309,5 +316,27 @@ impl Joined<'_> {
         let evidence =
             if is_go { evidence.replace(",trace", "").replace("trace", "wait") } else { evidence.to_owned() };
         format!("workbench run --evidence {evidence} {}", self.command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Felt;
+    use crate::run::MetricValue;
+
+    #[test]
+    fn what_can_do_twice_as_much_and_keeps_nobody_has_room() {
+        let level = |concurrency, throughput| LevelSummary { concurrency, throughput, ..LevelSummary::default() };
+        let of = |capacity: f64, alone: f64, excess_s: f64| {
+            let levels = [level(1, alone), level(64, capacity)];
+            let metrics = [("capacity".to_owned(), MetricValue { value: capacity, unit: String::new() })].into();
+            let felt = Some(Felt { base_s: 0.02, mean_s: 0.02, excess_s, ..Felt::default() });
+            Joined { rate: 220.0, levels: &levels, metrics: Some(&metrics), felt, ..Joined::default() }.has_room()
+        };
+        assert!(of(670.0, 48.0, 0.001), "a pool that ends at three times what is asked for");
+        assert!(!of(300.0, 48.0, 0.001), "its end is near");
+        assert!(!of(670.0, 48.0, 0.05), "operations wait at what is asked for");
+        assert!(!of(670.0, 400.0, 0.001), "it does hardly more for many than for one");
     }
 }

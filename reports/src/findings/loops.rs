@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::adapting::adapting;
 use super::branching::{Branches, branches};
 use super::comparing::{Compared, compared};
 use super::dealing::dealt;
@@ -15,6 +16,7 @@ use super::leaving::{Left, left};
 use super::letting_go::{LetGo, let_go};
 use super::locking::{Taken, taken};
 use super::naming::{Named, named, named_in};
+use super::offloading::offloaded;
 use super::overwriting::{Overwritten, overwritten};
 use super::own_waits::own_waits;
 use super::parking::parking;
@@ -83,6 +85,10 @@ pub(super) struct Lines {
     pub(super) connecting: BTreeSet<u32>,
     /// Where they look for what they keep.
     pub(super) remembering: BTreeSet<u32>,
+    /// Those of functions that set the limit which they keep.
+    pub(super) adapting: BTreeSet<u32>,
+    /// What they give to threads of their own.
+    pub(super) offloaded: BTreeSet<String>,
     /// Where they say how many workers a runtime has.
     pub(super) sets_workers: Option<u32>,
     /// Where they send and do not look whether anybody hears it.
@@ -236,6 +242,8 @@ fn read(source: &str) -> Lines {
         guarded: guarded(&tokens),
         connecting: connecting(&tokens),
         remembering: remembering(&tokens),
+        adapting: adapting(&tokens),
+        offloaded: offloaded(&tokens),
         sets_workers: sets_workers(&tokens),
         unheard: unheard(&tokens),
         timeouts: timeouts(&tokens),

@@ -3,11 +3,13 @@
 //! A rule is about a mechanism, never about a name: it looks at everything that is known of one variant and finds causes,
 //! rules its mechanism out, or says what it would have to see.
 
+mod adapting;
 mod branching;
 mod cause;
 mod comparing;
 mod cpu_table;
 mod dealing;
+mod deciding;
 mod derived;
 mod experiment;
 mod forgetting;
@@ -22,6 +24,7 @@ mod letting_go;
 mod locking;
 mod loops;
 mod naming;
+mod offloading;
 mod overwriting;
 mod own_waits;
 mod owner;

@@ -7,7 +7,7 @@ use super::path;
 use super::remaining::{did_not_last, remains};
 use super::rules::{RULES, long_poll_cpu, other_side, rare_stall, waiting_on_owner};
 use super::usable::usable;
-use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused, hashing, remembering};
+use super::{Culprit, Explanation, Finding, RuledOut, Undecided, Unused, deciding};
 
 /// What the evidence says of each variant.
 pub fn explain(variants: &[Joined<'_>]) -> Explanation {
@@ -80,10 +80,7 @@ fn of_variant(joined: &Joined<'_>, all: &mut Explanation) {
             all.unused.push(one);
         }
     }
-    for cause in &mut causes {
-        hashing::decides(joined, cause);
-        remembering::decides(joined, cause);
-    }
+    causes.iter_mut().for_each(|cause| deciding::decide(joined, cause));
     let mut ranked = stalls_first(joined, ranked(causes));
     ranked.iter_mut().for_each(|cause| experiment::offer(joined, cause));
     // Of several rules for one mechanism another may have found it.

@@ -30,7 +30,7 @@ pub(super) mod never_answered;
 pub(super) mod other_side;
 mod out_of_turn;
 mod own_limit;
-mod poll_blocked;
+pub(super) mod poll_blocked;
 mod put_off;
 pub(super) mod rare_stall;
 mod ready_not_polled;

@@ -162,7 +162,9 @@ fn alone<'a>(joined: &Joined<'a>) -> Option<(Vec<Sleep<'a>>, f64)> {
 fn decides(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<Culprit> {
     let sleeps = own.first().map(at)?;
     // Who gets what is to be sent, and not how much that is, or gives what was asked for, decides on that itself.
-    let itself = joined.loops.and_then(|loops| loops.has_an_object(&sleeps.file, sleeps.line)) == Some(true);
+    let itself = joined.loops.is_some_and(|loops| {
+        loops.has_an_object(&sleeps.file, sleeps.line) == Some(true) || loops.sets_its_limit(&sleeps.file, sleeps.line)
+    });
     let asks = own.get(1).filter(|asks| !itself && is_of_another(&sleeps.function, &asks.function));
     Some(asks.map_or(sleeps, at))
 }

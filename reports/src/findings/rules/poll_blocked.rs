@@ -8,7 +8,7 @@ use crate::findings::joined::Joined;
 use crate::findings::{Culprit, setting};
 use crate::run::{StallClass, TraceCause, TraceEndKind, TracePolls};
 
-pub(super) const SLUG: &str = "poll-blocked";
+pub(in crate::findings) const SLUG: &str = "poll-blocked";
 /// Blocked time of such a poll, on average: below it the wake-up costs more.
 const LEAST_S: f64 = 0.001;
 /// Part of the mean latency that blocked time of every operation must be.

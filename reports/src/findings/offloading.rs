@@ -1,0 +1,102 @@
+//! Which functions a program gives to a thread of their own, by the source: whoever wrote that knew that they take long.
+
+use std::collections::BTreeSet;
+
+use super::cause::{Cause, at};
+use super::joined::Joined;
+use super::rules::{long_poll_cpu, poll_blocked, rare_stall};
+use super::tokens::{is_name, within, word_at};
+use super::{Culprit, Loops};
+use crate::run::TraceFrame;
+
+/// What takes a closure, or a function, and runs it where it keeps no worker from others (`tokio::task`).
+const OFFLOADS: [&str; 2] = ["spawn_blocking", "block_in_place"];
+
+impl Loops {
+    /// Whether a function that there is once is given to a thread of its own elsewhere: where a poll calls it all the same, who
+    /// calls it decides on that.
+    pub(super) fn is_offloaded(&self, culprit: &Culprit) -> bool {
+        let name = culprit.function.rsplit("::").next().unwrap_or_default();
+        self.declared(name) == 1 && self.files.values().any(|lines| lines.offloaded.contains(name))
+    }
+
+    /// Who calls such a function within a poll, of a stack from the inside to the outside.
+    pub(super) fn calls_offloaded<'f>(&self, culprit: &Culprit, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
+        let is_it = |frame: &TraceFrame| frame.function == culprit.function && frame.file == culprit.file;
+        let at = own.iter().rposition(is_it)?;
+        own.get(at + 1).filter(|_| self.is_offloaded(culprit))
+    }
+}
+
+/// Has a cause that keeps a worker in such a function be about who calls it there.
+pub(super) fn decides(joined: &Joined<'_>, cause: &mut Cause) {
+    let keeps = [long_poll_cpu::SLUG, poll_blocked::SLUG, rare_stall::SLUG].contains(&cause.rule);
+    let (Some(place), Some(loops)) = (cause.culprit.as_ref().filter(|_| keeps), joined.loops) else { return };
+    let polls = joined.polls().iter().filter(|row| !row.blocking);
+    let calls = polls.filter_map(|row| Some((row.total_s, loops.calls_offloaded(place, row.own())?)));
+    let Some((_, calls)) = calls.max_by(|a, b| a.0.total_cmp(&b.0)) else { return };
+    cause.evidence.push(format!(
+        "{} is given to a thread of its own elsewhere, as the source says: that it is called within a poll is decided in {}",
+        place.function,
+        at(calls).sentence()
+    ));
+    cause.title = format!("{}, called there by {}", cause.title, calls.function);
+    cause.culprit = Some(at(calls));
+}
+
+/// Names of functions that stand in what is given to such a thread.
+pub(super) fn offloaded(tokens: &[(u32, String)]) -> BTreeSet<String> {
+    let word = |at: usize| word_at(tokens, at);
+    let begins = |at: &usize| OFFLOADS.contains(&word(*at)) && word(at + 1) == "(";
+    let given = (0..tokens.len()).filter(begins).map(|at| within(tokens, at + 1));
+    let names = given.flat_map(|range| {
+        // What is called there, or is handed over whole.
+        let last = range.end;
+        range.filter(move |at| is_name(word(*at)) && (word(at + 1) == "(" || at + 1 == last))
+    });
+    names.map(|at| word(at).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "\
+fn typeset(stock: &Stock) -> Edition {
+    stock.sorted()
+}
+fn proof(stock: &Stock) {
+    stock.read();
+}
+impl Press {
+    async fn edition(&self) -> Edition {
+        typeset(&self.stock)
+    }
+    async fn night_shift(&self) {
+        let press = self.clone();
+        let edition = spawn_blocking(move || typeset(&press.stock)).await;
+    }
+}
+";
+
+    fn stack(own: &[(&str, u32)]) -> Vec<TraceFrame> {
+        own.iter()
+            .map(|(name, line)| TraceFrame { function: (*name).into(), file: "a.rs".into(), line: *line })
+            .collect()
+    }
+
+    #[test]
+    fn who_calls_what_others_give_away_decides_on_that() {
+        let mut loops = Loops::default();
+        loops.read("a.rs", SOURCE);
+        let own = stack(&[("press::typeset", 2), ("press::Press::edition", 9), ("press::main", 30)]);
+        let culprit = |frame: &TraceFrame| crate::findings::cause::at(frame);
+        let of = |loops: &Loops, at: usize| loops.calls_offloaded(&culprit(&own[at]), &own).map(|frame| frame.line);
+        assert_eq!(of(&loops, 0), Some(9));
+        assert_eq!(of(&loops, 1), None, "nobody gives it away");
+        loops.read("b.rs", "fn typeset(stock: &Other) {\n}\n");
+        assert_eq!(of(&loops, 0), None, "one of two of that name");
+        loops.read("b.rs", "fn all() {\n    block_in_place(proof)\n}\n");
+        assert!(loops.is_offloaded(&Culprit { function: "press::proof".into(), ..culprit(&own[0]) }));
+    }
+}
