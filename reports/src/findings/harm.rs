@@ -327,7 +327,10 @@ mod tests {
 
     #[test]
     fn what_can_do_twice_as_much_and_keeps_nobody_has_room() {
-        let level = |concurrency, throughput| LevelSummary { concurrency, throughput, ..LevelSummary::default() };
+        let level = |concurrency: u32, throughput: f64| {
+            let p50 = Some(f64::from(concurrency) / throughput);
+            LevelSummary { concurrency, throughput, p50, ..LevelSummary::default() }
+        };
         let of = |capacity: f64, alone: f64, excess_s: f64| {
             let levels = [level(1, alone), level(64, capacity)];
             let metrics = [("capacity".to_owned(), MetricValue { value: capacity, unit: String::new() })].into();

@@ -11,6 +11,7 @@ mod copying;
 pub(super) mod delayed_acks;
 mod dropped;
 mod file_locks;
+mod flood;
 mod gathering;
 mod given_up;
 mod goroutine_growth;

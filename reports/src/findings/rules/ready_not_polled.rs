@@ -5,11 +5,11 @@ use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
 
-use super::{in_flight, out_of_turn, rounds};
+use super::{flood, in_flight, out_of_turn, rounds};
 
 pub(super) const SLUG: &str = "ready-not-polled";
 /// Polls longer than this have a rule of their own, seconds.
-const SHORT_S: f64 = 0.001;
+pub(super) const SHORT_S: f64 = 0.001;
 /// A part of the worker's time from which somebody crowds others out.
 const CROWD: f64 = 0.3;
 
@@ -23,7 +23,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         return Answer::Unfit { evidence: "trace", because };
     };
     let slowed = joined.slowed_by_tracing();
-    let mut causes = Vec::new();
+    let mut causes = flood::of(joined);
     for row in trace.instead.iter().filter(|row| joined.serves(&row.kind) && row.kind != row.instead) {
         let Some(other) = joined.kind(&row.instead) else { continue };
         #[allow(clippy::cast_precision_loss, reason = "polls of one recording")]

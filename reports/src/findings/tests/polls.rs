@@ -109,6 +109,38 @@ fn waits_for_a_lock_and_jobs_of_the_blocking_pool_are_no_blocked_polls() {
     assert_eq!(rules(&with(vec![job]), felt(0.000_3, 0.003)), [""; 0]);
 }
 
+#[test]
+fn a_flood_of_tasks_is_told_by_how_long_they_wait_for_each_other() {
+    let of = |change: fn(&mut Trace)| {
+        let mut trace = trace();
+        let spawned_at = |own: &[(&str, u32)]| Some(site(TraceCause::Join, own));
+        let short = TraceKind { polls: 7200, busy_s: 1.2, ..TraceKind::default() };
+        let refresh = TraceKind { name: "app::refresh".into(), spawned: 7200, finished: 7200, ..short };
+        trace.kinds.push(TraceKind {
+            spawned_at: spawned_at(&[("app::refresh", 83), ("app::keep_fresh", 94)]),
+            schedule_latency_s: 760.0,
+            ..refresh
+        });
+        let part = TraceKind { name: "app::part".into(), spawned: 1000, polls: 1000, ..TraceKind::default() };
+        trace.kinds.push(TraceKind { spawned_at: spawned_at(&[("app::page", 31), (SERVER, 12)]), ..part });
+        let instead = |kind: &str, total_s| TraceInstead {
+            kind: kind.into(),
+            instead: "app::refresh".into(),
+            count: 60,
+            total_s,
+        };
+        trace.instead = vec![instead(SERVER, 0.4), instead("app::part", 0.9), instead("app::refresh", 300.0)];
+        change(&mut trace);
+        found(&joined(&trace, felt(0.000_3, 0.003)))
+    };
+    assert_eq!(of(|_| {}), [is("ready-not-polled", "app::refresh", 83)]);
+    assert_eq!(of(|trace| trace.kinds[1].schedule_latency_s = 6.0), [], "hardly any is ready beside it");
+    assert_eq!(of(|trace| trace.kinds[1].polls = 72_000), [], "they go on for long");
+    assert_eq!(of(|trace| trace.instead[1].kind = "app::beside".into()), [], "nobody's operation waits for those");
+    let of_one = |trace: &mut Trace| trace.kinds[1].spawned_at = Some(site(TraceCause::Join, &[(SERVER, 12)]));
+    assert_eq!(of(of_one), [], "what operations are made of");
+}
+
 /// Tasks of `app::spin` that are polled while those that answer are ready.
 fn crowd(polls: u64, busy_s: f64, total_s: f64) -> Trace {
     let mut trace = trace();
