@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::cause::Cause;
 use super::joined::Joined;
 use super::naming::functions;
-use super::rules::repeated_work;
+use super::rules::{allocator_churn, repeated_work};
 use super::tokens::{is_name, within, word_at};
 use super::{Culprit, Loops, path};
 
@@ -44,16 +44,18 @@ pub(super) fn remembering_around(joined: &Joined<'_>, place: &Culprit) -> Option
 
 /// Has a cause that computes the same for every operation be about who keeps it under keys that never come again.
 pub(super) fn decides(joined: &Joined<'_>, cause: &mut Cause) {
-    let builds = cause.rule == repeated_work::SLUG && cause.proof == "cpu";
+    // What asks for memory anew each time does so for what it builds.
+    let builds = cause.rule == repeated_work::SLUG && cause.proof == "cpu" || cause.rule == allocator_churn::SLUG;
     let Some(place) = cause.culprit.as_ref().filter(|_| builds) else { return };
     let Some(culprit) = remembering_around(joined, place) else { return };
     cause.evidence.push(format!(
         "{} looks for it among what it keeps, as its source says, and had it built for every operation: what it keeps is \
-         never found again",
+         never found again, or is not good enough then",
         culprit.sentence()
     ));
     cause.title = format!("{} keeps what it never finds again: {}", culprit.function, cause.title);
     cause.refuted_by = "with a key that comes again an operation would compute as much".into();
+    cause.rule = repeated_work::SLUG;
     cause.culprit = Some(culprit);
 }
 

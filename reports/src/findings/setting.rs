@@ -25,11 +25,14 @@ pub(super) fn sets_workers(tokens: &[(u32, String)]) -> Option<u32> {
     (0..tokens.len()).find(sets).map(|at| tokens[at].0)
 }
 
+/// Whether a thread is one of tokio's, by its name.
+pub(super) fn is_worker(thread: &str) -> bool {
+    WORKERS.iter().any(|name| thread.starts_with(name))
+}
+
 /// Offers more workers for what keeps others waiting that are ready on one of them.
 pub(super) fn offer_workers(joined: &Joined<'_>, cause: &mut Cause) {
-    let on_workers = joined
-        .cpu
-        .is_some_and(|cpu| cpu.rows.iter().any(|row| WORKERS.iter().any(|name| row.thread.starts_with(name))));
+    let on_workers = joined.cpu.is_some_and(|cpu| cpu.rows.iter().any(|row| is_worker(&row.thread)));
     let asked = joined.knobs.and_then(|knobs| knobs.get(KNOB)?.parse::<u32>().ok());
     if !on_workers || joined.attached {
         return;

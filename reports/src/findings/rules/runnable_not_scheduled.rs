@@ -1,8 +1,12 @@
 //! Threads that could run have no CPU, because the program itself keeps more threads busy than there are CPUs.
 
-use crate::findings::cause::{Answer, Cause, percent, time};
+use crate::findings::cause::{Answer, Cause, at, percent, time};
 use crate::findings::harm::LEAST_SHARE;
 use crate::findings::joined::Joined;
+use crate::findings::{CpuTable, Culprit, guilty, setting};
+use crate::run::TraceFrame;
+
+use super::standing;
 
 pub(super) const SLUG: &str = "runnable-not-scheduled";
 /// Threads that run or could run, for each CPU, from which the program itself wants more than there is, whatever its
@@ -34,7 +38,11 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     }
     let Some(cpu) = joined.cpu else { return Answer::Blind("cpu") };
     let Some(row) = cpu.rows.iter().find(|row| !row.function.is_empty()) else { return Answer::Blind("cpu") };
-    let part = row.total_s / cpu.total_s.max(1e-9);
+    let busiest = Busy { place: row.place(), thread: &row.thread, total_s: row.total_s };
+    let part = |busy: &Busy<'_>| busy.total_s / cpu.total_s.max(1e-9);
+    let beside = || by_threads(joined, cpu).filter(|busy| part(busy) >= LEAST_CPU);
+    let busiest = if part(&busiest) >= LEAST_CPU { busiest } else { beside().unwrap_or(busiest) };
+    let part = part(&busiest);
     let each = joined.kernel_operations().map_or(0.0, |operations| (last.1 - first.1) / operations);
     let for_nothing = for_nothing(joined, busy).filter(|times| *times >= FOR_NOTHING);
     let share = joined.part(each).max(for_nothing.map_or(0.0, |times| part * (1.0 - 1.0 / times)));
@@ -46,16 +54,19 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
             "{waiting:.1} threads that could run had no CPU, on average; the program used {} of its CPUs",
             percent(busy)
         ),
-        format!("{} of its CPU time is spent there ({} sampled)", percent(part), time(row.total_s)),
+        format!("{} of its CPU time is spent there ({} sampled)", percent(part), time(busiest.total_s)),
     ];
     evidence.extend(for_nothing.map(|times| {
         format!("an operation of the open loop takes {times:.0} times the CPU of one while all clients ask at once")
     }));
     Answer::Found(vec![Cause {
         rule: SLUG,
-        title: format!("{} on threads `{}` keeps the CPUs from those that answer", row.function, row.thread),
+        title: format!(
+            "{} on threads `{}` keeps the CPUs from those that answer",
+            busiest.place.function, busiest.thread
+        ),
         share,
-        culprit: Some(row.place()),
+        culprit: Some(busiest.place),
         evidence,
         refuted_by: "with those threads asleep the workers would wait as long for a CPU".into(),
         next: joined.again("cpu,wait"),
@@ -63,6 +74,38 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 6,
         foremost: false,
     }])
+}
+
+/// Who keeps CPUs busy.
+struct Busy<'a> {
+    place: Culprit,
+    thread: &'a str,
+    total_s: f64,
+}
+
+/// The function that threads of one name began with, in which most is spent, whatever they call there; not of those that serve
+/// operations: what these compute is theirs.
+fn by_threads<'a>(joined: &Joined<'_>, cpu: &'a CpuTable) -> Option<Busy<'a>> {
+    let (kept, _) = joined.kept()?;
+    // Whoever began as those did that read what clients ask, too.
+    let reads = standing::reading(kept);
+    let serves = |path: &[TraceFrame]| {
+        reads.iter().any(|own| own.iter().any(|one| path.iter().any(|frame| guilty::same(one, frame))))
+    };
+    let mut all: Vec<(Busy<'a>, f64)> = Vec::new();
+    for row in cpu.rows.iter().filter(|row| row.served_s <= 0.5 * row.total_s && !setting::is_worker(&row.thread)) {
+        let Some(began) = row.path.last().filter(|_| !serves(&row.path)) else { continue };
+        let known = all.iter_mut().find(|(busy, _)| busy.thread == row.thread && busy.place.is_at(&at(began)));
+        let Some((busy, most_s)) = known else {
+            all.push((Busy { place: at(began), thread: &row.thread, total_s: row.total_s }, row.total_s));
+            continue;
+        };
+        busy.total_s += row.total_s;
+        if row.total_s > *most_s {
+            (busy.place, *most_s) = (at(began), row.total_s);
+        }
+    }
+    all.into_iter().map(|(busy, _)| busy).max_by(|a, b| a.total_s.total_cmp(&b.total_s))
 }
 
 /// How many times the CPU of an operation under full load one of the open loop takes.

@@ -148,8 +148,16 @@ fn spawner(joined: &Joined<'_>, kind: &str, unpolled: &TraceKind) -> Option<Culp
         return site.and_then(innermost);
     }
     let mut seen = telling::seen(joined).filter(names);
-    let first = seen.next()?;
+    let Some(first) = seen.next() else { return only_spawner(joined, kind) };
     seen.all(|other| guilty::same(first, other)).then(|| at(first))
+}
+
+/// The only function of all sources that calls what a type of tasks is.
+fn only_spawner(joined: &Joined<'_>, kind: &str) -> Option<Culprit> {
+    let loops = joined.loops?;
+    let mut calls = loops.call(kind.rsplit("::").next()?).into_iter();
+    let (file, call) = calls.next().filter(|_| calls.next().is_none())?;
+    Some(loops.culprit(kind, (file, &call.function, call.line)))
 }
 
 /// Tasks that become more and more.

@@ -44,3 +44,32 @@ fn who_looks_for_work_all_the_time_has_the_cpus_for_nothing() {
     assert_eq!(spinning(2.0, 1.5, 0.6, 0.2, 0.004), [], "five times");
     assert_eq!(spinning(1.0, 0.1, 0.6, 0.2, 0.000_1), [], "nobody waits for a CPU");
 }
+
+#[test]
+fn threads_of_one_kind_that_take_the_cpus_are_named_by_who_began_them() {
+    let of = |thread: &str, began: &str| {
+        let row = |function: &str, line, total_s| CpuRow {
+            thread: thread.into(),
+            path: vec![frame(function, line), frame(began, 80)],
+            total_s,
+            function: function.into(),
+            ..CpuRow::default()
+        };
+        let rows = vec![row("app::replay", 31, 0.3), row("app::merge", 44, 0.25), row("app::spread", 9, 0.25)];
+        let cpu = CpuTable { rows, total_s: 1.0, named: 1.0, ..CpuTable::default() };
+        let kernel = kernel(|at| KernelSample {
+            cpu_s: Some(1.0 * at),
+            run_queue_s: Some(20.0 * at),
+            ..KernelSample::default()
+        });
+        let reads = in_poll(TraceEndKind::Blocked, "recvfrom", &[("app::talk", 12)], 1000, 4.0);
+        let threads = crate::run::ThreadsRecord { kept: vec![reads], ..crate::run::ThreadsRecord::default() };
+        let named = metrics(&[("cpu_per_op", 0.004)]);
+        let driven = threaded(&threads, felt(0.000_3, 0.02));
+        found(&Joined { cpu: Some(&cpu), kernel: Some(&kernel), metrics: Some(&named), ..driven })
+    };
+    assert_eq!(of("peer-", "app::enlist"), [is("runnable-not-scheduled", "app::enlist", 80)]);
+    let is_crowd = |found: Vec<(String, String, u32)>| found.iter().any(|one| one.0 == "runnable-not-scheduled");
+    assert!(!is_crowd(of("front", "app::talk")), "what operations compute is theirs");
+    assert!(!is_crowd(of("tokio-rt-worker", "app::enlist")), "workers poll whatever there is");
+}

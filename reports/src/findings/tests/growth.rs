@@ -78,7 +78,10 @@ fn a_crowd_that_keeps_others_from_being_polled_is_growth() {
         found(&Joined { concurrency: 16, cpu, loops, ..joined })
     };
     assert_eq!(of(Some(&cpu), Some(&loops)), [is("task-growth", "app::open", 3)]);
-    assert_eq!(of(None, Some(&loops)), [is("task-growth", "app::follow", 0)], "nobody else was seen");
+    assert_eq!(of(None, Some(&loops)), [is("task-growth", "app::open", 3)], "nobody else calls it");
+    let mut two = loops.clone();
+    two.read("src/more.rs", "fn reopen() {\n    spawn(follow());\n}\n");
+    assert_eq!(of(None, Some(&two)), [is("task-growth", "app::follow", 0)], "two do, and neither was seen");
     assert_eq!(of(Some(&cpu), None), [is("task-growth", "app::run", 70)]);
     let mut loops = Loops::default();
     loops.read("src/main.rs", "async fn follow() {}\nfn run() {\n    spawn(follow());\n}\n");

@@ -121,7 +121,8 @@ fn a_flood_of_tasks_is_told_by_how_long_they_wait_for_each_other() {
             schedule_latency_s: 760.0,
             ..refresh
         });
-        let part = TraceKind { name: "app::part".into(), spawned: 1000, polls: 1000, ..TraceKind::default() };
+        let part =
+            TraceKind { name: "app::part".into(), spawned: 1000, finished: 1000, polls: 1000, ..TraceKind::default() };
         trace.kinds.push(TraceKind { spawned_at: spawned_at(&[("app::page", 31), (SERVER, 12)]), ..part });
         let instead = |kind: &str, total_s| TraceInstead {
             kind: kind.into(),
