@@ -2,10 +2,11 @@
 
 use super::cause::Cause;
 use super::joined::Joined;
-use super::{hashing, offloading, remembering};
+use super::{dropping, hashing, offloading, remembering};
 
 /// Each looks at the cause as those before it left it.
-const STEPS: [fn(&Joined<'_>, &mut Cause); 3] = [hashing::decides, remembering::decides, offloading::decides];
+const STEPS: [fn(&Joined<'_>, &mut Cause); 4] =
+    [hashing::decides, remembering::decides, offloading::decides, dropping::decides];
 
 /// Has a cause be about who decided on it.
 pub(super) fn decide(joined: &Joined<'_>, cause: &mut Cause) {

@@ -11,6 +11,7 @@ mod cpu_table;
 mod dealing;
 mod deciding;
 mod derived;
+mod dropping;
 mod experiment;
 mod forgetting;
 mod guarded;

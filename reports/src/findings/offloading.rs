@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cause::{Cause, at};
 use super::joined::Joined;
+use super::leaving::Left;
 use super::rules::{long_poll_cpu, poll_blocked, rare_stall};
 use super::tokens::{is_name, within, word_at};
 use super::{Culprit, Loops};
@@ -18,6 +19,12 @@ impl Loops {
     pub(super) fn is_offloaded(&self, culprit: &Culprit) -> bool {
         let name = culprit.function.rsplit("::").next().unwrap_or_default();
         self.declared(name) == 1 && self.files.values().any(|lines| lines.offloaded.contains(name))
+    }
+
+    /// Whether a function that there is once is called by another one than this, too.
+    pub(super) fn is_called_beside(&self, function: &str, caller: &str) -> bool {
+        let beside = |left: &Left| left.name == function && ![function, caller].contains(&left.function.as_str());
+        self.declared(function) == 1 && self.calls_where(beside).next().is_some()
     }
 
     /// Who calls such a function within a poll, of a stack from the inside to the outside.
@@ -94,7 +101,9 @@ impl Press {
         let of = |loops: &Loops, at: usize| loops.calls_offloaded(&culprit(&own[at]), &own).map(|frame| frame.line);
         assert_eq!(of(&loops, 0), Some(9));
         assert_eq!(of(&loops, 1), None, "nobody gives it away");
+        assert!(loops.is_called_beside("typeset", "edition") && !loops.is_called_beside("edition", "main"));
         loops.read("b.rs", "fn typeset(stock: &Other) {\n}\n");
+        assert!(!loops.is_called_beside("typeset", "edition"));
         assert_eq!(of(&loops, 0), None, "one of two of that name");
         loops.read("b.rs", "fn all() {\n    block_in_place(proof)\n}\n");
         assert!(loops.is_offloaded(&Culprit { function: "press::proof".into(), ..culprit(&own[0]) }));

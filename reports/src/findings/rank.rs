@@ -167,7 +167,10 @@ fn stalls_first(joined: &Joined<'_>, mut causes: Vec<Cause>) -> Vec<Cause> {
         let path = path::around(joined, keeper);
         let called = path.iter().take_while(|frame| frame.function != keeps.function);
         let is_called = called.into_iter().any(|frame| frame.function == stalls.function);
-        is_called && stall.share >= MOST_OF_IT * keeper.share && !keeper.foremost
+        // What others call who keep nothing is where it is felt in turn.
+        let name = |culprit: &Culprit| culprit.function.rsplit("::").next().unwrap_or_default().to_owned();
+        let by_others = joined.loops.is_some_and(|loops| loops.is_called_beside(&name(stalls), &name(keeps)));
+        is_called && stall.share >= MOST_OF_IT * keeper.share && !keeper.foremost && !by_others
     };
     let Some(stall) = causes.iter().position(|cause| cause.proof == rare_stall::PROOF) else { return causes };
     let before = |keeper: &Cause| keeper.rule == waiting_on_owner::SLUG && within(keeper, &causes[stall]);
@@ -199,4 +202,38 @@ fn ranked(mut causes: Vec<Cause>) -> Vec<Cause> {
     }
     kept.sort_by(|a, b| b.foremost.cmp(&a.foremost).then(b.share.total_cmp(&a.share)).then(b.depth.cmp(&a.depth)));
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::{CpuRow, CpuTable, Loops};
+    use crate::run::TraceFrame;
+
+    #[test]
+    fn what_stalls_stands_before_who_keeps_a_lock_meanwhile_unless_others_call_it_too() {
+        let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+        let path = vec![frame("app::pack", 2), frame("app::append", 6)];
+        let culprit = |at: usize| Some(super::super::cause::at(&path[at]));
+        let keeper = Cause { rule: waiting_on_owner::SLUG, share: 0.8, culprit: culprit(1), ..Cause::default() };
+        let stall = Cause {
+            rule: rare_stall::SLUG,
+            proof: rare_stall::PROOF,
+            share: 0.5,
+            culprit: culprit(0),
+            ..Cause::default()
+        };
+        let rows = vec![CpuRow { total_s: 1.0, path: path.clone(), ..CpuRow::default() }];
+        let cpu = CpuTable { rows, ..CpuTable::default() };
+        let first = |source: &str| {
+            let mut loops = Loops::default();
+            loops.read("a.rs", source);
+            let joined = Joined { cpu: Some(&cpu), loops: Some(&loops), ..Joined::default() };
+            stalls_first(&joined, vec![keeper.clone(), stall.clone()])[0].rule
+        };
+        let source = "fn pack(all: &Text) {\n    write(all);\n}\nfn append(&self) {\n    let all = self.all.lock();\n    pack(&all);\n}\n";
+        assert_eq!(first(source), rare_stall::SLUG);
+        let beside = format!("{source}fn archive(all: Text) {{\n    pack(&all);\n}}\n");
+        assert_eq!(first(&beside), waiting_on_owner::SLUG, "that it is done under the lock is decided there");
+    }
 }

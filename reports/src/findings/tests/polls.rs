@@ -219,7 +219,7 @@ fn a_poll_that_waits_to_be_told_by_a_thread_blocks_whatever_that_thread_does() {
         found(&joined(&with(vec![told.clone()]), felt(0.000_3, 0.003)))
     };
     for cause in [TraceCause::Notify, TraceCause::Join] {
-        assert_eq!(of(cause), [is("poll-blocked", "app::wait_for", 34)]);
+        assert_eq!(of(cause), [is("poll-blocked", "app::drop", 71)]);
     }
     for cause in [TraceCause::Lock, TraceCause::Other] {
         assert_eq!(of(cause), [is("waiting-on-owner", "app::engine", 45)], "it has what is waited for");
