@@ -24,6 +24,7 @@ mod leaving;
 mod letting_go;
 mod locking;
 mod loops;
+mod losing;
 mod naming;
 mod offloading;
 mod overwriting;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::findings::cause::{Answer, Cause, innermost, percent, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, leaving};
+use crate::findings::{Culprit, losing};
 use crate::run::{Trace, TraceCause, TraceSite, TraceSpan, TraceStep, TraceTask, TraceWait};
 
 use super::dropped;
@@ -145,7 +145,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         evidence.push(dropped.sentence);
         culprit = Some(dropped.culprit);
     }
-    let lost = waiting.and_then(|(site, _)| leaving::who_lost_it(joined, &site.own)).or_else(|| puts_off(joined));
+    let lost = waiting.and_then(|(site, _)| losing::who_lost_it(joined, &site.own)).or_else(|| puts_off(joined));
     if let Some((at, told)) = lost.filter(|_| culprit == waited_in) {
         evidence.push(told);
         culprit = Some(at);

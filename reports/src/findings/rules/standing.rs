@@ -3,7 +3,7 @@
 
 use crate::findings::cause::{innermost, time};
 use crate::findings::joined::Joined;
-use crate::findings::{Culprit, guilty, leaving, telling};
+use crate::findings::{Culprit, guilty, losing, telling};
 use crate::run::{ThreadsRecord, TraceCause, TraceEndKind, TraceFrame, TraceHolder, TracePolls, TraceSite};
 
 use super::delayed_acks::READS;
@@ -106,7 +106,7 @@ fn serving(joined: &Joined<'_>, threads: &ThreadsRecord) -> Option<Stuck> {
         );
     }
     found.place = format!("wait to be told in {}", found.culprit.function);
-    if let Some((culprit, told)) = site(row).and_then(|site| leaving::who_lost_it(joined, &site.own)) {
+    if let Some((culprit, told)) = site(row).and_then(|site| losing::who_lost_it(joined, &site.own)) {
         found.evidence.push(told);
         found.culprit = culprit;
         return Some(found);

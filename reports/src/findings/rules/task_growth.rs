@@ -120,7 +120,9 @@ fn crowded(joined: &Joined<'_>, trace: &Trace) -> Option<Cause> {
     }
     let waits = trace.waits.iter().filter(|wait| wait.kind == kind.name).max_by_key(|wait| wait.count);
     let waits = waits.and_then(|wait| wait.site.as_ref()).and_then(innermost);
-    let spawned_at = kind.spawned_at.as_ref().and_then(innermost).or_else(|| spawner(joined, &kind.name, unpolled));
+    let known = std::iter::once(kind).chain(before().filter(|one| one.name == kind.name));
+    let spawned_at = known.filter_map(|kind| kind.spawned_at.as_ref()).find_map(innermost);
+    let spawned_at = spawned_at.or_else(|| spawner(joined, &kind.name, unpolled));
     let unknown = || Culprit { function: kind.name.clone(), ..Culprit::default() };
     let culprit = spawned_at.or_else(|| waits.clone()).unwrap_or_else(unknown);
     let mut evidence = vec![
