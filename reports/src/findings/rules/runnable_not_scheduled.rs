@@ -16,6 +16,8 @@ const DEMAND: f64 = 1.5;
 const WAITING: f64 = 1.0;
 /// Part of the CPU time of the one to blame.
 const LEAST_CPU: f64 = 0.4;
+/// The same of threads of one kind that serve nobody, whatever they call: operations of the full load are part of all CPU time.
+const LEAST_OF_THREADS: f64 = 0.2;
 /// CPU that an operation takes in the open loop, beside what it takes while all clients ask at once, from which most of it is for
 /// no operation: whoever looks again and again whether there is something to do finds it at once under full load.
 const FOR_NOTHING: f64 = 10.0;
@@ -40,14 +42,17 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(row) = cpu.rows.iter().find(|row| !row.function.is_empty()) else { return Answer::Blind("cpu") };
     let busiest = Busy { place: row.place(), thread: &row.thread, total_s: row.total_s };
     let part = |busy: &Busy<'_>| busy.total_s / cpu.total_s.max(1e-9);
-    let beside = || by_threads(joined, cpu).filter(|busy| part(busy) >= LEAST_CPU);
-    let busiest = if part(&busiest) >= LEAST_CPU { busiest } else { beside().unwrap_or(busiest) };
+    let beside = || by_threads(joined, cpu).filter(|busy| part(busy) >= LEAST_OF_THREADS);
+    let busiest = if part(&busiest) >= LEAST_CPU { Some(busiest) } else { beside() };
+    let Some(busiest) = busiest else { return Answer::RuledOut("no single place keeps the CPUs busy".into()) };
     let part = part(&busiest);
-    let each = joined.kernel_operations().map_or(0.0, |operations| (last.1 - first.1) / operations);
+    // Those of the open loop, as the waits are.
+    let paced = Some(joined.rate * (last.0 - first.0)).filter(|paced| *paced > 0.0 && !joined.shaped);
+    let each = paced.or_else(|| joined.kernel_operations()).map_or(0.0, |operations| (last.1 - first.1) / operations);
     let for_nothing = for_nothing(joined, busy).filter(|times| *times >= FOR_NOTHING);
     let share = joined.part(each).max(for_nothing.map_or(0.0, |times| part * (1.0 - 1.0 / times)));
-    if part < LEAST_CPU || share < LEAST_SHARE {
-        return Answer::RuledOut("no single place keeps the CPUs busy".into());
+    if share < LEAST_SHARE {
+        return Answer::RuledOut(format!("waits for a CPU explain {} of the excess", percent(share)));
     }
     let mut evidence = vec![
         format!(
