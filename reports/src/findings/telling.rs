@@ -89,14 +89,23 @@ impl Loops {
     /// The type one of whose methods waits for a condition on a line, and whose methods alone tell of it, and whether they tell
     /// all who wait: whatever was lost, it was not lost there.
     pub(super) fn cell(&self, file: &str, line: u32) -> Option<(&str, bool)> {
-        let mut told = self.files.get(file)?.told.iter();
-        let here = |told: &&Told| told.line == line && matches!(told.does, Does::Waits | Does::WaitsOrWasTold);
-        let waits = told.find(here).filter(|waits| !waits.of.is_empty())?;
+        let waits = self.waits_at(file, line).filter(|waits| !waits.of.is_empty())?;
         let all = self.all_told().map(|(_, told)| told).filter(|told| told.name == waits.name);
         let tell: Vec<&Told> = all.filter(|told| matches!(told.does, Does::TellsOne | Does::TellsAll)).collect();
         let reaches = |told: &&Told| told.does == Does::TellsAll || waits.does == Does::WaitsOrWasTold;
         let alike = !tell.is_empty() && tell.iter().all(|told| told.of == waits.of);
         alike.then(|| (waits.of.as_str(), tell.iter().all(reaches)))
+    }
+
+    /// The wait on a line; or, where a future was made before, to be awaited there, the only one of its function.
+    fn waits_at(&self, file: &str, line: u32) -> Option<&Told> {
+        let told = || self.files.get(file).into_iter().flat_map(|lines| &lines.told);
+        let waits = || told().filter(|told| matches!(told.does, Does::Waits | Does::WaitsOrWasTold));
+        waits().find(|told| told.line == line).or_else(|| {
+            let body = self.body(file, line)?;
+            let mut within = waits().filter(|told| body.contains(&told.line) && told.line < line);
+            within.next().filter(|_| within.next().is_none())
+        })
     }
 
     /// Methods of a type that tell those who wait in it.
@@ -364,6 +373,11 @@ fn hand_out(fetch: &Fetch) {
         assert!(!is_cell(&of("Reply<T>").replace("all", "one")), "it wakes one");
         let kept = of("Reply<T>").replace("all", "one").replace("wait(code)", "notified()");
         assert!(is_cell(&kept), "whom it wakes is the only one");
+        let awaited =
+            kept.replacen("code = self.here.notified();", "let told = self.here.notified();\n        told.await", 1);
+        let mut all = Loops::default();
+        all.read("a.rs", &awaited);
+        assert_eq!(all.cell("a.rs", 4).map(|(of, _)| of), Some("Reply"), "it was made before it is awaited");
         assert!(!is_cell("fn take() {\n\n    here.wait(code);\n}\n"), "nobody tells");
     }
 

@@ -98,7 +98,7 @@ fn by_threads<'a>(joined: &Joined<'_>, cpu: &'a CpuTable) -> Option<Busy<'a>> {
         reads.iter().any(|own| own.iter().any(|one| path.iter().any(|frame| guilty::same(one, frame))))
     };
     let mut all: Vec<(Busy<'a>, f64)> = Vec::new();
-    for row in cpu.rows.iter().filter(|row| row.served_s <= 0.5 * row.total_s && !setting::is_worker(&row.thread)) {
+    for row in cpu.rows.iter().filter(|row| !setting::is_worker(&row.thread)) {
         let Some(began) = row.path.last().filter(|_| !serves(&row.path)) else { continue };
         let known = all.iter_mut().find(|(busy, _)| busy.thread == row.thread && busy.place.is_at(&at(began)));
         let Some((busy, most_s)) = known else {
