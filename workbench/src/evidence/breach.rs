@@ -11,6 +11,7 @@ use reports::stats::{Shares, share_ratio};
 
 use super::Gathered;
 use super::cpu::{OpenPhase, Span};
+use super::trace::within_project;
 
 /// Profile of the difference, within the evidence folder of a variant.
 const BREACH_PROFILE: &str = "breach.pb.gz";
@@ -147,7 +148,7 @@ fn row(seen: &Seen, parts: &Parts, within: u64, outside: u64) -> Option<BreachRo
     let (within_share, outside_share) = (share(here, within), share(there, outside));
     Some(BreachRow {
         function: seen.function.clone(),
-        file: seen.file.clone(),
+        file: within_project(&seen.file).to_owned(),
         line: u32::try_from(seen.line).unwrap_or(0),
         own: seen.own,
         within: here,
