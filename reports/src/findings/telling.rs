@@ -59,7 +59,9 @@ const METHODS: &[(&str, Does)] = &[
     ("notified", Does::WaitsOrWasTold),
     ("notify_one", Does::TellsOne),
     ("Signal", Does::TellsOne),
+    ("notify_last", Does::TellsOne),
     ("notify_all", Does::TellsAll),
+    ("notify_waiters", Does::TellsAll),
     ("Broadcast", Does::TellsAll),
 ];
 
@@ -373,6 +375,7 @@ fn hand_out(fetch: &Fetch) {
         assert!(!is_cell(&of("Reply<T>").replace("all", "one")), "it wakes one");
         let kept = of("Reply<T>").replace("all", "one").replace("wait(code)", "notified()");
         assert!(is_cell(&kept), "whom it wakes is the only one");
+        assert!(is_cell(&kept.replace("notify_one", "notify_waiters")));
         let awaited =
             kept.replacen("code = self.here.notified();", "let told = self.here.notified();\n        told.await", 1);
         let mut all = Loops::default();
