@@ -30,6 +30,7 @@ const HANDS_ON: &[&str] = &[
     "extend",
     "notify_one",
     "notify_all",
+    "notify_waiters",
     "answer",
     "respond",
     "reply",
