@@ -3,8 +3,9 @@
 pub(crate) use crate::case::{Case, Package, Written};
 use crate::case::{
     again, beside, blind, case, eighth, eleventh, fifth, fourth, held_out, in_go, in_go_of, in_library, informed,
-    ninth, second, seventh, sixth, tenth, third, twelfth,
+    ninth, second, seventh, sixth, tenth, third, thirteenth, twelfth,
 };
+pub(crate) use crate::well::WELL;
 
 /// Threads that wait for ever do so for somebody, or in a call.
 const HANG: &[&str] = &["never-answered", "waiting-on-owner", "poll-blocked"];
@@ -366,28 +367,19 @@ pub(crate) const CASES: &[Case] = &[
     twelfth("tanager-ledger", &["latency-pinned"], 200, 16),
     twelfth("birch-coupons", &["latency-pinned", "throttled"], 200, 16),
     twelfth("velvet-checkout", &["task-growth", "unbounded-growth"], 800, 16),
-];
-
-/// Healthy programs without a broken twin: nothing may be said of them.
-pub(crate) const WELL: &[Case] = &[
-    case("well-beside", &[], 120, 16),
-    case("well-busy", &[], 400, 16),
-    case("well-gateway", &[], 120, 16),
-    case("well-streaming", &[], 120, 16),
-    held_out("well-calls", &[], 120, 16),
-    held_out("well-commit", &[], 120, 16),
-    held_out("well-cron", &[], 120, 16),
-    held_out("well-drip", &[], 120, 16),
-    held_out("well-half", &[], 600, 16),
-    held_out("well-pool", &[], 120, 16),
-    again("well-cache", &[], 120, 16),
-    again("well-queue", &[], 120, 16),
-    blind("well-branch", &[], 120, 16),
-    blind("well-cart", &[], 200, 16),
-    blind("well-notify", &[], 120, 16),
-    blind("well-tiles", &[], 120, 16),
-    second("well-jobs", &[], 120, 16),
-    second("well-rank", &[], 120, 16),
+    // Of four more, the same. Asynchronous.
+    thirteenth("almanac-press", &["long-poll-cpu"], 300, 64),
+    thirteenth("anchor-wharf", &["waiting-on-owner", "throughput-pinned"], 220, 64),
+    thirteenth("aspen-parlor", &["task-growth"], 400, 64),
+    thirteenth("bracken-mortise", &["poll-blocked"], 160, 64),
+    thirteenth("bodkin-trellis", &["never-answered"], 200, 160),
+    thirteenth("bittern-cassock", &["repeated-work"], 220, 64),
+    thirteenth("cobalt-trellis", &["ready-not-polled"], 150, 64),
+    thirteenth("damp-thimble", &["throttled", "throughput-pinned"], 200, 64),
+    thirteenth("drab-kestrel", &["repeated-work"], 220, 64),
+    // Threads.
+    thirteenth("cedar-abacus", &["rare-stall", "waiting-on-owner"], 200, 64),
+    thirteenth("dented-osprey", &["runnable-not-scheduled"], 100, 32),
 ];
 
 /// The program of that name.

@@ -18,6 +18,7 @@ mod quota;
 mod score;
 mod subject;
 mod verdict;
+mod well;
 
 use cases::{Case, named};
 use score::Row;

@@ -46,6 +46,7 @@ pub(crate) fn table() -> String {
         (Written::Tenth, "of four more hands, written blind, that a first look had wrong"),
         (Written::Eleventh, "of five more hands, written blind, that a first look had wrong"),
         (Written::Twelfth, "of another five hands, written blind, that a first look had wrong"),
+        (Written::Thirteenth, "of another four hands, written blind, that a first look had wrong"),
     ];
     for (written, words) in sets {
         let cases = CASES.iter().chain(WELL).filter(|case| case.written == written);

@@ -15,6 +15,7 @@
     clippy::manual_flatten,
     clippy::manual_is_multiple_of,
     clippy::precedence,
+    clippy::ptr_arg,
     clippy::while_let_on_iterator,
     clippy::wrong_self_convention,
     clippy::write_with_newline,
@@ -28,11 +29,18 @@ use std::process::ExitCode;
 use axum::Router;
 use programs::PROGRAMS;
 
+mod ada;
 mod aweb;
+mod bram;
+mod cleo;
+mod dov;
 mod programs;
 mod web;
 
 mod almanac;
+mod almanac_press;
+mod anchor_wharf;
+mod aspen_parlor;
 mod atlas;
 mod atlas_tiles;
 mod auction_clerks;
@@ -48,15 +56,20 @@ mod bid_book;
 mod bid_feed;
 mod birch_coupons;
 mod bird_count;
+mod bittern_cassock;
+mod bodkin_trellis;
 mod books_ledger;
 mod box_office;
+mod bracken_mortise;
 mod brochure_press;
 mod carrier_quotes;
 mod cart_hold;
+mod cedar_abacus;
 mod checkout_lane;
 mod clearing_ledger;
 mod club_card;
 mod club_door;
+mod cobalt_trellis;
 mod coin_audit;
 mod coin_frames;
 mod coin_ledger;
@@ -69,11 +82,14 @@ mod courier_quote;
 mod courier_quotes;
 mod courier_routes;
 mod customs_desk;
+mod damp_thimble;
 mod delivery_promise;
+mod dented_osprey;
 mod departure_board;
 mod depot_router;
 mod depot_stock;
 mod doc_shelf;
+mod drab_kestrel;
 mod ember;
 mod escrow_desk;
 mod fare_broker;
