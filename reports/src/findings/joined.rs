@@ -93,6 +93,8 @@ pub struct Joined<'a> {
     pub knobs: Option<&'a Settings>,
     /// CPUs that the program may use.
     pub cpus: f64,
+    /// Those of the machine, whatever a quota grants of them.
+    pub machine_cpus: f64,
     /// CPU profile.
     pub cpu: Option<&'a CpuTable>,
     /// Threads off their CPU.
@@ -169,6 +171,7 @@ impl<'a> Joined<'a> {
             metrics: Some(&summary.metrics),
             knobs: Some(&summary.knobs),
             cpus: run.machine.cpu_quota.unwrap_or(f64::INFINITY).min(f64::from(run.machine.cpus.max(1))),
+            machine_cpus: f64::from(run.machine.cpus.max(1)),
             cpu,
             threads: waits.and_then(|seen| seen.threads.as_ref()),
             kernel: waits.and_then(|seen| seen.kernel.as_ref()),

@@ -13,6 +13,7 @@ const MOST: u32 = 1024;
 /// How threads of tokio's runtimes are called, workers and blocking ones alike, cut off by the kernel or not.
 const WORKERS: [&str; 2] = ["tokio-rt-worker", "tokio-runtime-w"];
 const KNOB: &str = "runtime.worker_threads";
+const GO_KNOB: &str = "go.gomaxprocs";
 /// Pairs that can show a difference in each of the six metrics that variants are compared in: the smallest p of the signed-rank test
 /// is 2/2⁸ then, and six times that is below 5 % (Holm).
 const PAIRS: u32 = 8;
@@ -37,9 +38,7 @@ pub(super) fn offer_workers(joined: &Joined<'_>, cause: &mut Cause) {
     if !on_workers || joined.attached {
         return;
     }
-    let sources = joined.loops.into_iter().flat_map(|loops| &loops.files);
-    let mut set = sources.filter_map(|(file, lines)| Some((file, lines.sets_workers?)));
-    if let (None, Some((file, line))) = (asked, set.next()) {
+    if let (None, Some((file, line))) = (asked, sets_them(joined)) {
         cause.refuted_by.push_str(&format!(
             "; or with {TIMES} times the workers, which {file}:{line} decides on, the others would wait as long"
         ));
@@ -50,6 +49,40 @@ pub(super) fn offer_workers(joined: &Joined<'_>, cause: &mut Cause) {
     let workers = asked.unwrap_or(joined.cpus.floor().clamp(1.0, f64::from(MOST)) as u32);
     let more = (TIMES * workers).min(MOST);
     vary(cause, &format!("{KNOB}={workers},{more}"), &format!("with {more} workers the others would wait as long"));
+}
+
+/// Offers to a program that used up its quota of CPU as many threads at work as that has CPUs, where it has more: these use it up in a
+/// part of each period, and all of them stand still for the rest (kernel, `sched-bwc`).
+pub(super) fn offer_threads_of_quota(joined: &Joined<'_>, cause: &mut Cause) {
+    if joined.attached || joined.cpus <= 0.0 || joined.cpus >= joined.machine_cpus {
+        return;
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "CPUs of a machine")]
+    let [granted, there] =
+        [joined.cpus, joined.machine_cpus].map(|cpus| cpus.ceil().clamp(1.0, f64::from(MOST)) as u32);
+    let asked = |knob: &str| joined.knobs.and_then(|knobs| knobs.get(knob)?.parse::<u32>().ok());
+    let is_go = joined.build.is_some_and(|build| build.go);
+    // tokio takes no more than the quota grants by itself; Go before 1.25 takes all that there are.
+    let (knob, has) =
+        if is_go { (GO_KNOB, asked(GO_KNOB).unwrap_or(there)) } else { (KNOB, asked(KNOB).unwrap_or(granted)) };
+    if has > granted {
+        vary(
+            cause,
+            &format!("{knob}={has},{granted}"),
+            &format!("with {granted} of them it would be stopped as often"),
+        );
+        return;
+    }
+    if let Some((file, line)) = sets_them(joined).filter(|_| !is_go) {
+        cause.refuted_by.push_str(&format!(
+            "; or with no more workers than the quota has CPUs, {granted}, which {file}:{line} decides on, it would be stopped as often"
+        ));
+    }
+}
+
+/// The line of the program that says how many workers there are.
+fn sets_them<'a>(joined: &Joined<'a>) -> Option<(&'a String, u32)> {
+    joined.loops.into_iter().flat_map(|loops| &loops.files).find_map(|(file, lines)| Some((file, lines.sets_workers?)))
 }
 
 /// Offers a rarer collection of garbage to a program of Go.
@@ -125,6 +158,24 @@ mod tests {
         assert!(refuted_by.contains("4 times the workers, which src/main.rs:2 decides on"), "{refuted_by}");
         assert_eq!(sets_workers(&tokens("#[tokio::main(worker_threads = 2)]\nasync fn main() {}\n")), Some(1));
         assert_eq!(sets_workers(&tokens("fn main() { read(config.worker_threads) }")), None);
+    }
+
+    #[test]
+    fn no_more_threads_than_a_quota_has_cpus_are_offered() {
+        let knobs = BTreeMap::from([("runtime.worker_threads".to_owned(), "8".to_owned())]);
+        let go = Build { go: true, ..Build::default() };
+        let joined = Joined { cpus: 1.5, machine_cpus: 16.0, ..Joined::default() };
+        let asked = Joined { knobs: Some(&knobs), ..joined.clone() };
+        assert!(of(&asked, offer_threads_of_quota, AGAIN).0.contains("--vary runtime.worker_threads=8,2 "));
+        let of_go = Joined { build: Some(&go), ..joined.clone() };
+        assert!(of(&of_go, offer_threads_of_quota, AGAIN).0.contains("--vary go.gomaxprocs=16,2 "));
+        assert_eq!(of(&joined, offer_threads_of_quota, AGAIN).0, AGAIN, "tokio takes no more by itself");
+        let mut loops = Loops::default();
+        loops.read("src/main.rs", "#[tokio::main(worker_threads = 8)]\nasync fn main() {}\n");
+        let sets = Joined { loops: Some(&loops), ..joined.clone() };
+        assert!(of(&sets, offer_threads_of_quota, AGAIN).1.contains("2, which src/main.rs:1 decides on"));
+        let whole = Joined { cpus: 16.0, ..of_go };
+        assert_eq!(of(&whole, offer_threads_of_quota, AGAIN).0, AGAIN, "nobody knows its quota");
     }
 
     #[test]

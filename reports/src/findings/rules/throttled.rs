@@ -1,10 +1,10 @@
 //! A limit is used up. The kernel stopped the whole process because its quota of CPU was used up (`cpu.stat` of its cgroups), at the rate that
 //! was asked for: of all clients at once every quota is used up.
 
-use crate::findings::CpuRow;
 use crate::findings::cause::{Answer, Cause, percent, time};
 use crate::findings::harm::Throttling;
 use crate::findings::joined::Joined;
+use crate::findings::{CpuRow, setting};
 
 use super::own_limit;
 
@@ -37,7 +37,7 @@ fn by_quota(joined: &Joined<'_>) -> Answer {
     if let (Some(row), Some(cpu)) = (hottest, joined.cpu) {
         evidence.push(format!("{} of the CPU goes into {}", percent(row.total_s / cpu.total_s), row.function));
     }
-    Answer::Found(vec![Cause {
+    let mut cause = Cause {
         rule: SLUG,
         title: format!("the CPU quota is used up: the kernel stopped the process in {periods} periods"),
         share: (stopped / wall).clamp(0.5, 1.0),
@@ -48,5 +48,7 @@ fn by_quota(joined: &Joined<'_>) -> Answer {
         proof: "wait",
         depth: 8,
         foremost: true,
-    }])
+    };
+    setting::offer_threads_of_quota(joined, &mut cause);
+    Answer::Found(vec![cause])
 }
