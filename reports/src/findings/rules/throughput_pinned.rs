@@ -21,7 +21,7 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     let Some(trace) = joined.trace else { return goroutine_waits::queue(joined) };
     let latency = f64::from(joined.concurrency) / joined.metric("capacity").unwrap_or(f64::INFINITY);
     let capacity = joined.metric("capacity").unwrap_or(0.0);
-    let is_far = joined.is_far();
+    let is_far = joined.is_far() || joined.has_room();
     // Where some operations take far longer than most, no level tells what one client gets.
     let ladder =
         joined.ladder().unwrap_or_else(|| format!("{} clients get {capacity:.0} answers a second", joined.concurrency));

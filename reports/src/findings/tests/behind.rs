@@ -337,3 +337,24 @@ fn who_asks_for_one_more_while_it_has_one_is_who_keeps_it() {
     assert_eq!(at(38), [is("waiting-on-owner", "app::by_cursors", 117)], "it stands where the others wait");
     assert_eq!(at(39), [is("waiting-on-owner", "app::authorise", 39)], "it has it there, and waits for something else");
 }
+
+#[test]
+fn several_who_end_at_twice_what_is_asked_for_pin_nothing_that_anybody_feels() {
+    let trace = behind_a_task(1000);
+    let level = |concurrency: u32, throughput: f64| LevelSummary {
+        concurrency,
+        throughput,
+        p50: Some(f64::from(concurrency) / throughput),
+        ..LevelSummary::default()
+    };
+    let of = |alone: f64, rate: f64| {
+        let levels = [level(1, alone), level(16, 210.0)];
+        let can = metrics(&[("capacity", 210.0)]);
+        let calm = Felt { p50_s: 0.005, mean_s: 0.005, ..felt(0.005, 0.000_1) };
+        found(&Joined { levels: &levels, metrics: Some(&can), rate, ..joined(&trace, calm) })
+    };
+    let clerk = [is("throughput-pinned", "app::clerk", 37)];
+    assert_eq!(of(60.0, 100.0), [], "several get more");
+    assert_eq!(of(190.0, 100.0), clerk, "one serves them all");
+    assert_eq!(of(60.0, 150.0), clerk, "its end is near");
+}
