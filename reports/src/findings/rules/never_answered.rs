@@ -80,6 +80,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
     if missing == 0 || part < LEAST || missing < LEAST_COUNT && !is_seen() {
         return Answer::RuledOut(format!("{missing} of {} operations were not answered in time", failed.scheduled));
     }
+    if let Some(capacity) = behind_others(joined) {
+        return Answer::RuledOut(format!(
+            "{missing} of {} operations were not answered in time, behind others: {:.0} a second were asked for, and it can do \
+             {capacity:.0}; clients that wait for one answer before they ask again got all of them",
+            failed.scheduled, joined.rate
+        ));
+    }
     // Whatever tasks wait for, a lock that no thread lets go comes before it.
     let of_threads = |stuck| Answer::Found(vec![of_threads(joined, stuck, Some((missing, part)))]);
     if let Some(stuck) = standing::in_locks(joined) {
@@ -162,6 +169,13 @@ pub(super) fn look(joined: &Joined<'_>) -> Answer {
         depth: 7,
         foremost: part >= LEAST,
     }])
+}
+
+/// What it can do a second, where more was asked for, and clients that ask one after the other were all answered.
+fn behind_others(joined: &Joined<'_>) -> Option<f64> {
+    let capacity = joined.metric("capacity").filter(|capacity| *capacity > 0.0 && *capacity < joined.rate)?;
+    let all = !joined.levels.is_empty() && joined.levels.iter().all(|level| level.answered > 0 && level.failed == 0);
+    all.then_some(capacity)
 }
 
 /// Where most of the tasks wait that operations spawned and that did not end though it is long since they went on, and how many

@@ -168,3 +168,27 @@ fn who_came_to_a_place_and_is_woken_there_for_nothing_hangs() {
     let left = "fn enter() {\n    let (tx, rx) = channel();\n    rx.recv(self.pending.lock().insert(id, tx));\n}\nfn complete() {\n    self.pending.lock().remove(&id);\n}\n";
     assert_eq!(of(waits(4), Some(left)), [is("never-answered", "app::complete", 6)], "it should have told them");
 }
+
+#[test]
+fn what_waits_behind_others_where_more_is_asked_for_than_can_be_done_is_answered_in_its_turn() {
+    let reads = in_poll(TraceEndKind::Blocked, "read", &[("app::serve", 36)], 1, 5.0);
+    let threads = recorded(vec![reads]);
+    let of = |failed: u64, rate: f64| {
+        let level = |concurrency, throughput| LevelSummary {
+            concurrency,
+            throughput,
+            answered: 50,
+            failed,
+            p50: Some(f64::from(concurrency) / throughput),
+            ..LevelSummary::default()
+        };
+        let levels = [level(2, 158.0), level(64, 161.0)];
+        let can = metrics(&[("capacity", 161.0)]);
+        let missing = Failed { scheduled: 1500, timeouts: 834, unanswered: 0 };
+        let driven = threaded(&threads, felt(0.012, 1.5));
+        found(&Joined { levels: &levels, metrics: Some(&can), failed: missing, rate, ..driven })
+    };
+    assert_eq!(of(0, 300.0), []);
+    assert_eq!(of(0, 100.0), [is("never-answered", "app::serve", 36)], "it could do what is asked for");
+    assert_eq!(of(3, 300.0), [is("never-answered", "app::serve", 36)], "some are not answered in any case");
+}
