@@ -41,6 +41,13 @@ impl Loops {
         self.files.get(file)?.around(line).map(|one| one.lines.clone())
     }
 
+    /// Where the only function of a name begins.
+    pub(super) fn only_declared(&self, function: &str) -> Option<(&str, u32)> {
+        let all = self.files.iter().flat_map(|(file, lines)| lines.named.iter().map(move |one| (file.as_str(), one)));
+        let mut named = all.filter(|(_, one)| one.function == function).map(|(file, one)| (file, *one.lines.start()));
+        named.next().filter(|_| named.next().is_none())
+    }
+
     /// How many functions there are of a name.
     pub(super) fn declared(&self, function: &str) -> usize {
         self.files.values().flat_map(|lines| &lines.named).filter(|one| one.function == function).count()

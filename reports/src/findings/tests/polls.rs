@@ -142,6 +142,28 @@ fn a_flood_of_tasks_is_told_by_how_long_they_wait_for_each_other() {
     assert_eq!(of(of_one), [], "what operations are made of");
 }
 
+#[test]
+fn tasks_that_wake_together_are_told_by_who_says_when() {
+    let of = |busy_s: f64, latency_s: f64, source: &str| {
+        let mut trace = trace();
+        let meters = TraceKind { name: "app::attend".into(), alive: 960, polls: 4800, busy_s, ..TraceKind::default() };
+        trace.kinds.push(TraceKind { schedule_latency_s: latency_s, ..meters });
+        let tick = site(TraceCause::Timer, &[("app::attend", 7)]);
+        trace.waits.push(wait("app::attend", tick, 4800, 4000.0, 1.0));
+        let instead = TraceInstead { kind: SERVER.into(), instead: "app::attend".into(), count: 60, total_s: 2.5 };
+        trace.instead = vec![instead];
+        let mut loops = Loops::default();
+        loops.read("src/main.rs", source);
+        found(&Joined { loops: Some(&loops), ..joined(&trace, felt(0.000_3, 0.003)) })
+    };
+    let source = "fn first_round(id: u32) -> Instant {\n    opened() + PERIOD\n}\nasync fn attend(id: u32) {\n    let mut round = interval_at(first_round(id), PERIOD);\n    loop {\n        round.tick().await;\n    }\n}\n";
+    assert_eq!(of(1.5, 398.0, source), [is("ready-not-polled", "app::first_round", 1)]);
+    let now = source.replace("interval_at(first_round(id), PERIOD)", "interval(PERIOD)");
+    assert_eq!(of(1.5, 398.0, &now), [is("ready-not-polled", "app::attend", 7)], "whoever began them did");
+    assert_eq!(of(1.5, 30.0, source), [], "each is ready at a time of its own");
+    assert_eq!(of(7.0, 398.0, source), [], "a long poll each");
+}
+
 /// Tasks of `app::spin` that are polled while those that answer are ready.
 fn crowd(polls: u64, busy_s: f64, total_s: f64) -> Trace {
     let mut trace = trace();
