@@ -10,6 +10,10 @@ use super::overwriting::overwriting;
 use super::{Culprit, Loops, telling};
 use crate::run::TraceFrame;
 
+/// Methods that wait for what is said in such a channel, and that say something there (`tokio::sync::watch`).
+const LISTENS: &[&str] = &["wait_for", "changed"];
+const SAYS: &[&str] = &["send_replace", "send_modify", "send_if_modified"];
+
 /// Of who waits to be told, and of those who called it, by the source: who should have told it; or, where who waits and who tells are
 /// right, who asked for that; and how one sees it.
 pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Culprit, String)> {
@@ -26,12 +30,17 @@ pub(super) fn who_lost_it(joined: &Joined<'_>, own: &[TraceFrame]) -> Option<(Cu
         return Some((teller, told));
     }
     let loops = joined.loops?;
-    let (cell, reaches) = loops.cell(&waits.file, waits.line)?;
-    if let Some(skips) = skips_telling(joined, waits, cell) {
+    let cell = loops.cell(&waits.file, waits.line);
+    let skips = match cell {
+        Some((cell, _)) => skips_telling(joined, waits, cell),
+        None => skips_sending(joined, waits),
+    };
+    if let Some(skips) = skips {
         let told =
             format!("they are told in {}, which may end before it comes to that, as its source says", skips.sentence());
         return Some((skips, told));
     }
+    let (cell, reaches) = cell?;
     // Nobody else waits in one that was made to wait in.
     let makes = own.get(1).is_some_and(|asks| loops.makes(asks, cell));
     if let Some(tells) = if makes { None } else { only_teller(joined, waits, cell) } {
@@ -48,15 +57,35 @@ fn skips_telling(joined: &Joined<'_>, waits: &TraceFrame, cell: &str) -> Option<
     let loops = joined.loops?;
     let tells: BTreeSet<&str> = loops.telling_of(cell);
     let callers: Vec<(&str, &Left)> = tells.into_iter().flat_map(|tells| loops.calls(tells)).collect();
-    // What tells when it is dropped tells in any case; so does who tells on each of its ways.
-    if callers.iter().any(|(_, left)| left.function == "drop") {
+    let (file, left) = skipping(joined, &callers)?;
+    Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
+}
+
+/// The same of a channel that keeps what was said last (tokio's `watch`): who says something there, or has it said.
+fn skips_sending(joined: &Joined<'_>, waits: &TraceFrame) -> Option<Culprit> {
+    let loops = joined.loops?;
+    if loops.lines_of_calls(&waits.file, waits.name(), LISTENS).is_empty() {
         return None;
     }
-    let always = |of: &Left| tells_always(loops, &callers, of);
-    let skip = callers.iter().filter(|(file, left)| !always(left) && telling::is_seen(joined, file, &left.function));
-    let skip = once(skip.copied().collect());
-    let [(file, left)] = skip.as_slice() else { return None };
+    let says: Vec<(&str, &Left)> = loops.calls_where(|left| SAYS.contains(&left.name.as_str())).collect();
+    let have_said = || says.iter().flat_map(|(_, left)| loops.calls(&left.function)).collect::<Vec<_>>();
+    let (file, left) = skipping(joined, &says).or_else(|| skipping(joined, &have_said()))?;
     Some(loops.culprit(&waits.function, (file, &left.function, left.line)))
+}
+
+/// The only function seen at work of those with one of these calls that may be left before it.
+fn skipping<'l>(joined: &Joined<'l>, calls: &[(&'l str, &'l Left)]) -> Option<(&'l str, &'l Left)> {
+    let loops = joined.loops?;
+    // What tells when it is dropped tells in any case; so does who tells on each of its ways.
+    if calls.iter().any(|(_, left)| left.function == "drop") {
+        return None;
+    }
+    let always = |of: &Left| tells_always(loops, calls, of);
+    let skip = calls.iter().filter(|(file, left)| !always(left) && telling::is_seen(joined, file, &left.function));
+    match once(skip.copied().collect()).as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    }
 }
 
 /// Whether the function of one of these calls has others told whatever comes.
@@ -179,5 +208,41 @@ fn land(flights: &[Arc<Flight>]) {
         assert!(!always("lead"), "what one branch tells another one may not");
         assert!(always("settle"));
         assert_eq!(both(&["shop::land", "shop::settle"]).as_deref(), Some("shop::quote"), "one of two");
+    }
+
+    #[test]
+    fn who_leaves_before_it_says_what_others_watch_for_has_lost_it() {
+        const SOURCE: &str = "\
+fn settle(&self, slot: &Slot, quote: &Quote) {
+    slot.send_replace(Some(quote.clone()));
+}
+async fn lead(&self, slot: Slot) -> Quote {
+    match timeout(BUDGET, self.load()).await {
+        Ok(quote) => self.settle(&slot, &quote),
+        Err(_) => {
+            if self.is_first() {
+                return self.fallback();
+            }
+            self.settle(&slot, &self.fallback());
+        }
+    }
+}
+async fn follow(&self, slot: Slot) -> Quote {
+    slot.subscribe().wait_for(Option::is_some).await
+}
+";
+        let of = |source: &str, waits: u32| {
+            let mut all = Loops::default();
+            all.read("a.rs", source);
+            let frame = |function: &str, line| TraceFrame { function: function.into(), file: "a.rs".into(), line };
+            let row = CpuRow { path: vec![frame("tide::lead", 5)], ..CpuRow::default() };
+            let cpu = CpuTable { rows: vec![row], ..CpuTable::default() };
+            let joined = Joined { loops: Some(&all), cpu: Some(&cpu), ..Joined::default() };
+            who_lost_it(&joined, &[frame("tide::follow", waits)]).map(|(at, _)| at.function)
+        };
+        assert_eq!(of(SOURCE, 16).as_deref(), Some("tide::lead"));
+        let told = SOURCE.replace("                return self.fallback();\n", "                self.note();\n");
+        assert_eq!(of(&told, 16), None, "it says so on each of its ways");
+        assert_eq!(of(&SOURCE.replace("wait_for", "recv"), 16), None, "another channel");
     }
 }
