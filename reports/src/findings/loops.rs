@@ -87,8 +87,8 @@ pub(super) struct Lines {
     pub(super) remembering: BTreeSet<u32>,
     /// Those of functions that set the limit which they keep.
     pub(super) adapting: BTreeSet<u32>,
-    /// What they give to threads of their own.
-    pub(super) offloaded: BTreeSet<String>,
+    /// What they give to threads of their own, and who does.
+    pub(super) offloaded: BTreeSet<(String, String)>,
     /// Where they say how many workers a runtime has.
     pub(super) sets_workers: Option<u32>,
     /// Where they send and do not look whether anybody hears it.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::cause::{Cause, at};
 use super::joined::Joined;
 use super::leaving::Left;
+use super::naming::functions;
 use super::rules::{long_poll_cpu, poll_blocked, rare_stall};
 use super::tokens::{is_name, within, word_at};
 use super::{Culprit, Loops};
@@ -14,11 +15,12 @@ use crate::run::TraceFrame;
 const OFFLOADS: [&str; 2] = ["spawn_blocking", "block_in_place"];
 
 impl Loops {
-    /// Whether a function that there is once is given to a thread of its own elsewhere: where a poll calls it all the same, who
-    /// calls it decides on that.
-    pub(super) fn is_offloaded(&self, culprit: &Culprit) -> bool {
+    /// Whether a function that there is once is given to a thread of its own by another one than its caller: where a poll calls it
+    /// all the same, who calls it decides on that.
+    fn is_offloaded(&self, culprit: &Culprit, caller: &str) -> bool {
         let name = culprit.function.rsplit("::").next().unwrap_or_default();
-        self.declared(name) == 1 && self.files.values().any(|lines| lines.offloaded.contains(name))
+        let elsewhere = |(offloaded, by): &(String, String)| offloaded == name && by != caller;
+        self.declared(name) == 1 && self.files.values().any(|lines| lines.offloaded.iter().any(elsewhere))
     }
 
     /// Whether a function that there is once is called by another one than this, too.
@@ -31,7 +33,7 @@ impl Loops {
     pub(super) fn calls_offloaded<'f>(&self, culprit: &Culprit, own: &'f [TraceFrame]) -> Option<&'f TraceFrame> {
         let is_it = |frame: &TraceFrame| frame.function == culprit.function && frame.file == culprit.file;
         let at = own.iter().rposition(is_it)?;
-        own.get(at + 1).filter(|_| self.is_offloaded(culprit))
+        own.get(at + 1).filter(|caller| self.is_offloaded(culprit, caller.name()))
     }
 }
 
@@ -51,9 +53,10 @@ pub(super) fn decides(joined: &Joined<'_>, cause: &mut Cause) {
     cause.culprit = Some(at(calls));
 }
 
-/// Names of functions that stand in what is given to such a thread.
-pub(super) fn offloaded(tokens: &[(u32, String)]) -> BTreeSet<String> {
+/// Names of functions that stand in what is given to such a thread, each with that of the function which gives it.
+pub(super) fn offloaded(tokens: &[(u32, String)]) -> BTreeSet<(String, String)> {
     let word = |at: usize| word_at(tokens, at);
+    let all = functions(tokens);
     let begins = |at: &usize| OFFLOADS.contains(&word(*at)) && word(at + 1) == "(";
     let given = (0..tokens.len()).filter(begins).map(|at| within(tokens, at + 1));
     let names = given.flat_map(|range| {
@@ -61,7 +64,8 @@ pub(super) fn offloaded(tokens: &[(u32, String)]) -> BTreeSet<String> {
         let last = range.end;
         range.filter(move |at| is_name(word(*at)) && (word(at + 1) == "(" || at + 1 == last))
     });
-    names.map(|at| word(at).to_owned()).collect()
+    let by = |at: usize| all.iter().rfind(|one| one.contains(&at)).map_or("", |one| word(one.start));
+    names.map(|at| (word(at).to_owned(), by(at).to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -106,6 +110,8 @@ impl Press {
         assert!(!loops.is_called_beside("typeset", "edition"));
         assert_eq!(of(&loops, 0), None, "one of two of that name");
         loops.read("b.rs", "fn all() {\n    block_in_place(proof)\n}\n");
-        assert!(loops.is_offloaded(&Culprit { function: "press::proof".into(), ..culprit(&own[0]) }));
+        let proof = Culprit { function: "press::proof".into(), ..culprit(&own[0]) };
+        assert!(loops.is_offloaded(&proof, "edition"));
+        assert!(!loops.is_offloaded(&proof, "all"), "who does either knows what it does");
     }
 }
