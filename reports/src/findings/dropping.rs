@@ -2,8 +2,8 @@
 
 use super::cause::Cause;
 use super::joined::Joined;
-use super::path;
 use super::rules::poll_blocked;
+use super::{Culprit, path};
 
 /// Method of Rust's `Drop`.
 const DROPS: &str = "drop";
@@ -13,8 +13,8 @@ pub(super) fn decides(joined: &Joined<'_>, cause: &mut Cause) {
     let Some(place) = cause.culprit.as_ref().filter(|_| cause.rule == poll_blocked::SLUG) else { return };
     let stack = path::through(joined, place);
     let outward = stack.iter().skip_while(|one| !one.is_at(place)).skip(1);
-    let is_dropped = |function: &str| function.rsplit("::").next() == Some(DROPS) && function.contains("::");
-    let Some(drops) = outward.into_iter().find(|one| one.file.ends_with(".rs") && is_dropped(&one.function)) else {
+    let is_method = |one: &Culprit| one.file.ends_with(".rs") && one.function.contains("::");
+    let Some(drops) = outward.into_iter().find(|one| one.name() == DROPS && is_method(one)) else {
         return;
     };
     cause.evidence.push(format!(

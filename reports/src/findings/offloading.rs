@@ -18,7 +18,7 @@ impl Loops {
     /// Whether a function that there is once is given to a thread of its own by another one than its caller: where a poll calls it
     /// all the same, who calls it decides on that.
     fn is_offloaded(&self, culprit: &Culprit, caller: &str) -> bool {
-        let name = culprit.function.rsplit("::").next().unwrap_or_default();
+        let name = culprit.name();
         let elsewhere = |(offloaded, by): &(String, String)| offloaded == name && by != caller;
         self.declared(name) == 1 && self.files.values().any(|lines| lines.offloaded.iter().any(elsewhere))
     }

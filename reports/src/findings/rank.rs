@@ -168,8 +168,7 @@ fn stalls_first(joined: &Joined<'_>, mut causes: Vec<Cause>) -> Vec<Cause> {
         let called = path.iter().take_while(|frame| frame.function != keeps.function);
         let is_called = called.into_iter().any(|frame| frame.function == stalls.function);
         // What others call who keep nothing is where it is felt in turn.
-        let name = |culprit: &Culprit| culprit.function.rsplit("::").next().unwrap_or_default().to_owned();
-        let by_others = joined.loops.is_some_and(|loops| loops.is_called_beside(&name(stalls), &name(keeps)));
+        let by_others = joined.loops.is_some_and(|loops| loops.is_called_beside(stalls.name(), keeps.name()));
         is_called && stall.share >= MOST_OF_IT * keeper.share && !keeper.foremost && !by_others
     };
     let Some(stall) = causes.iter().position(|cause| cause.proof == rare_stall::PROOF) else { return causes };

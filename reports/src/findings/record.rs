@@ -106,6 +106,11 @@ impl Culprit {
         self.function == other.function && self.file == other.file
     }
 
+    /// What the source of Rust's calls the function: `pay` of `shop::Till::pay`.
+    pub(super) fn name(&self) -> &str {
+        self.function.rsplit("::").next().unwrap_or_default()
+    }
+
     /// `shop::pay (src/pay.rs:41)`; what is not known is left out.
     pub fn sentence(&self) -> String {
         match (self.file.as_str(), self.line) {

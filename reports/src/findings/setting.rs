@@ -34,7 +34,7 @@ pub(super) fn is_worker(thread: &str) -> bool {
 /// Offers more workers for what keeps others waiting that are ready on one of them.
 pub(super) fn offer_workers(joined: &Joined<'_>, cause: &mut Cause) {
     let on_workers = joined.cpu.is_some_and(|cpu| cpu.rows.iter().any(|row| is_worker(&row.thread)));
-    let asked = joined.knobs.and_then(|knobs| knobs.get(KNOB)?.parse::<u32>().ok());
+    let asked = asked(joined, KNOB);
     if !on_workers || joined.attached {
         return;
     }
@@ -60,7 +60,7 @@ pub(super) fn offer_threads_of_quota(joined: &Joined<'_>, cause: &mut Cause) {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "CPUs of a machine")]
     let [granted, there] =
         [joined.cpus, joined.machine_cpus].map(|cpus| cpus.ceil().clamp(1.0, f64::from(MOST)) as u32);
-    let asked = |knob: &str| joined.knobs.and_then(|knobs| knobs.get(knob)?.parse::<u32>().ok());
+    let asked = |knob| asked(joined, knob);
     let is_go = joined.build.is_some_and(|build| build.go);
     // tokio takes no more than the quota grants by itself; Go before 1.25 takes all that there are.
     let (knob, has) =
@@ -80,6 +80,11 @@ pub(super) fn offer_threads_of_quota(joined: &Joined<'_>, cause: &mut Cause) {
     }
 }
 
+/// What a setting is, where it was asked for.
+fn asked(joined: &Joined<'_>, knob: &str) -> Option<u32> {
+    joined.knobs?.get(knob)?.parse().ok()
+}
+
 /// The line of the program that says how many workers there are.
 fn sets_them<'a>(joined: &Joined<'a>) -> Option<(&'a String, u32)> {
     joined.loops.into_iter().flat_map(|loops| &loops.files).find_map(|(file, lines)| Some((file, lines.sets_workers?)))
@@ -87,7 +92,7 @@ fn sets_them<'a>(joined: &Joined<'a>) -> Option<(&'a String, u32)> {
 
 /// Offers a rarer collection of garbage to a program of Go.
 pub(super) fn offer_rarer_collection(joined: &Joined<'_>, cause: &mut Cause) {
-    let asked = joined.knobs.and_then(|knobs| knobs.get("go.gogc")?.parse::<u32>().ok());
+    let asked = asked(joined, "go.gogc");
     if joined.attached || joined.build.is_none_or(|build| !build.go) {
         return;
     }

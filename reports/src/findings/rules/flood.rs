@@ -62,11 +62,10 @@ impl Loops {
         let lines = self.lines_of_calls(&waits.file, waits.name(), PERIODIC);
         let called = |line: &u32| {
             let here = self.calls_where(|left| left.function == waits.name() && left.line == *line);
-            let mut own = here.filter(|(_, left)| self.declared(&left.name) == 1).map(|(_, left)| left.name.as_str());
+            let mut own = here.filter_map(|(_, left)| Some((left.name.as_str(), self.only_declared(&left.name)?)));
             own.next().filter(|_| own.next().is_none())
         };
-        let says = lines.iter().find_map(called)?;
-        let (file, line) = self.only_declared(says)?;
+        let (says, (file, line)) = lines.iter().find_map(called)?;
         Some(self.culprit(&waits.function, (file, says, line)))
     }
 }
